@@ -1,0 +1,8 @@
+namespace CmekTools.Engine.CloudApi;
+
+internal sealed class CloudApiClient : IDisposable
+{
+    public void Dispose()
+    {
+    }
+}

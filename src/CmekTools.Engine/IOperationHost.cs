@@ -1,0 +1,38 @@
+namespace CmekTools.Engine;
+
+/// <summary>How far a thing that takes time has got.</summary>
+/// <param name="Activity">What is going on.</param>
+/// <param name="Status">Where it stands.</param>
+/// <param name="Percent">0 to 100, or −1 where it cannot be known.</param>
+/// <param name="Completed">True takes the bar away.</param>
+internal sealed record OperationProgress(string Activity, string Status, int Percent = -1, bool Completed = false);
+
+/// <summary>What an operation may ask of whoever runs it (a cmdlet, or a test). Every call may be made from any thread.</summary>
+internal interface IOperationHost
+{
+    /// <summary>Passes an object on.</summary>
+    Task OutputAsync(object value);
+
+    /// <summary>Tells those who asked for details.</summary>
+    Task VerboseAsync(string message);
+
+    /// <summary>Warns.</summary>
+    Task WarningAsync(string message);
+
+    /// <summary>Reports the failure of one record; the operation goes on with the next.</summary>
+    Task ErrorAsync(CmekException error);
+
+    /// <summary>Shows progress.</summary>
+    Task ProgressAsync(OperationProgress progress);
+
+    /// <summary>Asks whether a change is to be made. False under <c>-WhatIf</c> and where the user says no.</summary>
+    /// <param name="target">The resource.</param>
+    /// <param name="action">The exact change, several lines where it is a policy.</param>
+    Task<bool> ShouldProcessAsync(string target, string action);
+
+    /// <summary>Asks once more, whatever the confirm preference is.</summary>
+    Task<bool> ShouldContinueAsync(string query, string caption);
+
+    /// <summary>True in a <c>-WhatIf</c> run: reads only.</summary>
+    bool WhatIf { get; }
+}

@@ -1,0 +1,133 @@
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Journal;
+
+namespace CmekTools.Engine;
+
+/// <summary>One change to one resource, as it is shown to the user, written to the journal and sent.</summary>
+/// <param name="Kind">The service's name of the call, for example <c>kms:PutKeyPolicy</c> or <c>cmek:Revoke</c>.</param>
+/// <param name="Target">The resource: an ARN, a resource name or a cluster.</param>
+/// <param name="Summary">One line in the imperative: "add the statement CmekTools… to the key policy".</param>
+/// <param name="Detail">The exact change: a diff or the JSON that will be sent. Null where the summary says it all.</param>
+/// <param name="Before">What was there, for the journal; null where nothing was.</param>
+/// <param name="After">What will be there; null where nothing will be.</param>
+internal sealed record PlannedChange(
+    string Kind,
+    string Target,
+    string Summary,
+    string? Detail = null,
+    JsonNode? Before = null,
+    JsonNode? After = null);
+
+/// <summary>How long things take: one set for the real services, one for a sandbox.</summary>
+internal sealed record Timings
+{
+    /// <summary>Between two looks at a cluster's CMEK status.</summary>
+    public TimeSpan StatusPoll { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Between two tries while IAM spreads a change.</summary>
+    public TimeSpan PropagationPoll { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>The longest that IAM is waited for.</summary>
+    public TimeSpan PropagationLimit { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long a cut is watched before it is believed.</summary>
+    public TimeSpan CutWatch { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The first pause before a failed call is tried again; it doubles.</summary>
+    public TimeSpan RetryBase { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The most tries of one call.</summary>
+    public int RetryCount { get; init; } = 6;
+
+    /// <summary>The longest that one call may take.</summary>
+    public TimeSpan CallLimit { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>What a loopback sandbox needs.</summary>
+    public static Timings Sandbox { get; } = new()
+    {
+        StatusPoll = TimeSpan.FromMilliseconds(100),
+        PropagationPoll = TimeSpan.FromMilliseconds(100),
+        PropagationLimit = TimeSpan.FromSeconds(20),
+        CutWatch = TimeSpan.FromMilliseconds(300),
+        RetryBase = TimeSpan.FromMilliseconds(50),
+        CallLimit = TimeSpan.FromSeconds(20),
+    };
+}
+
+/// <summary>
+/// What one run of a command works with. Every change that is made anywhere goes through <see cref="ChangeAsync"/>: that is the one
+/// place where it is asked for, journalled and sent, in this order.
+/// </summary>
+internal sealed class Operation(string command, SessionContext session, IOperationHost host, CancellationToken cancellation)
+{
+    private readonly List<string> _changes = [];
+
+    /// <summary>The command's name, for the journal.</summary>
+    public string Command { get; } = command;
+
+    /// <summary>The connection.</summary>
+    public SessionContext Session { get; } = session;
+
+    /// <summary>Whoever runs it.</summary>
+    public IOperationHost Host { get; } = host;
+
+    /// <summary>Ends every call in flight.</summary>
+    public CancellationToken Cancellation { get; } = cancellation;
+
+    /// <summary>How long things take.</summary>
+    public Timings Timings => Session.Timings;
+
+    /// <summary>One id for everything that this run writes to the journal.</summary>
+    public string RunId { get; } = Guid.NewGuid().ToString("N")[..12];
+
+    /// <summary>
+    /// Asks for a change, journals it, makes it, and journals how it ended.
+    /// </summary>
+    /// <param name="change">The change.</param>
+    /// <param name="send">The one request (or the few that belong together) that makes it.</param>
+    /// <returns>True where it was made; false under <c>-WhatIf</c> or where the user said no.</returns>
+    /// <exception cref="CmekException">The journal cannot be written (nothing was sent), or the request failed.</exception>
+    public async Task<bool> ChangeAsync(PlannedChange change, Func<CancellationToken, Task> send)
+    {
+        string action = change.Detail is null ? change.Summary : change.Summary + Environment.NewLine + change.Detail;
+        if (!await Host.ShouldProcessAsync(change.Target, action).ConfigureAwait(false))
+        {
+            return false;
+        }
+
+        Cancellation.ThrowIfCancellationRequested();
+        JournalTicket ticket = Session.Journal.Begin(this, change);
+        try
+        {
+            await send(Cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // The failure is what the caller has to hear, whatever becomes of this entry.
+            Session.Journal.TryEnd(ticket, e is OperationCanceledException ? "cancelled" : "failed", e.Message);
+            throw;
+        }
+
+        Session.Journal.End(ticket, "done");
+        lock (_changes)
+        {
+            _changes.Add(change.Summary);
+        }
+
+        return true;
+    }
+
+    /// <summary>Takes the summaries of the changes made since the last call.</summary>
+    public IReadOnlyList<string> TakeChanges()
+    {
+        lock (_changes)
+        {
+            string[] taken = [.. _changes];
+            _changes.Clear();
+            return taken;
+        }
+    }
+
+    /// <summary>Waits.</summary>
+    public Task DelayAsync(TimeSpan time) => Task.Delay(time, Session.Time, Cancellation);
+}

@@ -1,0 +1,146 @@
+using System.Text.Json.Nodes;
+
+namespace CmekTools.Engine.Providers;
+
+/// <summary>One region's key and principal, with what the provider needs to know of the cluster.</summary>
+/// <param name="Cluster">The cluster.</param>
+/// <param name="OrganizationId">The external ID of the AWS trust.</param>
+/// <param name="Region">The cluster's region.</param>
+/// <param name="KeyUri">The key.</param>
+/// <param name="AuthPrincipal">The role's ARN or the service account's email.</param>
+internal sealed record AccessTarget(CmekCluster Cluster, string OrganizationId, string Region, string KeyUri, string AuthPrincipal)
+{
+    /// <summary>The cluster and region, for messages.</summary>
+    public override string ToString() => $"{Cluster.Name}/{Region}";
+}
+
+/// <summary>How keys are to be made. Null leaves it to what is derived from the cluster.</summary>
+internal sealed record KeyOptions
+{
+    /// <summary>AWS: the alias without <c>alias/</c>; derived where null.</summary>
+    public string? AliasName { get; init; }
+
+    /// <summary>AWS: multi-region primary in the cluster's first region, replicas in the others.</summary>
+    public bool MultiRegion { get; init; }
+
+    /// <summary>Automatic rotation.</summary>
+    public bool EnableRotation { get; init; }
+
+    /// <summary>Days between automatic rotations (AWS 90–2560; Google at least 1); null: the provider's default (AWS 365; Google 90).</summary>
+    public int? RotationPeriodDays { get; init; }
+
+    /// <summary>Further tags or labels.</summary>
+    public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Google: the project that holds the key.</summary>
+    public string? Project { get; init; }
+
+    /// <summary>Google: the location; the cluster's region where null.</summary>
+    public string? Location { get; init; }
+
+    /// <summary>Google: the key ring; derived where null.</summary>
+    public string? KeyRing { get; init; }
+
+    /// <summary>Google: the key's name; derived where null.</summary>
+    public string? KeyName { get; init; }
+
+    /// <summary>Google: SOFTWARE (default) or HSM.</summary>
+    public string? ProtectionLevel { get; init; }
+}
+
+/// <summary>Which principal the cluster is to act as.</summary>
+internal sealed record PrincipalOptions
+{
+    /// <summary>AWS: the role's name, made if absent; derived where null.</summary>
+    public string? RoleName { get; init; }
+
+    /// <summary>AWS: a role that others manage: its trust is checked, never written.</summary>
+    public string? RoleArn { get; init; }
+
+    /// <summary>Google: the service account's email, or its id in the key's project; made if absent; derived where null.</summary>
+    public string? ServiceAccount { get; init; }
+
+    /// <summary>Google: the role to grant on the key in place of Encrypter/Decrypter.</summary>
+    public string? RoleId { get; init; }
+}
+
+/// <summary>Everything about one access as it was at one moment: enough to put it back exactly. Plain JSON, goes into a receipt.</summary>
+/// <param name="Kind">The shape of <paramref name="Data"/>: <c>aws/1</c> or <c>gcp/1</c>.</param>
+/// <param name="Data">Policies (as objects where they parse, and their exact text), key state, principal's unique id.</param>
+internal sealed record AccessSnapshot(string Kind, JsonObject Data);
+
+/// <summary>Whether a principal can use a key, by the policies as they are read now.</summary>
+/// <param name="Allowed">True: can; false: cannot; null: could not be seen (<paramref name="Reasons"/> says why).</param>
+/// <param name="Reasons">What allows it, or what stops it, a line each.</param>
+internal sealed record AccessVerdict(bool? Allowed, IReadOnlyList<string> Reasons);
+
+/// <summary>How access is to be cut.</summary>
+/// <param name="DisablePrincipal">Google: also disable the service account.</param>
+internal sealed record CutOptions(bool DisablePrincipal);
+
+/// <summary>A cloud's KMS and IAM as the life cycle needs them: one implementation a provider. All writes go through <see cref="Operation.ChangeAsync"/>.</summary>
+internal interface IKeyProvider : IDisposable
+{
+    /// <summary>The cloud.</summary>
+    CmekProvider Provider { get; }
+
+    /// <summary>The Cloud API's name of the key type: AWS_KMS or GCP_CLOUD_KMS.</summary>
+    string KeyType { get; }
+
+    /// <summary>Checks a key's URI without any request, and that the cluster's region can use it where one is given.</summary>
+    /// <exception cref="CmekException"><c>KeyUriInvalid</c>, with what was given, what is needed and how to get it.</exception>
+    void ValidateKeyUri(string keyUri, CmekCluster? cluster = null, string? region = null);
+
+    /// <summary>Checks a principal's name without any request.</summary>
+    /// <exception cref="CmekException"><c>PrincipalInvalid</c>.</exception>
+    void ValidatePrincipal(string principal);
+
+    /// <summary>Reads any key, whoever made it.</summary>
+    /// <exception cref="CmekException"><c>KeyNotFound</c>, <c>KeyUriInvalid</c>, or the service's error.</exception>
+    Task<CmekKey> GetKeyAsync(string keyUri, Operation op);
+
+    /// <summary>Finds the keys that are marked as the cluster's (by derived name and tags), for a region or all regions.</summary>
+    IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op);
+
+    /// <summary>Throws where the key cannot be a CMEK: asymmetric, pending deletion, disabled, imported without material…</summary>
+    void RequireUsable(CmekKey key);
+
+    /// <summary>Finds the region's key, or makes it and completes what is missing (alias, tags, rotation).</summary>
+    /// <returns>The key; a planned one (<see cref="CmekKeyState.Planned"/>) where the change was declined.</returns>
+    Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op);
+
+    /// <summary>Makes or completes the principal and its access to the key, waits until it has spread, and reads back what it wrote.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="key">The key; may be a planned one in a <c>-WhatIf</c> run.</param>
+    /// <param name="region">The cluster's region.</param>
+    /// <param name="options">Which principal.</param>
+    /// <param name="op">The run.</param>
+    Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op);
+
+    /// <summary>Makes a new version of the key's material at the provider; the URI stays.</summary>
+    /// <returns>The new version, as the provider names it.</returns>
+    Task<string?> RotateKeyAsync(string keyUri, Operation op);
+
+    /// <summary>Reads everything that a cut may touch. Sends no write.</summary>
+    Task<AccessSnapshot> CaptureAsync(AccessTarget target, Operation op);
+
+    /// <summary>Cuts the access at the provider. Safe to call again: what is done already is left.</summary>
+    Task CutAsync(AccessTarget target, CutOptions options, Operation op);
+
+    /// <summary>Reads the policies anew and evaluates them for the principal and the actions that a cluster needs.</summary>
+    Task<AccessVerdict> EvaluateAsync(AccessTarget target, Operation op);
+
+    /// <summary>
+    /// Undoes a cut: takes out exactly what the cut put in, puts back exactly what it took out (from the snapshot, or, without one, what a
+    /// grant would write), cancels a scheduled deletion, enables a disabled key or principal, repairs the policy where the principal was
+    /// made anew under the same name. Changes that others have made since stay.
+    /// </summary>
+    Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op);
+
+    /// <summary>Schedules the key's deletion (AWS: 7–30 days; Google Cloud: every version, after the key's own waiting time).</summary>
+    /// <returns>When it will be gone, or null where declined.</returns>
+    Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op);
+
+    /// <summary>Every reason why the cluster could not use the key, and what is weaker than it should be. Reads only; independent reads run side by side.</summary>
+    IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op);
+}

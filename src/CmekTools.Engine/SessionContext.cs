@@ -1,0 +1,103 @@
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Journal;
+using CmekTools.Engine.Providers;
+
+namespace CmekTools.Engine;
+
+/// <summary>Where a provider's services are and who is calling: what a session overrides; null leaves it to the provider's own chain.</summary>
+internal sealed record ProviderOptions
+{
+    /// <summary>The AWS endpoint for KMS, STS and IAM; null: the SDK's own resolution (environment, profile, public).</summary>
+    public Uri? AwsEndpoint { get; init; }
+
+    /// <summary>Fixed AWS credentials (a sandbox's); null: the SDK's own chain.</summary>
+    public (string AccessKeyId, string SecretAccessKey)? AwsCredentials { get; init; }
+
+    /// <summary>The AWS profile, as <c>-ProfileName</c> chose it.</summary>
+    public string? AwsProfileName { get; init; }
+
+    /// <summary>The Cloud KMS endpoint; null: gcloud's variable or the public one.</summary>
+    public Uri? GoogleKmsEndpoint { get; init; }
+
+    /// <summary>The Google IAM endpoint; null: gcloud's variable or the public one.</summary>
+    public Uri? GoogleIamEndpoint { get; init; }
+
+    /// <summary>A fixed Google access token (a sandbox's); null: Application Default Credentials.</summary>
+    public string? GoogleAccessToken { get; init; }
+
+    /// <summary>The customer's Google Cloud project; null: each command's <c>-Project</c> or the credentials' own.</summary>
+    public string? GoogleProject { get; init; }
+}
+
+/// <summary>The engine's side of a session: the clients, made at first use and shared by the session's commands.</summary>
+internal sealed class SessionContext : IDisposable
+{
+    private readonly object _lock = new();
+    private readonly Dictionary<CmekProvider, IKeyProvider> _providers = [];
+
+    public SessionContext(
+        CloudApiClient cloud,
+        CmekOrganization organization,
+        ProviderOptions providers,
+        Timings timings,
+        JournalWriter journal,
+        TimeProvider? time = null)
+    {
+        Cloud = cloud;
+        Organization = organization;
+        ProviderOptions = providers;
+        Timings = timings;
+        Journal = journal;
+        Time = time ?? TimeProvider.System;
+    }
+
+    /// <summary>The Cloud API.</summary>
+    public CloudApiClient Cloud { get; }
+
+    /// <summary>The organization of the API key.</summary>
+    public CmekOrganization Organization { get; }
+
+    /// <summary>What the session says about the providers.</summary>
+    public ProviderOptions ProviderOptions { get; }
+
+    /// <summary>How long things take.</summary>
+    public Timings Timings { get; }
+
+    /// <summary>Where every change is written down.</summary>
+    public JournalWriter Journal { get; }
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; }
+
+    /// <summary>The key provider of a cloud.</summary>
+    /// <exception cref="CmekException">There is none for it (<c>ProviderNotSupported</c>).</exception>
+    public IKeyProvider GetProvider(CmekProvider provider)
+    {
+        lock (_lock)
+        {
+            if (!_providers.TryGetValue(provider, out IKeyProvider? found))
+            {
+                found = KeyProviders.Create(provider, this);
+                _providers.Add(provider, found);
+            }
+
+            return found;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            foreach (IKeyProvider provider in _providers.Values)
+            {
+                provider.Dispose();
+            }
+
+            _providers.Clear();
+        }
+
+        Cloud.Dispose();
+    }
+}

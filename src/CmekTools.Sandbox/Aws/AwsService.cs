@@ -1,0 +1,19 @@
+namespace CmekTools.Sandbox.Aws;
+
+/// <summary>The customer's cloud.</summary>
+internal sealed class AwsService(SandboxServer server) : ISandboxService, IClusterKeyService
+{
+    private readonly SandboxServer _server = server;
+
+    /// <inheritdoc/>
+    public string KeyType => "AWS_KMS";
+
+    /// <inheritdoc/>
+    public bool Claims(SandboxRequest request) => false;
+
+    /// <inheritdoc/>
+    public SandboxResponse Answer(SandboxRequest request) => throw new InvalidOperationException(_server.BaseAddress.ToString());
+
+    /// <inheritdoc/>
+    public string? TryUse(ClusterIdentity cluster, string keyUri, string authPrincipal) => "not there yet";
+}

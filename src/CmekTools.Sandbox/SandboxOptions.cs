@@ -1,0 +1,80 @@
+namespace CmekTools.Sandbox;
+
+/// <summary>A cluster that the sandbox begins with.</summary>
+/// <param name="Name">The cluster's name.</param>
+/// <param name="Provider">AWS, GCP or AZURE.</param>
+/// <param name="Regions">The regions, in the order in which they were asked for.</param>
+internal sealed record SandboxClusterOptions(string Name, string Provider, IReadOnlyList<string> Regions)
+{
+    /// <summary>ADVANCED, STANDARD or BASIC.</summary>
+    public string Plan { get; init; } = "ADVANCED";
+
+    /// <summary>PRIVATE or PUBLIC.</summary>
+    public string NetworkVisibility { get; init; } = "PRIVATE";
+
+    /// <summary>A fixed id; made up where null.</summary>
+    public string? Id { get; init; }
+
+    /// <summary>Reads <c>NAME=AWS:us-east-1,us-west-2</c>.</summary>
+    /// <exception cref="FormatException">The text has another form.</exception>
+    public static SandboxClusterOptions Parse(string text)
+    {
+        string[] halves = text.Split('=', 2);
+        string[] parts = halves.Length == 2 ? halves[1].Split(':', 2) : [];
+        string[] regions = parts.Length == 2 ? parts[1].Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) : [];
+        string provider = parts.Length == 2 ? parts[0].Trim().ToUpperInvariant() : string.Empty;
+        if (string.IsNullOrWhiteSpace(halves[0]) || regions.Length == 0 || provider is not ("AWS" or "GCP" or "AZURE"))
+        {
+            throw new FormatException($"'{text}' is not a cluster: give NAME=PROVIDER:REGION[,REGION…], for example shop=AWS:us-east-1,us-west-2.");
+        }
+
+        return new SandboxClusterOptions(halves[0].Trim(), provider, regions);
+    }
+}
+
+/// <summary>How a sandbox is to behave.</summary>
+internal sealed record SandboxOptions
+{
+    /// <summary>The port; 0 takes a free one.</summary>
+    public int Port { get; init; }
+
+    /// <summary>The clusters to begin with.</summary>
+    public IReadOnlyList<SandboxClusterOptions> Clusters { get; init; } =
+    [
+        new("shop", "AWS", ["us-east-1", "us-west-2"]),
+        new("ledger", "GCP", ["us-central1", "us-east1"]),
+    ];
+
+    /// <summary>How long each CMEK transition takes (ENABLING to ENABLED and so on).</summary>
+    public TimeSpan StateTime { get; init; } = TimeSpan.FromMilliseconds(600);
+
+    /// <summary>How long a cluster takes from CREATING to CREATED.</summary>
+    public TimeSpan CreateTime { get; init; } = TimeSpan.FromMilliseconds(600);
+
+    /// <summary>How long IAM takes: a new principal is refused by policies, and a new grant or a cut does not work yet.</summary>
+    public TimeSpan IamLag { get; init; } = TimeSpan.Zero;
+
+    /// <summary>Added to each answer.</summary>
+    public TimeSpan AnswerTime { get; init; } = TimeSpan.Zero;
+
+    /// <summary>Cloud API requests a second; 0: no limit.</summary>
+    public int RateLimit { get; init; } = 10;
+
+    /// <summary>The vendor brings a revoked cluster back by itself once it has access again, as its support does after a ticket.</summary>
+    public bool VendorRecovers { get; init; } = true;
+
+    /// <summary>PUT with NULL_KMS is taken; false answers 400 as a service without that call would.</summary>
+    public bool TakesNullKms { get; init; } = true;
+
+    /// <summary>The organization's id.</summary>
+    public string OrganizationId { get; init; } = "3b1f0a52-7c0d-4e6e-9a54-1f2d9b6c8e10";
+
+    /// <summary>The Cloud API key that is accepted, with the role CLUSTER_ADMIN.</summary>
+    public string ApiKey { get; init; } = "CCDB1_sandbox_0123456789abcdefghij";
+
+    /// <summary>The customer's AWS account.</summary>
+    public string AwsAccountId { get; init; } = "111122223333";
+
+    /// <summary>The customer's Google Cloud project.</summary>
+    public string GoogleProject { get; init; } = "customer-project";
+}

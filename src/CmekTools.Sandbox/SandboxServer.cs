@@ -1,0 +1,217 @@
+using System.Collections.Concurrent;
+using System.IO.Compression;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace CmekTools.Sandbox;
+
+/// <summary>The other side of the wire, on one loopback port: CockroachDB Cloud, AWS KMS, STS and IAM, Google Cloud KMS and IAM.</summary>
+internal sealed class SandboxServer : IAsyncDisposable
+{
+    private readonly HttpListener _listener;
+    private readonly List<ISandboxService> _services = [];
+    private readonly Dictionary<string, string> _environment = [];
+    private readonly ConcurrentQueue<SandboxExchange> _exchanges = new();
+    private readonly object _lock = new();
+    private readonly CancellationTokenSource _stop = new();
+    private Task _loop = Task.CompletedTask;
+    private int _count;
+
+    private SandboxServer(SandboxOptions options, HttpListener listener, int port)
+    {
+        Options = options;
+        _listener = listener;
+        BaseAddress = new Uri($"http://127.0.0.1:{port}/");
+    }
+
+    /// <summary>How it behaves. May be replaced while it runs (times, limits, faults); clusters and port are only read at the start.</summary>
+    public SandboxOptions Options { get; set; }
+
+    /// <summary>The one address of all services.</summary>
+    public Uri BaseAddress { get; }
+
+    /// <summary>The variables that point other programs here.</summary>
+    public IReadOnlyDictionary<string, string> Environment => _environment;
+
+    /// <summary>Every exchange so far, in the order of the answers.</summary>
+    public IReadOnlyList<SandboxExchange> Exchanges => [.. _exchanges];
+
+    /// <summary>Called before a request is answered: may wait, and may answer in the service's place (a fault).</summary>
+    public Func<SandboxRequest, Task<SandboxResponse?>>? Before { get; set; }
+
+    /// <summary>Called when a request has taken effect and its answer has not been sent: may wait, for ever too, and may put another answer in its place.</summary>
+    public Func<SandboxRequest, SandboxResponse, Task<SandboxResponse?>>? After { get; set; }
+
+    /// <summary>The services by type, for tests that arrange things behind the scenes.</summary>
+    public T Get<T>()
+        where T : ISandboxService => _services.OfType<T>().First();
+
+    /// <summary>Starts a sandbox.</summary>
+    /// <exception cref="HttpListenerException">The port is taken.</exception>
+    public static SandboxServer Start(SandboxOptions? options = null)
+    {
+        options ??= new SandboxOptions();
+        (HttpListener listener, int port) = Listen(options.Port);
+        SandboxServer server = new(options, listener, port);
+        server.AddServices();
+        server._loop = Task.Run(server.ServeAsync);
+        return server;
+    }
+
+    /// <summary>Adds a variable that points other programs here; for the services, at their start.</summary>
+    public void AddVariable(string name, string value) => _environment[name] = value;
+
+    /// <summary>Forgets the exchanges so far.</summary>
+    public void ClearExchanges() => _exchanges.Clear();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        _listener.Close();
+        await _loop.ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    // The one place that knows which services there are.
+    private void AddServices()
+    {
+        Aws.AwsService aws = new(this);
+        Gcp.GcpService gcp = new(this);
+        _services.AddRange([aws, gcp, new CloudApi.CloudApiService(this, [aws, gcp])]);
+    }
+
+    private static (HttpListener Listener, int Port) Listen(int wanted)
+    {
+        // HttpListener cannot take "any free port" by itself; a port that is lost between the look and the start is looked for again.
+        for (int attempt = 0; ; attempt++)
+        {
+            int port = wanted != 0 ? wanted : FreePort();
+            HttpListener listener = new();
+            listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+            listener.Prefixes.Add($"http://localhost:{port}/");
+            try
+            {
+                listener.Start();
+                return (listener, port);
+            }
+            catch (HttpListenerException) when (wanted == 0 && attempt < 20)
+            {
+                listener.Close();
+            }
+        }
+    }
+
+    private static int FreePort()
+    {
+        using TcpListener probe = new(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+
+    private async Task ServeAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            HttpListenerContext context;
+            try
+            {
+                context = await _listener.GetContextAsync().ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or InvalidOperationException)
+            {
+                return;
+            }
+
+            _ = Task.Run(() => AnswerAsync(context));
+        }
+    }
+
+    private async Task AnswerAsync(HttpListenerContext context)
+    {
+        try
+        {
+            SandboxRequest request = await ReadAsync(context.Request).ConfigureAwait(false);
+            ISandboxService? service = _services.FirstOrDefault(s => s.Claims(request));
+            SandboxResponse? response = Before is { } before ? await before(request).WaitAsync(_stop.Token).ConfigureAwait(false) : null;
+            if (Options.AnswerTime > TimeSpan.Zero)
+            {
+                await Task.Delay(Options.AnswerTime, _stop.Token).ConfigureAwait(false);
+            }
+
+            if (response is null)
+            {
+                // One lock for the whole world: every answer sees one moment.
+                lock (_lock)
+                {
+                    response = service is null
+                        ? new SandboxResponse { Status = 404, ContentType = "text/plain", Body = "no service of the sandbox knows this path\n" }
+                        : service.Answer(request);
+                }
+            }
+
+            if (After is { } after && await after(request, response).WaitAsync(_stop.Token).ConfigureAwait(false) is { } other)
+            {
+                response = other;
+            }
+
+            // Logged before it is sent, so that a client that has its answer finds it in the log.
+            _exchanges.Enqueue(new SandboxExchange(request, response.Status, response.Body));
+            await WriteAsync(context.Response, response).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or IOException or OperationCanceledException or InvalidOperationException)
+        {
+            // The client has gone, or the sandbox is being stopped: nobody is left to answer.
+            context.Response.Abort();
+        }
+        catch (Exception e)
+        {
+            // A fault of the sandbox itself: said loudly, so that no test takes it for an answer of the service.
+            await WriteAsync(context.Response, new SandboxResponse { Status = 500, ContentType = "text/plain", Body = "the sandbox itself failed: " + e }).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<SandboxRequest> ReadAsync(HttpListenerRequest request)
+    {
+        using MemoryStream raw = new();
+        await request.InputStream.CopyToAsync(raw).ConfigureAwait(false);
+        byte[] body = raw.ToArray();
+        if (string.Equals(request.Headers["Content-Encoding"], "gzip", StringComparison.OrdinalIgnoreCase))
+        {
+            using GZipStream unzip = new(new MemoryStream(body), CompressionMode.Decompress);
+            using MemoryStream plain = new();
+            await unzip.CopyToAsync(plain).ConfigureAwait(false);
+            body = plain.ToArray();
+        }
+
+        string target = request.RawUrl ?? "/";
+        int mark = target.IndexOf('?', StringComparison.Ordinal);
+        return new SandboxRequest
+        {
+            Number = Interlocked.Increment(ref _count),
+            Method = request.HttpMethod,
+            RawPath = mark < 0 ? target : target[..mark],
+            RawQuery = mark < 0 ? string.Empty : target[(mark + 1)..],
+            Headers = new System.Collections.Specialized.NameValueCollection(request.Headers),
+            Body = body,
+            RawBody = raw.ToArray(),
+            Time = DateTimeOffset.UtcNow,
+        };
+    }
+
+    private static async Task WriteAsync(HttpListenerResponse to, SandboxResponse response)
+    {
+        byte[] body = Encoding.UTF8.GetBytes(response.Body);
+        to.StatusCode = response.Status;
+        to.ContentType = response.ContentType;
+        foreach ((string name, string value) in response.Headers)
+        {
+            to.Headers[name] = value;
+        }
+
+        to.ContentLength64 = body.Length;
+        await to.OutputStream.WriteAsync(body).ConfigureAwait(false);
+        to.Close();
+    }
+}
