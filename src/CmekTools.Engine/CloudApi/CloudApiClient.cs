@@ -1,8 +1,290 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Polly;
+using Polly.Retry;
+using Polly.Timeout;
+
 namespace CmekTools.Engine.CloudApi;
 
+/// <summary>The CMEK part of the CockroachDB Cloud API, version 2024-09-16.</summary>
 internal sealed class CloudApiClient : IDisposable
 {
-    public void Dispose()
+    private const string ApiVersion = "2024-09-16";
+    private const int PageSize = 100;
+
+    // What a single answer may hold; the largest real one (a page of clusters) is far below.
+    private const int AnswerLimit = 16 * 1024 * 1024;
+
+    private readonly HttpClient _http;
+    private readonly ResiliencePipeline<HttpResponseMessage> _patient;
+    private readonly ResiliencePipeline<HttpResponseMessage> _careful;
+
+    /// <summary>Makes a client; no request is sent.</summary>
+    /// <param name="server">The base address.</param>
+    /// <param name="apiKey">The secret key of a service account.</param>
+    /// <param name="timings">Pauses and limits.</param>
+    /// <param name="time">The clock.</param>
+    public CloudApiClient(Uri server, string apiKey, Timings timings, TimeProvider? time = null)
     {
+        Server = server;
+        // The key must not follow a redirect to wherever it points.
+        SocketsHttpHandler handler = new()
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.All,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        };
+        _http = new HttpClient(handler) { BaseAddress = server, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLimit };
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", apiKey);
+        _http.DefaultRequestHeaders.Add("Cc-Version", ApiVersion);
+        _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("CmekTools", typeof(CloudApiClient).Assembly.GetName().Version?.ToString(3)));
+        _patient = Pipeline(timings, time ?? TimeProvider.System, retryUncertain: true);
+        _careful = Pipeline(timings, time ?? TimeProvider.System, retryUncertain: false);
+    }
+
+    /// <summary>The base address.</summary>
+    public Uri Server { get; }
+
+    /// <summary>The organization of the API key.</summary>
+    public async Task<CmekOrganization> GetOrganizationAsync(CancellationToken cancellation)
+    {
+        OrganizationWire wire = await SendAsync<object, OrganizationWire>(
+            HttpMethod.Get, "api/v1/organization", null, null, WireJson.Default.OrganizationWire, "Reading the organization", Server, cancellation).ConfigureAwait(false);
+        if (string.IsNullOrEmpty(wire.Id))
+        {
+            throw CloudApiErrors.Unreadable("Reading the organization", HttpStatusCode.OK, null, Server, null);
+        }
+
+        return new CmekOrganization { Id = wire.Id, Name = wire.Name ?? wire.Id, Label = wire.Label, CreatedAt = wire.CreatedAt };
+    }
+
+    /// <summary>Every cluster that the API key can see, page by page.</summary>
+    public async IAsyncEnumerable<CmekCluster> ListClustersAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        HashSet<string> pages = [];
+        string? page = null;
+        do
+        {
+            string path = $"api/v1/clusters?pagination.limit={PageSize}" + (page is null ? string.Empty : "&pagination.page=" + Uri.EscapeDataString(page));
+            ClusterListWire wire = await SendAsync<object, ClusterListWire>(
+                HttpMethod.Get, path, null, null, WireJson.Default.ClusterListWire, "Listing the clusters", Server, cancellation).ConfigureAwait(false);
+            foreach (ClusterWire cluster in wire.Clusters ?? [])
+            {
+                yield return ToCluster(cluster);
+            }
+
+            page = wire.Pagination?.NextPage;
+        }
+        // A server that hands out the same page for ever is not followed for ever.
+        while (!string.IsNullOrEmpty(page) && pages.Add(page));
+    }
+
+    /// <summary>One cluster.</summary>
+    /// <exception cref="CmekServiceException"><c>CloudApiNotFound</c> where the API key sees no such cluster.</exception>
+    public async Task<CmekCluster> GetClusterAsync(string id, CancellationToken cancellation) => ToCluster(await SendAsync<object, ClusterWire>(
+        HttpMethod.Get, ClusterPath(id), null, null, WireJson.Default.ClusterWire, $"Reading the cluster {id}", id, cancellation).ConfigureAwait(false));
+
+    /// <summary>Makes a cluster. An uncertain failure is not tried again: a second request could make a second cluster.</summary>
+    public async Task<CmekCluster> CreateClusterAsync(ClusterCreateWire body, CancellationToken cancellation) => ToCluster(await SendAsync(
+        HttpMethod.Post, "api/v1/clusters", body, WireJson.Default.ClusterCreateWire, WireJson.Default.ClusterWire, $"Making the cluster {body.Name}", body.Name, cancellation, careful: true).ConfigureAwait(false));
+
+    /// <summary>Changes a cluster's regions.</summary>
+    public async Task<CmekCluster> UpdateClusterAsync(CmekCluster cluster, ClusterUpdateWire body, CancellationToken cancellation) => ToCluster(await SendAsync(
+        HttpMethod.Patch, ClusterPath(cluster.Id), body, WireJson.Default.ClusterUpdateWire, WireJson.Default.ClusterWire, $"Adding regions to {cluster.Name}", cluster, cancellation).ConfigureAwait(false));
+
+    /// <summary>A cluster's CMEK status. A cluster that never had CMEK is DISABLED, whether the service says so or answers 404.</summary>
+    public async Task<CmekStatus> GetCmekAsync(CmekCluster cluster, CancellationToken cancellation)
+    {
+        CmekInfoWire wire;
+        try
+        {
+            wire = await SendAsync<object, CmekInfoWire>(
+                HttpMethod.Get, CmekPath(cluster), null, null, WireJson.Default.CmekInfoWire, $"Reading the CMEK status of {cluster.Name}", cluster, cancellation).ConfigureAwait(false);
+        }
+        catch (CmekServiceException e) when (e.StatusCode == 404)
+        {
+            // Also the answer for a cluster that is gone; the caller has just read the cluster, or does so next.
+            wire = new CmekInfoWire(nameof(CmekState.DISABLED), [.. cluster.Regions.Select(r => new RegionInfoWire(r.Name, nameof(CmekState.DISABLED), []))]);
+        }
+
+        return ToStatus(cluster, wire);
+    }
+
+    /// <summary>Enables CMEK (POST).</summary>
+    public async Task<CmekStatus> EnableCmekAsync(CmekCluster cluster, CmekSpecWire body, CancellationToken cancellation) => ToStatus(cluster, await SendAsync(
+        HttpMethod.Post, CmekPath(cluster), body, WireJson.Default.CmekSpecWire, WireJson.Default.CmekInfoWire, $"Enabling CMEK on {cluster.Name}", cluster, cancellation).ConfigureAwait(false));
+
+    /// <summary>Changes the regions named (PUT).</summary>
+    public async Task<CmekStatus> UpdateCmekAsync(CmekCluster cluster, CmekSpecWire body, CancellationToken cancellation) => ToStatus(cluster, await SendAsync(
+        HttpMethod.Put, CmekPath(cluster), body, WireJson.Default.CmekSpecWire, WireJson.Default.CmekInfoWire, $"Updating CMEK on {cluster.Name}", cluster, cancellation).ConfigureAwait(false));
+
+    /// <summary>Revokes (PATCH REVOKE): the only action that the service has.</summary>
+    public async Task<CmekStatus> RevokeCmekAsync(CmekCluster cluster, CancellationToken cancellation) => ToStatus(cluster, await SendAsync(
+        HttpMethod.Patch, CmekPath(cluster), new CmekActionWire("REVOKE"), WireJson.Default.CmekActionWire, WireJson.Default.CmekInfoWire, $"Revoking CMEK on {cluster.Name}", cluster, cancellation).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private static string ClusterPath(string id) => "api/v1/clusters/" + Uri.EscapeDataString(id);
+
+    private static string CmekPath(CmekCluster cluster) => ClusterPath(cluster.Id) + "/cmek";
+
+    private static CmekCluster ToCluster(ClusterWire wire) => new()
+    {
+        Id = wire.Id ?? string.Empty,
+        Name = wire.Name ?? wire.Id ?? string.Empty,
+        Provider = Enum.TryParse(wire.CloudProvider, ignoreCase: false, out CmekProvider provider) ? provider : CmekProvider.UNKNOWN,
+        Plan = wire.Plan ?? "UNKNOWN",
+        State = wire.State ?? "UNKNOWN",
+        OperationStatus = wire.OperationStatus is null or "UNSPECIFIED" or "CLUSTER_STATUS_UNSPECIFIED" ? null : wire.OperationStatus,
+        AccountId = string.IsNullOrEmpty(wire.AccountId) ? null : wire.AccountId,
+        NetworkVisibility = wire.NetworkVisibility,
+        CockroachVersion = wire.CockroachVersion,
+        CreatedAt = wire.CreatedAt,
+        Regions = [.. (wire.Regions ?? []).Where(r => !string.IsNullOrEmpty(r.Name)).Select(r => new CmekRegion { Name = r.Name!, NodeCount = r.NodeCount ?? 0 })],
+    };
+
+    private static CmekState ToState(string? text) => Enum.TryParse(text, ignoreCase: false, out CmekState state) ? state : CmekState.UNKNOWN;
+
+    private static CmekStatus ToStatus(CmekCluster cluster, CmekInfoWire wire)
+    {
+        Dictionary<string, RegionInfoWire> listed = [];
+        foreach (RegionInfoWire region in wire.RegionInfos ?? [])
+        {
+            listed.TryAdd(region.Region ?? string.Empty, region);
+        }
+
+        // Every region of the cluster is reported, also one that the service leaves out: its absence is news.
+        IEnumerable<string> names = cluster.Regions.Select(r => r.Name).Union(listed.Keys).Where(n => n.Length > 0).Order(StringComparer.Ordinal);
+        return new CmekStatus
+        {
+            ClusterId = cluster.Id,
+            ClusterName = cluster.Name,
+            Provider = cluster.Provider,
+            State = ToState(wire.Status),
+            OperationStatus = cluster.OperationStatus,
+            AsOf = DateTimeOffset.UtcNow,
+            Regions = [.. names.Select(n => ToRegion(cluster, n, listed.GetValueOrDefault(n)))],
+        };
+    }
+
+    private static CmekRegionStatus ToRegion(CmekCluster cluster, string name, RegionInfoWire? wire)
+    {
+        CmekKeyStatus[] keys =
+        [
+            .. (wire?.KeyInfos ?? [])
+                .Select(k => new CmekKeyStatus
+                {
+                    State = ToState(k.Status),
+                    KeyType = k.Spec?.Type,
+                    KeyUri = string.IsNullOrEmpty(k.Spec?.Uri) ? null : k.Spec.Uri,
+                    AuthPrincipal = string.IsNullOrEmpty(k.Spec?.AuthPrincipal) ? null : k.Spec.AuthPrincipal,
+                    UserMessage = string.IsNullOrEmpty(k.UserMessage) ? null : k.UserMessage,
+                    CreatedAt = k.CreatedAt,
+                    UpdatedAt = k.UpdatedAt,
+                })
+                .OrderByDescending(k => k.CreatedAt ?? DateTimeOffset.MinValue),
+        ];
+        CmekState state = ToState(wire?.Status);
+        return new CmekRegionStatus
+        {
+            ClusterId = cluster.Id,
+            ClusterName = cluster.Name,
+            Region = name,
+            State = state,
+            Keys = keys,
+            // Past keys are listed as DISABLED; of the others the newest is the one in use or on its way in.
+            Current = state == CmekState.DISABLED ? null : keys.FirstOrDefault(k => k.State != CmekState.DISABLED),
+        };
+    }
+
+    private static ResiliencePipeline<HttpResponseMessage> Pipeline(Timings timings, TimeProvider time, bool retryUncertain) =>
+        new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
+            .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+            {
+                MaxRetryAttempts = timings.RetryCount,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                Delay = timings.RetryBase,
+                MaxDelay = TimeSpan.FromSeconds(30),
+                ShouldHandle = async arguments => arguments.Outcome switch
+                {
+                    { Exception: TimeoutRejectedException } => retryUncertain,
+                    { Exception: HttpRequestException e } => retryUncertain || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
+                    { Result: { IsSuccessStatusCode: false } response } => await HealsAsync(response, retryUncertain, arguments.Context.CancellationToken).ConfigureAwait(false),
+                    _ => false,
+                },
+                DelayGenerator = async arguments => arguments.Outcome.Result is { } response
+                    ? (await CloudApiErrors.ReadAsync(response, arguments.Context.CancellationToken).ConfigureAwait(false)).RetryAfter
+                    : null,
+            })
+            .AddTimeout(timings.CallLimit)
+            .Build();
+
+    private static async ValueTask<bool> HealsAsync(HttpResponseMessage response, bool retryUncertain, CancellationToken cancellation)
+    {
+        CloudApiErrors.Failure failure = await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false);
+        return retryUncertain ? failure.Heals : failure.IsRateLimit;
+    }
+
+    private async Task<TAnswer> SendAsync<TBody, TAnswer>(
+        HttpMethod method,
+        string path,
+        TBody? body,
+        JsonTypeInfo<TBody>? bodyType,
+        JsonTypeInfo<TAnswer> answerType,
+        string what,
+        object? target,
+        CancellationToken cancellation,
+        bool careful = false)
+        where TBody : class
+        where TAnswer : class
+    {
+        HttpResponseMessage response;
+        try
+        {
+            response = await (careful ? _careful : _patient).ExecuteAsync(
+                async token =>
+                {
+                    using HttpRequestMessage request = new(method, path);
+                    if (body is not null && bodyType is not null)
+                    {
+                        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, bodyType))
+                        {
+                            Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+                        };
+                    }
+
+                    return await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, token).ConfigureAwait(false);
+                },
+                cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is HttpRequestException or TimeoutRejectedException)
+        {
+            throw CloudApiErrors.NoAnswer(e, Server, what, target);
+        }
+
+        using (response)
+        {
+            if (!response.IsSuccessStatusCode)
+            {
+                throw CloudApiErrors.ToException(await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false), what, target);
+            }
+
+            try
+            {
+                using Stream stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+                return await JsonSerializer.DeserializeAsync(stream, answerType, cancellation).ConfigureAwait(false)
+                    ?? throw CloudApiErrors.Unreadable(what, response.StatusCode, CloudApiErrors.RequestId(response), target, null);
+            }
+            catch (JsonException e)
+            {
+                throw CloudApiErrors.Unreadable(what, response.StatusCode, CloudApiErrors.RequestId(response), target, e);
+            }
+        }
     }
 }
