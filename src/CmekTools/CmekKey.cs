@@ -30,6 +30,12 @@ public sealed record CmekKey
     /// <summary>SOFTWARE or HSM on Google Cloud; AWS_KMS, AWS_CLOUDHSM, EXTERNAL (the origin) on AWS.</summary>
     public string? ProtectionLevel { get; init; }
 
+    /// <summary>The kind of key, as the provider names it: SYMMETRIC_DEFAULT on AWS, GOOGLE_SYMMETRIC_ENCRYPTION on Google Cloud for one that can be a CMEK.</summary>
+    public string? KeySpec { get; init; }
+
+    /// <summary>What the key may be used for, as the provider names it: ENCRYPT_DECRYPT (the key usage on AWS, the purpose on Google Cloud) for one that can be a CMEK.</summary>
+    public string? KeyUsage { get; init; }
+
     /// <summary>The alias (AWS), without which the key works too.</summary>
     public string? Alias { get; init; }
 

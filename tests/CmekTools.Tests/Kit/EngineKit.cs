@@ -1,0 +1,58 @@
+using CmekTools.Engine;
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Journal;
+using CmekTools.Sandbox;
+
+namespace CmekTools.Tests.Kit;
+
+/// <summary>An engine session for tests below the cmdlets, with its own state folder that goes away with it.</summary>
+internal sealed class EngineKit : IDisposable
+{
+    /// <summary>The organization that a kit without a sandbox has.</summary>
+    public const string OrganizationId = "3b1f0a52-7c0d-4e6e-9a54-1f2d9b6c8e10";
+
+    private readonly string _folder;
+
+    private EngineKit(Uri server, string apiKey, string organizationId, ProviderOptions providers, Timings timings)
+    {
+        _folder = Path.Combine(Path.GetTempPath(), "cmektools-test-" + Guid.NewGuid().ToString("N")[..12]);
+        CmekOrganization organization = new() { Id = organizationId, Name = "Example" };
+        Session = new SessionContext(new CloudApiClient(server, apiKey, timings), organization, providers, timings, new JournalWriter(_folder));
+    }
+
+    /// <summary>The session.</summary>
+    public SessionContext Session { get; }
+
+    /// <summary>A session whose Cloud API is not there: for what only talks to a provider.</summary>
+    public static EngineKit Create(ProviderOptions? providers = null, Timings? timings = null) =>
+        new(new Uri("http://127.0.0.1:9/"), "unused", OrganizationId, providers ?? new ProviderOptions(), timings ?? Timings.Sandbox);
+
+    /// <summary>A session with a sandbox, Cloud API and providers; the credentials are those that the sandbox hands out.</summary>
+    public static EngineKit Create(SandboxServer server, Timings? timings = null)
+    {
+        IReadOnlyDictionary<string, string> env = server.Environment;
+        ProviderOptions providers = new()
+        {
+            AwsEndpoint = server.BaseAddress,
+            AwsCredentials = env.TryGetValue("AWS_ACCESS_KEY_ID", out string? id) ? (id, env["AWS_SECRET_ACCESS_KEY"]) : null,
+            GoogleKmsEndpoint = server.BaseAddress,
+            GoogleIamEndpoint = server.BaseAddress,
+            GoogleAccessToken = env.GetValueOrDefault("CLOUDSDK_AUTH_ACCESS_TOKEN"),
+            GoogleProject = server.Options.GoogleProject,
+        };
+        return new EngineKit(server.BaseAddress, server.Options.ApiKey, server.Options.OrganizationId, providers, timings ?? Timings.Sandbox);
+    }
+
+    /// <summary>A run of a command in this session.</summary>
+    public Operation Run(TestOperationHost host, string command = "Test", CancellationToken cancellation = default) => new(command, Session, host, cancellation);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Session.Dispose();
+        if (Directory.Exists(_folder))
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
+}
