@@ -30,6 +30,12 @@ internal interface IOperationHost
     /// <param name="action">The exact change, several lines where it is a policy.</param>
     Task<bool> ShouldProcessAsync(string target, string action);
 
+    /// <summary>
+    /// Asks once for a whole run of changes that belong together; after a yes they are not asked for one by one. True under <c>-WhatIf</c>, so that
+    /// the run goes on and shows each change.
+    /// </summary>
+    Task<bool> ConfirmRunAsync(string target, string action) => ShouldProcessAsync(target, action);
+
     /// <summary>Asks once more, whatever the confirm preference is.</summary>
     Task<bool> ShouldContinueAsync(string query, string caption);
 

@@ -61,6 +61,7 @@ internal sealed record Timings
 internal sealed class Operation(string command, SessionContext session, IOperationHost host, CancellationToken cancellation)
 {
     private readonly List<string> _changes = [];
+    private readonly Dictionary<string, Task<CmekCluster>> _clusters = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The command's name, for the journal.</summary>
     public string Command { get; } = command;
@@ -115,6 +116,21 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         }
 
         return true;
+    }
+
+    /// <summary>A cluster, read once in a run however many records name it.</summary>
+    public Task<CmekCluster> GetClusterAsync(string id)
+    {
+        lock (_clusters)
+        {
+            if (!_clusters.TryGetValue(id, out Task<CmekCluster>? found) || found.IsFaulted || found.IsCanceled)
+            {
+                found = Session.Cloud.GetClusterAsync(id, Cancellation);
+                _clusters[id] = found;
+            }
+
+            return found;
+        }
     }
 
     /// <summary>Takes the summaries of the changes made since the last call.</summary>

@@ -1,0 +1,89 @@
+using System.Runtime.CompilerServices;
+
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>Finds clusters, and says what is wrong with a name or region that does not fit.</summary>
+internal static class ClusterLookup
+{
+    /// <summary>Every cluster that is not deleted.</summary>
+    public static async IAsyncEnumerable<CmekCluster> ListAsync(SessionContext session, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (CmekCluster cluster in session.Cloud.ListClustersAsync(cancellation).ConfigureAwait(false))
+        {
+            if (cluster.State != "DELETED")
+            {
+                yield return cluster;
+            }
+        }
+    }
+
+    /// <summary>The one cluster of a name.</summary>
+    /// <exception cref="CmekException"><c>ClusterNotFound</c> or <c>ClusterNameAmbiguous</c>.</exception>
+    public static async Task<CmekCluster> ByNameAsync(string name, Operation op)
+    {
+        List<CmekCluster> all = [];
+        await foreach (CmekCluster cluster in ListAsync(op.Session, op.Cancellation).ConfigureAwait(false))
+        {
+            all.Add(cluster);
+        }
+
+        CmekCluster[] found = [.. all.Where(c => string.Equals(c.Name, name, StringComparison.OrdinalIgnoreCase))];
+        return found.Length switch
+        {
+            1 => found[0],
+            0 => throw new CmekException(
+                "ClusterNotFound",
+                CmekErrorKind.ObjectNotFound,
+                $"There is no cluster '{name}' that this API key can see.{Names.DidYouMean(name, all.Select(c => c.Name))}",
+                "Get-CmekCluster lists what it can see.",
+                name),
+            _ => throw new CmekException(
+                "ClusterNameAmbiguous",
+                CmekErrorKind.InvalidArgument,
+                $"{found.Length} clusters are called '{name}'.",
+                "Give -ClusterId: " + string.Join(", ", found.Select(c => c.Id)),
+                name),
+        };
+    }
+
+    /// <summary>Refuses a cluster that cannot have CMEK.</summary>
+    /// <exception cref="CmekException"><c>ClusterPlanUnsupported</c> or <c>ClusterNotPrivate</c>.</exception>
+    public static void RequireCmekPossible(CmekCluster cluster)
+    {
+        if (!cluster.SupportsCmek)
+        {
+            throw new CmekException(
+                "ClusterPlanUnsupported",
+                CmekErrorKind.InvalidOperation,
+                $"{cluster.Name} is on the plan {cluster.Plan}; CMEK needs ADVANCED (older: DEDICATED).",
+                "CMEK cannot be added to this cluster. New-CmekCluster makes one that can have it.",
+                cluster);
+        }
+
+        if (cluster.NetworkVisibility == "PUBLIC")
+        {
+            throw new CmekException(
+                "ClusterNotPrivate",
+                CmekErrorKind.InvalidOperation,
+                $"{cluster.Name} has public network visibility; CMEK needs a private cluster, and visibility is set when a cluster is made.",
+                "New-CmekCluster makes a private cluster.",
+                cluster);
+        }
+    }
+
+    /// <summary>The cluster's own spelling of a region.</summary>
+    /// <exception cref="CmekException"><c>RegionUnknown</c>.</exception>
+    public static string RequireRegion(CmekCluster cluster, string region)
+    {
+        CmekRegion? found = cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, region, StringComparison.OrdinalIgnoreCase));
+        return found?.Name ?? throw RegionUnknown(cluster, region);
+    }
+
+    /// <summary>The error for a region that a cluster does not have.</summary>
+    public static CmekException RegionUnknown(CmekCluster cluster, string region) => new(
+        "RegionUnknown",
+        CmekErrorKind.InvalidArgument,
+        $"{cluster.Name} has no region '{region}'.{Names.DidYouMean(region, cluster.Regions.Select(r => r.Name))}",
+        $"Its regions are {string.Join(", ", cluster.Regions.Select(r => r.Name))}. For a region that is still to be added: New-CmekKey -NewRegion, then Add-CmekRegion.",
+        region);
+}

@@ -1,0 +1,80 @@
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Journal;
+
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>What a connection is made with.</summary>
+internal sealed record ConnectOptions
+{
+    /// <summary>The default address.</summary>
+    public static Uri PublicServer { get; } = new("https://cockroachlabs.cloud");
+
+    /// <summary>The Cloud API's base address.</summary>
+    public Uri Server { get; init; } = PublicServer;
+
+    /// <summary>The secret key.</summary>
+    public required string ApiKey { get; init; }
+
+    /// <summary>The providers' side.</summary>
+    public ProviderOptions Providers { get; init; } = new();
+
+    /// <summary>Pauses and limits.</summary>
+    public Timings Timings { get; init; } = new();
+
+    /// <summary>The folder of journal and receipts; null: the platform's.</summary>
+    public string? StateFolder { get; init; }
+}
+
+/// <summary>Connects: checks the input, then that the key is accepted.</summary>
+internal static class Connecting
+{
+    /// <summary>Makes a session after one request has shown that the key is good.</summary>
+    /// <exception cref="CmekException"><c>ApiKeyMissing</c>, <c>ServerInvalid</c>, <c>ServerInsecure</c>, or the service's answer.</exception>
+    public static async Task<SessionContext> ConnectAsync(ConnectOptions options, CancellationToken cancellation)
+    {
+        Validate(options);
+        CloudApiClient cloud = new(options.Server, options.ApiKey.Trim(), options.Timings);
+        try
+        {
+            CmekOrganization organization = await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false);
+            return new SessionContext(cloud, organization, options.Providers, options.Timings, new JournalWriter(options.StateFolder ?? JournalWriter.DefaultFolder()));
+        }
+        catch
+        {
+            cloud.Dispose();
+            throw;
+        }
+    }
+
+    private static void Validate(ConnectOptions options)
+    {
+        if (string.IsNullOrWhiteSpace(options.ApiKey) || options.ApiKey.Trim().Any(c => c is < '!' or > '~'))
+        {
+            throw new CmekException(
+                "ApiKeyMissing",
+                CmekErrorKind.AuthenticationError,
+                string.IsNullOrWhiteSpace(options.ApiKey) ? "The API key is empty." : "The API key holds characters that no API key has.",
+                "Put the secret key of a service account into COCKROACH_API_KEY, or give -ApiKey (Read-Host -AsSecureString).");
+        }
+
+        if (!options.Server.IsAbsoluteUri || options.Server.Scheme is not ("https" or "http") || options.Server.UserInfo.Length > 0)
+        {
+            throw new CmekException(
+                "ServerInvalid",
+                CmekErrorKind.InvalidArgument,
+                $"'{options.Server.OriginalString}' is not the address of a Cloud API.",
+                "Give an https:// address, or leave -Server and COCKROACH_SERVER away for https://cockroachlabs.cloud.",
+                options.Server);
+        }
+
+        if (options.Server.Scheme == "http" && !options.Server.IsLoopback)
+        {
+            throw new CmekException(
+                "ServerInsecure",
+                CmekErrorKind.InvalidArgument,
+                $"{options.Server} would carry the API key in the clear; http:// is only for loopback.",
+                "Give the https:// address.",
+                options.Server);
+        }
+    }
+}

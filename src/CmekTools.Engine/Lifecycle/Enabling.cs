@@ -1,0 +1,170 @@
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Providers;
+
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>How a command that switches a cluster is to go about it.</summary>
+/// <param name="Wait">Until the goal is seen.</param>
+/// <param name="Limit">How long.</param>
+/// <param name="SkipPreflight">Do not look for reasons to fail first.</param>
+internal sealed record SwitchOptions(bool Wait, TimeSpan Limit, bool SkipPreflight);
+
+/// <summary>Switches a cluster to the customer's keys.</summary>
+internal static class Enabling
+{
+    /// <summary>Enables CMEK, or goes on with an enabling that was begun.</summary>
+    public static async Task<CmekStatus> EnableAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, SwitchOptions options, Operation op)
+    {
+        ClusterLookup.RequireCmekPossible(cluster);
+        SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: true, newRegions: false, op);
+        CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        bool changed = false;
+        switch (Judge(status, wanted))
+        {
+            case Step.Done:
+                await op.Host.VerboseAsync($"{cluster.Name} is ENABLED with these keys already; nothing was changed.").ConfigureAwait(false);
+                return status;
+            case Step.Watch:
+                await op.Host.VerboseAsync($"{cluster.Name} is being enabled with these keys already; nothing was sent again.").ConfigureAwait(false);
+                break;
+            case Step.Refuse:
+                throw Refusal(cluster, status);
+            default:
+                if (!options.SkipPreflight)
+                {
+                    await Preflight.RequireAsync(cluster, wanted.Values, op).ConfigureAwait(false);
+                }
+
+                CmekSpecWire body = Specs.ToWire(cluster, wanted.Values);
+                PlannedChange change = new(
+                    "cmek:Enable",
+                    cluster.ToString(),
+                    $"enable CMEK in {string.Join(", ", wanted.Keys)}",
+                    Specs.ToText(body),
+                    After: Specs.ToNode(body));
+                changed = await op.ChangeAsync(change, async token =>
+                    status = await SpreadAsync(cluster, wanted.Values, c => op.Session.Cloud.EnableCmekAsync(cluster, body, c), op, token).ConfigureAwait(false)).ConfigureAwait(false);
+                if (!changed)
+                {
+                    return status;
+                }
+
+                break;
+        }
+
+        if (options.Wait)
+        {
+            status = await StatusWatch.WaitAsync(cluster, StatusGoal.Keys("Enabling CMEK", wanted), options.Limit, op).ConfigureAwait(false);
+        }
+
+        return status with { Changed = changed };
+    }
+
+    /// <summary>
+    /// Sends a request that makes the service use the keys. "No access to the key" is waited out where the policies do give it (IAM has not
+    /// spread them yet), and is final where they do not.
+    /// </summary>
+    public static async Task<CmekStatus> SpreadAsync(
+        CmekCluster cluster,
+        IEnumerable<CmekAccess> accesses,
+        Func<CancellationToken, Task<CmekStatus>> send,
+        Operation op,
+        CancellationToken cancellation)
+    {
+        long start = op.Session.Time.GetTimestamp();
+        string activity = $"Waiting for {cluster.Provider} to spread the grant";
+        bool shown = false;
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    return await send(cancellation).ConfigureAwait(false);
+                }
+                catch (CmekServiceException e) when (e.ErrorId == "KeyAccessDenied"
+                    && op.Session.Time.GetElapsedTime(start) < op.Timings.PropagationLimit)
+                {
+                    if (!await GrantedAsync(cluster, accesses, op).ConfigureAwait(false))
+                    {
+                        throw;
+                    }
+
+                    shown = true;
+                    await op.Host.ProgressAsync(new OperationProgress(activity, e.Message)).ConfigureAwait(false);
+                    await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+                }
+            }
+        }
+        finally
+        {
+            if (shown && !op.Cancellation.IsCancellationRequested)
+            {
+                await op.Host.ProgressAsync(new OperationProgress(activity, string.Empty, 100, Completed: true)).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private enum Step
+    {
+        Send,
+        Watch,
+        Done,
+        Refuse,
+    }
+
+    private static Step Judge(CmekStatus status, SortedDictionary<string, CmekAccess> wanted)
+    {
+        CmekRegionStatus[] regions = [.. status.Regions.Where(r => wanted.ContainsKey(r.Region))];
+        bool sameKeys = regions.Length == wanted.Count && regions.All(r => r.Current is { } current && Specs.Matches(current, wanted[r.Region]));
+        if (sameKeys && regions.All(r => r.State == CmekState.ENABLED))
+        {
+            return Step.Done;
+        }
+
+        if (sameKeys && regions.All(r => r.State is CmekState.ENABLED or CmekState.ENABLING))
+        {
+            return Step.Watch;
+        }
+
+        return regions.All(r => r.State is CmekState.DISABLED or CmekState.ENABLE_FAILED or CmekState.UNKNOWN)
+            && status.State is CmekState.DISABLED or CmekState.ENABLE_FAILED or CmekState.UNKNOWN
+            ? Step.Send
+            : Step.Refuse;
+    }
+
+    private static CmekException Refusal(CmekCluster cluster, CmekStatus status) => status.State switch
+    {
+        CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED => new CmekException(
+            "ClusterRevoked",
+            CmekErrorKind.InvalidOperation,
+            $"{cluster.Name} was revoked ({status}); enabling does not undo that.",
+            $"Restore-CmekAccess -ClusterName {cluster.Name} gives access back and writes the support request.",
+            status),
+        CmekState.DISABLING => new CmekException(
+            "ClusterBusy",
+            CmekErrorKind.ResourceUnavailable,
+            $"{cluster.Name} is just being moved off CMEK ({status}).",
+            $"Wait-CmekStatus -ClusterName {cluster.Name} -State DISABLED, then run the command again.",
+            status),
+        _ => new CmekException(
+            "AlreadyEnabled",
+            CmekErrorKind.InvalidOperation,
+            $"{cluster.Name} has CMEK with other keys or principals ({status}). Nothing was sent.",
+            "To move regions to other keys pipe the accesses to Update-CmekCluster.",
+            status),
+    };
+
+    private static async Task<bool> GrantedAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, Operation op)
+    {
+        if (cluster.Provider is not (CmekProvider.AWS or CmekProvider.GCP))
+        {
+            return false;
+        }
+
+        IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
+        AccessVerdict[] verdicts = await Task.WhenAll(accesses.Select(a => provider.EvaluateAsync(
+            new AccessTarget(cluster, op.Session.Organization.Id, a.Region, a.KeyUri!, a.AuthPrincipal!), op))).ConfigureAwait(false);
+        return verdicts.All(v => v.Allowed == true);
+    }
+}

@@ -1,0 +1,73 @@
+using CmekTools.Engine.Providers;
+
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>Lets a cluster use a key.</summary>
+internal static class Granting
+{
+    /// <summary>Makes or completes one region's access.</summary>
+    public static async Task<CmekAccess> GrantAsync(CmekCluster cluster, string region, CmekKey? known, string? keyUri, PrincipalOptions options, Operation op)
+    {
+        ClusterLookup.RequireCmekPossible(cluster);
+        CmekRegion? own = cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, region, StringComparison.OrdinalIgnoreCase));
+        if (own is null && Names.DidYouMean(region, cluster.Regions.Select(r => r.Name)).Length > 0)
+        {
+            throw ClusterLookup.RegionUnknown(cluster, region);
+        }
+
+        if (own is null)
+        {
+            await op.Host.WarningAsync($"{cluster.Name} has no region {region} yet; Add-CmekRegion adds it with this key.").ConfigureAwait(false);
+        }
+
+        region = own?.Name ?? region;
+        if (cluster.AccountId is null)
+        {
+            throw new CmekException(
+                "ClusterAccountUnknown",
+                CmekErrorKind.InvalidData,
+                $"The Cloud API does not say which {cluster.Provider} account belongs to {cluster.Name}.",
+                "Wait until the cluster's state is CREATED and run the command again.",
+                cluster);
+        }
+
+        IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
+        CmekKey key;
+        if (known is { State: CmekKeyState.Planned })
+        {
+            key = op.Host.WhatIf
+                ? known
+                : throw new CmekException(
+                    "KeyPlanned",
+                    CmekErrorKind.InvalidArgument,
+                    $"The key for {cluster.Name}/{region} was only planned (-WhatIf, or answered with no).",
+                    "Run New-CmekKey without -WhatIf first.",
+                    known);
+        }
+        else
+        {
+            string uri = keyUri ?? known?.KeyUri ?? throw new CmekException("KeyUriInvalid", CmekErrorKind.InvalidArgument, $"No key is given for {cluster.Name}/{region}.", "Give -KeyUri, or pipe New-CmekKey or Get-CmekKey.", region);
+            if (KeyProviders.FromKeyUri(uri) != cluster.Provider)
+            {
+                throw new CmekException(
+                    "KeyProviderMismatch",
+                    CmekErrorKind.InvalidArgument,
+                    $"{uri} is not a key on {cluster.Provider}, where {cluster.Name} runs.",
+                    $"Give a key on {cluster.Provider}: New-CmekKey -ClusterName {cluster.Name} makes one.",
+                    uri);
+            }
+
+            provider.ValidateKeyUri(uri, cluster, region);
+            key = await provider.GetKeyAsync(uri, op).ConfigureAwait(false);
+            provider.RequireUsable(key);
+        }
+
+        CmekAccess access = await provider.GrantAsync(cluster, key, region, options, op).ConfigureAwait(false);
+        if (!access.Changed && !access.Planned)
+        {
+            await op.Host.VerboseAsync($"{cluster.Name}/{region}: {access.AuthPrincipal} has its access to {access.KeyUri}; nothing was changed.").ConfigureAwait(false);
+        }
+
+        return access;
+    }
+}

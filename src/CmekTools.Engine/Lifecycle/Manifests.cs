@@ -1,0 +1,84 @@
+using System.Text.Json;
+using CmekTools.Engine.CloudApi;
+
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>The vendor's <c>cmek_config.json</c>: the body that its procedure sends with curl.</summary>
+internal static class Manifests
+{
+    /// <summary>Reads a manifest for a cluster.</summary>
+    /// <exception cref="CmekException"><c>ManifestUnreadable</c> or <c>ManifestInvalid</c>, with the place.</exception>
+    public static IReadOnlyList<CmekAccess> Read(string path, CmekCluster cluster)
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CmekException("ManifestUnreadable", CmekErrorKind.ReadError, $"The manifest {path} cannot be read: {e.Message}", null, path, e);
+        }
+
+        return Parse(text, path, cluster);
+    }
+
+    /// <summary>Reads a manifest's text.</summary>
+    /// <exception cref="CmekException"><c>ManifestInvalid</c>.</exception>
+    public static IReadOnlyList<CmekAccess> Parse(string text, string name, CmekCluster cluster)
+    {
+        CmekSpecWire? body;
+        try
+        {
+            body = JsonSerializer.Deserialize(text, WireJson.Default.CmekSpecWire);
+        }
+        catch (JsonException e)
+        {
+            throw Invalid(name, e.Message, e);
+        }
+
+        if (body?.RegionSpecs is not { Count: > 0 } specs)
+        {
+            throw Invalid(name, "it has no region_specs.");
+        }
+
+        List<CmekAccess> accesses = [];
+        foreach (RegionSpecWire? spec in specs)
+        {
+            if (string.IsNullOrWhiteSpace(spec?.Region) || spec.KeySpec is null)
+            {
+                throw Invalid(name, $"region_specs[{accesses.Count}] has no region or no key_spec.");
+            }
+
+            if (spec.KeySpec.Type != Specs.KeyType(cluster.Provider))
+            {
+                throw Invalid(name, $"region_specs[{accesses.Count}] has the key type '{spec.KeySpec.Type}'; {cluster.Name} runs on {cluster.Provider} and needs {Specs.KeyType(cluster.Provider)}.");
+            }
+
+            if (string.IsNullOrWhiteSpace(spec.KeySpec.Uri) || string.IsNullOrWhiteSpace(spec.KeySpec.AuthPrincipal))
+            {
+                throw Invalid(name, $"region_specs[{accesses.Count}] ({spec.Region}) has no uri or no auth_principal.");
+            }
+
+            accesses.Add(new CmekAccess
+            {
+                ClusterId = cluster.Id,
+                ClusterName = cluster.Name,
+                Provider = cluster.Provider,
+                Region = spec.Region,
+                KeyUri = spec.KeySpec.Uri,
+                AuthPrincipal = spec.KeySpec.AuthPrincipal,
+            });
+        }
+
+        return accesses;
+    }
+
+    private static CmekException Invalid(string name, string what, Exception? cause = null) => new(
+        "ManifestInvalid",
+        CmekErrorKind.InvalidData,
+        $"{name} is not a CMEK manifest: {what}",
+        """The form is {"region_specs":[{"region":"us-east-1","key_spec":{"type":"AWS_KMS","uri":"…","auth_principal":"…"}}]}; Export-CmekManifest writes one.""",
+        name,
+        cause);
+}

@@ -1,0 +1,113 @@
+using System.Management.Automation;
+using System.Net;
+using System.Security;
+using CmekTools.Engine;
+using CmekTools.Engine.Lifecycle;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Connects this runspace to CockroachDB Cloud, or to a sandbox.</summary>
+[Cmdlet(VerbsCommunications.Connect, "CmekCloud", DefaultParameterSetName = CloudSet)]
+[OutputType(typeof(CmekSession))]
+public sealed class ConnectCmekCloudCommand : PipelineCommand
+{
+    private const string CloudSet = "Cloud";
+    private const string SandboxSet = "Sandbox";
+
+    /// <summary>The secret key of a service account; COCKROACH_API_KEY where not given.</summary>
+    [Parameter(ParameterSetName = CloudSet)]
+    [ValidateNotNull]
+    public SecureString? ApiKey { get; set; }
+
+    /// <summary>The Cloud API's address; COCKROACH_SERVER or https://cockroachlabs.cloud where not given.</summary>
+    [Parameter(ParameterSetName = CloudSet)]
+    [ValidateNotNull]
+    public Uri? Server { get; set; }
+
+    /// <summary>The AWS profile; the SDK's own chain where not given.</summary>
+    [Parameter(ParameterSetName = CloudSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(AwsProfileCompleter))]
+    public string? ProfileName { get; set; }
+
+    /// <summary>The Google Cloud project that holds the keys; each command's <c>-Project</c> overrides it.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Project { get; set; }
+
+    /// <summary>The sandbox, from Start-CmekSandbox.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = SandboxSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public CmekSandbox? Sandbox { get; set; }
+
+    /// <summary>Where journal and receipts are kept; CMEKTOOLS_STATE or the platform's state folder where not given.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? StateFolder { get; set; }
+
+    internal override async Task ProcessAsync()
+    {
+        ConnectOptions options = Sandbox is null ? CloudOptions() : SandboxOptions(Sandbox);
+        if (StateFolder is not null)
+        {
+            string folder = string.Empty;
+            await Pipeline.OnPipelineAsync(() => folder = SessionState.Path.GetUnresolvedProviderPathFromPSPath(StateFolder)).ConfigureAwait(false);
+            options = options with { StateFolder = folder };
+        }
+
+        SessionContext context = await Connecting.ConnectAsync(options, Cancellation).ConfigureAwait(false);
+        CmekSession session = new()
+        {
+            Server = options.Server,
+            Organization = context.Organization,
+            IsSandbox = Sandbox is not null,
+            ConnectedAt = DateTimeOffset.UtcNow,
+            Context = context,
+        };
+        await Pipeline.OnPipelineAsync(() => Sessions.Set(session)).ConfigureAwait(false);
+        await Pipeline.OutputAsync(session).ConfigureAwait(false);
+    }
+
+    private ConnectOptions CloudOptions()
+    {
+        string? server = Environment.GetEnvironmentVariable("COCKROACH_SERVER");
+        Uri address = ConnectOptions.PublicServer;
+        if (Server is not null)
+        {
+            address = Server;
+        }
+        else if (!string.IsNullOrWhiteSpace(server) && !Uri.TryCreate(server, UriKind.RelativeOrAbsolute, out address!))
+        {
+            address = new Uri(Uri.EscapeDataString(server), UriKind.Relative);
+        }
+
+        return new ConnectOptions
+        {
+            Server = address,
+            ApiKey = ApiKey is null ? Environment.GetEnvironmentVariable("COCKROACH_API_KEY") ?? string.Empty : new NetworkCredential(string.Empty, ApiKey).Password,
+            Providers = new ProviderOptions { AwsProfileName = ProfileName, GoogleProject = Project },
+        };
+    }
+
+    private ConnectOptions SandboxOptions(CmekSandbox sandbox)
+    {
+        string? Value(string name) => sandbox.Environment.TryGetValue(name, out string? value) ? value : null;
+        return new ConnectOptions
+        {
+            Server = sandbox.BaseAddress,
+            ApiKey = Value("COCKROACH_API_KEY") ?? string.Empty,
+            Timings = Timings.Sandbox,
+            // What is played in a sandbox does not belong into the record of the real clusters.
+            StateFolder = Path.Combine(Engine.Journal.JournalWriter.DefaultFolder(), "sandbox"),
+            Providers = new ProviderOptions
+            {
+                AwsEndpoint = sandbox.BaseAddress,
+                AwsCredentials = Value("AWS_ACCESS_KEY_ID") is { } id ? (id, Value("AWS_SECRET_ACCESS_KEY") ?? string.Empty) : null,
+                GoogleKmsEndpoint = sandbox.BaseAddress,
+                GoogleIamEndpoint = sandbox.BaseAddress,
+                GoogleAccessToken = Value("GOOGLE_SANDBOX_ACCESS_TOKEN"),
+                GoogleProject = Project ?? Value("GOOGLE_CLOUD_PROJECT"),
+            },
+        };
+    }
+}

@@ -1,0 +1,32 @@
+using System.Management.Automation;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Ends this runspace's connection. Nothing at the service changes.</summary>
+[Cmdlet(VerbsCommunications.Disconnect, "CmekCloud")]
+[OutputType(typeof(void))]
+public sealed class DisconnectCmekCloudCommand : PipelineCommand
+{
+    /// <summary>The connection to end; the runspace's own where not given.</summary>
+    [Parameter(ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public CmekSession? Session { get; set; }
+
+    internal override async Task ProcessAsync()
+    {
+        CmekSession? session = Session ?? RunspaceSession;
+        if (session is null)
+        {
+            return;
+        }
+
+        (session.Context as IDisposable)?.Dispose();
+        await Pipeline.OnPipelineAsync(() =>
+        {
+            if (ReferenceEquals(Sessions.Current, session))
+            {
+                Sessions.Set(null);
+            }
+        }).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,77 @@
+using System.Management.Automation;
+using System.Net;
+using CmekTools.Sandbox;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Starts the other side of the wire on loopback: CockroachDB Cloud, AWS and Google Cloud to try everything on.</summary>
+[Cmdlet(VerbsLifecycle.Start, "CmekSandbox")]
+[OutputType(typeof(CmekSandbox))]
+public sealed class StartCmekSandboxCommand : PipelineCommand
+{
+    /// <summary>The port; a free one where not given.</summary>
+    [Parameter]
+    [ValidateRange(0, 65535)]
+    public int Port { get; set; }
+
+    /// <summary>Clusters to begin with, each NAME=PROVIDER:REGION[,REGION…].</summary>
+    [Parameter(Position = 0)]
+    [ValidateNotNullOrEmpty]
+    public string[] Cluster { get; set; } = [];
+
+    /// <summary>How long each transition of a cluster takes.</summary>
+    [Parameter]
+    public TimeSpan StateTime { get; set; } = new SandboxOptions().StateTime;
+
+    /// <summary>How long IAM takes to spread a change.</summary>
+    [Parameter]
+    public TimeSpan IamLag { get; set; }
+
+    /// <summary>Added to each answer.</summary>
+    [Parameter]
+    public TimeSpan AnswerTime { get; set; }
+
+    /// <summary>The vendor does not bring a revoked cluster back by itself once it has access again.</summary>
+    [Parameter]
+    public SwitchParameter NoVendorRecovery { get; set; }
+
+    /// <summary>The service does not take NULL_KMS.</summary>
+    [Parameter]
+    public SwitchParameter NoDisable { get; set; }
+
+    internal override async Task EndAsync()
+    {
+        SandboxOptions options = new()
+        {
+            Port = Port,
+            StateTime = StateTime,
+            IamLag = IamLag,
+            AnswerTime = AnswerTime,
+            VendorRecovers = !NoVendorRecovery,
+            TakesNullKms = !NoDisable,
+        };
+        try
+        {
+            if (Cluster.Length > 0)
+            {
+                options = options with { Clusters = [.. Cluster.Select(SandboxClusterOptions.Parse)] };
+            }
+        }
+        catch (FormatException e)
+        {
+            throw new CmekException("SandboxClusterInvalid", CmekErrorKind.InvalidArgument, e.Message, null, Cluster, e);
+        }
+
+        SandboxServer server;
+        try
+        {
+            server = SandboxServer.Start(options);
+        }
+        catch (HttpListenerException e)
+        {
+            throw new CmekException("SandboxPortTaken", CmekErrorKind.ResourceUnavailable, $"Port {Port} cannot be listened on: {e.Message}", "Leave -Port away for a free one.", Port, e);
+        }
+
+        await Pipeline.OutputAsync(new CmekSandbox { BaseAddress = server.BaseAddress, Environment = server.Environment, Server = server }).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,145 @@
+using System.Management.Automation;
+using CmekTools.Engine.Lifecycle;
+
+namespace CmekTools.Module;
+
+/// <summary>A cmdlet that collects accesses by cluster and acts on each cluster once, after the last record.</summary>
+public abstract class AccessCommand : SessionCommand
+{
+    /// <summary>The parameter set for piped accesses.</summary>
+    protected const string AccessSet = "Access";
+
+    /// <summary>The parameter set for a manifest.</summary>
+    protected const string ManifestSet = "Manifest";
+
+    /// <summary>The parameter set for one region's key given by hand.</summary>
+    protected const string KeySet = "Key";
+
+    private readonly List<(string ClusterId, List<CmekAccess> Accesses)> _collected = [];
+
+    /// <summary>The accesses, from Grant-CmekAccess or Import-CmekManifest.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    [Alias("Access")]
+    public CmekAccess[] InputObject { get; set; } = [];
+
+    /// <summary>The cluster's exact name.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = KeySet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public string ClusterName { get; set; } = string.Empty;
+
+    /// <summary>The vendor's <c>cmek_config.json</c>.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ManifestSet)]
+    [ValidateNotNullOrEmpty]
+    public string? ManifestPath { get; set; }
+
+    /// <summary>The regions, in the order of the keys.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = KeySet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RegionCompleter))]
+    public string[] Region { get; set; } = [];
+
+    /// <summary>The keys, one a region.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = KeySet)]
+    [ValidateNotNullOrEmpty]
+    public string[] KeyUri { get; set; } = [];
+
+    /// <summary>The principals, one a region, or one for all.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = KeySet)]
+    [ValidateNotNullOrEmpty]
+    public string[] AuthPrincipal { get; set; } = [];
+
+    /// <summary>Wait until the service says that it is done.</summary>
+    [Parameter]
+    public SwitchParameter Wait { get; set; }
+
+    /// <summary>The longest wait, in seconds; two hours where not given, as the vendor's own provider allows.</summary>
+    [Parameter]
+    [ValidateRange(1, 604800)]
+    public int TimeoutSeconds { get; set; } = 7200;
+
+    /// <summary>Do not look for reasons to fail first.</summary>
+    [Parameter]
+    public SwitchParameter SkipPreflight { get; set; }
+
+    /// <summary>How to go about it.</summary>
+    internal SwitchOptions Options => new(Wait, TimeSpan.FromSeconds(TimeoutSeconds), SkipPreflight);
+
+    internal override Task ProcessAsync()
+    {
+        foreach (CmekAccess access in InputObject)
+        {
+            int at = _collected.FindIndex(c => string.Equals(c.ClusterId, access.ClusterId, StringComparison.OrdinalIgnoreCase));
+            if (at < 0)
+            {
+                _collected.Add((access.ClusterId, [access]));
+            }
+            else
+            {
+                _collected[at].Accesses.Add(access);
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    internal override async Task EndAsync()
+    {
+        if (ClusterName.Length > 0)
+        {
+            CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
+            await ActAsync(cluster, await GivenAsync(cluster).ConfigureAwait(false)).ConfigureAwait(false);
+            return;
+        }
+
+        // A pipeline that gave nothing (each record failed before) has been told so already.
+        foreach ((string id, List<CmekAccess> accesses) in _collected)
+        {
+            try
+            {
+                await ActAsync(await Op.GetClusterAsync(id).ConfigureAwait(false), accesses).ConfigureAwait(false);
+            }
+            catch (CmekException e)
+            {
+                await Pipeline.ErrorAsync(e).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Acts on one cluster.</summary>
+    internal abstract Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses);
+
+    private async Task<IReadOnlyList<CmekAccess>> GivenAsync(CmekCluster cluster)
+    {
+        if (ManifestPath is not null)
+        {
+            string path = string.Empty;
+            await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ManifestPath)).ConfigureAwait(false);
+            return Manifests.Read(path, cluster);
+        }
+
+        if (KeyUri.Length != Region.Length || (AuthPrincipal.Length != 1 && AuthPrincipal.Length != Region.Length))
+        {
+            throw new CmekException(
+                "RegionKeyCountMismatch",
+                CmekErrorKind.InvalidArgument,
+                $"{Region.Length} regions, {KeyUri.Length} keys and {AuthPrincipal.Length} principals do not go together.",
+                "Give as many -KeyUri as -Region, in the same order, and one -AuthPrincipal for all or one for each.");
+        }
+
+        return
+        [
+            .. Region.Select((region, i) => new CmekAccess
+            {
+                ClusterId = cluster.Id,
+                ClusterName = cluster.Name,
+                Provider = cluster.Provider,
+                Region = region,
+                KeyUri = KeyUri[i],
+                AuthPrincipal = AuthPrincipal[AuthPrincipal.Length == 1 ? 0 : i],
+            }),
+        ];
+    }
+}

@@ -1,0 +1,139 @@
+using System.Collections;
+using System.Management.Automation;
+using System.Management.Automation.Language;
+using CmekTools.Engine;
+using CmekTools.Engine.Lifecycle;
+
+namespace CmekTools.Module;
+
+/// <summary>
+/// The base of the completers: they answer within two seconds from what the connection shows, swallow every failure and never prompt, for a
+/// completer that throws takes the user's line with it.
+/// </summary>
+public abstract class CloudCompleter : IArgumentCompleter
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
+    /// <inheritdoc/>
+    public IEnumerable<CompletionResult> CompleteArgument(string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
+    {
+        string word = (wordToComplete ?? string.Empty).Trim('\'', '"');
+        try
+        {
+            CmekSession? session = (fakeBoundParameters?["Session"] is PSObject { BaseObject: CmekSession wrapped } ? wrapped : fakeBoundParameters?["Session"] as CmekSession) ?? Sessions.Current;
+            if (session?.Context is not SessionContext context)
+            {
+                return [];
+            }
+
+            using CancellationTokenSource patience = new(s_patience);
+            Task<IReadOnlyList<(string Text, string Tip)>> asking = Task.Run(() => SuggestAsync(context, fakeBoundParameters ?? new Hashtable(), patience.Token), patience.Token);
+            return
+            [
+                .. asking.GetAwaiter().GetResult()
+                    .Where(s => s.Text.StartsWith(word, StringComparison.OrdinalIgnoreCase))
+                    .Select(s => new CompletionResult(Quote(s.Text), s.Text, CompletionResultType.ParameterValue, s.Tip)),
+            ];
+        }
+        catch (Exception e) when (e is CmekException or OperationCanceledException or InvalidOperationException or System.Net.Http.HttpRequestException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>What can stand here.</summary>
+    internal abstract Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation);
+
+    /// <summary>The clusters, at most the first page or so.</summary>
+    internal static async Task<List<CmekCluster>> ClustersAsync(SessionContext context, CancellationToken cancellation)
+    {
+        List<CmekCluster> clusters = [];
+        await foreach (CmekCluster cluster in ClusterLookup.ListAsync(context, cancellation).ConfigureAwait(false))
+        {
+            clusters.Add(cluster);
+        }
+
+        return clusters;
+    }
+
+    private static string Quote(string text) =>
+        text.All(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':' or '@') ? text : "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
+}
+
+/// <summary>Completes cluster names.</summary>
+public sealed class ClusterNameCompleter : CloudCompleter
+{
+    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation) =>
+        [.. (await ClustersAsync(context, cancellation).ConfigureAwait(false)).Select(c => (c.Name, $"{c.Provider} {c.Plan} {c.Id}"))];
+}
+
+/// <summary>Completes cluster ids.</summary>
+public sealed class ClusterIdCompleter : CloudCompleter
+{
+    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation) =>
+        [.. (await ClustersAsync(context, cancellation).ConfigureAwait(false)).Select(c => (c.Id, c.Name))];
+}
+
+/// <summary>Completes the regions of the cluster that is bound already, or of all.</summary>
+public sealed class RegionCompleter : CloudCompleter
+{
+    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
+    {
+        string? name = bound["ClusterName"]?.ToString();
+        string? id = bound["ClusterId"]?.ToString();
+        return
+        [
+            .. (await ClustersAsync(context, cancellation).ConfigureAwait(false))
+                .Where(c => (name is null || string.Equals(c.Name, name, StringComparison.OrdinalIgnoreCase)) && (id is null || string.Equals(c.Id, id, StringComparison.OrdinalIgnoreCase)))
+                .SelectMany(c => c.Regions.Select(r => (r.Name, c.Name)))
+                .DistinctBy(r => r.Item1),
+        ];
+    }
+}
+
+/// <summary>Completes the URIs of the keys that the bound cluster lists, past ones included.</summary>
+public sealed class KeyUriCompleter : CloudCompleter
+{
+    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
+    {
+        string? name = bound["ClusterName"]?.ToString();
+        List<(string, string)> found = [];
+        foreach (CmekCluster cluster in (await ClustersAsync(context, cancellation).ConfigureAwait(false)).Where(c => c.SupportsCmek && (name is null || string.Equals(c.Name, name, StringComparison.OrdinalIgnoreCase))).Take(5))
+        {
+            CmekStatus status = await context.Cloud.GetCmekAsync(cluster, cancellation).ConfigureAwait(false);
+            found.AddRange(status.Regions.SelectMany(r => r.Keys.Where(k => k.KeyUri is not null).Select(k => (k.KeyUri!, $"{cluster.Name}/{r.Region} {k.State}"))));
+        }
+
+        return [.. found.DistinctBy(f => f.Item1)];
+    }
+}
+
+/// <summary>Completes AWS profile names from the files that the AWS tools read; no SDK is loaded for it.</summary>
+public sealed class AwsProfileCompleter : IArgumentCompleter
+{
+    /// <inheritdoc/>
+    public IEnumerable<CompletionResult> CompleteArgument(string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
+    {
+        string home = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".aws");
+        string[] files = [Environment.GetEnvironmentVariable("AWS_CONFIG_FILE") ?? Path.Combine(home, "config"), Environment.GetEnvironmentVariable("AWS_SHARED_CREDENTIALS_FILE") ?? Path.Combine(home, "credentials")];
+        string word = (wordToComplete ?? string.Empty).Trim('\'', '"');
+        try
+        {
+            return
+            [
+                .. files.Where(File.Exists)
+                    .SelectMany(File.ReadLines)
+                    .Select(l => l.Trim())
+                    .Where(l => l.StartsWith('[') && l.EndsWith(']') && !l.StartsWith("[sso-session", StringComparison.Ordinal) && !l.StartsWith("[services", StringComparison.Ordinal))
+                    .Select(l => l[1..^1].Replace("profile ", string.Empty, StringComparison.Ordinal).Trim())
+                    .Distinct()
+                    .Where(n => n.StartsWith(word, StringComparison.OrdinalIgnoreCase))
+                    .Select(n => new CompletionResult(n.Contains(' ', StringComparison.Ordinal) ? $"'{n}'" : n, n, CompletionResultType.ParameterValue, n)),
+            ];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using System.Management.Automation;
+
+namespace CmekTools.Module;
+
+/// <summary>Turns failures into error records: a stable id, the true category, the target, and what to do.</summary>
+internal static class Errors
+{
+    /// <summary>The record of a failure.</summary>
+    public static ErrorRecord ToRecord(Exception failure)
+    {
+        if (failure is not CmekException known)
+        {
+            return new ErrorRecord(failure, "UnexpectedFailure", ErrorCategory.InvalidResult, null)
+            {
+                ErrorDetails = new ErrorDetails(failure.Message)
+                {
+                    RecommendedAction = "This is a fault in CmekTools. Nothing is assumed about what was done: look with Get-CmekJournal and Get-CmekStatus before you go on, and report it.",
+                },
+            };
+        }
+
+        // Each kind has a namesake among the categories; a test holds them together.
+        ErrorCategory category = Enum.Parse<ErrorCategory>(known.Kind.ToString());
+        ErrorRecord record = new(known, known.ErrorId, category, known.Target);
+        if (known.RecommendedAction is { } action)
+        {
+            record.ErrorDetails = new ErrorDetails(known.Message) { RecommendedAction = action };
+        }
+
+        return record;
+    }
+}

@@ -1,0 +1,21 @@
+using System.Management.Automation;
+using CmekTools.Engine;
+
+namespace CmekTools.Module;
+
+/// <summary>A cmdlet that needs a connection.</summary>
+public abstract class SessionCommand : PipelineCommand
+{
+    private SessionContext? _context;
+
+    /// <summary>The connection to use in place of the runspace's own.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public CmekSession? Session { get; set; }
+
+    /// <summary>The engine's side of the connection.</summary>
+    internal SessionContext Context => _context ??= Sessions.Require(Session ?? RunspaceSession);
+
+    /// <summary>This cmdlet's run.</summary>
+    internal Operation Op => OperationOn(Context);
+}

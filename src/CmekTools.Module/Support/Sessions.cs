@@ -1,0 +1,33 @@
+using System.Management.Automation.Runspaces;
+using System.Runtime.CompilerServices;
+using CmekTools.Engine;
+
+namespace CmekTools.Module;
+
+/// <summary>The connection of each runspace, so that <c>ForEach-Object -Parallel</c> branches do not share one by accident.</summary>
+internal static class Sessions
+{
+    private static readonly ConditionalWeakTable<Runspace, CmekSession> s_sessions = [];
+
+    /// <summary>This runspace's connection, or null.</summary>
+    public static CmekSession? Current => s_sessions.TryGetValue(Runspace.DefaultRunspace, out CmekSession? found) ? found : null;
+
+    /// <summary>Makes a connection this runspace's, or takes it away (null).</summary>
+    public static void Set(CmekSession? session)
+    {
+        s_sessions.Remove(Runspace.DefaultRunspace);
+        if (session is not null)
+        {
+            s_sessions.Add(Runspace.DefaultRunspace, session);
+        }
+    }
+
+    /// <summary>The engine's side of a connection.</summary>
+    /// <exception cref="CmekException"><c>NotConnected</c>.</exception>
+    public static SessionContext Require(CmekSession? given) => given?.Context as SessionContext ?? throw new CmekException(
+        "NotConnected",
+        CmekErrorKind.ConnectionError,
+        "There is no connection to CockroachDB Cloud in this runspace.",
+        "Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session. To try things out first: Connect-CmekCloud -Sandbox (Start-CmekSandbox).",
+        given);
+}
