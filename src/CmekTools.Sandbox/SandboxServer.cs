@@ -65,6 +65,15 @@ internal sealed class SandboxServer : IAsyncDisposable
     /// <summary>Forgets the exchanges so far.</summary>
     public void ClearExchanges() => _exchanges.Clear();
 
+    /// <summary>Does something between two answers, for what arranges things behind the scenes.</summary>
+    public T Exclusively<T>(Func<T> work)
+    {
+        lock (_lock)
+        {
+            return work();
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
