@@ -63,4 +63,14 @@ public sealed class PowerShellKitTests
         Assert.Equal([1], (await one.InvokeAsync("$x")).Values<int>());
         Assert.Equal([2], (await two.InvokeAsync("$x")).Values<int>());
     }
+
+    [Fact]
+    public async Task TheBuiltModuleIsSharedByTheSessionsOfAProcess()
+    {
+        await using PowerShellSession one = await PowerShellSession.OpenAsync();
+        await using PowerShellSession two = await PowerShellSession.OpenAsync();
+        const string Script = "(Get-Command -Module CmekTools -Name Get-CmekCluster).ImplementingType";
+        Type first = Assert.Single((await one.InvokeAsync(Script)).Expect().Values<Type>());
+        Assert.Same(first, Assert.Single((await two.InvokeAsync(Script)).Expect().Values<Type>()));
+    }
 }
