@@ -51,6 +51,9 @@ public sealed record CmekKey
     /// <summary>When the provider will rotate the key next, or null.</summary>
     public DateTimeOffset? NextRotation { get; init; }
 
+    /// <summary>When the key last got new material (an on-demand or automatic rotation, or a new version), or null where it never did or that could not be seen.</summary>
+    public DateTimeOffset? LastRotation { get; init; }
+
     /// <summary>The primary version's number (Google Cloud), or null.</summary>
     public string? PrimaryVersion { get; init; }
 

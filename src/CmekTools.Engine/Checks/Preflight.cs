@@ -1,7 +1,7 @@
 using System.Threading.Channels;
 using CmekTools.Engine.Providers;
 
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.Checks;
 
 /// <summary>Looks for every reason why a cluster could not use its keys, before it is asked to.</summary>
 internal static class Preflight

@@ -32,7 +32,7 @@ internal static class Enabling
             default:
                 if (!options.SkipPreflight)
                 {
-                    await Preflight.RequireAsync(cluster, wanted.Values, op).ConfigureAwait(false);
+                    await Checks.Preflight.RequireAsync(cluster, wanted.Values, op).ConfigureAwait(false);
                 }
 
                 CmekSpecWire body = Specs.ToWire(cluster, wanted.Values);

@@ -70,7 +70,10 @@ internal static class Specs
         new([.. accesses.Select(a => new RegionSpecWire(a.Region, new KeySpecWire(KeyType(cluster.Provider), a.KeyUri ?? "(made by this run)", a.AuthPrincipal ?? "(made by this run)")))]);
 
     /// <summary>The body, to be read.</summary>
-    public static string ToText(CmekSpecWire body) => ToNode(body).ToJsonString(s_indented);
+    public static string ToText(CmekSpecWire body) => ToText(ToNode(body));
+
+    /// <summary>A body, to be read.</summary>
+    public static string ToText(JsonNode body) => body.ToJsonString(s_indented);
 
     /// <summary>The body, for the journal.</summary>
     public static JsonNode ToNode(CmekSpecWire body) => JsonSerializer.SerializeToNode(body, WireJson.Default.CmekSpecWire)!;

@@ -137,6 +137,9 @@ internal interface IKeyProvider : IDisposable
     /// </summary>
     Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op);
 
+    /// <summary>Cancels a scheduled deletion and enables a disabled key; touches no policy. Safe to call again.</summary>
+    Task ReviveKeyAsync(string keyUri, Operation op);
+
     /// <summary>Schedules the key's deletion (AWS: 7–30 days; Google Cloud: every version, after the key's own waiting time).</summary>
     /// <returns>When it will be gone, or null where declined.</returns>
     Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op);

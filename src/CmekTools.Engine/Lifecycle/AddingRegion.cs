@@ -1,0 +1,81 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CmekTools.Engine.CloudApi;
+
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>Adds regions with their keys to an encrypted cluster.</summary>
+internal static class AddingRegion
+{
+    /// <summary>Adds the regions of the accesses with so many nodes each; the other regions are named as they are.</summary>
+    public static async Task<CmekStatus> AddAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, int nodeCount, SwitchOptions options, Operation op)
+    {
+        ClusterLookup.RequireCmekPossible(cluster);
+        SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: false, newRegions: true, op);
+        CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        foreach (CmekAccess access in wanted.Values)
+        {
+            CmekRegionStatus? there = status.Regions.FirstOrDefault(r => r.Region == access.Region);
+            if (there is not null && (there.Current is null || !Specs.Matches(there.Current, access)))
+            {
+                throw new CmekException(
+                    "RegionExists",
+                    CmekErrorKind.ResourceExists,
+                    $"{cluster.Name} has the region {access.Region} already ({there.State}, {there.KeyUri ?? "no key"}).",
+                    "Update-CmekCluster moves a region to another key.",
+                    there);
+            }
+        }
+
+        CmekAccess[] pending = [.. wanted.Values.Where(a => status.Regions.All(r => r.Region != a.Region))];
+        bool changed = false;
+        if (pending.Length > 0)
+        {
+            if (status.State != CmekState.ENABLED)
+            {
+                throw new CmekException(
+                    "CmekNotEnabled",
+                    CmekErrorKind.InvalidOperation,
+                    $"{cluster.Name} is not ENABLED ({status}); a region with a key can only be added to an encrypted cluster.",
+                    "Enable-CmekCluster first, or add the region in the Cloud Console and enable CMEK for all regions.",
+                    status);
+            }
+
+            if (!options.SkipPreflight)
+            {
+                await Checks.Preflight.RequireAsync(cluster, pending, op).ConfigureAwait(false);
+            }
+
+            SortedDictionary<string, int> nodes = new(StringComparer.Ordinal);
+            foreach (CmekRegion region in cluster.Regions)
+            {
+                nodes[region.Name] = region.NodeCount;
+            }
+
+            foreach (CmekAccess access in pending)
+            {
+                nodes[access.Region] = nodeCount;
+            }
+
+            ClusterUpdateWire body = new(new DedicatedUpdateWire(nodes, Specs.ToWire(cluster, pending).RegionSpecs));
+            JsonNode json = JsonSerializer.SerializeToNode(body, WireJson.Default.ClusterUpdateWire)!;
+            changed = await op.ChangeAsync(
+                new PlannedChange("cluster:Update", cluster.ToString(), $"add {string.Join(", ", pending.Select(p => $"{p.Region} ({nodeCount} nodes)"))}", Specs.ToText(json), After: json),
+                token => op.Session.Cloud.UpdateClusterAsync(cluster, body, token)).ConfigureAwait(false);
+            if (!changed)
+            {
+                return status;
+            }
+        }
+        else
+        {
+            await op.Host.VerboseAsync($"{cluster.Name} has these regions with these keys already; nothing was changed.").ConfigureAwait(false);
+        }
+
+        CmekCluster now = await op.Session.Cloud.GetClusterAsync(cluster.Id, op.Cancellation).ConfigureAwait(false);
+        status = options.Wait
+            ? await StatusWatch.WaitAsync(now, StatusGoal.Keys("Adding regions", wanted), options.Limit, op).ConfigureAwait(false)
+            : await op.Session.Cloud.GetCmekAsync(now, op.Cancellation).ConfigureAwait(false);
+        return status with { Changed = changed };
+    }
+}

@@ -1,0 +1,203 @@
+using CmekTools.Engine.Journal;
+using CmekTools.Engine.Providers;
+
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>How access is to be given back.</summary>
+/// <param name="Principal">A new principal in place of the old one, or null.</param>
+/// <param name="Wait">Until every region says ENABLED.</param>
+/// <param name="Limit">How long.</param>
+internal sealed record RestoreOptions(PrincipalOptions? Principal, bool Wait, TimeSpan Limit);
+
+/// <summary>Undoes a revocation as far as it can be undone from here, and says what cannot.</summary>
+internal static class Restoring
+{
+    /// <summary>Gives access back: from a receipt, or from what the service says about the cluster's keys.</summary>
+    public static async Task RestoreAsync(CmekCluster cluster, (string Path, ReceiptDocument Document)? given, RestoreOptions options, Operation op)
+    {
+        ReceiptStore store = new(op.Session.Journal.Folder);
+        (string Path, ReceiptDocument Document)? receipt = given ?? store.NewestOpen(cluster.Id);
+        if (receipt is { } foreign && (foreign.Document.ClusterId != cluster.Id || foreign.Document.OrganizationId != op.Session.Organization.Id))
+        {
+            throw new CmekException(
+                "ReceiptMismatch",
+                CmekErrorKind.InvalidArgument,
+                $"{foreign.Path} is a receipt of the cluster {foreign.Document.ClusterName} ({foreign.Document.ClusterId}), not of {cluster.Name} ({cluster.Id}) in this organization.",
+                $"Get-CmekReceipt -ClusterName {cluster.Name} lists this cluster's.",
+                foreign.Path);
+        }
+
+        CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        List<(AccessTarget Target, AccessSnapshot? Snapshot)> accesses =
+        [
+            .. (receipt?.Document.Accesses ?? []).Select(a => (new AccessTarget(cluster, op.Session.Organization.Id, a.Region, a.KeyUri, a.AuthPrincipal), (AccessSnapshot?)a.Snapshot)),
+        ];
+
+        // Without a receipt only the keys in use are given back; with one, a key in use that it does not know is too.
+        accesses.AddRange(status.Regions
+            .Where(r => r.Current is { KeyUri: not null, AuthPrincipal: not null } && accesses.All(a => a.Target.KeyUri != r.KeyUri || a.Target.AuthPrincipal != r.AuthPrincipal))
+            .Select(r => (new AccessTarget(cluster, op.Session.Organization.Id, r.Region, r.KeyUri!, r.AuthPrincipal!), (AccessSnapshot?)null)));
+        if (accesses.Count == 0)
+        {
+            throw new CmekException("NothingToRestore", CmekErrorKind.InvalidOperation, $"There is no receipt for {cluster.Name}, and the service lists no key of it ({status}).", "Get-CmekReceipt lists the receipts; give one with -ReceiptPath.", status);
+        }
+
+        if (receipt is null)
+        {
+            await op.Host.WarningAsync($"There is no open receipt for {cluster.Name} here: access is given back as Grant-CmekAccess would give it, to the keys and principals that the service lists.").ConfigureAwait(false);
+        }
+
+        Steps steps = new(cluster, op) { ReceiptPath = receipt?.Path, Revoked = Revoking.IsRevoked(status) };
+        IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
+        SortedDictionary<string, CmekAccess> wanted = options.Principal is null
+            ? await GiveBackAsync(cluster, status, accesses, provider, steps, op).ConfigureAwait(false)
+            : await GiveToAnotherAsync(cluster, status, accesses, options.Principal, provider, steps, op).ConfigureAwait(false);
+        if (op.Host.WhatIf)
+        {
+            return;
+        }
+
+        await ProveAsync(cluster, wanted, provider, steps, op).ConfigureAwait(false);
+        if (options.Principal is not null)
+        {
+            await MoveAsync(cluster, status, wanted, steps, op).ConfigureAwait(false);
+        }
+
+        if (receipt is { } used)
+        {
+            ReceiptStore.Save(used.Path, used.Document with { RestoredAt = used.Document.RestoredAt ?? op.Session.Time.GetUtcNow() });
+        }
+
+        status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        steps.Revoked = Revoking.IsRevoked(status);
+        if (status.State != CmekState.ENABLED)
+        {
+            // There is no call that brings nodes back: that is the vendor's part, and said so.
+            await op.Host.OutputAsync(SupportRequests.Write(CmekSupportPurpose.Recover, op.Session.Organization, status, steps.Told, op.Session.Time.GetUtcNow())).ConfigureAwait(false);
+        }
+
+        if (options.Wait)
+        {
+            StatusGoal keys = StatusGoal.Keys("Waiting for the vendor's recovery", wanted);
+            // REVOKED and REVOKE_FAILED are where this starts from, so they are no end here.
+            status = await StatusWatch.WaitAsync(cluster, keys with { Failed = r => r.State is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED && keys.Failed(r) }, options.Limit, op).ConfigureAwait(false);
+            steps.Revoked = false;
+            await steps.DoneAsync("Enabled", null, "every region says ENABLED").ConfigureAwait(false);
+        }
+        else if (status.State != CmekState.ENABLED)
+        {
+            await op.Host.WarningAsync($"Access is back, the cluster is not: {status}. Send the support request, and watch with Wait-CmekStatus -ClusterName {cluster.Name}.").ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<SortedDictionary<string, CmekAccess>> GiveBackAsync(
+        CmekCluster cluster,
+        CmekStatus status,
+        List<(AccessTarget Target, AccessSnapshot? Snapshot)> accesses,
+        IKeyProvider provider,
+        Steps steps,
+        Operation op)
+    {
+        // What was cut last was captured with the others: given back in the reverse order, shared policies come out as they were.
+        foreach ((AccessTarget target, AccessSnapshot? snapshot) in Enumerable.Reverse(accesses))
+        {
+            await provider.RestoreAsync(target, snapshot, op).ConfigureAwait(false);
+            if (!op.Host.WhatIf)
+            {
+                IReadOnlyList<string> changes = op.TakeChanges();
+                await steps.DoneAsync("Restore", target.Region, changes.Count == 0 ? "was as it should be; nothing was changed" : string.Join("; ", changes)).ConfigureAwait(false);
+            }
+        }
+
+        return Wanted(cluster, status, accesses, null);
+    }
+
+    private static async Task<SortedDictionary<string, CmekAccess>> GiveToAnotherAsync(
+        CmekCluster cluster,
+        CmekStatus status,
+        List<(AccessTarget Target, AccessSnapshot? Snapshot)> accesses,
+        PrincipalOptions principal,
+        IKeyProvider provider,
+        Steps steps,
+        Operation op)
+    {
+        string? name = null;
+        foreach (AccessTarget target in accesses.Select(a => a.Target).DistinctBy(t => t.KeyUri))
+        {
+            await provider.ReviveKeyAsync(target.KeyUri, op).ConfigureAwait(false);
+            CmekKey key = await provider.GetKeyAsync(target.KeyUri, op).ConfigureAwait(false);
+            CmekAccess access = await provider.GrantAsync(cluster, key, target.Region, principal, op).ConfigureAwait(false);
+            name = access.AuthPrincipal ?? name;
+            if (name is not null && accesses.Any(a => a.Target.AuthPrincipal == name))
+            {
+                throw new CmekException("PrincipalUnchanged", CmekErrorKind.InvalidArgument, $"{name} is the principal that was cut off.", "Name another one, or leave -RoleName and -ServiceAccount away to give the old one its access back.", name);
+            }
+
+            if (!op.Host.WhatIf)
+            {
+                IReadOnlyList<string> changes = op.TakeChanges();
+                await steps.DoneAsync("Restore", target.Region, access.Changes.Count + changes.Count == 0 ? $"{name} had its access already" : string.Join("; ", access.Changes.Union(changes))).ConfigureAwait(false);
+            }
+        }
+
+        return Wanted(cluster, status, accesses, name);
+    }
+
+    private static SortedDictionary<string, CmekAccess> Wanted(CmekCluster cluster, CmekStatus status, List<(AccessTarget Target, AccessSnapshot? Snapshot)> accesses, string? principal)
+    {
+        SortedDictionary<string, CmekAccess> wanted = new(StringComparer.Ordinal);
+        foreach (CmekRegionStatus region in status.Regions)
+        {
+            AccessTarget? known = accesses.Select(a => a.Target).FirstOrDefault(t => t.Region == region.Region);
+            string? uri = region.KeyUri ?? known?.KeyUri;
+            if (uri is not null)
+            {
+                wanted[region.Region] = new CmekAccess { ClusterId = cluster.Id, ClusterName = cluster.Name, Provider = cluster.Provider, Region = region.Region, KeyUri = uri, AuthPrincipal = principal ?? region.AuthPrincipal ?? known?.AuthPrincipal };
+            }
+        }
+
+        return wanted;
+    }
+
+    private static async Task ProveAsync(CmekCluster cluster, SortedDictionary<string, CmekAccess> wanted, IKeyProvider provider, Steps steps, Operation op)
+    {
+        long start = op.Session.Time.GetTimestamp();
+        foreach (CmekAccess access in wanted.Values.Where(a => a.AuthPrincipal is not null))
+        {
+            AccessTarget target = new(cluster, op.Session.Organization.Id, access.Region, access.KeyUri!, access.AuthPrincipal!);
+            while (true)
+            {
+                AccessVerdict verdict = await provider.EvaluateAsync(target, op).ConfigureAwait(false);
+                if (verdict.Allowed == true)
+                {
+                    break;
+                }
+
+                if (op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit || verdict.Allowed is null)
+                {
+                    throw new CmekException(
+                        "RestoreNotEffective",
+                        CmekErrorKind.InvalidOperation,
+                        $"{target}: {target.AuthPrincipal} {(verdict.Allowed is null ? "may not be able to use" : "cannot use")} {target.KeyUri} yet: {string.Join("; ", verdict.Reasons)}",
+                        $"Test-CmekAccess -ClusterName {cluster.Name} names each reason. Run the same command again after mending it.",
+                        target.KeyUri);
+                }
+
+                await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+            }
+        }
+
+        steps.KeyCut = false;
+        await steps.DoneAsync("Access", null, "the policies let the cluster use its keys").ConfigureAwait(false);
+    }
+
+    private static async Task MoveAsync(CmekCluster cluster, CmekStatus status, SortedDictionary<string, CmekAccess> wanted, Steps steps, Operation op)
+    {
+        CmekAccess[] pending = [.. wanted.Values.Where(a => status.Regions.First(r => r.Region == a.Region).Current is not { } current || !Specs.Matches(current, a))];
+        if (pending.Length > 0)
+        {
+            (bool changed, _) = await Updating.PutAsync(cluster, status, pending, $"let {string.Join(", ", pending.Select(p => p.Region))} act as {pending[0].AuthPrincipal}", new SwitchOptions(false, default, SkipPreflight: true), op).ConfigureAwait(false);
+            await steps.DoneAsync("Move", null, changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+using CmekTools.Engine.Journal;
+using CmekTools.Engine.Providers;
+
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>How a revocation is to go.</summary>
+/// <param name="KeyOnly">Stop when the key is cut; the service is not told.</param>
+/// <param name="DisablePrincipal">Google Cloud: also disable the service account.</param>
+/// <param name="Permanent">Also schedule the keys' deletion.</param>
+/// <param name="ConfirmedName">The cluster's name, given in place of the second question.</param>
+/// <param name="DeletionDays">AWS: days until then.</param>
+/// <param name="Limit">How long REVOKED is waited for.</param>
+internal sealed record RevokeOptions(bool KeyOnly, bool DisablePrincipal, bool Permanent, string? ConfirmedName, int DeletionDays, TimeSpan Limit);
+
+/// <summary>The break-glass: receipt, cut, proof, REVOKE, REVOKED, in this order, resumable at each step.</summary>
+internal static class Revoking
+{
+    private const int Looks = 3;
+
+    /// <summary>Revokes one cluster.</summary>
+    public static async Task RevokeAsync(CmekCluster cluster, RevokeOptions options, Operation op)
+    {
+        CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        IReadOnlyList<AccessTarget> targets = Targets(cluster, status, op);
+        if (targets.Count == 0)
+        {
+            throw new CmekException(
+                "CmekNotEnabled",
+                CmekErrorKind.InvalidOperation,
+                $"{cluster.Name} has no customer-managed key that could be cut off ({status}).",
+                "Get-CmekStatus shows its keys.",
+                status);
+        }
+
+        string question = $"""
+            cut its access to {string.Join(", ", targets.Select(t => $"{t.KeyUri} ({t.Region})"))}{(options.KeyOnly ? string.Empty : ", then tell the service to revoke")}.
+            Regions: {string.Join(", ", cluster.Regions.Select(r => r.Name))}. The database stops: no reads, no writes, managed backups fail, restarted nodes do not come back. Coming back takes Restore-CmekAccess and a support ticket.
+            """;
+        if (!await op.Host.ConfirmRunAsync(cluster.ToString(), question).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        Steps steps = new(cluster, op) { Revoked = IsRevoked(status) };
+        IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
+        (ReceiptDocument receipt, string path) = await ReceiptAsync(cluster, status, targets, provider, op).ConfigureAwait(false);
+        steps.ReceiptPath = path;
+        if (!op.Host.WhatIf)
+        {
+            await steps.DoneAsync("Receipt", null, $"{receipt.Accesses.Count} policies as they were are in {path}").ConfigureAwait(false);
+        }
+
+        foreach (AccessTarget target in targets.Where(t => receipt.Accesses.Any(a => a.KeyUri == t.KeyUri && a.AuthPrincipal == t.AuthPrincipal)))
+        {
+            await provider.CutAsync(target, new CutOptions(options.DisablePrincipal), op).ConfigureAwait(false);
+            if (!op.Host.WhatIf)
+            {
+                IReadOnlyList<string> changes = op.TakeChanges();
+                await steps.DoneAsync("Cut", target.Region, changes.Count == 0 ? "was cut already" : string.Join("; ", changes)).ConfigureAwait(false);
+            }
+        }
+
+        if (!op.Host.WhatIf)
+        {
+            await ProveAsync(targets, receipt, provider, steps, op).ConfigureAwait(false);
+        }
+
+        if (!options.KeyOnly)
+        {
+            await TellAsync(cluster, status, options, steps, op).ConfigureAwait(false);
+        }
+
+        if (options.Permanent)
+        {
+            await ScheduleAsync(cluster, targets, options, provider, steps, op).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Every key and principal that the service lists for the cluster, past ones too: an old key still opens old backups.</summary>
+    public static IReadOnlyList<AccessTarget> Targets(CmekCluster cluster, CmekStatus status, Operation op) =>
+    [
+        .. status.Regions
+            .SelectMany(r => r.Keys.Where(k => k.KeyUri is not null && k.AuthPrincipal is not null).Select(k => (r.Region, Key: k, Current: ReferenceEquals(k, r.Current))))
+            .OrderByDescending(k => k.Current)
+            .Select(k => new AccessTarget(cluster, op.Session.Organization.Id, k.Region, k.Key.KeyUri!, k.Key.AuthPrincipal!))
+            .DistinctBy(t => (t.KeyUri, t.AuthPrincipal)),
+    ];
+
+    /// <summary>True where the service says REVOKED everywhere.</summary>
+    public static bool IsRevoked(CmekStatus status) => status.Regions.Count > 0 && status.Regions.All(r => r.State == CmekState.REVOKED);
+
+    // A receipt of what was there before the first cut. What an interrupted run has cut already is taken from its receipt, never captured anew.
+    private static async Task<(ReceiptDocument Receipt, string Path)> ReceiptAsync(
+        CmekCluster cluster,
+        CmekStatus status,
+        IReadOnlyList<AccessTarget> targets,
+        IKeyProvider provider,
+        Operation op)
+    {
+        ReceiptStore store = new(op.Session.Journal.Folder);
+        (string Path, ReceiptDocument Document)? open = store.NewestOpen(cluster.Id);
+        string current = string.Join('\n', status.Regions.Select(r => r.KeyUri));
+        ReceiptAccess?[] captured = await Task.WhenAll(targets.Select(t => CaptureAsync(t, open?.Document, current, provider, op))).ConfigureAwait(false);
+        ReceiptAccess[] accesses = [.. captured.OfType<ReceiptAccess>()];
+
+        // An access of the open receipt that the service no longer lists stays in it: it may be cut still.
+        ReceiptAccess[] kept = [.. (open?.Document.Accesses ?? []).Where(o => accesses.All(a => a.Identity != o.Identity))];
+        ReceiptDocument receipt = (open?.Document ?? new ReceiptDocument
+        {
+            Id = Guid.NewGuid().ToString("N")[..8],
+            CreatedAt = op.Session.Time.GetUtcNow(),
+            OrganizationId = op.Session.Organization.Id,
+            ClusterId = cluster.Id,
+            ClusterName = cluster.Name,
+            Provider = cluster.Provider,
+            AccountId = cluster.AccountId,
+            StatusBefore = status.ToString(),
+        }) with
+        { Accesses = [.. accesses, .. kept] };
+        string path = open?.Path ?? store.PathFor(receipt);
+        if (!op.Host.WhatIf)
+        {
+            ReceiptStore.Save(path, receipt);
+        }
+
+        return (receipt, path);
+    }
+
+    private static async Task<ReceiptAccess?> CaptureAsync(AccessTarget target, ReceiptDocument? open, string currentKeys, IKeyProvider provider, Operation op)
+    {
+        ReceiptAccess? earlier = open?.Accesses.FirstOrDefault(a => a.KeyUri == target.KeyUri && a.AuthPrincipal == target.AuthPrincipal);
+        try
+        {
+            if (earlier is not null)
+            {
+                AccessVerdict verdict = await provider.EvaluateAsync(target, op).ConfigureAwait(false);
+                if (verdict.Allowed != true)
+                {
+                    return earlier;
+                }
+            }
+
+            return new ReceiptAccess(target.Region, target.KeyUri, target.AuthPrincipal, await provider.CaptureAsync(target, op).ConfigureAwait(false));
+        }
+        catch (CmekException e) when (e.Kind == CmekErrorKind.ObjectNotFound && !currentKeys.Contains(target.KeyUri, StringComparison.Ordinal))
+        {
+            // A past key that is gone opens nothing any more.
+            await op.Host.WarningAsync($"The past key {target.KeyUri} is gone: {e.Message}").ConfigureAwait(false);
+            return null;
+        }
+    }
+
+    // The effect is shown, not assumed: the policies are read anew several times over the time that a change takes to spread.
+    private static async Task ProveAsync(IReadOnlyList<AccessTarget> targets, ReceiptDocument receipt, IKeyProvider provider, Steps steps, Operation op)
+    {
+        AccessTarget[] cut = [.. targets.Where(t => receipt.Accesses.Any(a => a.KeyUri == t.KeyUri && a.AuthPrincipal == t.AuthPrincipal))];
+        for (int look = 1; look <= Looks; look++)
+        {
+            await op.Host.ProgressAsync(new OperationProgress("Proving the cut", $"look {look} of {Looks}", 100 * (look - 1) / Looks)).ConfigureAwait(false);
+            AccessVerdict[] verdicts = await Task.WhenAll(cut.Select(t => provider.EvaluateAsync(t, op))).ConfigureAwait(false);
+            for (int i = 0; i < cut.Length; i++)
+            {
+                if (verdicts[i].Allowed == false)
+                {
+                    continue;
+                }
+
+                steps.KeyCut = verdicts[i].Allowed == true ? false : null;
+                // Nothing may stop the break-glass half way: the failure is told, and the service is told to revoke all the same.
+                await op.Host.ErrorAsync(new CmekException(
+                    verdicts[i].Allowed == true ? "CutNotEffective" : "CutNotSeen",
+                    verdicts[i].Allowed == true ? CmekErrorKind.InvalidOperation : CmekErrorKind.PermissionDenied,
+                    $"{cut[i]}: {cut[i].AuthPrincipal} {(verdicts[i].Allowed == true ? "can still use" : "may still be able to use")} {cut[i].KeyUri}: {string.Join("; ", verdicts[i].Reasons)}",
+                    "Take away what the message names, at the provider, and run the same command again: it goes on where it stopped.",
+                    cut[i].KeyUri)).ConfigureAwait(false);
+                await steps.DoneAsync("Proof", cut[i].Region, "NOT proven: " + string.Join("; ", verdicts[i].Reasons)).ConfigureAwait(false);
+                return;
+            }
+
+            if (look < Looks)
+            {
+                await op.DelayAsync(op.Timings.CutWatch / (Looks - 1)).ConfigureAwait(false);
+            }
+        }
+
+        await op.Host.ProgressAsync(new OperationProgress("Proving the cut", string.Empty, 100, Completed: true)).ConfigureAwait(false);
+        steps.KeyCut = true;
+        await steps.DoneAsync("Proof", null, $"the policies were read {Looks} times over {op.Timings.CutWatch.TotalSeconds:0.#} s; none lets the cluster in").ConfigureAwait(false);
+    }
+
+    private static async Task TellAsync(CmekCluster cluster, CmekStatus status, RevokeOptions options, Steps steps, Operation op)
+    {
+        if (status.Regions.All(r => r.State is CmekState.REVOKED or CmekState.REVOKING))
+        {
+            await op.Host.VerboseAsync($"{cluster.Name} is {status.State} already; REVOKE is not sent again.").ConfigureAwait(false);
+        }
+        else
+        {
+            bool sent = await op.ChangeAsync(
+                new PlannedChange("cmek:Revoke", cluster.ToString(), "revoke CMEK at the service", """{"action":"REVOKE"}""", After: new System.Text.Json.Nodes.JsonObject { ["action"] = "REVOKE" }),
+                token => op.Session.Cloud.RevokeCmekAsync(cluster, token)).ConfigureAwait(false);
+            if (!sent)
+            {
+                return;
+            }
+
+            await steps.DoneAsync("Revoke", null, "the service has taken the REVOKE").ConfigureAwait(false);
+        }
+
+        await StatusWatch.WaitAsync(cluster, StatusGoal.State("Revoking CMEK", [.. status.Regions.Select(r => r.Region)], CmekState.REVOKED), options.Limit, op).ConfigureAwait(false);
+        steps.Revoked = true;
+        await steps.DoneAsync("Revoked", null, "every region says REVOKED").ConfigureAwait(false);
+    }
+
+    private static async Task ScheduleAsync(CmekCluster cluster, IReadOnlyList<AccessTarget> targets, RevokeOptions options, IKeyProvider provider, Steps steps, Operation op)
+    {
+        string[] uris = [.. targets.Select(t => t.KeyUri).Distinct()];
+        if (!op.Host.WhatIf && !string.Equals(options.ConfirmedName, cluster.Name, StringComparison.Ordinal))
+        {
+            bool sure = await op.Host.ShouldContinueAsync(
+                $"When these keys are gone, the data of {cluster.Name} and its backups can never be read again by anyone: {string.Join(", ", uris)}. Schedule their deletion?",
+                "Permanent revocation").ConfigureAwait(false);
+            if (!sure)
+            {
+                return;
+            }
+        }
+
+        foreach (string uri in uris)
+        {
+            CmekKey key = await provider.GetKeyAsync(uri, op).ConfigureAwait(false);
+            DateTimeOffset? when = key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed
+                ? key.DeletionDate
+                : await provider.ScheduleDeletionAsync(uri, options.DeletionDays, op).ConfigureAwait(false);
+            if (!op.Host.WhatIf)
+            {
+                await steps.DoneAsync("Deletion", targets.First(t => t.KeyUri == uri).Region, $"{uri} will be gone {when?.ToString("u") ?? "(the provider gave no date)"}; until then Restore-CmekAccess can rescue it").ConfigureAwait(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>Tells, step by step, what has been seen done and which of the truths holds now.</summary>
+internal sealed class Steps(CmekCluster cluster, Operation op)
+{
+    private long _start = op.Session.Time.GetTimestamp();
+
+    /// <summary>The receipt's file.</summary>
+    public string? ReceiptPath { get; set; }
+
+    /// <summary>Has the cut been seen?</summary>
+    public bool? KeyCut { get; set; }
+
+    /// <summary>Does the service say REVOKED everywhere?</summary>
+    public bool Revoked { get; set; }
+
+    /// <summary>What was done, for a ticket.</summary>
+    public List<string> Told { get; } = [];
+
+    /// <summary>A step has been done.</summary>
+    public Task DoneAsync(string step, string? region, string result)
+    {
+        TimeSpan took = op.Session.Time.GetElapsedTime(_start);
+        _start = op.Session.Time.GetTimestamp();
+        DateTimeOffset now = op.Session.Time.GetUtcNow();
+        Told.Add($"{now.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z {step}{(region is null ? string.Empty : " " + region)}: {result}");
+        return op.Host.OutputAsync(new CmekStep
+        {
+            ClusterId = cluster.Id,
+            ClusterName = cluster.Name,
+            Region = region,
+            Step = step,
+            Result = result,
+            Now = Now(),
+            KeyCut = KeyCut,
+            Revoked = Revoked,
+            Duration = took,
+            At = now,
+            ReceiptPath = ReceiptPath,
+        });
+    }
+
+    private string Now() => (KeyCut, Revoked) switch
+    {
+        (true, true) => "revoked",
+        (true, false) => "key cut, cluster still running",
+        (false, true) => "revoked at the service, key NOT cut",
+        (false, false) => "key NOT cut, cluster running",
+        (null, true) => "revoked at the service, cut of the key not seen",
+        (null, false) => "cut not seen yet, cluster still running",
+    };
+}

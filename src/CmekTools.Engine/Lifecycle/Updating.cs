@@ -1,0 +1,218 @@
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Journal;
+using CmekTools.Engine.Providers;
+
+namespace CmekTools.Engine.Lifecycle;
+
+/// <summary>Moves regions to other keys, or wraps the store key anew under the newest version of the same keys.</summary>
+internal static class Updating
+{
+    // How far the provider's clock and this one may be apart when a rotation is matched with its announcement.
+    private static readonly TimeSpan s_clockSlack = TimeSpan.FromSeconds(5);
+
+    /// <summary>Moves the regions of the accesses; the others stay.</summary>
+    public static async Task<CmekStatus> MoveAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, SwitchOptions options, Operation op)
+    {
+        ClusterLookup.RequireCmekPossible(cluster);
+        SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: false, newRegions: false, op);
+        CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        RequireEncrypted(cluster, status, wanted.Keys);
+        JournalTicket? run = await RotateKeysAsync(cluster, wanted.Values, rotateKey, op).ConfigureAwait(false);
+        CmekAccess[] pending =
+        [
+            .. wanted.Values.Where(a => status.Regions.FirstOrDefault(r => r.Region == a.Region) is not { } region
+                || region.Current is not { } current
+                || !Specs.Matches(current, a)
+                || region.State is not (CmekState.ENABLED or CmekState.ROTATING or CmekState.ENABLING)),
+        ];
+        if (pending.Length == 0 && status.Regions.Where(r => wanted.ContainsKey(r.Region)).All(r => r.State == CmekState.ENABLED))
+        {
+            await op.Host.VerboseAsync($"{cluster.Name} uses these keys already; nothing was changed.").ConfigureAwait(false);
+            End(run, op);
+            return status;
+        }
+
+        bool changed = false;
+        if (pending.Length > 0)
+        {
+            string[] old = [.. status.Regions.Where(r => pending.Any(p => p.Region == r.Region)).Select(r => r.KeyUri).OfType<string>().Except(pending.Select(p => p.KeyUri!)).Distinct()];
+            if (old.Length > 0)
+            {
+                await op.Host.WarningAsync($"The keys in use until now must stay usable: data and managed backups written under them still need them. Keep {string.Join(", ", old)}.").ConfigureAwait(false);
+            }
+
+            (changed, status) = await PutAsync(cluster, status, pending, $"move {string.Join(", ", pending.Select(p => p.Region))} to other keys", options, op).ConfigureAwait(false);
+            if (!changed)
+            {
+                return status;
+            }
+        }
+
+        if (options.Wait)
+        {
+            status = await StatusWatch.WaitAsync(cluster, StatusGoal.Keys("Moving to other keys", wanted), options.Limit, op).ConfigureAwait(false);
+        }
+
+        End(run, op);
+        return status with { Changed = changed };
+    }
+
+    /// <summary>Sends the same keys again, so that the store key is wrapped under their newest version.</summary>
+    public static async Task<CmekStatus> RewrapAsync(CmekCluster cluster, IReadOnlyList<string> regions, bool rotateKey, SwitchOptions options, Operation op)
+    {
+        ClusterLookup.RequireCmekPossible(cluster);
+        string[] names = regions.Count == 0 ? [.. cluster.Regions.Select(r => r.Name)] : [.. regions.Select(r => ClusterLookup.RequireRegion(cluster, r)).Distinct()];
+        CmekStatus before = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        RequireEncrypted(cluster, before, names);
+        SortedDictionary<string, CmekAccess> same = new(StringComparer.Ordinal);
+        Dictionary<string, DateTimeOffset?> stamps = [];
+        HashSet<string> rotating = [];
+        foreach (CmekRegionStatus region in before.Regions.Where(r => names.Contains(r.Region)))
+        {
+            same[region.Region] = ToAccess(cluster, region);
+            stamps[region.Region] = region.Current!.UpdatedAt;
+            if (region.State == CmekState.ROTATING)
+            {
+                rotating.Add(region.Region);
+            }
+        }
+
+        JournalTicket? run = await RotateKeysAsync(cluster, same.Values, rotateKey, op).ConfigureAwait(false);
+        CmekAccess[] pending = [.. same.Values.Where(a => !rotating.Contains(a.Region))];
+        bool changed = false;
+        CmekStatus status = before;
+        if (pending.Length > 0)
+        {
+            await op.Host.WarningAsync("The keys' older versions must stay usable: data and managed backups written under them still need them.").ConfigureAwait(false);
+            (changed, status) = await PutAsync(cluster, before, pending, $"wrap the store key of {string.Join(", ", pending.Select(p => p.Region))} anew under the newest version of the same key", options, op).ConfigureAwait(false);
+            if (!changed)
+            {
+                return status;
+            }
+
+            rotating.UnionWith(status.Regions.Where(r => r.State == CmekState.ROTATING).Select(r => r.Region));
+        }
+        else
+        {
+            await op.Host.VerboseAsync($"{cluster.Name} is being rotated already; nothing was sent again.").ConfigureAwait(false);
+        }
+
+        if (options.Wait)
+        {
+            // ENABLED was true before too: what counts is that the rotation was seen, by its state or by the key's new time of change.
+            StatusGoal keys = StatusGoal.Keys("Wrapping anew", same);
+            StatusGoal goal = keys with
+            {
+                Reached = r =>
+                {
+                    if (r.State == CmekState.ROTATING)
+                    {
+                        rotating.Add(r.Region);
+                    }
+
+                    return keys.Reached(r) && (rotating.Contains(r.Region) || r.Current!.UpdatedAt != stamps.GetValueOrDefault(r.Region));
+                },
+            };
+            status = await StatusWatch.WaitAsync(cluster, goal, options.Limit, op).ConfigureAwait(false);
+        }
+
+        End(run, op);
+        return status with { Changed = changed };
+    }
+
+    /// <summary>A region's key in use, as an access.</summary>
+    public static CmekAccess ToAccess(CmekCluster cluster, CmekRegionStatus region) => new()
+    {
+        ClusterId = cluster.Id,
+        ClusterName = cluster.Name,
+        Provider = cluster.Provider,
+        Region = region.Region,
+        KeyUri = region.KeyUri,
+        AuthPrincipal = region.AuthPrincipal,
+    };
+
+    /// <summary>Sends a PUT for some regions.</summary>
+    public static async Task<(bool Changed, CmekStatus Status)> PutAsync(CmekCluster cluster, CmekStatus before, IReadOnlyList<CmekAccess> accesses, string summary, SwitchOptions options, Operation op)
+    {
+        if (!options.SkipPreflight)
+        {
+            await Checks.Preflight.RequireAsync(cluster, accesses, op).ConfigureAwait(false);
+        }
+
+        CmekSpecWire body = Specs.ToWire(cluster, accesses);
+        CmekSpecWire was = Specs.ToWire(cluster, before.Regions.Where(r => r.Current is not null && accesses.Any(a => a.Region == r.Region)).Select(r => ToAccess(cluster, r)));
+        CmekStatus status = before;
+        bool changed = await op.ChangeAsync(
+            new PlannedChange("cmek:Update", cluster.ToString(), summary, Specs.ToText(body), Specs.ToNode(was), Specs.ToNode(body)),
+            async token => status = await Enabling.SpreadAsync(cluster, accesses, c => op.Session.Cloud.UpdateCmekAsync(cluster, body, c), op, token).ConfigureAwait(false)).ConfigureAwait(false);
+        return (changed, status);
+    }
+
+    private static void RequireEncrypted(CmekCluster cluster, CmekStatus status, IEnumerable<string> regions)
+    {
+        foreach (string name in regions)
+        {
+            CmekRegionStatus? region = status.Regions.FirstOrDefault(r => r.Region == name);
+            switch (region?.State)
+            {
+                case CmekState.ENABLED or CmekState.ROTATING or CmekState.ROTATE_FAILED when region.Current is not null:
+                    continue;
+                case CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED:
+                    throw new CmekException("ClusterRevoked", CmekErrorKind.InvalidOperation, $"{cluster.Name} was revoked ({status}).", $"Restore-CmekAccess -ClusterName {cluster.Name}; with -RoleName or -ServiceAccount it moves the cluster to a new principal.", status);
+                case CmekState.ENABLING or CmekState.DISABLING:
+                    throw new CmekException("ClusterBusy", CmekErrorKind.ResourceUnavailable, $"{cluster.Name} is busy ({status}).", $"Wait-CmekStatus -ClusterName {cluster.Name}, then run the command again.", status);
+                default:
+                    throw new CmekException("CmekNotEnabled", CmekErrorKind.InvalidOperation, $"{cluster.Name}/{name} has no CMEK to change ({status}).", "Enable-CmekCluster switches a cluster to customer-managed keys; Add-CmekRegion adds a region.", status);
+            }
+        }
+    }
+
+    // Makes one new version of each key, once in a run however often the run is interrupted: the journal says what an unfinished run has done.
+    private static async Task<JournalTicket?> RotateKeysAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, Operation op)
+    {
+        if (!rotateKey)
+        {
+            return null;
+        }
+
+        IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
+        IReadOnlyList<CmekJournalEntry> journal = JournalReader.Read(op.Session.Journal.FilePath);
+        CmekJournalEntry? unfinished = journal.LastOrDefault(e => e.Kind == "cmek:RotateRun" && e.Target == cluster.Id);
+        unfinished = unfinished?.Outcome == "unknown" ? unfinished : null;
+        JournalTicket? run = op.Host.WhatIf
+            ? null
+            : op.Session.Journal.Begin(op, new PlannedChange("cmek:RotateRun", cluster.Id, $"rotate the keys of {cluster.Name}"));
+        foreach (string uri in accesses.Select(a => a.KeyUri).OfType<string>().Distinct())
+        {
+            if (unfinished is not null && await RotatedSinceAsync(uri, unfinished.Time, journal, provider, op).ConfigureAwait(false))
+            {
+                await op.Host.VerboseAsync($"{uri} was rotated by the run that was interrupted; it is not rotated again.").ConfigureAwait(false);
+                continue;
+            }
+
+            await provider.RotateKeyAsync(uri, op).ConfigureAwait(false);
+        }
+
+        return run;
+    }
+
+    private static async Task<bool> RotatedSinceAsync(string uri, DateTimeOffset begun, IReadOnlyList<CmekJournalEntry> journal, IKeyProvider provider, Operation op)
+    {
+        CmekJournalEntry? last = journal.LastOrDefault(e => e.Target is not null && e.Target.StartsWith(uri, StringComparison.Ordinal) && e.Time >= begun && e.Kind is not null && e.Kind.Contains("otat", StringComparison.Ordinal));
+        if (last?.Outcome == "done")
+        {
+            return true;
+        }
+
+        CmekKey key = await provider.GetKeyAsync(uri, op).ConfigureAwait(false);
+        return key.LastRotation is { } rotated && rotated >= begun - s_clockSlack;
+    }
+
+    private static void End(JournalTicket? run, Operation op)
+    {
+        if (run is not null)
+        {
+            op.Session.Journal.End(run, "done");
+        }
+    }
+}

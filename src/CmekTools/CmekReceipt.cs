@@ -1,0 +1,32 @@
+namespace CmekTools;
+
+/// <summary>What a revocation changed, enough to undo it exactly. Plain JSON on disk; this is its head.</summary>
+public sealed record CmekReceipt
+{
+    /// <summary>The receipt's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The cluster's id.</summary>
+    public required string ClusterId { get; init; }
+
+    /// <summary>The cluster's name when it was written.</summary>
+    public required string ClusterName { get; init; }
+
+    /// <summary>The organization's id.</summary>
+    public required string OrganizationId { get; init; }
+
+    /// <summary>When it was begun.</summary>
+    public DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When its revocation was undone, or null while it stands.</summary>
+    public DateTimeOffset? RestoredAt { get; init; }
+
+    /// <summary>The accesses that were cut.</summary>
+    public IReadOnlyList<CmekAccess> Accesses { get; init; } = [];
+
+    /// <summary>The file.</summary>
+    public required string Path { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => Path;
+}

@@ -1,0 +1,41 @@
+namespace CmekTools;
+
+/// <summary>One step of a break-glass or its undoing, given when it has been seen done.</summary>
+public sealed record CmekStep
+{
+    /// <summary>The cluster's id.</summary>
+    public required string ClusterId { get; init; }
+
+    /// <summary>The cluster's name.</summary>
+    public string? ClusterName { get; init; }
+
+    /// <summary>The region, or null for a step that concerns the whole cluster.</summary>
+    public string? Region { get; init; }
+
+    /// <summary>The step's stable name: Receipt, Cut, Proof, Revoke, Revoked, Deletion, Restore, Access, Move, Enabled.</summary>
+    public required string Step { get; init; }
+
+    /// <summary>What was done or seen.</summary>
+    public required string Result { get; init; }
+
+    /// <summary>What is true now, in words: for example "key cut, cluster still running".</summary>
+    public required string Now { get; init; }
+
+    /// <summary>True where the cluster's principal has been seen to have no access to the key; false where it has; null where not seen yet.</summary>
+    public bool? KeyCut { get; init; }
+
+    /// <summary>True where the service says REVOKED for every region.</summary>
+    public bool Revoked { get; init; }
+
+    /// <summary>How long the step took.</summary>
+    public TimeSpan Duration { get; init; }
+
+    /// <summary>When it was done.</summary>
+    public DateTimeOffset At { get; init; }
+
+    /// <summary>The receipt's file, where there is one.</summary>
+    public string? ReceiptPath { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{ClusterName ?? ClusterId}{(Region is null ? string.Empty : "/" + Region)} {Step}: {Result}";
+}
