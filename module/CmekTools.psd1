@@ -13,18 +13,27 @@
     VariablesToExport      = @()
     AliasesToExport        = @()
     CmdletsToExport        = @(
+        'Add-CmekRegion'
         'Connect-CmekCloud'
+        'Disable-CmekCluster'
         'Disconnect-CmekCloud'
         'Enable-CmekCluster'
         'Get-CmekCluster'
+        'Get-CmekJournal'
         'Get-CmekKey'
         'Get-CmekOrganization'
+        'Get-CmekReceipt'
         'Get-CmekSession'
         'Get-CmekStatus'
         'Grant-CmekAccess'
         'New-CmekKey'
+        'New-CmekSupportRequest'
+        'Remove-CmekKey'
+        'Restore-CmekAccess'
+        'Revoke-CmekAccess'
         'Start-CmekSandbox'
         'Stop-CmekSandbox'
+        'Update-CmekCluster'
         'Wait-CmekStatus'
     )
     PrivateData            = @{

@@ -28,7 +28,7 @@ public abstract class AccessCommand : SessionCommand
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = KeySet)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string ClusterName { get; set; } = string.Empty;
+    public virtual string ClusterName { get; set; } = string.Empty;
 
     /// <summary>The vendor's <c>cmek_config.json</c>.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ManifestSet)]
@@ -39,7 +39,7 @@ public abstract class AccessCommand : SessionCommand
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegionCompleter))]
-    public string[] Region { get; set; } = [];
+    public virtual string[] Region { get; set; } = [];
 
     /// <summary>The keys, one a region.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]

@@ -137,3 +137,18 @@ public sealed class AwsProfileCompleter : IArgumentCompleter
         }
     }
 }
+
+/// <summary>Completes the files of the cluster's receipts, newest first.</summary>
+public sealed class ReceiptCompleter : CloudCompleter
+{
+    internal override Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
+    {
+        string? name = bound["ClusterName"]?.ToString();
+        return Task.FromResult<IReadOnlyList<(string Text, string Tip)>>(
+        [
+            .. new Engine.Journal.ReceiptStore(context.Journal.Folder).List()
+                .Where(r => name is null || string.Equals(r.Document.ClusterName, name, StringComparison.OrdinalIgnoreCase))
+                .Select(r => (r.Path, $"{r.Document.ClusterName} {r.Document.CreatedAt:u}")),
+        ]);
+    }
+}

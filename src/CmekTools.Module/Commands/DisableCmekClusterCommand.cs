@@ -1,0 +1,30 @@
+using System.Management.Automation;
+using CmekTools.Engine.Lifecycle;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Moves a cluster back to CockroachDB-managed encryption; keys and grants are left alone.</summary>
+[Cmdlet(VerbsLifecycle.Disable, "CmekCluster", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
+[OutputType(typeof(CmekStatus))]
+public sealed class DisableCmekClusterCommand : ClusterCommand
+{
+    /// <summary>Do not wait for DISABLED.</summary>
+    [Parameter]
+    public SwitchParameter NoWait { get; set; }
+
+    /// <summary>The longest wait, in seconds.</summary>
+    [Parameter]
+    [ValidateRange(1, 604800)]
+    public int TimeoutSeconds { get; set; } = 7200;
+
+    /// <summary>Do not look first whether the cluster can use its keys.</summary>
+    [Parameter]
+    public SwitchParameter SkipPreflight { get; set; }
+
+    internal override async Task ProcessAsync()
+    {
+        CmekCluster cluster = await ResolveClusterAsync().ConfigureAwait(false);
+        SwitchOptions options = new(!NoWait, TimeSpan.FromSeconds(TimeoutSeconds), SkipPreflight);
+        await Pipeline.OutputAsync(await Disabling.DisableAsync(cluster, options, Op).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,33 @@
+using System.Management.Automation;
+using CmekTools.Engine.Journal;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Lists the receipts of revocations, newest first.</summary>
+[Cmdlet(VerbsCommon.Get, "CmekReceipt")]
+[OutputType(typeof(CmekReceipt))]
+public sealed class GetCmekReceiptCommand : SessionCommand
+{
+    /// <summary>Only this cluster's.</summary>
+    [Parameter(Position = 0)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public string ClusterName { get; set; } = "*";
+
+    /// <summary>Only those whose revocation has not been undone.</summary>
+    [Parameter]
+    public SwitchParameter Open { get; set; }
+
+    internal override async Task EndAsync()
+    {
+        WildcardPattern pattern = WildcardPattern.Get(ClusterName, WildcardOptions.IgnoreCase);
+        foreach ((string path, ReceiptDocument document) in new ReceiptStore(Context.Journal.Folder).List())
+        {
+            if (pattern.IsMatch(document.ClusterName) && (!Open || document.RestoredAt is null))
+            {
+                await Pipeline.OutputAsync(document.ToPublic(path)).ConfigureAwait(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+using System.Management.Automation;
+using CmekTools.Engine.Lifecycle;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Schedules a key's deletion, only where no cluster lists the key, past ones included.</summary>
+[Cmdlet(VerbsCommon.Remove, "CmekKey", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[OutputType(typeof(CmekKey))]
+public sealed class RemoveCmekKeyCommand : SessionCommand
+{
+    /// <summary>The key's ARN or resource name.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(KeyUriCompleter))]
+    public string KeyUri { get; set; } = string.Empty;
+
+    /// <summary>AWS: days until the deletion happens.</summary>
+    [Parameter]
+    [ValidateRange(7, 30)]
+    public int PendingWindowInDays { get; set; } = 30;
+
+    internal override async Task ProcessAsync() =>
+        await Pipeline.OutputAsync(await Removing.RemoveAsync(KeyUri, PendingWindowInDays, Op).ConfigureAwait(false)).ConfigureAwait(false);
+}

@@ -1,0 +1,60 @@
+using System.Management.Automation;
+using CmekTools.Engine.Journal;
+using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.Providers;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Gives a cluster its access back, from a receipt where there is one, proves it, and writes the support request.</summary>
+[Cmdlet(VerbsData.Restore, "CmekAccess", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
+[OutputType(typeof(CmekStep), typeof(CmekSupportRequest))]
+public sealed class RestoreCmekAccessCommand : ClusterCommand
+{
+    private const string ReceiptSet = "Receipt";
+
+    /// <summary>The receipt, from Get-CmekReceipt.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ReceiptSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public CmekReceipt? Receipt { get; set; }
+
+    /// <summary>The receipt's file; the newest of the cluster that is still open where not given.</summary>
+    [Parameter(ParameterSetName = NameSet)]
+    [Parameter(ParameterSetName = IdSet)]
+    [Parameter(ParameterSetName = ClusterSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ReceiptCompleter))]
+    public string? ReceiptPath { get; set; }
+
+    /// <summary>AWS: a new role in place of the one that was cut off.</summary>
+    [Parameter]
+    [ValidatePattern(@"^[\w+=,.@-]{1,64}$")]
+    public string? RoleName { get; set; }
+
+    /// <summary>Google Cloud: a new service account in place of the one that was cut off.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ServiceAccount { get; set; }
+
+    /// <summary>Watch until every region says ENABLED.</summary>
+    [Parameter]
+    public SwitchParameter Wait { get; set; }
+
+    /// <summary>The longest watch, in seconds.</summary>
+    [Parameter]
+    [ValidateRange(1, 604800)]
+    public int TimeoutSeconds { get; set; } = 7200;
+
+    internal override async Task ProcessAsync()
+    {
+        string? path = Receipt?.Path;
+        if (ReceiptPath is not null)
+        {
+            await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ReceiptPath)).ConfigureAwait(false);
+        }
+
+        (string Path, ReceiptDocument Document)? given = path is null ? null : (path, ReceiptStore.Load(path));
+        CmekCluster cluster = Receipt is null ? await ResolveClusterAsync().ConfigureAwait(false) : await Op.GetClusterAsync(Receipt.ClusterId).ConfigureAwait(false);
+        PrincipalOptions? principal = RoleName is null && ServiceAccount is null ? null : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount };
+        await Restoring.RestoreAsync(cluster, given, new RestoreOptions(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)), Op).ConfigureAwait(false);
+    }
+}

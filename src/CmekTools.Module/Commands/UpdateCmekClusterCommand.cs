@@ -1,0 +1,69 @@
+using System.Management.Automation;
+using CmekTools.Engine.Lifecycle;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Moves regions to other keys, or with -Rewrap wraps the store key anew under the newest version of the same keys.</summary>
+[Cmdlet(VerbsData.Update, "CmekCluster", DefaultParameterSetName = AccessSet, SupportsShouldProcess = true)]
+[OutputType(typeof(CmekStatus))]
+public sealed class UpdateCmekClusterCommand : AccessCommand
+{
+    private const string RewrapNameSet = "RewrapName";
+    private const string RewrapClusterSet = "RewrapCluster";
+
+    /// <summary>Send the same keys again, so that their newest version is used.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = RewrapNameSet)]
+    [Parameter(Mandatory = true, ParameterSetName = RewrapClusterSet)]
+    public SwitchParameter Rewrap { get; set; }
+
+    /// <summary>The cluster's exact name.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = KeySet)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = RewrapNameSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public override string ClusterName { get; set; } = string.Empty;
+
+    /// <summary>The cluster to wrap anew.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = RewrapClusterSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public CmekCluster? Cluster { get; set; }
+
+    /// <summary>The regions, in the order of the keys; with -Rewrap only these, or all where not given.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = KeySet)]
+    [Parameter(ParameterSetName = RewrapNameSet)]
+    [Parameter(ParameterSetName = RewrapClusterSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RegionCompleter))]
+    public override string[] Region { get; set; } = [];
+
+    /// <summary>Make a new key version at the provider first.</summary>
+    [Parameter]
+    public SwitchParameter RotateKey { get; set; }
+
+    internal override async Task ProcessAsync()
+    {
+        await base.ProcessAsync().ConfigureAwait(false);
+        if (Cluster is not null)
+        {
+            await RewrapAsync(await Op.GetClusterAsync(Cluster.Id).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+    }
+
+    internal override async Task EndAsync()
+    {
+        if (Rewrap && ClusterName.Length > 0)
+        {
+            await RewrapAsync(await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false)).ConfigureAwait(false);
+            return;
+        }
+
+        await base.EndAsync().ConfigureAwait(false);
+    }
+
+    internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses) =>
+        await Pipeline.OutputAsync(await Updating.MoveAsync(cluster, accesses, RotateKey, Options, Op).ConfigureAwait(false)).ConfigureAwait(false);
+
+    private async Task RewrapAsync(CmekCluster cluster) =>
+        await Pipeline.OutputAsync(await Updating.RewrapAsync(cluster, Region, RotateKey, Options, Op).ConfigureAwait(false)).ConfigureAwait(false);
+}
