@@ -7,7 +7,7 @@ internal static class KeyProviders
     /// <exception cref="CmekException">There is none for it (<c>ProviderNotSupported</c>).</exception>
     public static IKeyProvider Create(CmekProvider provider, SessionContext session) => provider switch
     {
-        // CmekProvider.AWS => new Aws.AwsKeyProvider(session),
+        CmekProvider.AWS => new Aws.AwsKeyProvider(session),
         // CmekProvider.GCP => new Gcp.GcpKeyProvider(session),
         _ => throw new CmekException(
             "ProviderNotSupported",

@@ -1,0 +1,151 @@
+using System.Collections.Concurrent;
+using Amazon;
+using Amazon.KeyManagementService;
+using Amazon.Runtime;
+using Amazon.Runtime.CredentialManagement;
+using Amazon.Runtime.Credentials;
+using Amazon.SecurityToken;
+using Amazon.SecurityToken.Model;
+
+namespace CmekTools.Engine.Aws;
+
+/// <summary>Who is calling, and in which account.</summary>
+internal sealed record AwsCaller(string Account, string Arn, string Partition);
+
+/// <summary>The SDK's clients of a session, made at first use: KMS a region, STS and IAM a partition.</summary>
+internal sealed class AwsClients(ProviderOptions options, Timings timings) : IDisposable
+{
+    private readonly ConcurrentDictionary<(string Region, bool Once), AmazonKeyManagementServiceClient> _kms = new();
+    private readonly ConcurrentDictionary<string, IamClient> _iam = new();
+    private readonly ConcurrentDictionary<string, AwsCaller> _callers = new();
+    private readonly object _lock = new();
+    private AWSCredentials? _credentials;
+
+    /// <summary>KMS in a region.</summary>
+    public IAmazonKeyManagementService Kms(string region) => Kms(region, once: false);
+
+    /// <summary>KMS in a region, for a call that must not be sent twice: after an uncertain failure a second CreateKey could make a second key.</summary>
+    public IAmazonKeyManagementService KmsOnce(string region) => Kms(region, once: true);
+
+    /// <summary>IAM of a partition.</summary>
+    public IIamService Iam(string partition)
+    {
+        lock (_lock)
+        {
+            return _iam.GetOrAdd(partition, p => new IamClient(Credentials(), Place(new IamConfig(), AwsNames.IamRegion(p))));
+        }
+    }
+
+    /// <summary>Who is calling; asked once a partition.</summary>
+    public async Task<AwsCaller> CallerAsync(string region, CancellationToken cancellation)
+    {
+        string partition = AwsNames.Partition(region);
+        if (_callers.TryGetValue(partition, out AwsCaller? known))
+        {
+            return known;
+        }
+
+        using AmazonSecurityTokenServiceClient sts = new(Credentials(), Place(new AmazonSecurityTokenServiceConfig(), region));
+        GetCallerIdentityResponse answer = await AwsErrors.CallAsync(
+            "sts:GetCallerIdentity", "the caller", ct => sts.GetCallerIdentityAsync(new GetCallerIdentityRequest(), ct), cancellation).ConfigureAwait(false);
+        AwsCaller caller = new(answer.Account, answer.Arn, partition);
+        _callers.TryAdd(partition, caller);
+        return caller;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (AmazonKeyManagementServiceClient client in _kms.Values)
+        {
+            client.Dispose();
+        }
+
+        foreach (IamClient client in _iam.Values)
+        {
+            client.Dispose();
+        }
+
+        _kms.Clear();
+        _iam.Clear();
+    }
+
+    private AmazonKeyManagementServiceClient Kms(string region, bool once)
+    {
+        lock (_lock)
+        {
+            return _kms.GetOrAdd((region, once), key =>
+            {
+                AmazonKeyManagementServiceConfig config = Place(new AmazonKeyManagementServiceConfig(), key.Region);
+                if (key.Once)
+                {
+                    config.MaxErrorRetry = 0;
+                }
+
+                return new AmazonKeyManagementServiceClient(Credentials(), config);
+            });
+        }
+    }
+
+    private T Place<T>(T config, string region)
+        where T : ClientConfig
+    {
+        if (options.AwsProfileName is { } profile && options.AwsCredentials is null)
+        {
+            // For the endpoints that a profile may name.
+            config.Profile = new Profile(profile);
+        }
+
+        config.AuthenticationRegion = region;
+        if (options.AwsEndpoint is { } endpoint)
+        {
+            config.ServiceURL = endpoint.ToString();
+        }
+        else
+        {
+            config.RegionEndpoint = RegionEndpoint.GetBySystemName(region);
+        }
+
+        config.RetryMode = RequestRetryMode.Standard;
+        config.MaxErrorRetry = Math.Max(0, timings.RetryCount - 1);
+        config.Timeout = timings.CallLimit;
+        return config;
+    }
+
+    private AWSCredentials Credentials()
+    {
+        lock (_lock)
+        {
+            return _credentials ??= FindCredentials();
+        }
+    }
+
+    private AWSCredentials FindCredentials()
+    {
+        if (options.AwsCredentials is { } fixedOnes)
+        {
+            return new BasicAWSCredentials(fixedOnes.AccessKeyId, fixedOnes.SecretAccessKey);
+        }
+
+        try
+        {
+            if (options.AwsProfileName is { } profile)
+            {
+                CredentialProfileStoreChain chain = new();
+                return chain.TryGetAWSCredentials(profile, out AWSCredentials found) ? found : throw new CmekException(
+                    "AwsProfileNotFound",
+                    CmekErrorKind.AuthenticationError,
+                    $"There is no AWS profile '{profile}' with credentials in the shared configuration files.",
+                    "List the profiles with `aws configure list-profiles`, or make one with `aws configure sso` or `aws configure`.",
+                    profile);
+            }
+
+            using DefaultAWSCredentialsIdentityResolver resolver = new();
+            return resolver.ResolveIdentity(new AmazonSecurityTokenServiceConfig());
+        }
+        catch (Exception e) when (e is AmazonClientException or ArgumentException or InvalidOperationException)
+        {
+            throw AwsErrors.NoCredentials(e);
+        }
+    }
+}

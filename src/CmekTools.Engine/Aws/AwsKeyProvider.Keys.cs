@@ -1,0 +1,351 @@
+using System.Text.Json.Nodes;
+using Amazon.KeyManagementService;
+using Amazon.KeyManagementService.Model;
+using CmekTools.Engine.Providers;
+
+namespace CmekTools.Engine.Aws;
+
+/// <summary>Finding and making keys.</summary>
+internal sealed partial class AwsKeyProvider
+{
+    // Enough to be quick in an account of hundreds of keys, few enough not to be throttled.
+    private const int SearchWidth = 8;
+    private const int DefaultRotationDays = 365;
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op)
+    {
+        foreach (string place in region is null ? cluster.Regions.Select(r => r.Name) : [region])
+        {
+            if (await FindAsync(cluster, place, options, op).ConfigureAwait(false) is { } found)
+            {
+                yield return (await ReadKeyAsync(AwsNames.TryParseKey(found.Arn)!, op, found).ConfigureAwait(false)) with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = place };
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
+    {
+        if (options.RotationPeriodDays is < 90 or > 2560)
+        {
+            throw new CmekException(
+                "RotationPeriodInvalid", CmekErrorKind.InvalidArgument, $"A rotation period of {options.RotationPeriodDays} days is not possible: KMS takes 90 to 2560.", "Give -RotationPeriodDays between 90 and 2560.", options.RotationPeriodDays);
+        }
+
+        List<string> changes = [];
+        string alias = AwsNames.Alias(cluster, region, options.AliasName);
+        KeyMetadata? found = await FindAsync(cluster, region, options, op).ConfigureAwait(false);
+        if (found is null)
+        {
+            found = options.MultiRegion && cluster.Regions.Count > 0 && cluster.Regions[0].Name != region
+                ? await ReplicateAsync(cluster, region, options, op, changes).ConfigureAwait(false)
+                : await CreateAsync(cluster, region, options, op, changes).ConfigureAwait(false);
+        }
+        else if (options.MultiRegion && found.MultiRegion != true)
+        {
+            await op.Host.WarningAsync($"The key {found.Arn} for {cluster.Name}/{region} is there already and is a single-region key; that cannot be changed, so it is kept as it is.").ConfigureAwait(false);
+        }
+
+        if (found is null)
+        {
+            return new CmekKey
+            {
+                Provider = CmekProvider.AWS,
+                ClusterId = cluster.Id,
+                ClusterName = cluster.Name,
+                Region = region,
+                Location = region,
+                State = CmekKeyState.Planned,
+                Alias = alias,
+                MultiRegion = options.MultiRegion,
+                KeySpec = "SYMMETRIC_DEFAULT",
+                KeyUsage = "ENCRYPT_DECRYPT",
+                RotationEnabled = options.EnableRotation,
+                RotationPeriodDays = options.EnableRotation ? options.RotationPeriodDays ?? DefaultRotationDays : null,
+                Tags = AllTags(cluster, region, options),
+                Changes = changes,
+            };
+        }
+
+        KeyArn arn = AwsNames.TryParseKey(found.Arn)!;
+        if (found.KeyState == KeyState.PendingDeletion)
+        {
+            RequireUsable(ToKey(found, null, null, alias));
+        }
+
+        CmekKey key = await ReadKeyAsync(arn, op, found).ConfigureAwait(false);
+        await CompleteTagsAsync(cluster, region, options, key, op, changes).ConfigureAwait(false);
+        await CompleteAliasAsync(arn, alias, op, changes).ConfigureAwait(false);
+        await CompleteRotationAsync(arn, found, key, options, op, changes).ConfigureAwait(false);
+        if (changes.Count > 0)
+        {
+            key = await ReadKeyAsync(arn, op, found).ConfigureAwait(false);
+        }
+
+        return key with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = region, Alias = key.Alias ?? alias, Changes = changes };
+    }
+
+    // By the alias, which is one call; and where it is absent by the tags, for a run that stopped between CreateKey and CreateAlias.
+    private async Task<KeyMetadata?> FindAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
+    {
+        string alias = AwsNames.Alias(cluster, region, options.AliasName);
+        try
+        {
+            KeyMetadata named = await DescribeAsync(alias, region, op.Cancellation).ConfigureAwait(false);
+            IReadOnlyDictionary<string, string>? tags = await TagsAsync(named.Arn, region, op.Cancellation).ConfigureAwait(false);
+            if (!IsOurs(tags, cluster, region))
+            {
+                throw new CmekException(
+                    "AliasTaken",
+                    CmekErrorKind.ResourceExists,
+                    $"The alias {alias} in {region} belongs to the key {named.Arn}, which does not carry the tags of {cluster.Name}/{region}. Nothing was changed.",
+                    $"Give -AliasName another name, or use that key as it is: Grant-CmekAccess -KeyUri {named.Arn}",
+                    alias);
+            }
+
+            return named;
+        }
+        catch (CmekServiceException e) when (e.ErrorId == AwsErrors.KeyNotFound)
+        {
+            await op.Host.VerboseAsync($"There is no {alias} in {region}; looking for a key with the tags of {cluster.Name}/{region}.").ConfigureAwait(false);
+        }
+
+        List<KeyMetadata> ours = [];
+        await foreach (KeyMetadata key in SearchByTagsAsync(cluster, region, op).ConfigureAwait(false))
+        {
+            ours.Add(key);
+        }
+
+        if (ours.Count > 1)
+        {
+            await op.Host.WarningAsync($"{ours.Count} keys carry the tags of {cluster.Name}/{region}: {string.Join(", ", ours.Select(k => k.Arn))}. The oldest is taken.").ConfigureAwait(false);
+        }
+
+        return ours.OrderBy(k => k.CreationDate).FirstOrDefault();
+    }
+
+    private async IAsyncEnumerable<KeyMetadata> SearchByTagsAsync(CmekCluster cluster, string region, Operation op)
+    {
+        using SemaphoreSlim gate = new(SearchWidth);
+        List<Task<string?>> looks = [];
+        string? marker = null;
+        do
+        {
+            string? from = marker;
+            ListKeysResponse page = await AwsErrors.CallAsync(
+                "kms:ListKeys", region, ct => _clients.Kms(region).ListKeysAsync(new ListKeysRequest { Marker = from }, ct), op.Cancellation).ConfigureAwait(false);
+            looks.AddRange((page.Keys ?? []).Select(k => OursAsync(k.KeyArn)));
+            marker = page.Truncated == true ? page.NextMarker : null;
+        }
+        while (!string.IsNullOrEmpty(marker));
+
+        foreach (string? arn in await Task.WhenAll(looks).ConfigureAwait(false))
+        {
+            if (arn is not null)
+            {
+                KeyMetadata key = await DescribeAsync(arn, region, op.Cancellation).ConfigureAwait(false);
+                if (ToState(key) is not CmekKeyState.PendingDeletion)
+                {
+                    yield return key;
+                }
+            }
+        }
+
+        async Task<string?> OursAsync(string arn)
+        {
+            await gate.WaitAsync(op.Cancellation).ConfigureAwait(false);
+            try
+            {
+                return IsOurs(await SeenAsync(TagsAsync(arn, region, op.Cancellation)).ConfigureAwait(false), cluster, region) ? arn : null;
+            }
+            finally
+            {
+                gate.Release();
+            }
+        }
+    }
+
+    private static bool IsOurs(IReadOnlyDictionary<string, string>? tags, CmekCluster cluster, string region) =>
+        tags is not null && tags.GetValueOrDefault(AwsNames.ClusterIdTag) == cluster.Id && tags.GetValueOrDefault(AwsNames.RegionTag) == region;
+
+    private async Task<KeyMetadata?> CreateAsync(CmekCluster cluster, string region, KeyOptions options, Operation op, List<string> changes)
+    {
+        AwsCaller caller = await _clients.CallerAsync(region, op.Cancellation).ConfigureAwait(false);
+        IReadOnlyDictionary<string, string> tags = AllTags(cluster, region, options);
+        PolicyDocument policy = PolicyDocument.Create(OurStatements.Root(caller.Partition, caller.Account));
+        string description = $"CMEK of the CockroachDB Cloud cluster {cluster.Name}, region {region}";
+        JsonObject request = new()
+        {
+            ["Description"] = description,
+            ["KeySpec"] = "SYMMETRIC_DEFAULT",
+            ["KeyUsage"] = "ENCRYPT_DECRYPT",
+            ["MultiRegion"] = options.MultiRegion,
+            ["Policy"] = policy.Root.DeepClone(),
+            ["Tags"] = ToJson(tags),
+        };
+        KeyMetadata? made = null;
+        PlannedChange change = new(
+            "kms:CreateKey", $"{cluster.Name}/{region}", $"make a {(options.MultiRegion ? "multi-region " : string.Empty)}KMS key in {region}, account {caller.Account}", PolicyJson.Indented(request), null, request);
+        await ChangeAsync(op, changes, change, async cancellation =>
+        {
+            CreateKeyResponse answer = await AwsErrors.CallAsync(
+                "kms:CreateKey",
+                region,
+                ct => _clients.KmsOnce(region).CreateKeyAsync(
+                    new CreateKeyRequest
+                    {
+                        Description = description,
+                        KeySpec = KeySpec.SYMMETRIC_DEFAULT,
+                        KeyUsage = KeyUsageType.ENCRYPT_DECRYPT,
+                        MultiRegion = options.MultiRegion,
+                        Policy = policy.Text(),
+                        Tags = ToTags(tags),
+                    },
+                    ct),
+                cancellation).ConfigureAwait(false);
+            made = answer.KeyMetadata;
+        }).ConfigureAwait(false);
+        return made;
+    }
+
+    private async Task<KeyMetadata?> ReplicateAsync(CmekCluster cluster, string region, KeyOptions options, Operation op, List<string> changes)
+    {
+        string home = cluster.Regions[0].Name;
+        CmekKey primary = await EnsureKeyAsync(cluster, home, options, op).ConfigureAwait(false);
+        changes.AddRange(primary.Changes);
+        if (primary.KeyUri is not null && !primary.MultiRegion)
+        {
+            throw new CmekException(
+                "KeyNotMultiRegion",
+                CmekErrorKind.InvalidOperation,
+                $"The key {primary.KeyUri} for {cluster.Name}/{home} is a single-region key, so it has no replica for {region}.",
+                $"Make a key of its own for the region: New-CmekKey -ClusterName {cluster.Name} -Region {region}",
+                primary);
+        }
+
+        AwsCaller caller = await _clients.CallerAsync(region, op.Cancellation).ConfigureAwait(false);
+        IReadOnlyDictionary<string, string> tags = AllTags(cluster, region, options);
+        PolicyDocument policy = PolicyDocument.Create(OurStatements.Root(caller.Partition, caller.Account));
+        JsonObject request = new()
+        {
+            ["KeyId"] = primary.KeyUri,
+            ["ReplicaRegion"] = region,
+            ["Policy"] = policy.Root.DeepClone(),
+            ["Tags"] = ToJson(tags),
+        };
+        KeyMetadata? made = null;
+        PlannedChange change = new(
+            "kms:ReplicateKey", primary.KeyUri ?? $"{cluster.Name}/{home}", $"make a replica of {cluster.Name}'s key in {region}", PolicyJson.Indented(request), null, request);
+        await ChangeAsync(op, changes, change, async cancellation =>
+        {
+            ReplicateKeyResponse answer = await AwsErrors.CallAsync(
+                "kms:ReplicateKey",
+                primary.KeyUri!,
+                ct => _clients.KmsOnce(home).ReplicateKeyAsync(
+                    new ReplicateKeyRequest { KeyId = primary.KeyUri, ReplicaRegion = region, Policy = policy.Text(), Tags = ToTags(tags) }, ct),
+                cancellation).ConfigureAwait(false);
+            made = answer.ReplicaKeyMetadata;
+        }).ConfigureAwait(false);
+        return made is null ? null : await WaitUntilMadeAsync(made, region, op).ConfigureAwait(false);
+    }
+
+    private async Task<KeyMetadata> WaitUntilMadeAsync(KeyMetadata key, string region, Operation op)
+    {
+        DateTimeOffset end = op.Session.Time.GetUtcNow() + op.Timings.PropagationLimit;
+        while (true)
+        {
+            try
+            {
+                key = await DescribeAsync(key.Arn, region, op.Cancellation).ConfigureAwait(false);
+            }
+            catch (CmekServiceException e) when (e.ErrorId == AwsErrors.KeyNotFound && op.Session.Time.GetUtcNow() < end)
+            {
+                await op.Host.VerboseAsync($"{region} does not show the replica yet.").ConfigureAwait(false);
+            }
+
+            if (ToState(key) is not CmekKeyState.Creating || op.Session.Time.GetUtcNow() >= end)
+            {
+                return key;
+            }
+
+            await op.Host.ProgressAsync(new OperationProgress("Making a replica", $"{key.Arn} is being made")).ConfigureAwait(false);
+            await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+        }
+    }
+
+    private async Task CompleteTagsAsync(CmekCluster cluster, string region, KeyOptions options, CmekKey key, Operation op, List<string> changes)
+    {
+        IReadOnlyDictionary<string, string> wanted = AllTags(cluster, region, options);
+        Dictionary<string, string> missing = wanted.Where(t => key.Tags.GetValueOrDefault(t.Key) != t.Value).ToDictionary(t => t.Key, t => t.Value);
+        if (missing.Count == 0)
+        {
+            return;
+        }
+
+        await ChangeAsync(
+            op,
+            changes,
+            new PlannedChange("kms:TagResource", key.KeyUri!, $"tag the key with {string.Join(", ", missing.Keys)}", PolicyJson.Indented(ToJson(missing)), ToJson(key.Tags), ToJson(missing)),
+            cancellation => AwsErrors.CallAsync(
+                "kms:TagResource",
+                key.KeyUri!,
+                ct => _clients.Kms(key.Location!).TagResourceAsync(new TagResourceRequest { KeyId = key.KeyUri, Tags = ToTags(missing) }, ct),
+                cancellation)).ConfigureAwait(false);
+    }
+
+    private async Task CompleteAliasAsync(KeyArn key, string alias, Operation op, List<string> changes)
+    {
+        ListAliasesResponse has = await AwsErrors.CallAsync(
+            "kms:ListAliases", key.Text, ct => _clients.Kms(key.Region).ListAliasesAsync(new ListAliasesRequest { KeyId = key.Text }, ct), op.Cancellation).ConfigureAwait(false);
+        if ((has.Aliases ?? []).Any(a => a.AliasName == alias))
+        {
+            return;
+        }
+
+        await ChangeAsync(
+            op,
+            changes,
+            new PlannedChange("kms:CreateAlias", key.Text, $"name the key {alias}", null, null, new JsonObject { ["AliasName"] = alias, ["TargetKeyId"] = key.Text }),
+            cancellation => AwsErrors.CallAsync(
+                "kms:CreateAlias",
+                key.Text,
+                ct => _clients.Kms(key.Region).CreateAliasAsync(new CreateAliasRequest { AliasName = alias, TargetKeyId = key.Text }, ct),
+                cancellation)).ConfigureAwait(false);
+    }
+
+    private async Task CompleteRotationAsync(KeyArn arn, KeyMetadata data, CmekKey key, KeyOptions options, Operation op, List<string> changes)
+    {
+        // A replica's rotation is the primary's.
+        bool replica = data.MultiRegionConfiguration?.MultiRegionKeyType == MultiRegionKeyType.REPLICA;
+        bool asWanted = key.RotationEnabled == true && (options.RotationPeriodDays is null || key.RotationPeriodDays is null || key.RotationPeriodDays == options.RotationPeriodDays);
+        if (!options.EnableRotation || replica || asWanted)
+        {
+            return;
+        }
+
+        int days = options.RotationPeriodDays ?? DefaultRotationDays;
+        await ChangeAsync(
+            op,
+            changes,
+            new PlannedChange("kms:EnableKeyRotation", arn.Text, $"rotate the key every {days} days", null, key.RotationPeriodDays, new JsonObject { ["RotationPeriodInDays"] = days }),
+            cancellation => AwsErrors.CallAsync(
+                "kms:EnableKeyRotation",
+                arn.Text,
+                ct => _clients.Kms(arn.Region).EnableKeyRotationAsync(new EnableKeyRotationRequest { KeyId = arn.Text, RotationPeriodInDays = days }, ct),
+                cancellation)).ConfigureAwait(false);
+    }
+
+    private static Dictionary<string, string> AllTags(CmekCluster cluster, string region, KeyOptions options)
+    {
+        Dictionary<string, string> tags = new(options.Tags);
+        foreach ((string name, string value) in AwsNames.Tags(cluster, region))
+        {
+            tags[name] = value;
+        }
+
+        return tags;
+    }
+
+    private static List<Tag> ToTags(IReadOnlyDictionary<string, string> tags) => [.. tags.Select(t => new Tag { TagKey = t.Key, TagValue = t.Value })];
+}

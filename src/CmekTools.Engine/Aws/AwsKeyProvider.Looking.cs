@@ -1,0 +1,58 @@
+namespace CmekTools.Engine.Aws;
+
+/// <summary>Looking at what may be missing or hidden, without failing.</summary>
+internal sealed partial class AwsKeyProvider
+{
+    private static async Task<Seen<T>> LookAsync<T>(Task<T> read)
+        where T : class
+    {
+        try
+        {
+            return new Seen<T>(await read.ConfigureAwait(false), false, null);
+        }
+        catch (CmekServiceException e) when (e.ErrorId is AwsErrors.KeyNotFound or "RoleNotFound")
+        {
+            return new Seen<T>(null, true, e.Message);
+        }
+        catch (CmekException e) when (e.Kind is CmekErrorKind.PermissionDenied or CmekErrorKind.InvalidOperation or CmekErrorKind.InvalidData)
+        {
+            return new Seen<T>(null, false, e.Message);
+        }
+    }
+
+    private Task<IamRole> RoleAsync(RoleArn role, Operation op) =>
+        AwsErrors.CallAsync("iam:GetRole", role.Text, ct => _clients.Iam(role.Partition).GetRoleAsync(role.Name, ct), op.Cancellation);
+
+    private async Task<RolePolicies> RolePoliciesAsync(RoleArn role, Operation op)
+    {
+        IIamService iam = _clients.Iam(role.Partition);
+        Task<Seen<IReadOnlyList<string>>> inline = LookAsync(AwsErrors.CallAsync("iam:ListRolePolicies", role.Text, ct => iam.ListRolePoliciesAsync(role.Name, ct), op.Cancellation));
+        Task<Seen<IReadOnlyList<string>>> attached = LookAsync(AwsErrors.CallAsync("iam:ListAttachedRolePolicies", role.Text, ct => iam.ListAttachedRolePoliciesAsync(role.Name, ct), op.Cancellation));
+        Seen<IReadOnlyList<string>> names = await inline.ConfigureAwait(false);
+        Seen<IReadOnlyList<string>> arns = await attached.ConfigureAwait(false);
+        string? unseen = names.Missing || arns.Missing ? null : names.Why ?? arns.Why;
+        List<(string Name, Task<Seen<PolicyDocument>> Read)> reads =
+        [
+            .. (names.Value ?? []).Select(n => (n, LookAsync(ReadAsync("iam:GetRolePolicy", n, ct => iam.GetRolePolicyAsync(role.Name, n, ct))))),
+            .. (arns.Value ?? []).Select(a => (a, LookAsync(ReadAsync("iam:GetPolicyVersion", a, ct => iam.GetManagedPolicyAsync(a, ct))))),
+        ];
+        List<(string, PolicyDocument)> policies = [];
+        foreach ((string name, Task<Seen<PolicyDocument>> read) in reads)
+        {
+            Seen<PolicyDocument> document = await read.ConfigureAwait(false);
+            if (document.Value is not null)
+            {
+                policies.Add((name, document.Value));
+            }
+            else
+            {
+                unseen ??= document.Why;
+            }
+        }
+
+        return new RolePolicies(policies, null, unseen);
+
+        async Task<PolicyDocument> ReadAsync(string permission, string name, Func<CancellationToken, Task<string>> read) =>
+            PolicyDocument.Parse(await AwsErrors.CallAsync(permission, name, read, op.Cancellation).ConfigureAwait(false), name);
+    }
+}
