@@ -243,7 +243,7 @@ internal sealed partial class AwsKeyProvider
                 "kms:ReplicateKey",
                 primary.KeyUri!,
                 ct => _clients.KmsOnce(home).ReplicateKeyAsync(
-                    new ReplicateKeyRequest { KeyId = primary.KeyUri, ReplicaRegion = region, Policy = policy.Text(), Tags = ToTags(tags) }, ct),
+                    new ReplicateKeyRequest { KeyId = ParseKey(primary.KeyUri!).KeyId, ReplicaRegion = region, Policy = policy.Text(), Tags = ToTags(tags) }, ct),
                 cancellation).ConfigureAwait(false);
             made = answer.ReplicaKeyMetadata;
         }).ConfigureAwait(false);

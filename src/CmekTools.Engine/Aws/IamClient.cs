@@ -227,7 +227,13 @@ internal sealed class IamConfig : ClientConfig
     public override string UserAgent => "CmekTools";
 
     /// <inheritdoc/>
-    public override Endpoint DetermineServiceOperationEndpoint(ServiceOperationEndpointParameters parameters) => new(Public(AuthenticationRegion));
+    public override Endpoint DetermineServiceOperationEndpoint(ServiceOperationEndpointParameters parameters)
+    {
+        // The SDK takes the environment's and the profile's endpoint into ServiceURL only where the region has been read before.
+        _ = RegionEndpoint;
+        string? configured = ServiceURL;
+        return new Endpoint(string.IsNullOrEmpty(configured) ? Public(AuthenticationRegion) : configured);
+    }
 
     /// <summary>The public address by the region that signs.</summary>
     public static string Public(string? region) => region switch

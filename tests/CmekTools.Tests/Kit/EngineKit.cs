@@ -2,6 +2,7 @@ using CmekTools.Engine;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Journal;
 using CmekTools.Sandbox;
+using Xunit;
 
 namespace CmekTools.Tests.Kit;
 
@@ -43,8 +44,11 @@ internal sealed class EngineKit : IDisposable
         return new EngineKit(server.BaseAddress, server.Options.ApiKey, server.Options.OrganizationId, providers, timings ?? Timings.Sandbox);
     }
 
-    /// <summary>A run of a command in this session.</summary>
-    public Operation Run(TestOperationHost host, string command = "Test", CancellationToken cancellation = default) => new(command, Session, host, cancellation);
+    /// <summary>A run of a command in this session, which ends with the test.</summary>
+    public Operation Run(TestOperationHost host, string command = "Test") => new(command, Session, host, TestContext.Current.CancellationToken);
+
+    /// <summary>A run that the test itself ends.</summary>
+    public Operation RunUntil(TestOperationHost host, CancellationToken cancellation) => new("Test", Session, host, cancellation);
 
     /// <inheritdoc/>
     public void Dispose()
