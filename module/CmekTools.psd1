@@ -14,10 +14,12 @@
     AliasesToExport        = @()
     CmdletsToExport        = @(
         'Add-CmekRegion'
+        'Compare-CmekCluster'
         'Connect-CmekCloud'
         'Disable-CmekCluster'
         'Disconnect-CmekCloud'
         'Enable-CmekCluster'
+        'Export-CmekManifest'
         'Get-CmekCluster'
         'Get-CmekJournal'
         'Get-CmekKey'
@@ -26,6 +28,8 @@
         'Get-CmekSession'
         'Get-CmekStatus'
         'Grant-CmekAccess'
+        'Import-CmekManifest'
+        'New-CmekCluster'
         'New-CmekKey'
         'New-CmekSupportRequest'
         'Remove-CmekKey'
@@ -33,6 +37,7 @@
         'Revoke-CmekAccess'
         'Start-CmekSandbox'
         'Stop-CmekSandbox'
+        'Test-CmekAccess'
         'Update-CmekCluster'
         'Wait-CmekStatus'
     )

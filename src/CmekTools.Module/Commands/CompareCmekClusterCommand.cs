@@ -1,0 +1,75 @@
+using System.Management.Automation;
+using CmekTools.Engine.Checks;
+using CmekTools.Engine.Lifecycle;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Holds what was declared (a manifest, or accesses) against what is. Nothing comes out where all is as declared.</summary>
+[Cmdlet(VerbsData.Compare, "CmekCluster", DefaultParameterSetName = NameSet)]
+[OutputType(typeof(CmekDifference))]
+public sealed class CompareCmekClusterCommand : SessionCommand
+{
+    private const string NameSet = "Name";
+    private const string ClusterSet = "Cluster";
+    private const string AccessSet = "Access";
+    private readonly List<CmekAccess> _accesses = [];
+
+    /// <summary>The cluster's exact name.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public string ClusterName { get; set; } = string.Empty;
+
+    /// <summary>The declaration; where it is not given only the providers' policies are looked at.</summary>
+    [Parameter(ParameterSetName = NameSet)]
+    [ValidateNotNullOrEmpty]
+    public string? ManifestPath { get; set; }
+
+    /// <summary>The cluster.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public CmekCluster? Cluster { get; set; }
+
+    /// <summary>The declared accesses.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    [Alias("Access")]
+    public CmekAccess[] InputObject { get; set; } = [];
+
+    internal override async Task ProcessAsync()
+    {
+        _accesses.AddRange(InputObject);
+        if (Cluster is not null)
+        {
+            await RunAsync(await Op.GetClusterAsync(Cluster.Id).ConfigureAwait(false), null).ConfigureAwait(false);
+        }
+    }
+
+    internal override async Task EndAsync()
+    {
+        if (ClusterName.Length > 0)
+        {
+            CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
+            string? path = ManifestPath;
+            if (path is not null)
+            {
+                await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path)).ConfigureAwait(false);
+            }
+
+            await RunAsync(cluster, path is null ? null : Manifests.Read(path, cluster)).ConfigureAwait(false);
+        }
+
+        foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
+        {
+            await RunAsync(await Op.GetClusterAsync(group.Key).ConfigureAwait(false), [.. group]).ConfigureAwait(false);
+        }
+    }
+
+    private async Task RunAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? declared)
+    {
+        await foreach (CmekDifference difference in Comparing.RunAsync(cluster, declared, Op).ConfigureAwait(false))
+        {
+            await Pipeline.OutputAsync(difference).ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Management.Automation;
+using CmekTools.Engine.Checks;
+using CmekTools.Engine.Lifecycle;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Looks for every reason why enabling CMEK, or a restart of a node, would fail, before it does. Reads only.</summary>
+[Cmdlet(VerbsDiagnostic.Test, "CmekAccess", DefaultParameterSetName = NameSet)]
+[OutputType(typeof(CmekCheck), typeof(bool))]
+public sealed class TestCmekAccessCommand : SessionCommand
+{
+    private const string NameSet = "Name";
+    private const string IdSet = "Id";
+    private const string ClusterSet = "Cluster";
+    private const string AccessSet = "Access";
+    private const string ManifestSet = "Manifest";
+    private readonly List<CmekAccess> _accesses = [];
+    private bool _sound = true;
+
+    /// <summary>The cluster's exact name.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public string ClusterName { get; set; } = string.Empty;
+
+    /// <summary>The cluster's id.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = IdSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterIdCompleter))]
+    public string ClusterId { get; set; } = string.Empty;
+
+    /// <summary>The cluster.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public CmekCluster? Cluster { get; set; }
+
+    /// <summary>The accesses that are to be used.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    [Alias("Access")]
+    public CmekAccess[] InputObject { get; set; } = [];
+
+    /// <summary>The vendor's <c>cmek_config.json</c> that is to be used.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ManifestSet)]
+    [ValidateNotNullOrEmpty]
+    public string? ManifestPath { get; set; }
+
+    /// <summary>One answer: true where nothing fails and nothing is unknown.</summary>
+    [Parameter]
+    public SwitchParameter Quiet { get; set; }
+
+    internal override async Task ProcessAsync()
+    {
+        _accesses.AddRange(InputObject);
+        if (Cluster is not null)
+        {
+            await RunAsync(() => Op.GetClusterAsync(Cluster.Id), Cluster.Name, null).ConfigureAwait(false);
+        }
+    }
+
+    internal override async Task EndAsync()
+    {
+        if (ManifestPath is not null)
+        {
+            string path = string.Empty;
+            await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ManifestPath)).ConfigureAwait(false);
+            CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
+            await RunAsync(() => Task.FromResult(cluster), ClusterName, Manifests.Read(path, cluster)).ConfigureAwait(false);
+        }
+        else if (ClusterName.Length > 0)
+        {
+            await RunAsync(() => ClusterLookup.ByNameAsync(ClusterName, Op), ClusterName, null).ConfigureAwait(false);
+        }
+        else if (ClusterId.Length > 0)
+        {
+            await RunAsync(() => Op.GetClusterAsync(ClusterId), ClusterId, null).ConfigureAwait(false);
+        }
+
+        foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
+        {
+            await RunAsync(() => Op.GetClusterAsync(group.Key), group.First().ClusterName ?? group.Key, [.. group]).ConfigureAwait(false);
+        }
+
+        if (Quiet)
+        {
+            await Pipeline.OutputAsync(_sound).ConfigureAwait(false);
+        }
+    }
+
+    private async Task RunAsync(Func<Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared)
+    {
+        await foreach (CmekCheck check in ClusterChecks.RunAsync(read, name, declared, Op).ConfigureAwait(false))
+        {
+            _sound &= check.Result is CmekCheckResult.Pass or CmekCheckResult.Warn;
+            if (!Quiet)
+            {
+                await Pipeline.OutputAsync(check).ConfigureAwait(false);
+            }
+        }
+    }
+}
