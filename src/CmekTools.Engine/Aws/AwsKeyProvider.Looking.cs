@@ -20,14 +20,42 @@ internal sealed partial class AwsKeyProvider
         }
     }
 
-    private Task<IamRole> RoleAsync(RoleArn role, Operation op) =>
-        AwsErrors.CallAsync("iam:GetRole", role.Text, ct => _clients.Iam(role.Partition).GetRoleAsync(role.Name, ct), op.Cancellation);
+    // IAM takes a name and looks in the caller's account; a role of that name there is not the one of another account.
+    private async Task<IamRole> RoleAsync(RoleArn role, Operation op)
+    {
+        Task<AwsCaller> asking = _clients.CallerAsync(AwsNames.IamRegion(role.Partition), op.Cancellation);
+        Task<Seen<IamRole>> reading = LookAsync(AwsErrors.CallAsync("iam:GetRole", role.Text, ct => _clients.Iam(role.Partition).GetRoleAsync(role.Name, ct), op.Cancellation));
+        await Task.WhenAll(asking, reading).ConfigureAwait(false);
+        AwsCaller caller = await asking.ConfigureAwait(false);
+        Seen<IamRole> seen = await reading.ConfigureAwait(false);
+        if (caller.Account != role.Account)
+        {
+            throw new CmekException(
+                "RoleNotSeen", CmekErrorKind.PermissionDenied, $"The role {role.Text} is in the account {role.Account}; the caller's is {caller.Account}, from where it cannot be seen.", $"Run this with credentials of the account {role.Account}.", role.Text);
+        }
+
+        if (seen.Value is { } found && found.Arn == role.Text)
+        {
+            return found;
+        }
+
+        throw seen.Missing || seen.Value is not null
+            ? new CmekServiceException("AWS IAM", "RoleNotFound", CmekErrorKind.ObjectNotFound, $"There is no role {role.Text}{(seen.Value is { } other ? $"; the role of that name is {other.Arn}" : string.Empty)}.", 404, "NoSuchEntity", null, null, role.Text)
+            : new CmekException("RoleNotSeen", CmekErrorKind.PermissionDenied, seen.Why!, $"Have iam:GetRole on {role.Text} granted to whoever runs this.", role.Text);
+    }
 
     private async Task<RolePolicies> RolePoliciesAsync(RoleArn role, Operation op)
     {
         IIamService iam = _clients.Iam(role.Partition);
+        Task<AwsCaller> asking = _clients.CallerAsync(AwsNames.IamRegion(role.Partition), op.Cancellation);
         Task<Seen<IReadOnlyList<string>>> inline = LookAsync(AwsErrors.CallAsync("iam:ListRolePolicies", role.Text, ct => iam.ListRolePoliciesAsync(role.Name, ct), op.Cancellation));
         Task<Seen<IReadOnlyList<string>>> attached = LookAsync(AwsErrors.CallAsync("iam:ListAttachedRolePolicies", role.Text, ct => iam.ListAttachedRolePoliciesAsync(role.Name, ct), op.Cancellation));
+        await Task.WhenAll(asking, inline, attached).ConfigureAwait(false);
+        if ((await asking.ConfigureAwait(false)).Account != role.Account)
+        {
+            return new RolePolicies([], null, $"the role is in the account {role.Account}");
+        }
+
         Seen<IReadOnlyList<string>> names = await inline.ConfigureAwait(false);
         Seen<IReadOnlyList<string>> arns = await attached.ConfigureAwait(false);
         string? unseen = names.Missing || arns.Missing ? null : names.Why ?? arns.Why;

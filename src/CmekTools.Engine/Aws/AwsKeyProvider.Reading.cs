@@ -19,8 +19,11 @@ internal sealed partial class AwsKeyProvider
         Task<IReadOnlyDictionary<string, string>?> tags = SeenAsync(TagsAsync(key.Text, key.Region, op.Cancellation));
         Task<GetKeyRotationStatusResponse?> rotation = SeenAsync(RotationAsync(key, op.Cancellation));
         Task<string?> alias = SeenAsync(AliasOfAsync(key, op.Cancellation));
-        await Task.WhenAll([described, tags, rotation, alias]).ConfigureAwait(false);
-        return ToKey(await described.ConfigureAwait(false), await tags.ConfigureAwait(false), await rotation.ConfigureAwait(false), await alias.ConfigureAwait(false));
+        Task<IReadOnlyList<DateTime>?> rotations = RotationsAsync(key, op);
+        await Task.WhenAll([described, tags, rotation, alias, rotations]).ConfigureAwait(false);
+        CmekKey read = ToKey(await described.ConfigureAwait(false), await tags.ConfigureAwait(false), await rotation.ConfigureAwait(false), await alias.ConfigureAwait(false));
+        DateTime[] dates = [.. await rotations.ConfigureAwait(false) ?? []];
+        return dates.Length == 0 ? read : read with { LastRotation = ToOffset(dates.Max()) };
     }
 
     private async Task<KeyMetadata> DescribeAsync(string keyId, string region, CancellationToken cancellation)

@@ -1,0 +1,199 @@
+using CmekTools.Engine.Aws;
+using CmekTools.Engine.Providers;
+using CmekTools.Sandbox;
+using CmekTools.Tests.Kit;
+using Xunit;
+
+namespace CmekTools.Tests.Aws;
+
+/// <summary>The AWS provider against the project's own sandbox, which evaluates policies.</summary>
+public sealed class AwsSandboxTests
+{
+    private const string Region = "us-east-1";
+
+    [Fact]
+    public async Task FromNothingToAccessCutAndBack()
+    {
+        await using SandboxServer server = SandboxServer.Start();
+        using EngineKit kit = EngineKit.Create(server);
+        IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
+        CmekCluster cluster = await ClusterAsync(kit);
+        TestOperationHost host = new();
+        CmekKey key = await aws.EnsureKeyAsync(cluster, Region, new KeyOptions { EnableRotation = true, RotationPeriodDays = 90 }, kit.Run(host));
+        CmekAccess access = await aws.GrantAsync(cluster, key, Region, new PrincipalOptions(), kit.Run(host));
+        AccessTarget target = MotoTests.Target(access, cluster, kit.Session.Organization.Id);
+        Assert.Equal(90, key.RotationPeriodDays);
+        await AllPassAsync(aws, target, kit);
+
+        AccessSnapshot snapshot = await aws.CaptureAsync(target, kit.Run(host));
+        await aws.CutAsync(target, new CutOptions(false), kit.Run(host));
+        AccessVerdict cut = await aws.EvaluateAsync(target, kit.Run(host));
+        Assert.False(cut.Allowed);
+        Assert.Equal(["AwsKeyPolicyDeny"], await FailsAsync(aws, target, kit));
+        CmekException revoked = await Assert.ThrowsAsync<CmekException>(() => aws.GrantAsync(cluster, key, Region, new PrincipalOptions(), kit.Run(host)));
+        Assert.Equal("AccessRevoked", revoked.ErrorId);
+        TestOperationHost again = new();
+        await aws.CutAsync(target, new CutOptions(false), kit.Run(again));
+        Assert.Empty(again.Questions);
+
+        Assert.NotNull(await aws.ScheduleDeletionAsync(key.KeyUri!, 7, kit.Run(host)));
+        await aws.RestoreAsync(target, snapshot, kit.Run(host));
+        AccessSnapshot after = await aws.CaptureAsync(target, kit.Run(host));
+        Assert.Equal(snapshot.Data.ToJsonString(), after.Data.ToJsonString());
+        await AllPassAsync(aws, target, kit);
+        await aws.RestoreAsync(target, snapshot, kit.Run(again));
+        Assert.Empty(again.Questions);
+        Assert.Empty(host.Warnings);
+    }
+
+    [Fact]
+    public async Task ARoleThatWasDeletedIsMadeAgainAndThePolicyIsWrittenForIt()
+    {
+        await using SandboxServer server = SandboxServer.Start();
+        using EngineKit kit = EngineKit.Create(server);
+        IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
+        (AccessTarget target, CmekKey _) = await GrantedAsync(aws, kit);
+        AccessSnapshot snapshot = await aws.CaptureAsync(target, kit.Run(new TestOperationHost()));
+        await aws.CutAsync(target, new CutOptions(false), kit.Run(new TestOperationHost()));
+        await RunAwsAsync(server, "iam", "delete-role", "--role-name", AwsNames.TryParseRole(target.AuthPrincipal)!.Name);
+        await aws.RestoreAsync(target, snapshot, kit.Run(new TestOperationHost()));
+        await AllPassAsync(aws, target, kit);
+    }
+
+    [Fact]
+    public async Task KmsRefusesANewRoleForAWhileAndTheGrantWaits()
+    {
+        await using SandboxServer server = SandboxServer.Start(new SandboxOptions { IamLag = TimeSpan.FromMilliseconds(700) });
+        using EngineKit kit = EngineKit.Create(server);
+        IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
+        CmekCluster cluster = await ClusterAsync(kit);
+        TestOperationHost host = new();
+        CmekKey key = await aws.EnsureKeyAsync(cluster, Region, new KeyOptions(), kit.Run(host));
+        CmekAccess access = await aws.GrantAsync(cluster, key, Region, new PrincipalOptions(), kit.Run(host));
+        Assert.Equal(2, access.Changes.Count);
+        Assert.Contains(host.Progress, p => p.Activity == "Waiting for IAM" && !p.Completed);
+    }
+
+    [Fact]
+    public async Task RotationIsSeenBeforeItIsReported()
+    {
+        await using SandboxServer server = SandboxServer.Start();
+        using EngineKit kit = EngineKit.Create(server);
+        IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
+        CmekKey key = await aws.EnsureKeyAsync(await ClusterAsync(kit), Region, new KeyOptions(), kit.Run(new TestOperationHost()));
+        Assert.NotNull(await aws.RotateKeyAsync(key.KeyUri!, kit.Run(new TestOperationHost())));
+        Assert.NotNull((await aws.GetKeyAsync(key.KeyUri!, kit.Run(new TestOperationHost()))).LastRotation);
+    }
+
+    [Fact]
+    public async Task FindKeysGivesWhatIsMarkedAsTheClusters()
+    {
+        await using SandboxServer server = SandboxServer.Start();
+        using EngineKit kit = EngineKit.Create(server);
+        IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
+        CmekCluster cluster = await ClusterAsync(kit);
+        foreach (CmekRegion region in cluster.Regions)
+        {
+            await aws.EnsureKeyAsync(cluster, region.Name, new KeyOptions { MultiRegion = true }, kit.Run(new TestOperationHost()));
+        }
+
+        List<CmekKey> found = [];
+        await foreach (CmekKey key in aws.FindKeysAsync(cluster, null, new KeyOptions(), kit.Run(new TestOperationHost())))
+        {
+            found.Add(key);
+        }
+
+        Assert.Equal(["us-east-1", "us-west-2"], found.Select(k => k.Region));
+        Assert.All(found, k => Assert.True(k.MultiRegion));
+    }
+
+    [Theory]
+    [InlineData("alias/shop", "is an alias")]
+    [InlineData("arn:aws:kms:us-east-1:111122223333:alias/shop", "is the ARN of an alias")]
+    [InlineData("1234abcd-12ab-34cd-56ef-1234567890ab", "bare key id")]
+    [InlineData("arn:aws:kms:us-east-1:1111:key/a", "not a key's ARN")]
+    [InlineData("arn:aws-cn:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "partition")]
+    [InlineData("arn:aws:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "contradicts")]
+    public void AWrongKeyUriIsRefusedWithoutARequest(string uri, string says)
+    {
+        using EngineKit kit = EngineKit.Create();
+        CmekException e = Assert.Throws<CmekException>(() => kit.Session.GetProvider(CmekProvider.AWS).ValidateKeyUri(uri, MotoTests.Shop, Region));
+        Assert.Equal("KeyUriInvalid", e.ErrorId);
+        Assert.Contains(says, e.Message, StringComparison.Ordinal);
+    }
+
+    internal static async Task<CmekCluster> ClusterAsync(EngineKit kit)
+    {
+        await foreach (CmekCluster cluster in kit.Session.Cloud.ListClustersAsync(TestContext.Current.CancellationToken))
+        {
+            if (cluster.Provider == CmekProvider.AWS)
+            {
+                return cluster;
+            }
+        }
+
+        throw new InvalidOperationException("The sandbox has no AWS cluster.");
+    }
+
+    internal static async Task<(AccessTarget Target, CmekKey Key)> GrantedAsync(IKeyProvider aws, EngineKit kit)
+    {
+        CmekCluster cluster = await ClusterAsync(kit);
+        CmekKey key = await aws.EnsureKeyAsync(cluster, Region, new KeyOptions { EnableRotation = true }, kit.Run(new TestOperationHost()));
+        CmekAccess access = await aws.GrantAsync(cluster, key, Region, new PrincipalOptions(), kit.Run(new TestOperationHost()));
+        return (MotoTests.Target(access, cluster, kit.Session.Organization.Id), key);
+    }
+
+    private static async Task AllPassAsync(IKeyProvider aws, AccessTarget target, EngineKit kit)
+    {
+        await foreach (CmekCheck check in aws.CheckAsync(target, kit.Run(new TestOperationHost())))
+        {
+            Assert.True(check.Result == CmekCheckResult.Pass, check.ToString());
+        }
+
+        AccessVerdict verdict = await aws.EvaluateAsync(target, kit.Run(new TestOperationHost()));
+        Assert.True(verdict.Allowed, string.Join("; ", verdict.Reasons));
+    }
+
+    private static async Task<List<string>> FailsAsync(IKeyProvider aws, AccessTarget target, EngineKit kit)
+    {
+        List<string> names = [];
+        await foreach (CmekCheck check in aws.CheckAsync(target, kit.Run(new TestOperationHost())))
+        {
+            if (check.Result == CmekCheckResult.Fail)
+            {
+                names.Add(check.Name);
+            }
+        }
+
+        return names;
+    }
+
+    private static async Task RunAwsAsync(SandboxServer server, params string[] arguments)
+    {
+        System.Diagnostics.ProcessStartInfo start = new("aws", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach ((string name, string value) in server.Environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        start.Environment["AWS_DEFAULT_REGION"] = Region;
+        start.Environment["AWS_PAGER"] = string.Empty;
+        using System.Diagnostics.Process process = StartOrSkip(start);
+        string errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 0, errors);
+    }
+
+    private static System.Diagnostics.Process StartOrSkip(System.Diagnostics.ProcessStartInfo start)
+    {
+        try
+        {
+            return System.Diagnostics.Process.Start(start)!;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Assert.Skip("The aws CLI is not on PATH.");
+            throw;
+        }
+    }
+}
