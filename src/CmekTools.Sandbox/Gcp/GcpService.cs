@@ -1,19 +1,162 @@
+using System.Text.Json.Nodes;
+
 namespace CmekTools.Sandbox.Gcp;
 
-/// <summary>The customer's cloud.</summary>
-internal sealed class GcpService(SandboxServer server) : ISandboxService, IClusterKeyService
+/// <summary>The customer's Google Cloud: Cloud KMS, IAM with its credentials service, and the project's policy.</summary>
+internal sealed class GcpService : ISandboxService, IClusterKeyService
 {
-    private readonly SandboxServer _server = server;
+    private const string Admin = "user:admin@example.com";
+    private readonly GcpKms _kms;
+    private readonly GcpServiceAccounts _accounts;
+
+    public GcpService(SandboxServer server)
+    {
+        Policies = new GcpPolicies(server);
+        Authorizer = new GcpAuthorizer(Policies);
+        _accounts = new GcpServiceAccounts(server, Policies, Authorizer, Tokens);
+        _kms = new GcpKms(Policies, Authorizer, _accounts.WhyNoMember);
+        string project = server.Options.GoogleProject;
+        Policies.Put(
+            "projects/" + project,
+            new JsonObject { ["bindings"] = new JsonArray(new JsonObject { ["role"] = "roles/owner", ["members"] = new JsonArray(Admin) }) },
+            DateTimeOffset.MinValue);
+        string address = server.BaseAddress.ToString();
+        foreach (string name in (string[])["CLOUDKMS", "IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER"])
+        {
+            server.AddVariable("CLOUDSDK_API_ENDPOINT_OVERRIDES_" + name, address);
+        }
+
+        server.AddVariable("CLOUDSDK_CORE_PROJECT", project);
+        server.AddVariable("GOOGLE_CLOUD_PROJECT", project);
+        // gcloud takes a token from a file only (CLOUDSDK_AUTH_ACCESS_TOKEN_FILE): whoever wants it writes this into one.
+        server.AddVariable("GOOGLE_SANDBOX_ACCESS_TOKEN", Tokens.Add(Admin));
+    }
 
     /// <inheritdoc/>
     public string KeyType => "GCP_CLOUD_KMS";
 
-    /// <inheritdoc/>
-    public bool Claims(SandboxRequest request) => false;
+    /// <summary>The policies, for tests that arrange things behind the scenes.</summary>
+    public GcpPolicies Policies { get; }
+
+    /// <summary>The roles and groups.</summary>
+    public GcpAuthorizer Authorizer { get; }
+
+    /// <summary>The access tokens.</summary>
+    public GcpTokens Tokens { get; } = new();
 
     /// <inheritdoc/>
-    public SandboxResponse Answer(SandboxRequest request) => throw new InvalidOperationException(_server.BaseAddress.ToString());
+    public bool Claims(SandboxRequest request)
+    {
+        string path = Uri.UnescapeDataString(request.RawPath).TrimStart('/');
+        if (!path.StartsWith("v1/projects/", StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        string[] s = path.Split('/');
+        string? verb = s[^1].Contains(':', StringComparison.Ordinal) ? s[^1][(s[^1].LastIndexOf(':') + 1)..] : null;
+        string kind = s.Length > 3 ? s[3].Split(':')[0] : "projects";
+        request.Service = kind switch
+        {
+            "locations" => "gcp-kms",
+            "serviceAccounts" => "gcp-iam",
+            _ => "gcp-crm",
+        };
+        string collection = s.Length switch
+        {
+            > 10 or 10 => "cryptoKeyVersions",
+            8 or 9 when kind == "locations" => "cryptoKeys",
+            6 or 7 when kind == "locations" => "keyRings",
+            _ => kind,
+        };
+        bool isItem = s.Length % 2 == 1 && s.Length > 3;
+        string operation = verb ?? (request.Method, isItem) switch
+        {
+            ("GET", true) => "get",
+            ("GET", false) => s.Length == 3 ? "get" : "list",
+            ("PATCH", _) => "patch",
+            ("DELETE", _) => "delete",
+            _ => "create",
+        };
+        request.Operation = $"{collection}.{operation}";
+        request.IsWrite = operation is not ("get" or "list" or "getIamPolicy" or "testIamPermissions" or "encrypt" or "decrypt" or "generateAccessToken");
+        return true;
+    }
 
     /// <inheritdoc/>
-    public string? TryUse(ClusterIdentity cluster, string keyUri, string authPrincipal) => "not there yet";
+    public SandboxResponse Answer(SandboxRequest request)
+    {
+        try
+        {
+            string caller = Tokens.MemberOf(request.Headers["Authorization"]) ?? throw GcpErrorException.Unauthenticated();
+            request.Caller = caller;
+            if (caller.StartsWith("serviceAccount:", StringComparison.Ordinal) && _accounts.NameOf(caller[15..]) is not null && _accounts.WhyUnusable(caller[15..]) is { } why)
+            {
+                throw new GcpErrorException(401, "UNAUTHENTICATED", why);
+            }
+
+            GcpCall call = new(request, caller);
+            JsonObject answer = request.Service switch
+            {
+                "gcp-kms" => _kms.Answer(call),
+                "gcp-iam" => _accounts.Answer(call),
+                _ => Project(call),
+            };
+            return SandboxResponse.Json(answer);
+        }
+        catch (GcpErrorException e)
+        {
+            return e.ToResponse();
+        }
+    }
+
+    /// <inheritdoc/>
+    public string? TryUse(ClusterIdentity cluster, string keyUri, string authPrincipal)
+    {
+        string id = cluster.ClusterId.Replace("-", null, StringComparison.Ordinal);
+        string own = $"serviceAccount:crl-kms-user-{id[^12..]}@{cluster.AccountId}.iam.gserviceaccount.com";
+        try
+        {
+            if (keyUri.Split('/') is not { Length: 8 })
+            {
+                throw GcpErrorException.Invalid($"'{keyUri}' is not the resource name of a key.");
+            }
+
+            if (_accounts.WhyUnusable(authPrincipal) is { } why)
+            {
+                throw GcpErrorException.Precondition(why);
+            }
+
+            Authorizer.Require(own, "iam.serviceAccounts.getAccessToken", _accounts.NameOf(authPrincipal)!);
+            string member = "serviceAccount:" + authPrincipal;
+            Authorizer.Require(member, "cloudkms.cryptoKeyVersions.useToEncrypt", keyUri);
+            Authorizer.Require(member, "cloudkms.cryptoKeyVersions.useToDecrypt", keyUri);
+            GcpKey key = _kms.Find(keyUri) ?? throw GcpErrorException.NotFound($"CryptoKey {keyUri}");
+            GcpCrypto.Usable(key, key.Primary);
+            return null;
+        }
+        catch (GcpErrorException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private JsonObject Project(GcpCall call)
+    {
+        string name = string.Join('/', call.Segments[..2]);
+        switch (call.Verb)
+        {
+            case "getIamPolicy":
+                Authorizer.Require(call.Caller, "resourcemanager.projects.getIamPolicy", name);
+                return Policies.Read(name, int.TryParse(call.Body["options"]?["requestedPolicyVersion"]?.ToString(), out int version) ? version : 0);
+            case "setIamPolicy":
+                Authorizer.Require(call.Caller, "resourcemanager.projects.setIamPolicy", name);
+                return Policies.Write(name, call.Body["policy"] as JsonObject, _accounts.WhyNoMember);
+            case null when call.Method == "GET":
+                Authorizer.Require(call.Caller, "resourcemanager.projects.get", name);
+                return new JsonObject { ["projectId"] = call.Segments[1], ["projectNumber"] = "123456789012", ["lifecycleState"] = "ACTIVE", ["name"] = call.Segments[1] };
+            default:
+                throw GcpErrorException.NotFound(call.Resource);
+        }
+    }
 }

@@ -1,0 +1,80 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace CmekTools.Sandbox.Gcp;
+
+/// <summary>A request taken apart: the resource, the verb after the colon, the query and the body.</summary>
+internal sealed class GcpCall
+{
+    public GcpCall(SandboxRequest request, string caller)
+    {
+        Method = request.Method;
+        Caller = caller;
+        string path = Uri.UnescapeDataString(request.RawPath).TrimStart('/');
+        path = path.StartsWith("v1/", StringComparison.Ordinal) ? path[3..] : path;
+        int colon = path.LastIndexOf(':');
+        Resource = colon > 0 ? path[..colon] : path;
+        Verb = colon > 0 ? path[(colon + 1)..] : null;
+        Segments = Resource.Split('/');
+        foreach (string pair in request.RawQuery.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] halves = pair.Split('=', 2);
+            Query[Uri.UnescapeDataString(halves[0])] = halves.Length == 2 ? Uri.UnescapeDataString(halves[1].Replace('+', ' ')) : string.Empty;
+        }
+
+        Body = Parse(request.Text);
+    }
+
+    public string Method { get; }
+
+    /// <summary>The member that asks, for example <c>user:admin@example.com</c>.</summary>
+    public string Caller { get; }
+
+    public string Resource { get; }
+
+    public string? Verb { get; }
+
+    public string[] Segments { get; }
+
+    public Dictionary<string, string> Query { get; } = [];
+
+    public JsonObject Body { get; }
+
+    /// <summary>A text field of the body.</summary>
+    public string? Text(string name) => Body[name] is JsonValue value ? value.ToString() : null;
+
+    /// <summary>A parameter of the query that is needed.</summary>
+    public string Needed(string name) => Query.TryGetValue(name, out string? value) && value.Length > 0 ? value : throw GcpErrorException.Invalid($"{name} is required.");
+
+    /// <summary>One page of a list.</summary>
+    public JsonObject Page(string name, IEnumerable<JsonObject> items)
+    {
+        JsonObject[] all = [.. items];
+        int size = Query.TryGetValue("pageSize", out string? text) && int.TryParse(text, out int given) && given > 0 ? given : 500;
+        int start = Query.TryGetValue("pageToken", out string? token) && int.TryParse(token, out int at) ? at : 0;
+        JsonObject page = new() { [name] = new JsonArray([.. all.Skip(start).Take(size)]), ["totalSize"] = all.Length };
+        if (start + size < all.Length)
+        {
+            page["nextPageToken"] = (start + size).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        return page;
+    }
+
+    private static JsonObject Parse(string text)
+    {
+        if (text.Length == 0)
+        {
+            return [];
+        }
+
+        try
+        {
+            return JsonNode.Parse(text) as JsonObject ?? throw GcpErrorException.Invalid("Invalid JSON payload received.");
+        }
+        catch (JsonException e)
+        {
+            throw GcpErrorException.Invalid($"Invalid JSON payload received. {e.Message}");
+        }
+    }
+}

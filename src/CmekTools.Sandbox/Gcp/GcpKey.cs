@@ -1,0 +1,229 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+
+namespace CmekTools.Sandbox.Gcp;
+
+/// <summary>A key with its versions.</summary>
+internal sealed class GcpKey
+{
+    private readonly List<GcpKeyVersion> _versions = [];
+    private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
+    private readonly JsonObject _settings;
+    private GcpKeyVersion? _primary;
+
+    private GcpKey(string name, JsonObject settings)
+    {
+        Name = name;
+        _settings = settings;
+    }
+
+    public string Name { get; }
+
+    public string Purpose => _settings["purpose"]!.ToString();
+
+    public IReadOnlyList<GcpKeyVersion> Versions => _versions;
+
+    public GcpKeyVersion? Primary => _primary;
+
+    public TimeSpan DestroyAfter => Seconds(_settings["destroyScheduledDuration"]?.ToString()) ?? TimeSpan.FromDays(30);
+
+    private string Algorithm => _settings["versionTemplate"]!["algorithm"]!.ToString();
+
+    private string Protection => _settings["versionTemplate"]!["protectionLevel"]!.ToString();
+
+    public static GcpKey Create(string name, JsonObject body)
+    {
+        string purpose = body["purpose"]?.ToString() ?? throw GcpErrorException.Invalid("purpose is required.");
+        string? algorithm = body["versionTemplate"]?["algorithm"]?.ToString() ?? purpose switch
+        {
+            "ENCRYPT_DECRYPT" => "GOOGLE_SYMMETRIC_ENCRYPTION",
+            _ => throw GcpErrorException.Invalid($"versionTemplate.algorithm is required for {purpose}."),
+        };
+        JsonObject settings = new()
+        {
+            ["purpose"] = purpose,
+            ["versionTemplate"] = new JsonObject { ["algorithm"] = algorithm, ["protectionLevel"] = body["versionTemplate"]?["protectionLevel"]?.ToString() ?? "SOFTWARE" },
+            ["destroyScheduledDuration"] = body["destroyScheduledDuration"]?.ToString() ?? "2592000s",
+        };
+        foreach (string field in (string[])["labels", "rotationPeriod", "nextRotationTime"])
+        {
+            if (body[field] is { } value)
+            {
+                settings[field] = value.DeepClone();
+            }
+        }
+
+        GcpKey key = new(name, settings);
+        key.CheckRotation();
+        return key;
+    }
+
+    public GcpKeyVersion AddVersion(bool makePrimary)
+    {
+        GcpKeyVersion version = new($"{Name}/cryptoKeyVersions/{_versions.Count + 1}", Algorithm, Protection);
+        _versions.Add(version);
+        if (makePrimary && Purpose == "ENCRYPT_DECRYPT")
+        {
+            _primary = version;
+        }
+
+        return version;
+    }
+
+    public GcpKeyVersion Version(string id) => _versions.Find(v => v.Id == id) ?? throw GcpErrorException.NotFound($"CryptoKeyVersion {Name}/cryptoKeyVersions/{id}");
+
+    public void SetPrimary(string id)
+    {
+        GcpKeyVersion version = Version(id);
+        if (Purpose != "ENCRYPT_DECRYPT" || version.State != "ENABLED")
+        {
+            throw GcpErrorException.Precondition($"{version.Name} cannot be made primary: it is {version.State}.");
+        }
+
+        _primary = version;
+    }
+
+    public void Patch(JsonObject body, string mask)
+    {
+        foreach (string field in mask.Split(','))
+        {
+            string name = field.Split('.')[0];
+            if (name is not ("labels" or "rotationPeriod" or "nextRotationTime" or "versionTemplate" or "rotation_period" or "next_rotation_time"))
+            {
+                throw GcpErrorException.Invalid($"Field '{field}' is immutable or unknown.");
+            }
+
+            name = name switch
+            {
+                "rotation_period" => "rotationPeriod",
+                "next_rotation_time" => "nextRotationTime",
+                _ => name,
+            };
+            if (name == "versionTemplate" && body[name]?["algorithm"] is { } algorithm)
+            {
+                _settings["versionTemplate"]!["algorithm"] = algorithm.ToString();
+            }
+            else if (body[name] is { } value)
+            {
+                _settings[name] = value.DeepClone();
+            }
+            else
+            {
+                _settings.Remove(name);
+            }
+        }
+
+        CheckRotation();
+    }
+
+    public JsonObject ToJson()
+    {
+        JsonObject json = new() { ["name"] = Name, ["createTime"] = _created };
+        if (_primary is not null)
+        {
+            json["primary"] = _primary.ToJson();
+        }
+
+        foreach ((string name, JsonNode? value) in _settings)
+        {
+            json[name] = value?.DeepClone();
+        }
+
+        return json;
+    }
+
+    private static TimeSpan? Seconds(string? text) => text is not null && double.TryParse(text.TrimEnd('s'), CultureInfo.InvariantCulture, out double seconds) ? TimeSpan.FromSeconds(seconds) : null;
+
+    private void CheckRotation()
+    {
+        if (_settings["rotationPeriod"] is not { } period)
+        {
+            return;
+        }
+
+        if (Purpose != "ENCRYPT_DECRYPT" || Seconds(period.ToString()) is not { } time || time < TimeSpan.FromDays(1))
+        {
+            throw GcpErrorException.Invalid("rotation_period must be at least 24 hours and is only for ENCRYPT_DECRYPT keys.");
+        }
+
+        if (_settings["nextRotationTime"] is null)
+        {
+            throw GcpErrorException.Invalid("next_rotation_time must be set with rotation_period.");
+        }
+    }
+}
+
+/// <summary>One version of a key, with its material.</summary>
+internal sealed class GcpKeyVersion(string name, string algorithm, string protection)
+{
+    private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
+    private DateTimeOffset? _destroyAt;
+    private string _state = "ENABLED";
+
+    public string Name { get; } = name;
+
+    public string Id => Name[(Name.LastIndexOf('/') + 1)..];
+
+    public string Protection { get; } = protection;
+
+    public byte[] Material { get; } = RandomNumberGenerator.GetBytes(32);
+
+    public string State => _state == "DESTROY_SCHEDULED" && _destroyAt <= DateTimeOffset.UtcNow ? "DESTROYED" : _state;
+
+    public void SetState(string? state)
+    {
+        if (state is not ("ENABLED" or "DISABLED"))
+        {
+            throw GcpErrorException.Invalid($"State {state} cannot be set.");
+        }
+
+        if (State is not ("ENABLED" or "DISABLED"))
+        {
+            throw GcpErrorException.Precondition($"{Name} is {State}; it cannot be made {state}.");
+        }
+
+        _state = state;
+    }
+
+    public void Destroy(TimeSpan after)
+    {
+        if (State is not ("ENABLED" or "DISABLED"))
+        {
+            throw GcpErrorException.Precondition($"{Name} is {State}; it cannot be destroyed.");
+        }
+
+        _state = "DESTROY_SCHEDULED";
+        _destroyAt = DateTimeOffset.UtcNow + after;
+    }
+
+    public void Restore()
+    {
+        if (State != "DESTROY_SCHEDULED")
+        {
+            throw GcpErrorException.Precondition($"{Name} is {State}; it cannot be restored.");
+        }
+
+        _state = "DISABLED";
+        _destroyAt = null;
+    }
+
+    public JsonObject ToJson()
+    {
+        JsonObject json = new()
+        {
+            ["name"] = Name,
+            ["state"] = State,
+            ["protectionLevel"] = Protection,
+            ["algorithm"] = algorithm,
+            ["createTime"] = _created,
+            ["generateTime"] = _created,
+        };
+        if (_destroyAt is { } time)
+        {
+            json["destroyTime"] = GcpTime.Text(time);
+        }
+
+        return json;
+    }
+}

@@ -1,0 +1,221 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace CmekTools.Sandbox.Gcp;
+
+/// <summary>Cloud KMS: rings, keys, versions and their policies.</summary>
+internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authorizer, Func<string, string?> whyNoMember)
+{
+    private static readonly string[] s_multiRegions = ["global", "us", "europe", "asia", "eur3", "eur4", "eur5", "eur6", "nam3", "nam4", "nam6", "nam7", "nam8", "nam9", "asia1"];
+    private readonly SortedDictionary<string, GcpKeyRing> _rings = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, GcpKey> _keys = new(StringComparer.Ordinal);
+
+    /// <summary>A key by name, or null.</summary>
+    public GcpKey? Find(string name) => _keys.GetValueOrDefault(name);
+
+    public JsonObject Answer(GcpCall call)
+    {
+        string[] s = call.Segments;
+        RequireLocation(s);
+        return s.Length switch
+        {
+            3 => Locations(call),
+            4 => Location(call.Resource),
+            5 when s[4] == "keyRings" => call.Method == "POST" ? CreateRing(call) : ListRings(call),
+            6 when s[4] == "keyRings" => Ring(call),
+            7 when s[6] == "cryptoKeys" => call.Method == "POST" ? CreateKey(call) : ListKeys(call),
+            8 when s[6] == "cryptoKeys" => Key(call),
+            9 when s[8] == "cryptoKeyVersions" => Versions(call),
+            10 when s[8] == "cryptoKeyVersions" => Version(call),
+            _ => throw GcpErrorException.NotFound(call.Resource),
+        };
+    }
+
+    private static void RequireLocation(string[] segments)
+    {
+        if (segments.Length > 3 && !s_multiRegions.Contains(segments[3]) && !Region().IsMatch(segments[3]))
+        {
+            throw new GcpErrorException(404, "NOT_FOUND", $"The request concerns location '{segments[3]}' but was sent to location 'global'. Either Cloud KMS is not available in '{segments[3]}' or the location does not exist.");
+        }
+    }
+
+    private static JsonObject Locations(GcpCall call) => call.Page("locations", s_multiRegions.Append("us-east1").Append("us-central1").Select(l => Location($"{call.Segments[0]}/{call.Segments[1]}/locations/{l}")));
+
+    private static JsonObject Location(string name) => new() { ["name"] = name, ["locationId"] = name[(name.LastIndexOf('/') + 1)..], ["metadata"] = new JsonObject { ["hsmAvailable"] = true } };
+
+    private JsonObject CreateRing(GcpCall call)
+    {
+        authorizer.Require(call.Caller, "cloudkms.keyRings.create", string.Join('/', call.Segments[..4]));
+        string name = $"{call.Resource}/{Id(call.Needed("keyRingId"))}";
+        if (_rings.ContainsKey(name))
+        {
+            throw GcpErrorException.Exists($"KeyRing {name}");
+        }
+
+        return (_rings[name] = new GcpKeyRing(name)).ToJson();
+    }
+
+    private JsonObject ListRings(GcpCall call)
+    {
+        authorizer.Require(call.Caller, "cloudkms.keyRings.list", string.Join('/', call.Segments[..4]));
+        return call.Page("keyRings", _rings.Values.Where(r => r.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(r => r.ToJson()));
+    }
+
+    private JsonObject Ring(GcpCall call)
+    {
+        authorizer.Require(call.Caller, "cloudkms.keyRings." + (call.Verb ?? "get"), call.Resource);
+        GcpKeyRing ring = _rings.GetValueOrDefault(call.Resource) ?? throw GcpErrorException.NotFound($"KeyRing {call.Resource}");
+        return call.Verb is null ? ring.ToJson() : Policy(call);
+    }
+
+    private JsonObject CreateKey(GcpCall call)
+    {
+        string ring = string.Join('/', call.Segments[..6]);
+        authorizer.Require(call.Caller, "cloudkms.cryptoKeys.create", ring);
+        if (!_rings.ContainsKey(ring))
+        {
+            throw GcpErrorException.NotFound($"KeyRing {ring}");
+        }
+
+        string name = $"{ring}/cryptoKeys/{Id(call.Needed("cryptoKeyId"))}";
+        if (_keys.ContainsKey(name))
+        {
+            throw GcpErrorException.Exists($"CryptoKey {name}");
+        }
+
+        GcpKey key = GcpKey.Create(name, call.Body);
+        if (call.Query.GetValueOrDefault("skipInitialVersionCreation") != "true")
+        {
+            key.AddVersion(makePrimary: true);
+        }
+
+        _keys[name] = key;
+        return key.ToJson();
+    }
+
+    private JsonObject ListKeys(GcpCall call)
+    {
+        string ring = string.Join('/', call.Segments[..6]);
+        authorizer.Require(call.Caller, "cloudkms.cryptoKeys.list", ring);
+        return call.Page("cryptoKeys", _keys.Values.Where(k => k.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(k => k.ToJson()));
+    }
+
+    private JsonObject Key(GcpCall call)
+    {
+        string permission = (call.Method, call.Verb) switch
+        {
+            ("GET", null) => "cloudkms.cryptoKeys.get",
+            ("PATCH", null) or (_, "updatePrimaryVersion") => "cloudkms.cryptoKeys.update",
+            (_, "encrypt") => "cloudkms.cryptoKeyVersions.useToEncrypt",
+            (_, "decrypt") => "cloudkms.cryptoKeyVersions.useToDecrypt",
+            (_, var verb) => "cloudkms.cryptoKeys." + verb,
+        };
+        if (call.Verb != "testIamPermissions")
+        {
+            authorizer.Require(call.Caller, permission, call.Resource);
+        }
+
+        GcpKey key = Find(call.Resource) ?? throw GcpErrorException.NotFound($"CryptoKey {call.Resource}");
+        switch (call.Method, call.Verb)
+        {
+            case ("GET", null):
+                return key.ToJson();
+            case ("PATCH", null):
+                key.Patch(call.Body, call.Needed("updateMask"));
+                return key.ToJson();
+            case ("POST", "updatePrimaryVersion"):
+                key.SetPrimary(call.Text("cryptoKeyVersionId") ?? throw GcpErrorException.Invalid("cryptoKeyVersionId is required."));
+                return key.ToJson();
+            case ("POST", "encrypt"):
+                return GcpCrypto.Encrypt(key, call.Body);
+            case ("POST", "decrypt"):
+                return GcpCrypto.Decrypt(key, call.Body);
+            default:
+                return Policy(call);
+        }
+    }
+
+    private JsonObject Policy(GcpCall call)
+    {
+        switch (call.Verb)
+        {
+            case "getIamPolicy":
+                string? asked = call.Query.GetValueOrDefault("options.requestedPolicyVersion") ?? call.Body["options"]?["requestedPolicyVersion"]?.ToString();
+                return policies.Read(call.Resource, int.TryParse(asked, out int version) ? version : 0);
+            case "setIamPolicy":
+                return policies.Write(call.Resource, call.Body["policy"] as JsonObject, whyNoMember);
+            case "testIamPermissions":
+                return new JsonObject
+                {
+                    ["permissions"] = new JsonArray([.. (call.Body["permissions"]?.AsArray() ?? []).Select(p => p!.ToString()).Where(p => authorizer.Allows(call.Caller, p, call.Resource)).Select(p => (JsonNode)p)]),
+                };
+            default:
+                throw GcpErrorException.NotFound(call.Resource + ":" + call.Verb);
+        }
+    }
+
+    private JsonObject Versions(GcpCall call)
+    {
+        string name = string.Join('/', call.Segments[..8]);
+        authorizer.Require(call.Caller, call.Method == "POST" ? "cloudkms.cryptoKeyVersions.create" : "cloudkms.cryptoKeyVersions.list", name);
+        GcpKey key = Find(name) ?? throw GcpErrorException.NotFound($"CryptoKey {name}");
+        return call.Method == "POST" ? key.AddVersion(makePrimary: false).ToJson() : call.Page("cryptoKeyVersions", key.Versions.Select(v => v.ToJson()));
+    }
+
+    private JsonObject Version(GcpCall call)
+    {
+        string name = string.Join('/', call.Segments[..8]);
+        string permission = (call.Method, call.Verb) switch
+        {
+            ("GET", null) => "get",
+            ("PATCH", null) => "update",
+            (_, var verb) => verb!,
+        };
+        authorizer.Require(call.Caller, "cloudkms.cryptoKeyVersions." + permission, name);
+        GcpKey key = Find(name) ?? throw GcpErrorException.NotFound($"CryptoKey {name}");
+        GcpKeyVersion version = key.Version(call.Segments[9]);
+        switch (call.Method, call.Verb)
+        {
+            case ("GET", null):
+                break;
+            case ("PATCH", null):
+                version.SetState(call.Text("state"));
+                break;
+            case ("POST", "destroy"):
+                version.Destroy(key.DestroyAfter);
+                break;
+            case ("POST", "restore"):
+                version.Restore();
+                break;
+            default:
+                throw GcpErrorException.NotFound(call.Resource);
+        }
+
+        return version.ToJson();
+    }
+
+    private static string Id(string id) => ResourceId().IsMatch(id) ? id : throw GcpErrorException.Invalid($"Resource id '{id}' must match [a-zA-Z0-9_-]{{1,63}}.");
+
+    [GeneratedRegex("^[a-zA-Z0-9_-]{1,63}$")]
+    private static partial Regex ResourceId();
+
+    [GeneratedRegex("^[a-z]+-[a-z]+[0-9]{1,2}$")]
+    private static partial Regex Region();
+}
+
+/// <summary>A key ring.</summary>
+internal sealed class GcpKeyRing(string name)
+{
+    private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
+
+    public string Name { get; } = name;
+
+    public JsonObject ToJson() => new() { ["name"] = Name, ["createTime"] = _created };
+}
+
+/// <summary>Google's form of a time.</summary>
+internal static class GcpTime
+{
+    public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,140 @@
+using System.Text.Json.Nodes;
+
+namespace CmekTools.Sandbox.Gcp;
+
+/// <summary>The IAM policies of all resources: read and written with etags, effective after IAM's lag.</summary>
+internal sealed class GcpPolicies(SandboxServer server)
+{
+    private readonly Dictionary<string, List<(JsonObject Policy, DateTimeOffset Since)>> _policies = [];
+    private int _writes;
+
+    /// <summary>The policy as it was last written.</summary>
+    public JsonObject Get(string resource) => _policies.TryGetValue(resource, out var all) ? all[^1].Policy : new JsonObject { ["etag"] = "ACAB" };
+
+    /// <summary>The policy that decides now.</summary>
+    public JsonObject Effective(string resource)
+    {
+        if (!_policies.TryGetValue(resource, out var all))
+        {
+            return [];
+        }
+
+        DateTimeOffset settled = DateTimeOffset.UtcNow - server.Options.IamLag;
+        return all.FindLast(p => p.Since <= settled).Policy ?? [];
+    }
+
+    /// <summary>Puts a policy there without any check.</summary>
+    public JsonObject Put(string resource, JsonObject policy, DateTimeOffset? since = null)
+    {
+        JsonObject stored = policy.DeepClone().AsObject();
+        stored["etag"] = "BwX" + (++_writes).ToString("x8", System.Globalization.CultureInfo.InvariantCulture) + "=";
+        if (!_policies.TryGetValue(resource, out var all))
+        {
+            _policies[resource] = all = [];
+        }
+
+        all.Add((stored, since ?? DateTimeOffset.UtcNow));
+        return stored;
+    }
+
+    /// <summary>What getIamPolicy answers: conditions only to those who asked for version 3.</summary>
+    public JsonObject Read(string resource, int version)
+    {
+        JsonObject policy = Get(resource).DeepClone().AsObject();
+        bool conditional = policy["bindings"] is JsonArray bindings && bindings.Any(b => b!["condition"] is not null);
+        if (!conditional)
+        {
+            return policy;
+        }
+
+        policy["version"] = version >= 3 ? 3 : 1;
+        if (version < 3)
+        {
+            foreach (JsonObject binding in policy["bindings"]!.AsArray().OfType<JsonObject>().Where(b => b["condition"] is not null))
+            {
+                binding["role"] = $"{binding["role"]}_withcond_{Math.Abs(binding["condition"]!.ToJsonString().GetHashCode(StringComparison.Ordinal)):x}";
+                binding.Remove("condition");
+            }
+        }
+
+        return policy;
+    }
+
+    /// <summary>What setIamPolicy does.</summary>
+    public JsonObject Write(string resource, JsonObject? policy, Func<string, string?> whyNoMember)
+    {
+        if (policy is null)
+        {
+            throw GcpErrorException.Invalid("Policy is required.");
+        }
+
+        JsonObject current = Get(resource);
+        string? etag = policy["etag"]?.ToString();
+        if (!string.IsNullOrEmpty(etag) && etag != current["etag"]?.ToString())
+        {
+            throw new GcpErrorException(409, "ABORTED", "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag did not match the current policy's ETag.");
+        }
+
+        bool conditional = Conditional(policy);
+        int version = policy["version"] is JsonValue given && given.TryGetValue(out int number) ? number : 0;
+        if ((conditional || Conditional(current)) && version < 3)
+        {
+            throw GcpErrorException.Invalid("Policies with conditional role bindings must specify version 3.");
+        }
+
+        foreach (JsonNode? binding in policy["bindings"]?.AsArray() ?? [])
+        {
+            if (string.IsNullOrEmpty(binding?["role"]?.ToString()))
+            {
+                throw GcpErrorException.Invalid("Role is required in a binding.");
+            }
+
+            foreach (string member in (binding!["members"]?.AsArray() ?? []).Select(m => m!.ToString()))
+            {
+                if (whyNoMember(member) is { } why)
+                {
+                    throw GcpErrorException.Invalid(why);
+                }
+            }
+        }
+
+        JsonObject cleaned = policy.DeepClone().AsObject();
+        if (cleaned["bindings"] is JsonArray bindings)
+        {
+            foreach (JsonNode? empty in bindings.Where(b => b?["members"] is not JsonArray { Count: > 0 }).ToArray())
+            {
+                bindings.Remove(empty);
+            }
+        }
+
+        return Put(resource, cleaned);
+    }
+
+    /// <summary>Replaces a member everywhere, as Google does when an account is deleted.</summary>
+    public void Rename(string from, string to)
+    {
+        foreach (string resource in _policies.Keys.ToArray())
+        {
+            JsonObject policy = Get(resource).DeepClone().AsObject();
+            bool found = false;
+            foreach (JsonArray members in (policy["bindings"]?.AsArray() ?? []).Select(b => b!["members"]).OfType<JsonArray>())
+            {
+                for (int i = 0; i < members.Count; i++)
+                {
+                    if (members[i]!.ToString() == from)
+                    {
+                        members[i] = to;
+                        found = true;
+                    }
+                }
+            }
+
+            if (found)
+            {
+                Put(resource, policy, DateTimeOffset.MinValue);
+            }
+        }
+    }
+
+    private static bool Conditional(JsonObject policy) => policy["bindings"] is JsonArray bindings && bindings.Any(b => b?["condition"] is not null);
+}

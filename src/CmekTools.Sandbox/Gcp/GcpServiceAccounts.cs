@@ -1,0 +1,224 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace CmekTools.Sandbox.Gcp;
+
+/// <summary>The project's service accounts.</summary>
+internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolicies policies, GcpAuthorizer authorizer, GcpTokens tokens)
+{
+    private readonly List<Account> _accounts = [];
+    private long _nextId = 100000000000000000;
+
+    /// <summary>Why a member cannot stand in a policy, or null.</summary>
+    public string? WhyNoMember(string member)
+    {
+        if (!member.StartsWith("serviceAccount:", StringComparison.Ordinal))
+        {
+            return member.Contains(':', StringComparison.Ordinal) || member is "allUsers" or "allAuthenticatedUsers" ? null : $"Invalid member: {member}";
+        }
+
+        string email = member[15..];
+        bool foreign = !email.EndsWith($"@{server.Options.GoogleProject}.iam.gserviceaccount.com", StringComparison.Ordinal);
+        return foreign || Find(email) is { } account && account.Since + server.Options.IamLag <= DateTimeOffset.UtcNow ? null : $"Service account {email} does not exist.";
+    }
+
+    /// <summary>Can this account be used now?</summary>
+    public string? WhyUnusable(string email) => Find(email) switch
+    {
+        null => $"Service account {email} does not exist.",
+        { Disabled: true } => $"Service account {email} is disabled.",
+        _ => null,
+    };
+
+    /// <summary>The account's resource name.</summary>
+    public string? NameOf(string email) => Find(email)?.Name;
+
+    public JsonObject Answer(GcpCall call)
+    {
+        string project = call.Segments[1] == "-" ? server.Options.GoogleProject : call.Segments[1];
+        if (call.Segments.Length == 3)
+        {
+            return call.Method == "POST" ? Create(call, project) : List(call, project);
+        }
+
+        string id = call.Segments[3];
+        if (call.Verb == "undelete")
+        {
+            return Undelete(call, project, id);
+        }
+
+        Account account = Find(id) ?? throw (call.Verb == "generateAccessToken"
+            ? GcpErrorException.Denied("iam.serviceAccounts.getAccessToken", call.Resource)
+            : new GcpErrorException(404, "NOT_FOUND", $"Unknown service account"));
+        return (call.Method, call.Verb) switch
+        {
+            ("GET", null) => Allowed(call, "get", account, () => account.ToJson()),
+            ("DELETE", null) => Allowed(call, "delete", account, () => Delete(account)),
+            ("POST", "enable") => Allowed(call, "enable", account, () => Set(account, disabled: false)),
+            ("POST", "disable") => Allowed(call, "disable", account, () => Set(account, disabled: true)),
+            ("POST", "getIamPolicy") => Allowed(call, "getIamPolicy", account, () => policies.Read(account.Name, Version(call))),
+            ("POST", "setIamPolicy") => Allowed(call, "setIamPolicy", account, () => policies.Write(account.Name, call.Body["policy"] as JsonObject, WhyNoMember)),
+            ("POST", "testIamPermissions") => Test(call, account.Name),
+            ("POST", "generateAccessToken") => Allowed(call, "getAccessToken", account, () => Token(account)),
+            _ => throw GcpErrorException.NotFound(call.Resource),
+        };
+    }
+
+    private static int Version(GcpCall call)
+    {
+        string? text = call.Body["options"]?["requestedPolicyVersion"]?.ToString() ?? call.Query.GetValueOrDefault("options.requestedPolicyVersion");
+        return int.TryParse(text, out int version) ? version : 0;
+    }
+
+    private Account? Find(string id) => _accounts.Find(a => !a.Deleted && (a.Email == id || a.UniqueId == id));
+
+    private JsonObject Allowed(GcpCall call, string verb, Account account, Func<JsonObject> act)
+    {
+        authorizer.Require(call.Caller, "iam.serviceAccounts." + verb, account.Name);
+        return act();
+    }
+
+    private JsonObject Create(GcpCall call, string project)
+    {
+        authorizer.Require(call.Caller, "iam.serviceAccounts.create", "projects/" + project);
+        string id = call.Text("accountId") ?? string.Empty;
+        if (!AccountId().IsMatch(id))
+        {
+            throw GcpErrorException.Invalid("Invalid service account id: it must be between 6 and 30 characters long, begin with a letter and hold only lower case letters, digits and hyphens.");
+        }
+
+        string email = $"{id}@{project}.iam.gserviceaccount.com";
+        if (Find(email) is not null)
+        {
+            throw GcpErrorException.Exists($"Service account {id} already exists within project projects/{project}. Service account");
+        }
+
+        Account account = new(project, email, (_nextId += 7919).ToString(CultureInfo.InvariantCulture))
+        {
+            DisplayName = call.Body["serviceAccount"]?["displayName"]?.ToString(),
+            Description = call.Body["serviceAccount"]?["description"]?.ToString(),
+            Since = DateTimeOffset.UtcNow,
+        };
+        _accounts.Add(account);
+        return account.ToJson();
+    }
+
+    private JsonObject List(GcpCall call, string project)
+    {
+        authorizer.Require(call.Caller, "iam.serviceAccounts.list", "projects/" + project);
+        return call.Page("accounts", _accounts.Where(a => !a.Deleted && a.Project == project).Select(a => a.ToJson()));
+    }
+
+    private JsonObject Delete(Account account)
+    {
+        account.Deleted = true;
+        policies.Rename("serviceAccount:" + account.Email, $"deleted:serviceAccount:{account.Email}?uid={account.UniqueId}");
+        policies.Put(account.Name, []);
+        return [];
+    }
+
+    private JsonObject Undelete(GcpCall call, string project, string id)
+    {
+        authorizer.Require(call.Caller, "iam.serviceAccounts.undelete", "projects/" + project);
+        Account account = _accounts.Find(a => a.Deleted && (a.UniqueId == id || a.Email == id)) ?? throw GcpErrorException.NotFound(id);
+        account.Deleted = false;
+        policies.Rename($"deleted:serviceAccount:{account.Email}?uid={account.UniqueId}", "serviceAccount:" + account.Email);
+        return new JsonObject { ["restoredAccount"] = account.ToJson() };
+    }
+
+    private static JsonObject Set(Account account, bool disabled)
+    {
+        account.Disabled = disabled;
+        return [];
+    }
+
+    private JsonObject Test(GcpCall call, string resource) => new()
+    {
+        ["permissions"] = new JsonArray([.. (call.Body["permissions"]?.AsArray() ?? []).Select(p => p!.ToString()).Where(p => authorizer.Allows(call.Caller, p, resource)).Select(p => (JsonNode)p)]),
+    };
+
+    private JsonObject Token(Account account)
+    {
+        if (account.Disabled)
+        {
+            throw GcpErrorException.Precondition($"Service account {account.Email} is disabled.");
+        }
+
+        return new JsonObject
+        {
+            ["accessToken"] = tokens.Add("serviceAccount:" + account.Email),
+            ["expireTime"] = DateTimeOffset.UtcNow.AddHours(1).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+        };
+    }
+
+    [GeneratedRegex("^[a-z][-a-z0-9]{4,28}[a-z0-9]$")]
+    private static partial Regex AccountId();
+
+    private sealed class Account(string project, string email, string uniqueId)
+    {
+        public string Project { get; } = project;
+
+        public string Email { get; } = email;
+
+        public string UniqueId { get; } = uniqueId;
+
+        public string Name => $"projects/{Project}/serviceAccounts/{Email}";
+
+        public string? DisplayName { get; init; }
+
+        public string? Description { get; init; }
+
+        public DateTimeOffset Since { get; init; }
+
+        public bool Disabled { get; set; }
+
+        public bool Deleted { get; set; }
+
+        public JsonObject ToJson()
+        {
+            JsonObject json = new()
+            {
+                ["name"] = Name,
+                ["projectId"] = Project,
+                ["uniqueId"] = UniqueId,
+                ["email"] = Email,
+                ["etag"] = "MDEwMjE5MjA=",
+                ["oauth2ClientId"] = UniqueId,
+            };
+            if (DisplayName is not null)
+            {
+                json["displayName"] = DisplayName;
+            }
+
+            if (Description is not null)
+            {
+                json["description"] = Description;
+            }
+
+            if (Disabled)
+            {
+                json["disabled"] = true;
+            }
+
+            return json;
+        }
+    }
+}
+
+/// <summary>Who holds which access token.</summary>
+internal sealed class GcpTokens
+{
+    private readonly Dictionary<string, string> _members = [];
+
+    /// <summary>A new token of a member, for example <c>user:auditor@example.com</c>.</summary>
+    public string Add(string member)
+    {
+        string token = "ya29.sandbox-" + Guid.NewGuid().ToString("N");
+        _members[token] = member;
+        return token;
+    }
+
+    public string? MemberOf(string? authorization) =>
+        authorization?.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) == true && _members.TryGetValue(authorization[7..].Trim(), out string? member) ? member : null;
+}
