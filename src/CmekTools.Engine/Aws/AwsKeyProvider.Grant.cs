@@ -157,6 +157,7 @@ internal sealed partial class AwsKeyProvider
         return byRole.Answer switch
         {
             PolicyAnswer.Allowed => byRole,
+            _ when byKey.Perhaps is { } perhaps && key.Account == role.Account => perhaps,
             PolicyAnswer.Unknown => byRole,
             _ => byRole with { Reason = byKey.Answer == PolicyAnswer.Allowed ? $"the role is in another account than the key, and its own policies do not allow {call}" : $"{byKey.Reason}, and the role's own policies do not allow it" },
         };

@@ -53,7 +53,7 @@ internal sealed partial class AwsKeyProvider
         await Task.WhenAll(asking, inline, attached).ConfigureAwait(false);
         if ((await asking.ConfigureAwait(false)).Account != role.Account)
         {
-            return new RolePolicies([], null, $"the role is in the account {role.Account}");
+            return new RolePolicies([], $"the role is in the account {role.Account}");
         }
 
         Seen<IReadOnlyList<string>> names = await inline.ConfigureAwait(false);
@@ -78,7 +78,7 @@ internal sealed partial class AwsKeyProvider
             }
         }
 
-        return new RolePolicies(policies, null, unseen);
+        return new RolePolicies(policies, unseen);
 
         async Task<PolicyDocument> ReadAsync(string permission, string name, Func<CancellationToken, Task<string>> read) =>
             PolicyDocument.Parse(await AwsErrors.CallAsync(permission, name, read, op.Cancellation).ConfigureAwait(false), name);

@@ -24,7 +24,11 @@ internal enum PolicyAnswer
 }
 
 /// <summary>What a policy says, and by which statement.</summary>
-internal sealed record PolicyDecision(PolicyAnswer Answer, string Reason, JsonObject? Statement = null);
+/// <param name="Answer">What it says.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="Statement">The statement that decided.</param>
+/// <param name="Perhaps">Where the account decides: a statement that may allow it all the same.</param>
+internal sealed record PolicyDecision(PolicyAnswer Answer, string Reason, JsonObject? Statement = null, PolicyDecision? Perhaps = null);
 
 /// <summary>
 /// Evaluates a policy document for one principal and one action as AWS documents it: an explicit Deny before every Allow, and nothing
@@ -129,7 +133,7 @@ internal static class PolicyEvaluator
             }
         }
 
-        PolicyDecision? best = allowed ?? delegated ?? perhapsAllowed;
+        PolicyDecision? best = allowed ?? (delegated is null ? perhapsAllowed : delegated with { Perhaps = perhapsAllowed });
         return best is null ? new PolicyDecision(PolicyAnswer.NotAllowed, $"no statement allows {action}") : perhapsDenied ?? best;
     }
 

@@ -9,9 +9,8 @@ internal sealed record Seen<T>(T? Value, bool Missing, string? Why)
 
 /// <summary>A role's own policies, as far as they can be seen.</summary>
 /// <param name="Policies">Name and document.</param>
-/// <param name="Boundary">The permissions boundary's document, or null where there is none or it could not be read.</param>
 /// <param name="Unseen">Why some could not be read; null where all were.</param>
-internal sealed record RolePolicies(IReadOnlyList<(string Name, PolicyDocument Document)> Policies, PolicyDocument? Boundary, string? Unseen)
+internal sealed record RolePolicies(IReadOnlyList<(string Name, PolicyDocument Document)> Policies, string? Unseen)
 {
     /// <summary>What they say to a call.</summary>
     public PolicyDecision Decide(string action, string resource, PolicyContext context)
@@ -33,11 +32,6 @@ internal sealed record RolePolicies(IReadOnlyList<(string Name, PolicyDocument D
                     unknown ??= named;
                     break;
             }
-        }
-
-        if (Boundary is not null && PolicyEvaluator.Identity(Boundary, action, resource, context) is { Answer: PolicyAnswer.Denied } bounded)
-        {
-            return bounded with { Reason = $"in the role's permissions boundary, {bounded.Reason}" };
         }
 
         if (Unseen is not null)
