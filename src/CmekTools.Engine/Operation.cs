@@ -45,7 +45,7 @@ internal sealed record Timings
     /// <summary>What a loopback sandbox needs.</summary>
     public static Timings Sandbox { get; } = new()
     {
-        StatusPoll = TimeSpan.FromMilliseconds(100),
+        StatusPoll = TimeSpan.FromMilliseconds(200),
         PropagationPoll = TimeSpan.FromMilliseconds(100),
         PropagationLimit = TimeSpan.FromSeconds(20),
         CutWatch = TimeSpan.FromMilliseconds(300),

@@ -47,7 +47,7 @@ internal static class Restoring
             await op.Host.WarningAsync($"There is no open receipt for {cluster.Name} here: access is given back as Grant-CmekAccess would give it, to the keys and principals that the service lists.").ConfigureAwait(false);
         }
 
-        Steps steps = new(cluster, op) { ReceiptPath = receipt?.Path, Revoked = Revoking.IsRevoked(status) };
+        Steps steps = new(cluster, op, restoring: true) { ReceiptPath = receipt?.Path, Revoked = Revoking.IsRevoked(status) };
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         SortedDictionary<string, CmekAccess> wanted = options.Principal is null
             ? await GiveBackAsync(cluster, status, accesses, provider, steps, op).ConfigureAwait(false)

@@ -1,7 +1,7 @@
 namespace CmekTools.Engine.Lifecycle;
 
 /// <summary>Tells, step by step, what has been seen done and which of the truths holds now.</summary>
-internal sealed class Steps(CmekCluster cluster, Operation op)
+internal sealed class Steps(CmekCluster cluster, Operation op, bool restoring = false)
 {
     private long _start = op.Session.Time.GetTimestamp();
 
@@ -40,13 +40,17 @@ internal sealed class Steps(CmekCluster cluster, Operation op)
         });
     }
 
-    private string Now() => (KeyCut, Revoked) switch
+    private string Now() => (restoring, KeyCut, Revoked) switch
     {
-        (true, true) => "revoked",
-        (true, false) => "key cut, cluster still running",
-        (false, true) => "revoked at the service, key NOT cut",
-        (false, false) => "key NOT cut, cluster running",
-        (null, true) => "revoked at the service, cut of the key not seen",
-        (null, false) => "cut not seen yet, cluster still running",
+        (true, false, true) => "access is back, cluster still revoked",
+        (true, false, false) => "access is back, cluster not revoked",
+        (true, _, true) => "access not seen yet, cluster revoked",
+        (true, _, false) => "access not seen yet",
+        (_, true, true) => "revoked",
+        (_, true, false) => "key cut, cluster still running",
+        (_, false, true) => "revoked at the service, key NOT cut",
+        (_, false, false) => "key NOT cut, cluster running",
+        (_, null, true) => "revoked at the service, cut of the key not seen",
+        (_, null, false) => "cut not seen yet, cluster still running",
     };
 }

@@ -8,7 +8,7 @@ internal static class KeyProviders
     public static IKeyProvider Create(CmekProvider provider, SessionContext session) => provider switch
     {
         CmekProvider.AWS => new Aws.AwsKeyProvider(session),
-        // CmekProvider.GCP => new Gcp.GcpKeyProvider(session),
+        CmekProvider.GCP => new Gcp.GcpKeyProvider(session),
         _ => throw new CmekException(
             "ProviderNotSupported",
             CmekErrorKind.InvalidOperation,

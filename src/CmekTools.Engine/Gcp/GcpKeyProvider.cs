@@ -1,0 +1,183 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Providers;
+
+namespace CmekTools.Engine.Gcp;
+
+/// <summary>Keys and access on Google Cloud.</summary>
+internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvider
+{
+    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private IGoogleCloud? _cloud;
+
+    /// <inheritdoc/>
+    public CmekProvider Provider => CmekProvider.GCP;
+
+    /// <inheritdoc/>
+    public string KeyType => "GCP_CLOUD_KMS";
+
+    /// <inheritdoc/>
+    public void ValidateKeyUri(string keyUri, CmekCluster? cluster = null, string? region = null)
+    {
+        GcpKeyName name = GcpNames.ParseKey(keyUri);
+        GcpNames.RequireProject(name.Project);
+        GcpNames.Distance(name.Location, region ?? name.Location);
+    }
+
+    /// <inheritdoc/>
+    public void ValidatePrincipal(string principal) => GcpNames.ParseAccount(principal);
+
+    /// <inheritdoc/>
+    public async Task<CmekKey> GetKeyAsync(string keyUri, Operation op)
+    {
+        GcpKeyName name = GcpNames.ParseKey(keyUri);
+        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
+        JsonObject key = await KeyOrThrowAsync(cloud, name, op).ConfigureAwait(false);
+        return ToKey(name, key, await cloud.ListVersionsAsync(keyUri, op.Cancellation).ConfigureAwait(false));
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op)
+    {
+        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
+        foreach (string wanted in region is null ? cluster.Regions.Select(r => r.Name) : [region])
+        {
+            GcpKeyName name = NameFor(cluster, wanted, options);
+            if (await TryAsync(cloud.GetKeyAsync(name.ToString(), op.Cancellation)).ConfigureAwait(false) is { } key && IsOurs(key, cluster))
+            {
+                yield return ToKey(name, key, await cloud.ListVersionsAsync(name.ToString(), op.Cancellation).ConfigureAwait(false)) with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = wanted };
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void RequireUsable(CmekKey key)
+    {
+        if (key.KeyUsage != "ENCRYPT_DECRYPT" || key.KeySpec is not ("GOOGLE_SYMMETRIC_ENCRYPTION" or "EXTERNAL_SYMMETRIC_ENCRYPTION"))
+        {
+            throw new CmekException(
+                "KeyNotSymmetric",
+                CmekErrorKind.InvalidArgument,
+                $"{key.KeyUri} has the purpose {key.KeyUsage} and the algorithm {key.KeySpec}; CMEK needs ENCRYPT_DECRYPT with GOOGLE_SYMMETRIC_ENCRYPTION, and neither can be changed.",
+                $"New-CmekKey -ClusterName {key.ClusterName ?? "CLUSTER"} makes one that fits.",
+                key);
+        }
+
+        switch (key.State)
+        {
+            case CmekKeyState.PendingDeletion or CmekKeyState.Destroyed:
+                throw new CmekException("KeyPendingDeletion", CmekErrorKind.InvalidOperation, $"{key.KeyUri} is {key.State}{(key.DeletionDate is { } date ? $" ({date:u})" : string.Empty)}.", $"gcloud kms keys versions restore {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri} rescues a version that is scheduled for destruction; then enable it.", key);
+            case CmekKeyState.Disabled or CmekKeyState.Unknown:
+                throw new CmekException("KeyDisabled", CmekErrorKind.InvalidOperation, $"{key.KeyUri} has no enabled primary version.", $"gcloud kms keys versions enable {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri}", key);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _cloud?.Dispose();
+        _gate.Dispose();
+    }
+
+    private static async Task<JsonObject?> TryAsync(Task<JsonObject> read)
+    {
+        try
+        {
+            return await read.ConfigureAwait(false);
+        }
+        catch (CmekServiceException e) when (e.StatusCode == 404)
+        {
+            return null;
+        }
+    }
+
+    private static async Task<JsonObject> KeyOrThrowAsync(IGoogleCloud cloud, GcpKeyName name, Operation op)
+    {
+        try
+        {
+            return await cloud.GetKeyAsync(name.ToString(), op.Cancellation).ConfigureAwait(false);
+        }
+        catch (CmekServiceException e) when (e.StatusCode == 404)
+        {
+            throw new CmekServiceException(e.Service, "KeyNotFound", CmekErrorKind.ObjectNotFound, $"There is no key {name}: {e.Message}", e.StatusCode, e.Code, e.RequestId, $"gcloud kms keys list --keyring {name.Ring} --location {name.Location} --project {name.Project} shows what there is.", name.ToString(), e);
+        }
+    }
+
+    private static bool IsOurs(JsonObject key, CmekCluster cluster) => key["labels"]?[GcpNames.ClusterLabel]?.ToString() == GcpNames.Label(cluster.Id);
+
+    private static DateTimeOffset? Time(JsonNode? node) => DateTimeOffset.TryParse(node?.ToString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time : null;
+
+    private static string Version(JsonObject version) => version["name"]?.ToString().Split('/')[^1] ?? string.Empty;
+
+    private static string State(JsonObject? version) => version?["state"]?.ToString() ?? string.Empty;
+
+    private static CmekKey ToKey(GcpKeyName name, JsonObject key, IReadOnlyList<JsonObject> versions)
+    {
+        JsonObject? primary = key["primary"] as JsonObject;
+        int? days = int.TryParse(key["rotationPeriod"]?.ToString().TrimEnd('s'), NumberStyles.Integer, CultureInfo.InvariantCulture, out int seconds) ? seconds / 86400 : null;
+        return new CmekKey
+        {
+            Provider = CmekProvider.GCP,
+            KeyUri = name.ToString(),
+            Location = name.Location,
+            State = State(primary ?? (versions.Count > 0 ? versions[^1] : null)) switch
+            {
+                "ENABLED" => CmekKeyState.Enabled,
+                "DISABLED" => CmekKeyState.Disabled,
+                "DESTROY_SCHEDULED" => CmekKeyState.PendingDeletion,
+                "DESTROYED" => CmekKeyState.Destroyed,
+                "PENDING_GENERATION" or "PENDING_IMPORT" => CmekKeyState.Creating,
+                _ => CmekKeyState.Unknown,
+            },
+            DeletionDate = Time(primary?["destroyTime"]),
+            KeyUsage = key["purpose"]?.ToString(),
+            KeySpec = key["versionTemplate"]?["algorithm"]?.ToString(),
+            ProtectionLevel = key["versionTemplate"]?["protectionLevel"]?.ToString(),
+            MultiRegion = !name.Location.Contains('-', StringComparison.Ordinal),
+            RotationEnabled = days is not null,
+            RotationPeriodDays = days,
+            NextRotation = Time(key["nextRotationTime"]),
+            PrimaryVersion = primary is null ? null : Version(primary),
+            CreatedAt = Time(key["createTime"]),
+            LastRotation = versions.Count > 1 ? Time(versions[^1]["createTime"]) : null,
+            Tags = (key["labels"] as JsonObject ?? []).ToDictionary(l => l.Key, l => l.Value?.ToString() ?? string.Empty),
+        };
+    }
+
+    private GcpKeyName NameFor(CmekCluster cluster, string region, KeyOptions options)
+    {
+        string location = options.Location ?? region;
+        GcpNames.Distance(location, region);
+        return new GcpKeyName(ProjectOf(options), location, options.KeyRing ?? "cmektools", options.KeyName ?? GcpNames.KeyName(cluster, region));
+    }
+
+    private string ProjectOf(KeyOptions? options)
+    {
+        string? project = options?.Project
+            ?? session.ProviderOptions.GoogleProject
+            ?? Environment.GetEnvironmentVariable("GOOGLE_CLOUD_PROJECT")
+            ?? Environment.GetEnvironmentVariable("CLOUDSDK_CORE_PROJECT");
+        return string.IsNullOrWhiteSpace(project)
+            ? throw new CmekException(
+                "ProjectMissing",
+                CmekErrorKind.InvalidArgument,
+                "It is not said which Google Cloud project holds the keys.",
+                "Give -Project (here or to Connect-CmekCloud), or set GOOGLE_CLOUD_PROJECT.")
+            : GcpNames.RequireProject(project);
+    }
+
+    private async Task<IGoogleCloud> CloudAsync(Operation op)
+    {
+        await _gate.WaitAsync(op.Cancellation).ConfigureAwait(false);
+        try
+        {
+            return _cloud ??= await GoogleCloud.CreateAsync(session, op.Cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+}
