@@ -33,8 +33,8 @@ function Assert([bool] $Condition, [string] $What) {
     }
 }
 
-# The real service takes minutes for what takes 0.3 s here.
-$sandbox = Start-CmekSandbox -StateTime 00:00:00.3
+# The real service takes minutes for what takes 0.3 s here, and takes 10 requests a second.
+$sandbox = Start-CmekSandbox -StateTime 00:00:00.3 -RateLimit 100
 $state = [System.IO.Path]::Combine([System.IO.Path]::GetTempPath(), "cmektools-drill-$([guid]::NewGuid().ToString('N'))")
 try {
     Show 'Connect' { Connect-CmekCloud -Sandbox $sandbox -StateFolder $state }

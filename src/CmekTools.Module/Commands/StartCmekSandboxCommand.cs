@@ -31,6 +31,11 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
     [Parameter]
     public TimeSpan AnswerTime { get; set; }
 
+    /// <summary>Cloud API requests a second, 10 as at the service; 0 for no limit.</summary>
+    [Parameter]
+    [ValidateRange(0, 10000)]
+    public int RateLimit { get; set; } = new SandboxOptions().RateLimit;
+
     /// <summary>The vendor does not bring a revoked cluster back by itself once it has access again.</summary>
     [Parameter]
     public SwitchParameter NoVendorRecovery { get; set; }
@@ -47,6 +52,7 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
             StateTime = StateTime,
             IamLag = IamLag,
             AnswerTime = AnswerTime,
+            RateLimit = RateLimit,
             VendorRecovers = !NoVendorRecovery,
             TakesNullKms = !NoDisable,
         };

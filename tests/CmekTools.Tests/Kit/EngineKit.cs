@@ -38,7 +38,7 @@ internal sealed class EngineKit : IDisposable
             AwsCredentials = env.TryGetValue("AWS_ACCESS_KEY_ID", out string? id) ? (id, env["AWS_SECRET_ACCESS_KEY"]) : null,
             GoogleKmsEndpoint = server.BaseAddress,
             GoogleIamEndpoint = server.BaseAddress,
-            GoogleAccessToken = env.GetValueOrDefault("CLOUDSDK_AUTH_ACCESS_TOKEN"),
+            GoogleAccessToken = env.GetValueOrDefault("GOOGLE_SANDBOX_ACCESS_TOKEN"),
             GoogleProject = server.Options.GoogleProject,
         };
         return new EngineKit(server.BaseAddress, server.Options.ApiKey, server.Options.OrganizationId, providers, timings ?? Timings.Sandbox);
