@@ -66,6 +66,7 @@ internal sealed class GcpAuthorizer(GcpPolicies policies)
         "roles/cloudkms.cryptoKeyEncrypter" => permission == "cloudkms.cryptoKeyVersions.useToEncrypt",
         "roles/cloudkms.cryptoKeyDecrypter" => permission == "cloudkms.cryptoKeyVersions.useToDecrypt",
         "roles/iam.serviceAccountTokenCreator" => permission == "iam.serviceAccounts.getAccessToken",
+        "roles/iam.serviceAccountUser" => permission is "iam.serviceAccounts.actAs" or "iam.serviceAccounts.get" or "iam.serviceAccounts.list",
         "roles/iam.serviceAccountAdmin" => permission.StartsWith("iam.serviceAccounts.", StringComparison.Ordinal) && permission != "iam.serviceAccounts.getAccessToken",
         _ => _customRoles.TryGetValue(role, out string[]? permissions) && permissions.Contains(permission),
     };

@@ -5,16 +5,24 @@ namespace CmekTools.Sandbox.Gcp;
 /// <summary>An answer that is a failure, in Google's form.</summary>
 internal sealed class GcpErrorException(int code, string status, string message) : Exception(message)
 {
+    // What ErrorInfo says beyond the message, for example which permission was missing.
+    private Dictionary<string, string> Details { get; init; } = [];
+
     public static GcpErrorException Invalid(string message) => new(400, "INVALID_ARGUMENT", message);
 
     public static GcpErrorException Precondition(string message) => new(400, "FAILED_PRECONDITION", message);
 
-    public static GcpErrorException NotFound(string what) => new(404, "NOT_FOUND", $"{what} not found.");
+    public static GcpErrorException NotFound(string what) => Missing($"{what} not found.");
+
+    public static GcpErrorException Missing(string message) => new(404, "NOT_FOUND", message);
 
     public static GcpErrorException Exists(string what) => new(409, "ALREADY_EXISTS", $"{what} already exists.");
 
     public static GcpErrorException Denied(string permission, string resource) =>
-        new(403, "PERMISSION_DENIED", $"Permission '{permission}' denied on resource '{resource}' (or it may not exist).");
+        new(403, "PERMISSION_DENIED", $"Permission '{permission}' denied on resource '{resource}' (or it may not exist).")
+        {
+            Details = new Dictionary<string, string> { ["permission"] = permission, ["resource"] = resource },
+        };
 
     public static GcpErrorException Unauthenticated() => new(
         401,
@@ -34,7 +42,8 @@ internal sealed class GcpErrorException(int code, string status, string message)
                 {
                     ["@type"] = "type.googleapis.com/google.rpc.ErrorInfo",
                     ["reason"] = code == 403 ? "IAM_PERMISSION_DENIED" : status,
-                    ["domain"] = "googleapis.com",
+                    ["domain"] = code == 403 ? "iam.googleapis.com" : "googleapis.com",
+                    ["metadata"] = new JsonObject(Details.Select(d => KeyValuePair.Create(d.Key, (JsonNode?)d.Value))),
                 }),
             },
         },

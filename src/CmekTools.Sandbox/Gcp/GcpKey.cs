@@ -35,6 +35,13 @@ internal sealed class GcpKey
     public static GcpKey Create(string name, JsonObject body)
     {
         string purpose = body["purpose"]?.ToString() ?? throw GcpErrorException.Invalid("purpose is required.");
+        Known("purpose", purpose, "ENCRYPT_DECRYPT", "ASYMMETRIC_SIGN", "ASYMMETRIC_DECRYPT", "RAW_ENCRYPT_DECRYPT", "MAC");
+        Known("protectionLevel", body["versionTemplate"]?["protectionLevel"]?.ToString() ?? "SOFTWARE", "SOFTWARE", "HSM", "EXTERNAL", "EXTERNAL_VPC");
+        if (body["destroyScheduledDuration"] is { } wait && Seconds(wait.ToString()) is not { TotalHours: >= 24, TotalDays: <= 120 })
+        {
+            throw GcpErrorException.Invalid("destroy_scheduled_duration must be between 24 hours and 120 days.");
+        }
+
         string? algorithm = body["versionTemplate"]?["algorithm"]?.ToString() ?? purpose switch
         {
             "ENCRYPT_DECRYPT" => "GOOGLE_SYMMETRIC_ENCRYPTION",
@@ -133,6 +140,14 @@ internal sealed class GcpKey
         return json;
     }
 
+    private static void Known(string field, string value, params string[] values)
+    {
+        if (!values.Contains(value))
+        {
+            throw GcpErrorException.Invalid($"Invalid value at '{field}': \"{value}\".");
+        }
+    }
+
     private static TimeSpan? Seconds(string? text) => text is not null && double.TryParse(text.TrimEnd('s'), CultureInfo.InvariantCulture, out double seconds) ? TimeSpan.FromSeconds(seconds) : null;
 
     private void CheckRotation()
@@ -221,7 +236,7 @@ internal sealed class GcpKeyVersion(string name, string algorithm, string protec
         };
         if (_destroyAt is { } time)
         {
-            json["destroyTime"] = GcpTime.Text(time);
+            json[State == "DESTROYED" ? "destroyEventTime" : "destroyTime"] = GcpTime.Text(time);
         }
 
         return json;

@@ -7,7 +7,6 @@ namespace CmekTools.Sandbox.Gcp;
 /// <summary>Cloud KMS: rings, keys, versions and their policies.</summary>
 internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authorizer, Func<string, string?> whyNoMember)
 {
-    private static readonly string[] s_multiRegions = ["global", "us", "europe", "asia", "eur3", "eur4", "eur5", "eur6", "nam3", "nam4", "nam6", "nam7", "nam8", "nam9", "asia1"];
     private readonly SortedDictionary<string, GcpKeyRing> _rings = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, GcpKey> _keys = new(StringComparer.Ordinal);
 
@@ -17,7 +16,11 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
     public JsonObject Answer(GcpCall call)
     {
         string[] s = call.Segments;
-        RequireLocation(s);
+        if (s.Length > 3)
+        {
+            GcpLocations.Require(s[3]);
+        }
+
         return s.Length switch
         {
             3 => Locations(call),
@@ -32,15 +35,7 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
         };
     }
 
-    private static void RequireLocation(string[] segments)
-    {
-        if (segments.Length > 3 && !s_multiRegions.Contains(segments[3]) && !Region().IsMatch(segments[3]))
-        {
-            throw new GcpErrorException(404, "NOT_FOUND", $"The request concerns location '{segments[3]}' but was sent to location 'global'. Either Cloud KMS is not available in '{segments[3]}' or the location does not exist.");
-        }
-    }
-
-    private static JsonObject Locations(GcpCall call) => call.Page("locations", s_multiRegions.Append("us-east1").Append("us-central1").Select(l => Location($"{call.Segments[0]}/{call.Segments[1]}/locations/{l}")));
+    private static JsonObject Locations(GcpCall call) => call.Page("locations", GcpLocations.All.Select(l => Location($"{call.Segments[0]}/{call.Segments[1]}/locations/{l}")));
 
     private static JsonObject Location(string name) => new() { ["name"] = name, ["locationId"] = name[(name.LastIndexOf('/') + 1)..], ["metadata"] = new JsonObject { ["hsmAvailable"] = true } };
 
@@ -64,7 +59,12 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
 
     private JsonObject Ring(GcpCall call)
     {
-        authorizer.Require(call.Caller, "cloudkms.keyRings." + (call.Verb ?? "get"), call.Resource);
+        // Whoever asks what they may do needs no permission to ask.
+        if (call.Verb != "testIamPermissions")
+        {
+            authorizer.Require(call.Caller, "cloudkms.keyRings." + (call.Verb ?? "get"), call.Resource);
+        }
+
         GcpKeyRing ring = _rings.GetValueOrDefault(call.Resource) ?? throw GcpErrorException.NotFound($"KeyRing {call.Resource}");
         return call.Verb is null ? ring.ToJson() : Policy(call);
     }
@@ -144,7 +144,7 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
                 string? asked = call.Query.GetValueOrDefault("options.requestedPolicyVersion") ?? call.Body["options"]?["requestedPolicyVersion"]?.ToString();
                 return policies.Read(call.Resource, int.TryParse(asked, out int version) ? version : 0);
             case "setIamPolicy":
-                return policies.Write(call.Resource, call.Body["policy"] as JsonObject, whyNoMember);
+                return policies.Write(call.Resource, call.Body, whyNoMember);
             case "testIamPermissions":
                 return new JsonObject
                 {
@@ -180,7 +180,7 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
             case ("GET", null):
                 break;
             case ("PATCH", null):
-                version.SetState(call.Text("state"));
+                version.SetState(call.Needed("updateMask") == "state" ? call.Text("state") : throw GcpErrorException.Invalid("Only the field 'state' of a version can be updated."));
                 break;
             case ("POST", "destroy"):
                 version.Destroy(key.DestroyAfter);
@@ -199,9 +199,6 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
 
     [GeneratedRegex("^[a-zA-Z0-9_-]{1,63}$")]
     private static partial Regex ResourceId();
-
-    [GeneratedRegex("^[a-z]+-[a-z]+[0-9]{1,2}$")]
-    private static partial Regex Region();
 }
 
 /// <summary>A key ring.</summary>

@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace CmekTools.Sandbox.Gcp;
@@ -27,7 +30,7 @@ internal sealed class GcpPolicies(SandboxServer server)
     public JsonObject Put(string resource, JsonObject policy, DateTimeOffset? since = null)
     {
         JsonObject stored = policy.DeepClone().AsObject();
-        stored["etag"] = "BwX" + (++_writes).ToString("x8", System.Globalization.CultureInfo.InvariantCulture) + "=";
+        stored["etag"] = NewEtag();
         if (!_policies.TryGetValue(resource, out var all))
         {
             _policies[resource] = all = [];
@@ -52,7 +55,9 @@ internal sealed class GcpPolicies(SandboxServer server)
         {
             foreach (JsonObject binding in policy["bindings"]!.AsArray().OfType<JsonObject>().Where(b => b["condition"] is not null))
             {
-                binding["role"] = $"{binding["role"]}_withcond_{Math.Abs(binding["condition"]!.ToJsonString().GetHashCode(StringComparison.Ordinal)):x}";
+                // Google hides the condition behind a role that nobody can mistake for the real one; always the same for the same condition.
+                string hash = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(binding["condition"]!.ToJsonString())));
+                binding["role"] = $"{binding["role"]}_withcond_{hash[..20]}";
                 binding.Remove("condition");
             }
         }
@@ -61,16 +66,16 @@ internal sealed class GcpPolicies(SandboxServer server)
     }
 
     /// <summary>What setIamPolicy does.</summary>
-    public JsonObject Write(string resource, JsonObject? policy, Func<string, string?> whyNoMember)
+    public JsonObject Write(string resource, JsonObject body, Func<string, string?> whyNoMember)
     {
-        if (policy is null)
+        if (body["policy"] is not JsonObject policy)
         {
             throw GcpErrorException.Invalid("Policy is required.");
         }
 
         JsonObject current = Get(resource);
         string? etag = policy["etag"]?.ToString();
-        if (!string.IsNullOrEmpty(etag) && etag != current["etag"]?.ToString())
+        if (!string.IsNullOrEmpty(etag) && Plain(etag) != Plain(current["etag"]?.ToString()))
         {
             throw new GcpErrorException(409, "ABORTED", "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag did not match the current policy's ETag.");
         }
@@ -99,6 +104,14 @@ internal sealed class GcpPolicies(SandboxServer server)
         }
 
         JsonObject cleaned = policy.DeepClone().AsObject();
+        cleaned["version"] = Math.Max(version, 1);
+        // The mask that Google takes by default leaves the audit settings alone.
+        string mask = body["updateMask"]?.ToString() ?? string.Empty;
+        if (cleaned["auditConfigs"] is null && !mask.Contains("auditConfigs", StringComparison.Ordinal) && current["auditConfigs"] is { } audit)
+        {
+            cleaned["auditConfigs"] = audit.DeepClone();
+        }
+
         if (cleaned["bindings"] is JsonArray bindings)
         {
             foreach (JsonNode? empty in bindings.Where(b => b?["members"] is not JsonArray { Count: > 0 }).ToArray())
@@ -135,6 +148,17 @@ internal sealed class GcpPolicies(SandboxServer server)
             }
         }
     }
+
+    // Clients take an etag for bytes: it has to be base64 that comes back the same when it is decoded and encoded again.
+    private string NewEtag()
+    {
+        byte[] bytes = new byte[8];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, (0x0705L << 48) + ++_writes);
+        return Convert.ToBase64String(bytes);
+    }
+
+    // Some send the alphabet of URLs, and some leave the padding out.
+    private static string? Plain(string? etag) => etag?.Replace('-', '+').Replace('_', '/').TrimEnd('=');
 
     private static bool Conditional(JsonObject policy) => policy["bindings"] is JsonArray bindings && bindings.Any(b => b?["condition"] is not null);
 }

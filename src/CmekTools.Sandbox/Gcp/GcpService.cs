@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace CmekTools.Sandbox.Gcp;
@@ -108,6 +109,11 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         {
             return e.ToResponse();
         }
+        catch (InvalidOperationException e)
+        {
+            // A field of another JSON type than the one it should have.
+            return GcpErrorException.Invalid($"Invalid JSON payload received. {e.Message}").ToResponse();
+        }
     }
 
     /// <inheritdoc/>
@@ -132,8 +138,10 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
             Authorizer.Require(member, "cloudkms.cryptoKeyVersions.useToEncrypt", keyUri);
             Authorizer.Require(member, "cloudkms.cryptoKeyVersions.useToDecrypt", keyUri);
             GcpKey key = _kms.Find(keyUri) ?? throw GcpErrorException.NotFound($"CryptoKey {keyUri}");
-            GcpCrypto.Usable(key, key.Primary);
-            return null;
+            string plain = Convert.ToBase64String(Encoding.UTF8.GetBytes("store key of " + cluster.ClusterId));
+            JsonObject wrapped = GcpCrypto.Encrypt(key, new JsonObject { ["plaintext"] = plain });
+            JsonObject unwrapped = GcpCrypto.Decrypt(key, new JsonObject { ["ciphertext"] = wrapped["ciphertext"]!.ToString() });
+            return unwrapped["plaintext"]!.ToString() == plain ? null : "Decryption gave back other bytes.";
         }
         catch (GcpErrorException e)
         {
@@ -151,7 +159,9 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
                 return Policies.Read(name, int.TryParse(call.Body["options"]?["requestedPolicyVersion"]?.ToString(), out int version) ? version : 0);
             case "setIamPolicy":
                 Authorizer.Require(call.Caller, "resourcemanager.projects.setIamPolicy", name);
-                return Policies.Write(name, call.Body["policy"] as JsonObject, _accounts.WhyNoMember);
+                return Policies.Write(name, call.Body, _accounts.WhyNoMember);
+            case "testIamPermissions":
+                return _accounts.Test(call, name);
             case null when call.Method == "GET":
                 Authorizer.Require(call.Caller, "resourcemanager.projects.get", name);
                 return new JsonObject { ["projectId"] = call.Segments[1], ["projectNumber"] = "123456789012", ["lifecycleState"] = "ACTIVE", ["name"] = call.Segments[1] };

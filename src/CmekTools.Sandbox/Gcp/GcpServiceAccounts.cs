@@ -48,7 +48,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
             return Undelete(call, project, id);
         }
 
-        Account account = Find(id) ?? throw (call.Verb == "generateAccessToken"
+        Account account = Find(id) is { } found && found.Project == project ? found : throw (call.Verb == "generateAccessToken"
             ? GcpErrorException.Denied("iam.serviceAccounts.getAccessToken", call.Resource)
             : new GcpErrorException(404, "NOT_FOUND", $"Unknown service account"));
         return (call.Method, call.Verb) switch
@@ -58,7 +58,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
             ("POST", "enable") => Allowed(call, "enable", account, () => Set(account, disabled: false)),
             ("POST", "disable") => Allowed(call, "disable", account, () => Set(account, disabled: true)),
             ("POST", "getIamPolicy") => Allowed(call, "getIamPolicy", account, () => policies.Read(account.Name, Version(call))),
-            ("POST", "setIamPolicy") => Allowed(call, "setIamPolicy", account, () => policies.Write(account.Name, call.Body["policy"] as JsonObject, WhyNoMember)),
+            ("POST", "setIamPolicy") => Allowed(call, "setIamPolicy", account, () => policies.Write(account.Name, call.Body, WhyNoMember)),
             ("POST", "testIamPermissions") => Test(call, account.Name),
             ("POST", "generateAccessToken") => Allowed(call, "getAccessToken", account, () => Token(account)),
             _ => throw GcpErrorException.NotFound(call.Resource),
@@ -101,6 +101,8 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
             Since = DateTimeOffset.UtcNow,
         };
         _accounts.Add(account);
+        // A new account of an old name begins without the old one's grants.
+        policies.Put(account.Name, [], DateTimeOffset.MinValue);
         return account.ToJson();
     }
 
@@ -114,7 +116,6 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
     {
         account.Deleted = true;
         policies.Rename("serviceAccount:" + account.Email, $"deleted:serviceAccount:{account.Email}?uid={account.UniqueId}");
-        policies.Put(account.Name, []);
         return [];
     }
 
@@ -122,6 +123,11 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
     {
         authorizer.Require(call.Caller, "iam.serviceAccounts.undelete", "projects/" + project);
         Account account = _accounts.Find(a => a.Deleted && (a.UniqueId == id || a.Email == id)) ?? throw GcpErrorException.NotFound(id);
+        if (Find(account.Email) is not null)
+        {
+            throw GcpErrorException.Precondition($"Service account {account.Email} exists again; {account.UniqueId} cannot be undeleted.");
+        }
+
         account.Deleted = false;
         policies.Rename($"deleted:serviceAccount:{account.Email}?uid={account.UniqueId}", "serviceAccount:" + account.Email);
         return new JsonObject { ["restoredAccount"] = account.ToJson() };
@@ -133,7 +139,8 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         return [];
     }
 
-    private JsonObject Test(GcpCall call, string resource) => new()
+    /// <summary>Which of the permissions in question the caller has.</summary>
+    public JsonObject Test(GcpCall call, string resource) => new()
     {
         ["permissions"] = new JsonArray([.. (call.Body["permissions"]?.AsArray() ?? []).Select(p => p!.ToString()).Where(p => authorizer.Allows(call.Caller, p, resource)).Select(p => (JsonNode)p)]),
     };
