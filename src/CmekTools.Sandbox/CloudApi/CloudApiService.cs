@@ -24,7 +24,7 @@ internal sealed class CloudApiService : ISandboxService
         _server = server;
         _access = new KeyAccess(keyServices, Options);
         _engine = new CmekEngine(_access, Options);
-        _clusters = new ClusterCalls(_store, _engine, _access, _lock, _audit, Options);
+        _clusters = new ClusterCalls(_store, _access, _lock, _audit);
         _cmek = new CmekCalls(_engine, _access, _lock, _audit, Options);
         _started = Now();
         foreach (SandboxClusterOptions cluster in server.Options.Clusters)
@@ -117,7 +117,7 @@ internal sealed class CloudApiService : ISandboxService
     {
         bool down = cluster.Regions.Exists(r => r.NodesDown);
         Restart(cluster);
-        return _engine.Recover(cluster, now) || down;
+        return CmekEngine.Recover(cluster, now) || down;
     });
 
     /// <summary>Restarts every node: those that cannot use their key stay down. Returns the regions that came back.</summary>
@@ -172,9 +172,9 @@ internal sealed class CloudApiService : ISandboxService
         {
             "GetOrganization" => Organization(),
             "ListAuditLogs" => _audit.List(query),
-            "ListClusters" => _clusters.List(query, now),
+            "ListClusters" => _clusters.List(query),
             "CreateCluster" => _clusters.Create(request, now),
-            "GetCluster" => ClusterJson.Cluster(Cluster(), now),
+            "GetCluster" => ClusterJson.Cluster(Cluster()),
             "UpdateCluster" => _clusters.Update(Cluster(), request, now),
             "GetCmek" => CmekCalls.Get(Cluster()),
             "EnableCmek" => _cmek.Enable(Cluster(), request, now),

@@ -50,8 +50,8 @@ internal sealed class CloudKey(KeySpec spec, CmekState status, DateTimeOffset no
 /// <param name="Key">The key that it is about.</param>
 /// <param name="Goal">The state where it succeeds.</param>
 /// <param name="Otherwise">The state where the key cannot be used at the end.</param>
-/// <param name="EndsAt">When it ends.</param>
-internal sealed record CmekOperation(CloudKey Key, CmekState Goal, CmekState Otherwise, DateTimeOffset EndsAt);
+/// <param name="Since">When it began. How long it takes is asked when somebody looks, for the options may change while it runs.</param>
+internal sealed record CmekOperation(CloudKey Key, CmekState Goal, CmekState Otherwise, DateTimeOffset Since);
 
 /// <summary>A region of a cluster.</summary>
 internal sealed class CloudRegion(string name, int nodeCount)
@@ -99,11 +99,11 @@ internal sealed class CloudCluster
 
     public DateTimeOffset UpdatedAt { get; set; }
 
-    /// <summary>When CREATING ends.</summary>
-    public DateTimeOffset ReadyAt { get; init; }
+    /// <summary>When CREATING began; null where it is over.</summary>
+    public DateTimeOffset? CreatingSince { get; set; }
 
-    /// <summary>When adding nodes ends.</summary>
-    public DateTimeOffset ScaledAt { get; set; }
+    /// <summary>When adding nodes began; null where it is over.</summary>
+    public DateTimeOffset? ScalingSince { get; set; }
 
     /// <summary>A state set behind the scenes, LOCKED for example; null where the cluster's own life decides.</summary>
     public string? ForcedState { get; set; }
@@ -134,12 +134,12 @@ internal sealed class CloudCluster
 
     public CloudRegion? Region(string name) => Regions.Find(r => r.Name == name);
 
-    public string State(DateTimeOffset now) => ForcedState ?? (now < ReadyAt ? "CREATING" : "CREATED");
+    public string State => ForcedState ?? (CreatingSince is null ? "CREATED" : "CREATING");
 
-    public string OperationStatus(DateTimeOffset now) => this switch
+    public string OperationStatus => this switch
     {
         { IsCmekRunning: true } => "CRDB_CMEK_OPERATION_RUNNING",
-        _ when now < ScaledAt => "CRDB_SCALE_RUNNING",
+        { ScalingSince: not null } => "CRDB_SCALE_RUNNING",
         _ when Regions.Any(r => CmekStates.IsFailed(r.Status)) => "CRDB_CMEK_OPERATION_FAILED",
         _ => "UNSPECIFIED",
     };

@@ -3,14 +3,14 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Sandbox.CloudApi;
 
 /// <summary>Listing, making and changing clusters.</summary>
-internal sealed class ClusterCalls(ClusterStore store, CmekEngine engine, KeyAccess access, ClusterLock clusterLock, AuditLog audit, Func<SandboxOptions> options)
+internal sealed class ClusterCalls(ClusterStore store, KeyAccess access, ClusterLock clusterLock, AuditLog audit)
 {
-    public JsonNode List(Query query, DateTimeOffset now)
+    public JsonNode List(Query query)
     {
         bool inactive = query.OneOf("show_inactive", "false", "true") == "true";
         bool descending = query.OneOf("pagination.sort_order", "ASC", "DESC") == "DESC";
         string by = query.OneOf("pagination.sort_by", "NAME", "CREATED_AT", "DELETED_AT");
-        IEnumerable<CloudCluster> sorted = store.All.Where(c => inactive || c.State(now) is not ("DELETED" or "CREATION_FAILED"));
+        IEnumerable<CloudCluster> sorted = store.All.Where(c => inactive || c.State is not ("DELETED" or "CREATION_FAILED"));
         sorted = by == "NAME"
             ? sorted.OrderBy(c => c.Name, StringComparer.Ordinal)
             : sorted.OrderBy(c => c.CreatedAt).ThenBy(c => c.Name, StringComparer.Ordinal);
@@ -30,7 +30,7 @@ internal sealed class ClusterCalls(ClusterStore store, CmekEngine engine, KeyAcc
             pagination["next_page"] = "after-" + shown[^1].Id;
         }
 
-        return new JsonObject { ["clusters"] = new JsonArray([.. shown.Select(c => ClusterJson.Cluster(c, now))]), ["pagination"] = pagination };
+        return new JsonObject { ["clusters"] = new JsonArray([.. shown.Select(c => ClusterJson.Cluster(c))]), ["pagination"] = pagination };
     }
 
     public JsonNode Create(SandboxRequest request, DateTimeOffset now)
@@ -58,7 +58,7 @@ internal sealed class ClusterCalls(ClusterStore store, CmekEngine engine, KeyAcc
             NetworkVisibility = ClusterRules.OneOf("spec.dedicated.network_visibility", dedicated.Text("network_visibility"), "PUBLIC", "PUBLIC", "PRIVATE"),
             CreatedAt = now,
             UpdatedAt = now,
-            ReadyAt = now + options().CreateTime,
+            CreatingSince = now,
             CockroachVersion = dedicated.Text("cockroach_version") is { Length: > 0 } version ? version : "v25.2.3",
             CidrRange = dedicated.Text("cidr_range") is { Length: > 0 } range ? range : "172.28.0.0/14",
             Hardware = ClusterRules.Hardware(hardware, new CloudHardware(4, 15)),
@@ -74,7 +74,7 @@ internal sealed class ClusterCalls(ClusterStore store, CmekEngine engine, KeyAcc
 
         store.Add(cluster);
         audit.Add(request, cluster, "AUDIT_LOG_ACTION_CREATE_CLUSTER", now);
-        return ClusterJson.Cluster(cluster, now);
+        return ClusterJson.Cluster(cluster);
     }
 
     public JsonNode Update(CloudCluster cluster, SandboxRequest request, DateTimeOffset now)
@@ -96,7 +96,7 @@ internal sealed class ClusterCalls(ClusterStore store, CmekEngine engine, KeyAcc
         cluster.Labels = labels ?? cluster.Labels;
         cluster.UpdatedAt = now;
         audit.Add(request, cluster, "AUDIT_LOG_ACTION_UPDATE_CLUSTER", now);
-        return ClusterJson.Cluster(cluster, now);
+        return ClusterJson.Cluster(cluster);
     }
 
     private void Scale(CloudCluster cluster, JsonObject dedicated, DateTimeOffset now)
@@ -112,7 +112,7 @@ internal sealed class ClusterCalls(ClusterStore store, CmekEngine engine, KeyAcc
             throw CloudApiFault.Invalid($"dedicated does not fit a cluster of the plan {cluster.Plan}");
         }
 
-        clusterLock.RequireFree(cluster, now);
+        clusterLock.RequireFree(cluster);
         if (cluster.Regions.Find(r => !nodes.ContainsKey(r.Name)) is { } gone)
         {
             throw CloudApiFault.Invalid($"region_nodes: {gone.Name} is missing; removing a region is not supported in the sandbox");
@@ -126,14 +126,14 @@ internal sealed class ClusterCalls(ClusterStore store, CmekEngine engine, KeyAcc
         }
 
         cluster.Hardware = hardware;
-        cluster.ScaledAt = now + options().StateTime;
+        cluster.ScalingSince = now;
         foreach (string name in added)
         {
             CloudRegion region = new(name, nodes[name]);
             cluster.Regions.Add(region);
             if (cluster.IsEncrypted)
             {
-                engine.Use(cluster, region, specs.First(s => s.Region == name).Key, now);
+                CmekEngine.Use(cluster, region, specs.First(s => s.Region == name).Key, now);
             }
         }
     }

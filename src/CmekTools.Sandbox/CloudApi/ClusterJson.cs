@@ -5,7 +5,7 @@ namespace CmekTools.Sandbox.CloudApi;
 /// <summary>Cluster as the contract has it, with every required field.</summary>
 internal static class ClusterJson
 {
-    public static JsonObject Cluster(CloudCluster cluster, DateTimeOffset now)
+    public static JsonObject Cluster(CloudCluster cluster)
     {
         JsonObject json = new()
         {
@@ -16,9 +16,9 @@ internal static class ClusterJson
             ["plan"] = cluster.Plan,
             ["cloud_provider"] = cluster.Provider,
             ["account_id"] = cluster.AccountId,
-            ["state"] = cluster.State(now),
+            ["state"] = cluster.State,
             ["creator_id"] = Identities.Guid("creator"),
-            ["operation_status"] = cluster.OperationStatus(now),
+            ["operation_status"] = cluster.OperationStatus,
             ["config"] = Config(cluster),
             ["regions"] = new JsonArray([.. cluster.Regions.Select(r => Region(cluster, r))]),
             ["created_at"] = JsonBody.Time(cluster.CreatedAt),

@@ -17,15 +17,15 @@ internal sealed class ClusterLock
 
     /// <summary>Passes where the cluster can be changed.</summary>
     /// <exception cref="CloudApiFault">It is busy, or gone.</exception>
-    public void RequireFree(CloudCluster cluster, DateTimeOffset now)
+    public void RequireFree(CloudCluster cluster)
     {
-        string state = cluster.State(now);
+        string state = cluster.State;
         if (state is "DELETED" or "CREATION_FAILED")
         {
             throw CloudApiFault.Precondition($"the cluster cannot be changed: its state is {state}");
         }
 
-        string operation = cluster.OperationStatus(now);
+        string operation = cluster.OperationStatus;
         string? reason = state != "CREATED" ? $"its state is {state}"
             : operation.EndsWith("_RUNNING", StringComparison.Ordinal) ? $"{operation} has not finished"
             : null;

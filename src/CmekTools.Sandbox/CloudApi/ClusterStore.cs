@@ -21,7 +21,6 @@ internal sealed class ClusterStore
             NetworkVisibility = options.NetworkVisibility,
             CreatedAt = now,
             UpdatedAt = now,
-            ReadyAt = now,
         };
         cluster.Regions.AddRange(options.Regions.Select(r => new CloudRegion(r, 3)));
         _clusters.Add(cluster);

@@ -12,7 +12,7 @@ internal sealed class CmekCalls(CmekEngine engine, KeyAccess access, ClusterLock
     {
         IReadOnlyList<(string Region, KeySpec Key)> specs = ReadSpecs(cluster, request);
         RequireFit(cluster);
-        clusterLock.RequireFree(cluster, now);
+        clusterLock.RequireFree(cluster);
         if (CmekStates.Of(cluster) is not (CmekState.DISABLED or CmekState.ENABLE_FAILED))
         {
             throw CloudApiFault.Precondition(cluster.Regions.Exists(r => r.Sealed) ? "CMEK is already enabled, and revoked" : "CMEK is already enabled");
@@ -26,7 +26,7 @@ internal sealed class CmekCalls(CmekEngine engine, KeyAccess access, ClusterLock
     {
         IReadOnlyList<(string Region, KeySpec Key)> specs = ReadSpecs(cluster, request);
         RequireFit(cluster);
-        clusterLock.RequireFree(cluster, now);
+        clusterLock.RequireFree(cluster);
         if (!cluster.IsEncrypted && !specs.All(s => s.Key.IsNull))
         {
             Begin(cluster, specs, request, now);
@@ -57,7 +57,7 @@ internal sealed class CmekCalls(CmekEngine engine, KeyAccess access, ClusterLock
             return CmekJson.Info(cluster);
         }
 
-        clusterLock.RequireFree(cluster, now);
+        clusterLock.RequireFree(cluster);
         if (held.Length == 0)
         {
             throw CloudApiFault.Precondition("CMEK is not enabled");
@@ -134,11 +134,11 @@ internal sealed class CmekCalls(CmekEngine engine, KeyAccess access, ClusterLock
             CloudRegion region = cluster.Region(name)!;
             if (key.IsNull)
             {
-                engine.Disable(region, now);
+                CmekEngine.Disable(region, now);
             }
             else
             {
-                engine.Use(cluster, region, key, now);
+                CmekEngine.Use(cluster, region, key, now);
             }
         }
 

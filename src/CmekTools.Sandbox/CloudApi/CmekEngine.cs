@@ -8,10 +8,20 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
     {
         foreach (CloudRegion region in cluster.Regions)
         {
-            if (region.Operation is { } operation && operation.EndsAt <= now)
+            if (region.Operation is { } operation && operation.Since + options().StateTime <= now)
             {
-                Finish(cluster, region, operation);
+                Finish(cluster, region, operation, operation.Since + options().StateTime);
             }
+        }
+
+        if (cluster.CreatingSince + options().CreateTime <= now)
+        {
+            cluster.CreatingSince = null;
+        }
+
+        if (cluster.ScalingSince + options().StateTime <= now)
+        {
+            cluster.ScalingSince = null;
         }
 
         if (!LooksCut(cluster) && cluster.CutSeen && options().VendorRecovers)
@@ -21,7 +31,7 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
     }
 
     /// <summary>Enables, rotates or wraps again: the region's data is to hang on this key.</summary>
-    public void Use(CloudCluster cluster, CloudRegion region, KeySpec spec, DateTimeOffset now)
+    public static void Use(CloudCluster cluster, CloudRegion region, KeySpec spec, DateTimeOffset now)
     {
         bool enabling = region.Current is null;
         CloudKey key = region.Current?.Spec == spec ? region.Current : Listed(region, spec, now);
@@ -36,7 +46,7 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
     }
 
     /// <summary>Goes back to the service's own key.</summary>
-    public void Disable(CloudRegion region, DateTimeOffset now)
+    public static void Disable(CloudRegion region, DateTimeOffset now)
     {
         if (region.Current is { } key)
         {
@@ -68,7 +78,7 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
     }
 
     /// <summary>What the vendor's support does after a ticket. False where no region is revoked.</summary>
-    public bool Recover(CloudCluster cluster, DateTimeOffset now)
+    public static bool Recover(CloudCluster cluster, DateTimeOffset now)
     {
         IReadOnlyList<CloudRegion> revoked = Revoked(cluster);
         foreach (CloudRegion region in revoked)
@@ -103,17 +113,16 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
         return key;
     }
 
-    private void Begin(CloudRegion region, CloudKey key, CmekState during, CmekState goal, CmekState otherwise, DateTimeOffset now)
+    private static void Begin(CloudRegion region, CloudKey key, CmekState during, CmekState goal, CmekState otherwise, DateTimeOffset now)
     {
         key.Set(during, now);
         region.Status = during;
-        region.Operation = new CmekOperation(key, goal, otherwise, now + options().StateTime);
+        region.Operation = new CmekOperation(key, goal, otherwise, now);
     }
 
-    private void Finish(CloudCluster cluster, CloudRegion region, CmekOperation operation)
+    private void Finish(CloudCluster cluster, CloudRegion region, CmekOperation operation, DateTimeOffset at)
     {
         CloudKey key = operation.Key;
-        DateTimeOffset at = operation.EndsAt;
         region.Operation = null;
         cluster.UpdatedAt = at;
         if (operation.Goal != CmekState.REVOKED && access.Refusal(cluster, key.Spec) is { } refusal)

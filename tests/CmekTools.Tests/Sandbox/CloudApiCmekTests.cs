@@ -22,6 +22,16 @@ public sealed class CloudApiCmekTests
     }
 
     [Fact]
+    public async Task ATimeThatIsChangedHoldsForWhatRunsAlready()
+    {
+        await using CloudApiWire wire = new();
+        wire.Server.Options = wire.Server.Options with { StateTime = TimeSpan.FromHours(2) };
+        (await wire.CmekAsync("POST", CloudApiWire.BothRegions())).Ok();
+        wire.Server.Options = wire.Server.Options with { StateTime = TimeSpan.FromMilliseconds(1) };
+        await wire.LaterAsync("ENABLED");
+    }
+
+    [Fact]
     public async Task AzureKeysAreTakenOnTrust()
     {
         await using CloudApiWire wire = new();
