@@ -51,7 +51,7 @@ public sealed record CmekKey
     /// <summary>When the provider will rotate the key next, or null.</summary>
     public DateTimeOffset? NextRotation { get; init; }
 
-    /// <summary>When the key last got new material (an on-demand or automatic rotation, or a new version), or null where it never did or that could not be seen.</summary>
+    /// <summary>When the key last got new material (an on-demand or automatic rotation; the making of the version that is primary), or null where it never did or that could not be seen.</summary>
     public DateTimeOffset? LastRotation { get; init; }
 
     /// <summary>The primary version's number (Google Cloud), or null.</summary>

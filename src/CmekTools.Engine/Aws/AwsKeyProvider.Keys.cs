@@ -114,7 +114,11 @@ internal sealed partial class AwsKeyProvider
         List<KeyMetadata> ours = [];
         await foreach (KeyMetadata key in SearchByTagsAsync(cluster, region, op).ConfigureAwait(false))
         {
-            ours.Add(key);
+            // A new alias by name asks for a new key: only one that an interrupted run has left without any alias is taken for it.
+            if (options.AliasName is null || !await HasAliasAsync(key.Arn, region, op).ConfigureAwait(false))
+            {
+                ours.Add(key);
+            }
         }
 
         if (ours.Count > 1)
@@ -123,6 +127,13 @@ internal sealed partial class AwsKeyProvider
         }
 
         return ours.OrderBy(k => k.CreationDate).FirstOrDefault();
+    }
+
+    private async Task<bool> HasAliasAsync(string arn, string region, Operation op)
+    {
+        ListAliasesResponse has = await AwsErrors.CallAsync(
+            "kms:ListAliases", arn, ct => _clients.Kms(region).ListAliasesAsync(new ListAliasesRequest { KeyId = arn }, ct), op.Cancellation).ConfigureAwait(false);
+        return has.Aliases is { Count: > 0 };
     }
 
     private async IAsyncEnumerable<KeyMetadata> SearchByTagsAsync(CmekCluster cluster, string region, Operation op)

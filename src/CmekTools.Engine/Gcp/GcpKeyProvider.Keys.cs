@@ -77,7 +77,7 @@ internal sealed partial class GcpKeyProvider
         if (!unfinished)
         {
             bool created = await op.ChangeAsync(
-                new PlannedChange("cloudkms:rotate.createVersion", keyUri, "make a new key version"),
+                new PlannedChange("cloudkms:cryptoKeyVersions.create", keyUri, "make a new key version"),
                 async token => newest = await cloud.CreateVersionAsync(keyUri, token).ConfigureAwait(false)).ConfigureAwait(false);
             if (!created)
             {
@@ -100,7 +100,7 @@ internal sealed partial class GcpKeyProvider
 
         string id = Version(newest);
         await op.ChangeAsync(
-            new PlannedChange("cloudkms:rotate.updatePrimaryVersion", keyUri, $"make version {id} primary", Before: JsonValue.Create(known.PrimaryVersion), After: JsonValue.Create(id)),
+            new PlannedChange("cloudkms:cryptoKeys.updatePrimaryVersion", keyUri, $"make version {id} primary", Before: JsonValue.Create(known.PrimaryVersion), After: JsonValue.Create(id)),
             token => cloud.SetPrimaryVersionAsync(keyUri, id, token)).ConfigureAwait(false);
         return id;
     }

@@ -198,7 +198,7 @@ internal static class Updating
 
     private static async Task<bool> RotatedSinceAsync(string uri, DateTimeOffset begun, IReadOnlyList<CmekJournalEntry> journal, IKeyProvider provider, Operation op)
     {
-        CmekJournalEntry? last = journal.LastOrDefault(e => e.Target is not null && e.Target.StartsWith(uri, StringComparison.Ordinal) && e.Time >= begun && e.Kind is not null && e.Kind.Contains("otat", StringComparison.Ordinal));
+        CmekJournalEntry? last = journal.LastOrDefault(e => e.Target == uri && e.Time >= begun && (e.Kind is "kms:RotateKeyOnDemand" or "cloudkms:cryptoKeys.updatePrimaryVersion"));
         if (last?.Outcome == "done")
         {
             return true;

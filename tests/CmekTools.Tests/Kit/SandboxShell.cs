@@ -5,8 +5,11 @@ namespace CmekTools.Tests.Kit;
 /// <summary>A sandbox, a session of the real engine connected to it, and a state folder of their own.</summary>
 internal sealed class SandboxShell : IAsyncDisposable
 {
-    private SandboxShell(SandboxServer server, PowerShellSession shell, string stateFolder)
+    private readonly bool _ownsServer;
+
+    private SandboxShell(SandboxServer server, bool ownsServer, PowerShellSession shell, string stateFolder)
     {
+        _ownsServer = ownsServer;
         Server = server;
         Shell = shell;
         StateFolder = stateFolder;
@@ -36,9 +39,10 @@ internal sealed class SandboxShell : IAsyncDisposable
     /// <summary>Starts a sandbox, opens a session and connects it.</summary>
     public static async Task<SandboxShell> StartAsync(SandboxOptions? options = null, SandboxServer? server = null, string? stateFolder = null)
     {
+        bool owns = server is null;
         server ??= SandboxServer.Start(options ?? Fast);
         string state = stateFolder ?? Path.Combine(Path.GetTempPath(), "cmektools-test-" + Guid.NewGuid().ToString("N"));
-        SandboxShell shell = new(server, await PowerShellSession.OpenAsync(), state);
+        SandboxShell shell = new(server, owns, await PowerShellSession.OpenAsync(), state);
         (await shell.RunAsync("param($Sandbox, $State) $null = Connect-CmekCloud -Sandbox $Sandbox -StateFolder $State", new
         {
             Sandbox = new CmekSandbox { BaseAddress = server.BaseAddress, Environment = server.Environment },
@@ -61,7 +65,11 @@ internal sealed class SandboxShell : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Shell.DisposeAsync();
-        await Server.DisposeAsync();
+        if (_ownsServer)
+        {
+            await Server.DisposeAsync();
+        }
+
         if (Directory.Exists(StateFolder))
         {
             Directory.Delete(StateFolder, recursive: true);
