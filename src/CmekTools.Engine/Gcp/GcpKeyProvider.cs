@@ -141,7 +141,7 @@ internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvi
             NextRotation = Time(key["nextRotationTime"]),
             PrimaryVersion = primary is null ? null : Version(primary),
             CreatedAt = Time(key["createTime"]),
-            LastRotation = versions.Count > 1 ? Time(primary?["createTime"]) : null,
+            LastRotation = primary is not null && Version(primary) != "1" ? Time(primary["createTime"]) : null,
             Tags = (key["labels"] as JsonObject ?? []).ToDictionary(l => l.Key, l => l.Value?.ToString() ?? string.Empty),
         };
     }
