@@ -1,0 +1,44 @@
+using System.Diagnostics;
+using System.Reflection;
+using CmekTools.Tests.Kit;
+using Xunit;
+
+namespace CmekTools.Tests.Pipeline;
+
+/// <summary>Importing is light: the clouds' libraries come with the first call that needs them.</summary>
+public sealed class ImportTests
+{
+    [Fact]
+    public async Task ImportingLoadsNoCloudAndNoHttpAssembly()
+    {
+        // A process of its own: this one has loaded all of them for the sandbox.
+        string host = Path.GetFullPath(typeof(ImportTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "HostAssembly").Value!);
+        ProcessStartInfo start = new("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add(host);
+        start.ArgumentList.Add("-c");
+        start.ArgumentList.Add("(Get-Command -Module CmekTools).Count; foreach ($a in [System.AppDomain]::CurrentDomain.GetAssemblies()) { \"$([System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($a).Name)/$($a.GetName().Name)\" }");
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        string[] lines = (await output).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        Assert.True(process.ExitCode == 0, await errors);
+        Assert.True(int.Parse(lines[0], System.Globalization.CultureInfo.InvariantCulture) >= 27, "the module's commands are not there");
+        Assert.Contains("CmekTools/CmekTools.Module", lines);
+
+        // Newtonsoft.Json may be there for the PowerShell engine itself; it may not be there for us.
+        Assert.DoesNotContain(lines, l => l == "CmekTools/Newtonsoft.Json");
+        string[] names = [.. lines.Select(l => l[(l.IndexOf('/', StringComparison.Ordinal) + 1)..])];
+        Assert.DoesNotContain(names, n => n.StartsWith("AWSSDK", StringComparison.Ordinal) || n.StartsWith("Google", StringComparison.Ordinal) || n is "Polly.Core" or "System.Net.Http");
+    }
+
+    [Fact]
+    public async Task ItCanBeImportedTwiceRemovedAndImportedAgain()
+    {
+        await using PowerShellSession shell = await PowerShellSession.OpenAsync();
+        PowerShellResult result = (await shell.InvokeAsync(
+            "param($Path) Import-Module $Path; Remove-Module CmekTools; Import-Module $Path -Force; (Get-Command -Module CmekTools).Count",
+            new { Path = PowerShellSession.ModuleManifest })).Expect();
+        Assert.True((int)Assert.Single(result.Output).BaseObject >= 27);
+    }
+}
