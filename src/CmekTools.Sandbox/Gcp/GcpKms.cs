@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
@@ -199,20 +198,4 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
 
     [GeneratedRegex("^[a-zA-Z0-9_-]{1,63}$")]
     private static partial Regex ResourceId();
-}
-
-/// <summary>A key ring.</summary>
-internal sealed class GcpKeyRing(string name)
-{
-    private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
-
-    public string Name { get; } = name;
-
-    public JsonObject ToJson() => new() { ["name"] = Name, ["createTime"] = _created };
-}
-
-/// <summary>Google's form of a time.</summary>
-internal static class GcpTime
-{
-    public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 }
