@@ -19,8 +19,8 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         }
 
         string email = member[15..];
-        bool foreign = !email.EndsWith($"@{server.Options.GoogleProject}.iam.gserviceaccount.com", StringComparison.Ordinal);
-        return foreign || Find(email) is { } account && account.Since + server.Options.IamLag <= DateTimeOffset.UtcNow ? null : $"Service account {email} does not exist.";
+        bool exists = Find(email) is { } account ? account.Since + server.Options.IamLag <= DateTimeOffset.UtcNow : IsElsewhere(email);
+        return exists ? null : $"Service account {email} does not exist.";
     }
 
     /// <summary>Can this account be used now?</summary>
@@ -59,7 +59,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
             ("POST", "disable") => Allowed(call, "disable", account, () => Set(account, disabled: true)),
             ("POST", "getIamPolicy") => Allowed(call, "getIamPolicy", account, () => policies.Read(account.Name, Version(call))),
             ("POST", "setIamPolicy") => Allowed(call, "setIamPolicy", account, () => policies.Write(account.Name, call.Body, WhyNoMember)),
-            ("POST", "testIamPermissions") => Test(call, account.Name),
+            ("POST", "testIamPermissions") => authorizer.Test(call, account.Name),
             ("POST", "generateAccessToken") => Allowed(call, "getAccessToken", account, () => Token(account)),
             _ => throw GcpErrorException.NotFound(call.Resource),
         };
@@ -70,6 +70,12 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         string? text = call.Body["options"]?["requestedPolicyVersion"]?.ToString() ?? call.Query.GetValueOrDefault("options.requestedPolicyVersion");
         return int.TryParse(text, out int version) ? version : 0;
     }
+
+    // The clusters' own principals live in projects of the vendor, and Google's agents in Google's: both exist without having been made here.
+    private bool IsElsewhere(string email) =>
+        !email.EndsWith(".iam.gserviceaccount.com", StringComparison.Ordinal)
+        || email.Contains("@gcp-sa-", StringComparison.Ordinal)
+        || (email.StartsWith("crl-kms-user-", StringComparison.Ordinal) && !email.EndsWith($"@{server.Options.GoogleProject}.iam.gserviceaccount.com", StringComparison.Ordinal));
 
     private GcpServiceAccount? Find(string id) => _accounts.Find(a => !a.Deleted && (a.Email == id || a.UniqueId == id));
 
@@ -115,6 +121,8 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
     private JsonObject Delete(GcpServiceAccount account)
     {
         account.Deleted = true;
+        // Else a token of the old account would speak for a new one of the same name.
+        tokens.Forget("serviceAccount:" + account.Email);
         policies.Rename("serviceAccount:" + account.Email, $"deleted:serviceAccount:{account.Email}?uid={account.UniqueId}");
         return [];
     }
@@ -138,12 +146,6 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         account.Disabled = disabled;
         return [];
     }
-
-    /// <summary>Which of the permissions in question the caller has.</summary>
-    public JsonObject Test(GcpCall call, string resource) => new()
-    {
-        ["permissions"] = new JsonArray([.. (call.Body["permissions"]?.AsArray() ?? []).Select(p => p!.ToString()).Where(p => authorizer.Allows(call.Caller, p, resource)).Select(p => (JsonNode)p)]),
-    };
 
     private JsonObject Token(GcpServiceAccount account)
     {

@@ -13,6 +13,15 @@ internal sealed class GcpTokens
         return token;
     }
 
+    /// <summary>Ends all tokens of a member.</summary>
+    public void Forget(string member)
+    {
+        foreach (string token in _members.Where(t => t.Value == member).Select(t => t.Key).ToArray())
+        {
+            _members.Remove(token);
+        }
+    }
+
     public string? MemberOf(string? authorization) =>
         authorization?.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) == true && _members.TryGetValue(authorization[7..].Trim(), out string? member) ? member : null;
 }
