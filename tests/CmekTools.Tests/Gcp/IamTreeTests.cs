@@ -141,9 +141,12 @@ public sealed class IamTreeTests
         Assert.Equal(Fill("""+ {"role":"ROLE","members":["ME"]}"""), IamTree.Difference(before, after));
     }
 
-    internal static JsonObject Parse(string text) => JsonNode.Parse(Fill(text))!.AsObject();
+    internal static JsonObject Parse(string text, string member = Me, string role = Role) => JsonNode.Parse(Fill(text, member, role))!.AsObject();
 
-    private static string Fill(string text) => text.Replace("\"ME\"", Quoted(Me), StringComparison.Ordinal).Replace("\"DEAD\"", Quoted(Dead), StringComparison.Ordinal).Replace("\"ROLE\"", Quoted(Role), StringComparison.Ordinal);
+    private static string Fill(string text, string member = Me, string role = Role) => text
+        .Replace("\"ME\"", Quoted(member), StringComparison.Ordinal)
+        .Replace("\"DEAD\"", Quoted(Dead), StringComparison.Ordinal)
+        .Replace("\"ROLE\"", Quoted(role), StringComparison.Ordinal);
 
     private static string Quoted(string text) => $"\"{text}\"";
 
