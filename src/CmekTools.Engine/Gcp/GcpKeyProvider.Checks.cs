@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Providers;
 
@@ -10,43 +11,10 @@ internal sealed partial class GcpKeyProvider
     public async IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op)
     {
         Sight sight = await SeeAsync(target, op).ConfigureAwait(false);
-        foreach (CmekCheck check in KeyChecks(target, sight).Concat(AccessChecks(target, sight, op.Session.Time.GetUtcNow())))
+        DateTimeOffset now = op.Session.Time.GetUtcNow();
+        foreach (CmekCheck check in KeyChecks(target, sight, now).Concat(AccountChecks(target, sight)).Concat(BindingChecks(target, sight, now)).Concat(TokenChecks(target, sight, now)))
         {
             yield return check;
-        }
-    }
-
-    // What can be read without waiting for anything else, read side by side.
-    private async Task<Sight> SeeAsync(AccessTarget target, Operation op)
-    {
-        GcpKeyName name = GcpNames.ParseKey(target.KeyUri);
-        GcpNames.ParseAccount(target.AuthPrincipal);
-        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
-        Task<Seen> key = LookAsync(cloud.GetKeyAsync(target.KeyUri, op.Cancellation), "cloudkms.cryptoKeys.get");
-        Task<Seen> keyPolicy = LookAsync(cloud.GetKmsPolicyAsync(target.KeyUri, op.Cancellation), "cloudkms.cryptoKeys.getIamPolicy");
-        Task<Seen> ringPolicy = LookAsync(cloud.GetKmsPolicyAsync(name.RingName, op.Cancellation), "cloudkms.keyRings.getIamPolicy");
-        Task<Seen> projectPolicy = LookAsync(cloud.GetProjectPolicyAsync(name.Project, op.Cancellation), "resourcemanager.projects.getIamPolicy");
-        Task<Seen> account = LookAsync(cloud.GetAccountAsync(target.AuthPrincipal, op.Cancellation), "iam.serviceAccounts.get");
-        Task<Seen> accountPolicy = LookAsync(cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation), "iam.serviceAccounts.getIamPolicy");
-        await Task.WhenAll(key, keyPolicy, ringPolicy, projectPolicy, account, accountPolicy).ConfigureAwait(false);
-        return new Sight(
-            await key.ConfigureAwait(false),
-            await keyPolicy.ConfigureAwait(false),
-            await ringPolicy.ConfigureAwait(false),
-            await projectPolicy.ConfigureAwait(false),
-            await account.ConfigureAwait(false),
-            await accountPolicy.ConfigureAwait(false));
-    }
-
-    private static async Task<Seen> LookAsync(Task<JsonObject> read, string permission)
-    {
-        try
-        {
-            return new Seen(await read.ConfigureAwait(false), false, null, permission);
-        }
-        catch (CmekServiceException e) when (e.StatusCode is 403 or 404)
-        {
-            return new Seen(null, e.StatusCode == 404, e.StatusCode == 404 ? e.Message : $"not visible: {permission} is missing ({e.Message})", permission);
         }
     }
 
@@ -63,154 +31,191 @@ internal sealed partial class GcpKeyProvider
     };
 
     private static CmekCheck Hidden(AccessTarget target, string on, string name, Seen what) =>
-        Make(target, on, name, CmekCheckResult.Unknown, what.Why!, $"Have {what.Permission} granted to whoever runs this.");
+        Make(target, on, name, CmekCheckResult.Unknown, $"It {what.Why}.", $"Have {what.Permission} on {what.On} granted to whoever runs this.");
 
-    private static IEnumerable<CmekCheck> KeyChecks(AccessTarget target, Sight sight)
+    private static string Grant(AccessTarget target) =>
+        $"Grant-CmekAccess -ClusterName {target.Cluster.Name} -Region {target.Region} -KeyUri {target.KeyUri} -ServiceAccount {target.AuthPrincipal}";
+
+    private static IEnumerable<CmekCheck> KeyChecks(AccessTarget target, Sight sight, DateTimeOffset now)
     {
         string uri = target.KeyUri;
         GcpKeyName name = GcpNames.ParseKey(uri);
+        string another = $"New-CmekKey -ClusterName {target.Cluster.Name} -Region {target.Region} -Project {name.Project}";
         if (sight.Key.Value is not { } key)
         {
             yield return sight.Key.Missing
-                ? Make(target, uri, "GcpKeyExists", CmekCheckResult.Fail, "There is no such key.", $"New-CmekKey -ClusterName {target.Cluster.Name} -Region {target.Region} -Project {name.Project}")
+                ? Make(target, uri, "GcpKeyExists", CmekCheckResult.Fail, "There is no such key.", another)
                 : Hidden(target, uri, "GcpKeyExists", sight.Key);
             yield break;
         }
 
         yield return Make(target, uri, "GcpKeyExists", CmekCheckResult.Pass, "The key is there.");
-        string purpose = key["purpose"]?.ToString() ?? "?";
+        string purpose = key["purpose"]?.ToString() ?? "not known";
         bool symmetric = purpose == "ENCRYPT_DECRYPT";
         yield return symmetric
             ? Make(target, uri, "GcpKeyPurpose", CmekCheckResult.Pass, "The purpose is ENCRYPT_DECRYPT.")
-            : Make(target, uri, "GcpKeyPurpose", CmekCheckResult.Fail, $"The purpose is {purpose}; CMEK needs ENCRYPT_DECRYPT, and a key's purpose cannot be changed.", $"New-CmekKey -ClusterName {target.Cluster.Name} -Region {target.Region} -Project {name.Project}");
+            : Make(target, uri, "GcpKeyPurpose", CmekCheckResult.Fail, $"The purpose is {purpose}; CMEK needs ENCRYPT_DECRYPT, and a key's purpose cannot be changed.", another + " -KeyName ANOTHER_NAME");
         if (symmetric)
         {
-            JsonObject? primary = key["primary"] as JsonObject;
-            string state = State(primary);
-            string version = primary is null ? "VERSION" : Version(primary);
             string on = $"--key {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project}";
-            yield return state switch
-            {
-                "ENABLED" => Make(target, uri, "GcpKeyVersion", CmekCheckResult.Pass, $"The primary version {version} is ENABLED."),
-                "DISABLED" => Make(target, uri, "GcpKeyVersion", CmekCheckResult.Fail, $"The primary version {version} is DISABLED.", $"gcloud kms keys versions enable {version} {on}"),
-                "DESTROY_SCHEDULED" => Make(target, uri, "GcpKeyVersion", CmekCheckResult.Fail, $"The primary version {version} is scheduled for destruction ({primary!["destroyTime"]}).", $"gcloud kms keys versions restore {version} {on}; gcloud kms keys versions enable {version} {on}"),
-                _ => Make(target, uri, "GcpKeyVersion", CmekCheckResult.Fail, $"The primary version is {(state.Length == 0 ? "missing" : state)}.", $"gcloud kms keys versions create --primary {on}"),
-            };
+            yield return VersionCheck(target, key["primary"] as JsonObject, on);
             yield return key["rotationPeriod"] is { } period
-                ? Make(target, uri, "GcpKeyRotation", CmekCheckResult.Pass, $"It rotates every {period}.")
-                : Make(target, uri, "GcpKeyRotation", CmekCheckResult.Warn, "Automatic rotation is off.", $"gcloud kms keys update {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} --rotation-period 90d --next-rotation-time {DateTime.UtcNow.AddDays(90):yyyy-MM-dd'T'HH:mm:ss'Z'}");
+                ? Make(target, uri, "GcpKeyRotation", CmekCheckResult.Pass, $"A new version is made every {period}, next at {key["nextRotationTime"]?.ToString() ?? "a time that is not said"}.")
+                : Make(
+                    target,
+                    uri,
+                    "GcpKeyRotation",
+                    CmekCheckResult.Warn,
+                    "Automatic rotation is off.",
+                    $"gcloud kms keys update {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} --rotation-period {DefaultRotationDays}d --next-rotation-time {now.UtcDateTime.AddDays(DefaultRotationDays).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)}");
         }
 
-        int distance = GcpNames.Distance(name.Location, target.Region);
-        yield return distance < 2
+        yield return GcpNames.Distance(name.Location, target.Region) < 2
             ? Make(target, uri, "GcpKeyLocation", CmekCheckResult.Pass, $"{name.Location} serves {target.Region}.")
-            : Make(target, uri, "GcpKeyLocation", CmekCheckResult.Warn, $"{name.Location} is far from {target.Region}.", $"New-CmekKey -ClusterName {target.Cluster.Name} -Region {target.Region} makes one beside the nodes; Update-CmekCluster moves the region to it.");
+            : Make(target, uri, "GcpKeyLocation", CmekCheckResult.Warn, $"{name.Location} is far from {target.Region}: every start of a node there depends on the way to it.", $"{another} | Grant-CmekAccess | Update-CmekCluster");
     }
 
-    private static IEnumerable<CmekCheck> AccessChecks(AccessTarget target, Sight sight, DateTimeOffset now)
+    private static CmekCheck VersionCheck(AccessTarget target, JsonObject? primary, string on)
+    {
+        string state = State(primary);
+        string version = primary is null ? string.Empty : Version(primary);
+        CmekCheck Fails(string seen, string remedy) => Make(target, target.KeyUri, "GcpKeyVersion", CmekCheckResult.Fail, seen, remedy);
+        return state switch
+        {
+            "ENABLED" => Make(target, target.KeyUri, "GcpKeyVersion", CmekCheckResult.Pass, $"The primary version {version} is ENABLED."),
+            "DISABLED" => Fails($"The primary version {version} is DISABLED.", $"gcloud kms keys versions enable {version} {on}"),
+            "DESTROY_SCHEDULED" => Fails($"The primary version {version} will be destroyed at {primary!["destroyTime"]}.", $"gcloud kms keys versions restore {version} {on}; gcloud kms keys versions enable {version} {on}"),
+            "PENDING_GENERATION" => Fails($"The primary version {version} is still being made.", "Wait a minute, and look again."),
+            "" => Fails("There is no primary version.", $"gcloud kms keys versions create --primary {on}"),
+            _ => Fails($"The primary version {version} is {state}; what was encrypted under it is lost if it is destroyed.", $"gcloud kms keys versions create --primary {on}"),
+        };
+    }
+
+    private static IEnumerable<CmekCheck> AccountChecks(AccessTarget target, Sight sight)
     {
         string email = target.AuthPrincipal;
-        string member = "serviceAccount:" + email;
-        string grant = $"Grant-CmekAccess -ClusterName {target.Cluster.Name} -Region {target.Region} -KeyUri {target.KeyUri} -ServiceAccount {email}";
-        bool there = true;
-        if (sight.Account.Value is { } account)
+        yield return sight.Account switch
         {
-            there = account["disabled"]?.ToString() != "true";
-            yield return there
-                ? Make(target, email, "GcpServiceAccount", CmekCheckResult.Pass, "The service account is there and enabled.")
-                : Make(target, email, "GcpServiceAccount", CmekCheckResult.Fail, "The service account is disabled.", $"gcloud iam service-accounts enable {email}");
-        }
-        else
-        {
-            there = !sight.Account.Missing;
-            yield return sight.Account.Missing
-                ? Make(target, email, "GcpServiceAccount", CmekCheckResult.Fail, "The service account does not exist.", grant)
-                : Hidden(target, email, "GcpServiceAccount", sight.Account);
-        }
+            { Missing: true } => Make(target, email, "GcpServiceAccount", CmekCheckResult.Fail, "The service account does not exist.", Grant(target)),
+            { Value: null } => Hidden(target, email, "GcpServiceAccount", sight.Account),
+            _ when IsDisabled(sight.Account.Value) => Make(target, email, "GcpServiceAccount", CmekCheckResult.Fail, "The service account is disabled.", $"gcloud iam service-accounts enable {email}"),
+            _ => Make(target, email, "GcpServiceAccount", CmekCheckResult.Pass, "The service account is there and enabled."),
+        };
+    }
 
-        if (sight.Key.Value is not null)
+    // One defect, one check that fails: what an account or key that is not there brings with it is not told again.
+    private static IEnumerable<CmekCheck> BindingChecks(AccessTarget target, Sight sight, DateTimeOffset now)
+    {
+        if (sight.Key.Value is null || sight.KeyPolicy.Missing)
         {
-            foreach (CmekCheck check in BindingChecks(target, sight, member, grant, now))
-            {
-                yield return check;
-            }
+            yield break;
         }
 
         if (!sight.Account.Missing)
         {
-            foreach (CmekCheck check in TokenChecks(target, sight, grant, now))
+            foreach (CmekCheck check in UseChecks(target, sight, "serviceAccount:" + target.AuthPrincipal, now))
             {
                 yield return check;
             }
         }
+
+        if (sight.KeyPolicy.Value is { } policy)
+        {
+            yield return ScopeCheck(target, policy);
+        }
     }
 
-    private static IEnumerable<CmekCheck> BindingChecks(AccessTarget target, Sight sight, string member, string grant, DateTimeOffset now)
+    private static IEnumerable<CmekCheck> UseChecks(AccessTarget target, Sight sight, string member, DateTimeOffset now)
     {
-        if (sight.KeyPolicy.Value is not { } policy)
+        string uri = target.KeyUri;
+        string grant = Grant(target);
+        CmekCheck Says(string name, CmekCheckResult result, string seen) => Make(target, uri, name, result, seen, result == CmekCheckResult.Pass ? null : grant);
+        JsonObject policy = sight.KeyPolicy.Value ?? [];
+        Judged onKey = IamJudge.Crypto(policy, member, uri, now, onKey: true);
+        Placed best = CryptoOf(sight, member, uri, now);
+        string? dead = IamTree.Bindings(policy).Where(b => IamJudge.IsForKey(IamTree.Role(b))).SelectMany(IamTree.Members).FirstOrDefault(m => IamTree.IsDead(m, member));
+        string[] conditions = [.. IamTree.Bindings(policy)
+            .Where(b => IamJudge.IsForKey(IamTree.Role(b)) && IamTree.Members(b).Contains(member))
+            .Select(b => b["condition"]?["expression"]?.ToString())
+            .OfType<string>()];
+        Seen? hidden = new[] { sight.KeyPolicy, sight.RingPolicy, sight.ProjectPolicy }.FirstOrDefault(p => p.Hidden);
+        if (onKey.Standing == Standing.Yes)
         {
-            yield return Hidden(target, target.KeyUri, "GcpKeyBinding", sight.KeyPolicy);
-            yield break;
-        }
-
-        string[] dead = [.. IamTree.Bindings(policy).SelectMany(IamTree.Members).Where(m => m.StartsWith("deleted:" + member + "?", StringComparison.Ordinal)).Distinct()];
-        Standing onKey = IamTree.Crypto(policy, member, target.KeyUri, now, onKey: true);
-        (Standing best, string why) = CryptoOf(sight, member, target.KeyUri, now);
-        JsonObject[] conditional = [.. IamTree.Bindings(policy).Where(b => b["condition"] is not null && IamTree.Members(b).Contains(member))];
-        bool byConditionOnly = best != Standing.Yes && conditional.Length > 0;
-        if (byConditionOnly)
-        {
-            string expression = conditional[0]["condition"]?["expression"]?.ToString() ?? "?";
-            yield return IamTree.Holds(expression, target.KeyUri, now) == false
-                ? Make(target, target.KeyUri, "GcpConditions", CmekCheckResult.Fail, $"The binding's condition does not hold: {expression}", grant)
-                : Make(target, target.KeyUri, "GcpConditions", CmekCheckResult.Unknown, $"The binding's condition cannot be judged from here: {expression}", grant);
-        }
-        else if (conditional.Any(b => b["condition"]?["expression"]?.ToString().Contains("request.time <", StringComparison.Ordinal) == true) && onKey == Standing.Yes && !IamTree.Has(policy, IamTree.CryptoRole, member))
-        {
-            yield return Make(target, target.KeyUri, "GcpConditions", CmekCheckResult.Warn, $"Access ends by itself: {conditional[0]["condition"]!["expression"]}", grant);
-        }
-
-        if (dead.Length > 0 && best != Standing.Yes)
-        {
-            yield return Make(target, target.KeyUri, "GcpDeletedMembers", CmekCheckResult.Fail, $"The binding names {dead[0]}, which is gone; an account of the same name is another principal.", grant);
-        }
-        else if (!byConditionOnly)
-        {
-            yield return (onKey, best) switch
+            yield return Says("GcpKeyBinding", CmekCheckResult.Pass, Sentence(best.Why("use")));
+            if (onKey.Condition is { } limited && IamCondition.Ends(limited, now) is { } end)
             {
-                (Standing.Yes, _) => Make(target, target.KeyUri, "GcpKeyBinding", CmekCheckResult.Pass, why + "."),
-                (_, Standing.Yes) => Make(target, target.KeyUri, "GcpKeyBindingInherited", CmekCheckResult.Warn, why + ": more keys than this one are open to it.", grant),
-                (_, Standing.Maybe) => Make(target, target.KeyUri, "GcpKeyBinding", CmekCheckResult.Unknown, why + ".", grant),
-                _ when sight.RingPolicy.Value is null => Hidden(target, target.KeyUri, "GcpKeyBinding", sight.RingPolicy),
-                _ when sight.ProjectPolicy.Value is null && !sight.ProjectPolicy.Missing => Hidden(target, target.KeyUri, "GcpKeyBinding", sight.ProjectPolicy),
-                _ => Make(target, target.KeyUri, "GcpKeyBinding", CmekCheckResult.Fail, $"No binding lets {member} encrypt and decrypt with the key.", grant),
-            };
+                yield return Says("GcpConditions", CmekCheckResult.Warn, $"The access ends by itself at {end:u}: {limited}");
+            }
+        }
+        else if (best.Standing == Standing.Yes)
+        {
+            yield return Says("GcpKeyBindingInherited", CmekCheckResult.Warn, Sentence(best.Why("use")) + " More keys than this one are open to it.");
+        }
+        else if (dead is not null && hidden is null)
+        {
+            yield return Says("GcpDeletedMembers", CmekCheckResult.Fail, $"The binding names {dead}, which is gone; an account of the same name is another principal.");
+            yield break;
+        }
+        else if (conditions.Length > 0)
+        {
+            yield return IamCondition.Holds(conditions[0], uri, now) == false && best.Standing == Standing.No && hidden is null
+                ? Says("GcpConditions", CmekCheckResult.Fail, $"The binding's condition does not hold: {conditions[0]}")
+                : Says("GcpConditions", CmekCheckResult.Unknown, $"The binding's condition cannot be judged from here: {conditions[0]}");
+        }
+        else if (best.Standing == Standing.Maybe)
+        {
+            yield return Says("GcpKeyBinding", CmekCheckResult.Unknown, Sentence(best.Why("use")));
+        }
+        else
+        {
+            yield return hidden is not null
+                ? Hidden(target, uri, "GcpKeyBinding", hidden)
+                : Says("GcpKeyBinding", CmekCheckResult.Fail, $"No binding on key, key ring or project lets {member} encrypt and decrypt with the key.");
         }
 
-        string[] others = [.. IamTree.Bindings(policy).Where(b => IamTree.Role(b) is IamTree.CryptoRole or "roles/cloudkms.cryptoKeyDecrypter" or "roles/owner").SelectMany(IamTree.Members).Where(m => m != member && !m.StartsWith("deleted:", StringComparison.Ordinal)).Distinct()];
-        yield return others.Length == 0
-            ? Make(target, target.KeyUri, "GcpKeyScope", CmekCheckResult.Pass, "Nobody else is bound to decrypt with the key.")
-            : Make(target, target.KeyUri, "GcpKeyScope", CmekCheckResult.Warn, $"Others can decrypt with the key: {string.Join(", ", others)}.", $"gcloud kms keys remove-iam-policy-binding {target.KeyUri} --member {others[0]} --role {IamTree.CryptoRole}");
+        if (dead is not null)
+        {
+            yield return Says("GcpDeletedMembers", CmekCheckResult.Warn, $"A binding names {dead}, which is gone.");
+        }
     }
 
-    private static IEnumerable<CmekCheck> TokenChecks(AccessTarget target, Sight sight, string grant, DateTimeOffset now)
+    private static CmekCheck ScopeCheck(AccessTarget target, JsonObject policy)
     {
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
-        if (sight.AccountPolicy.Value is null && !sight.AccountPolicy.Missing)
+        string member = "serviceAccount:" + target.AuthPrincipal;
+        (string Role, string Member, bool Conditional)[] others = [.. IamTree.Bindings(policy)
+            .Where(b => IamJudge.OpensKey(IamTree.Role(b)))
+            .SelectMany(b => IamTree.Members(b).Select(m => (Role: IamTree.Role(b), Member: m, Conditional: b["condition"] is not null)))
+            .Where(o => o.Member != member && !o.Member.StartsWith("deleted:", StringComparison.Ordinal))
+            .Distinct()];
+        if (others.Length == 0)
         {
-            yield return Hidden(target, target.AuthPrincipal, "GcpTokenCreator", sight.AccountPolicy);
+            return Make(target, target.KeyUri, "GcpKeyScope", CmekCheckResult.Pass, "Nobody else is bound to decrypt with the key.");
+        }
+
+        GcpKeyName name = GcpNames.ParseKey(target.KeyUri);
+        string[] away = [.. others.Select(o => $"gcloud kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} --member {o.Member} --role {o.Role}{(o.Conditional ? " --all" : string.Empty)}")];
+        return Make(target, target.KeyUri, "GcpKeyScope", CmekCheckResult.Warn, $"Others can decrypt with the key: {string.Join(", ", others.Select(o => o.Member).Distinct())}.", string.Join("; ", away));
+    }
+
+    private static IEnumerable<CmekCheck> TokenChecks(AccessTarget target, Sight sight, DateTimeOffset now)
+    {
+        if (sight.Account.Missing)
+        {
             yield break;
         }
 
-        yield return TokenOf(sight, own, $"projects/-/serviceAccounts/{target.AuthPrincipal}", now) switch
+        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
+        Judged judged = TokenOf(sight, own, target, now);
+        Seen? hidden = new[] { sight.AccountPolicy, sight.AccountProjectPolicy }.FirstOrDefault(p => p.Hidden);
+        string email = target.AuthPrincipal;
+        yield return judged.Standing switch
         {
-            Standing.Yes => Make(target, target.AuthPrincipal, "GcpTokenCreator", CmekCheckResult.Pass, $"{own} may take its tokens."),
-            Standing.Maybe => Make(target, target.AuthPrincipal, "GcpTokenCreator", CmekCheckResult.Unknown, $"A condition or custom role may let {own} take its tokens; it cannot be judged from here.", grant),
-            _ => Make(target, target.AuthPrincipal, "GcpTokenCreator", CmekCheckResult.Fail, $"{own}, the cluster's own principal, may not take tokens of the service account.", grant),
+            Standing.Yes => Make(target, email, "GcpTokenCreator", CmekCheckResult.Pass, $"{own}, the cluster's own principal, may take its tokens."),
+            Standing.Maybe => Make(target, email, "GcpTokenCreator", CmekCheckResult.Unknown, $"A binding ({judged.Role}, {judged.Member}{(judged.Condition is null ? string.Empty : ", if " + judged.Condition)}) may let {own} take its tokens; that cannot be judged from here.", Grant(target)),
+            _ when hidden is not null => Hidden(target, email, "GcpTokenCreator", hidden),
+            _ => Make(target, email, "GcpTokenCreator", CmekCheckResult.Fail, $"{own}, the cluster's own principal, may not take tokens of the service account.", Grant(target)),
         };
     }
 
-    private sealed record Seen(JsonObject? Value, bool Missing, string? Why, string Permission);
-
-    private sealed record Sight(Seen Key, Seen KeyPolicy, Seen RingPolicy, Seen ProjectPolicy, Seen Account, Seen AccountPolicy);
+    private static string Sentence(string text) => char.ToUpperInvariant(text[0]) + text[1..] + ".";
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Providers;
 
@@ -8,7 +7,6 @@ namespace CmekTools.Engine.Gcp;
 /// <summary>Keys and access on Google Cloud.</summary>
 internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvider
 {
-    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly SemaphoreSlim _gate = new(1, 1);
     private IGoogleCloud? _cloud;
 
@@ -23,7 +21,7 @@ internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvi
     {
         GcpKeyName name = GcpNames.ParseKey(keyUri);
         GcpNames.RequireProject(name.Project);
-        GcpNames.Distance(name.Location, region ?? name.Location);
+        GcpNames.RequireLocation(name.Location);
     }
 
     /// <inheritdoc/>
@@ -34,20 +32,26 @@ internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvi
     {
         GcpKeyName name = GcpNames.ParseKey(keyUri);
         IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
-        JsonObject key = await KeyOrThrowAsync(cloud, name, op).ConfigureAwait(false);
-        return ToKey(name, key, await cloud.ListVersionsAsync(keyUri, op.Cancellation).ConfigureAwait(false));
+        Task<JsonObject> key = KeyOrThrowAsync(cloud, name, op);
+        Task<IReadOnlyList<JsonObject>> versions = cloud.ListVersionsAsync(keyUri, op.Cancellation);
+        // The key's failure says more than its versions', and whichever comes first must not leave the other unobserved.
+        await Task.WhenAll(key, versions).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        JsonObject seen = await key.ConfigureAwait(false);
+        return ToKey(name, seen, await versions.ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op)
     {
+        (string Region, GcpKeyName Name)[] wanted = [.. (region is null ? cluster.Regions.Select(r => r.Name) : [region]).Select(r => (r, NameFor(cluster, r, options)))];
         IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
-        foreach (string wanted in region is null ? cluster.Regions.Select(r => r.Name) : [region])
+        JsonObject?[] found = await Task.WhenAll(wanted.Select(w => TryAsync(cloud.GetKeyAsync(w.Name.ToString(), op.Cancellation)))).ConfigureAwait(false);
+        for (int i = 0; i < wanted.Length; i++)
         {
-            GcpKeyName name = NameFor(cluster, wanted, options);
-            if (await TryAsync(cloud.GetKeyAsync(name.ToString(), op.Cancellation)).ConfigureAwait(false) is { } key && IsOurs(key, cluster))
+            GcpKeyName name = wanted[i].Name;
+            if (found[i] is { } key && IsOurs(key, cluster))
             {
-                yield return ToKey(name, key, await cloud.ListVersionsAsync(name.ToString(), op.Cancellation).ConfigureAwait(false)) with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = wanted };
+                yield return ToKey(name, key, await cloud.ListVersionsAsync(name.ToString(), op.Cancellation).ConfigureAwait(false)) with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = wanted[i].Region };
             }
         }
     }
@@ -122,20 +126,12 @@ internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvi
             Provider = CmekProvider.GCP,
             KeyUri = name.ToString(),
             Location = name.Location,
-            State = State(primary ?? (versions.Count > 0 ? versions[^1] : null)) switch
-            {
-                "ENABLED" => CmekKeyState.Enabled,
-                "DISABLED" => CmekKeyState.Disabled,
-                "DESTROY_SCHEDULED" => CmekKeyState.PendingDeletion,
-                "DESTROYED" => CmekKeyState.Destroyed,
-                "PENDING_GENERATION" or "PENDING_IMPORT" => CmekKeyState.Creating,
-                _ => CmekKeyState.Unknown,
-            },
+            State = StateOf(key, versions),
             DeletionDate = Time(primary?["destroyTime"]),
             KeyUsage = key["purpose"]?.ToString(),
             KeySpec = key["versionTemplate"]?["algorithm"]?.ToString(),
             ProtectionLevel = key["versionTemplate"]?["protectionLevel"]?.ToString(),
-            MultiRegion = !name.Location.Contains('-', StringComparison.Ordinal),
+            MultiRegion = GcpNames.IsMultiRegion(name.Location),
             RotationEnabled = days is not null,
             RotationPeriodDays = days,
             NextRotation = Time(key["nextRotationTime"]),
@@ -146,11 +142,30 @@ internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvi
         };
     }
 
+    // A symmetric key is as good as its primary version: without one it encrypts nothing, whatever its other versions are.
+    private static CmekKeyState StateOf(JsonObject key, IReadOnlyList<JsonObject> versions)
+    {
+        string state = State(key["primary"] as JsonObject ?? (versions.Count > 0 ? versions[^1] : null));
+        return state switch
+        {
+            "ENABLED" => key["primary"] is null && key["purpose"]?.ToString() == "ENCRYPT_DECRYPT" ? CmekKeyState.Disabled : CmekKeyState.Enabled,
+            "DISABLED" or "" => CmekKeyState.Disabled,
+            "DESTROY_SCHEDULED" => CmekKeyState.PendingDeletion,
+            "DESTROYED" => CmekKeyState.Destroyed,
+            "PENDING_GENERATION" => CmekKeyState.Creating,
+            _ => CmekKeyState.Unknown,
+        };
+    }
+
     private GcpKeyName NameFor(CmekCluster cluster, string region, KeyOptions options)
     {
         string location = options.Location ?? region;
-        GcpNames.Distance(location, region);
-        return new GcpKeyName(ProjectOf(options), location, options.KeyRing ?? "cmektools", options.KeyName ?? GcpNames.KeyName(cluster, region));
+        GcpNames.RequireLocation(location);
+        return new GcpKeyName(
+            ProjectOf(options),
+            location,
+            GcpNames.RequireName(options.KeyRing ?? "cmektools", "KeyRing"),
+            GcpNames.RequireName(options.KeyName ?? GcpNames.KeyName(cluster, region), "KeyName"));
     }
 
     private string ProjectOf(KeyOptions? options)

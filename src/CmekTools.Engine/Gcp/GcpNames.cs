@@ -27,10 +27,14 @@ internal static partial class GcpNames
             return new GcpKeyName(match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value, match.Groups[4].Value);
         }
 
-        string hint = VersionPattern().Match(uri) is { Success: true } version
+        // What is nearly right is mended in the hint, so that it can be pasted.
+        const string host = "//cloudkms.googleapis.com/";
+        string bare = uri.Trim().Replace(host + "v1/", host, StringComparison.OrdinalIgnoreCase).Replace("https:" + host, host, StringComparison.OrdinalIgnoreCase);
+        bare = bare.StartsWith(host, StringComparison.OrdinalIgnoreCase) ? bare[host.Length..] : bare;
+        string hint = VersionPattern().Match(bare) is { Success: true } version
             ? $"A version is named; give the key: {version.Groups[1].Value}"
-            : uri.StartsWith("//cloudkms.googleapis.com/", StringComparison.OrdinalIgnoreCase)
-                ? $"Leave the host away: {uri["//cloudkms.googleapis.com/".Length..]}"
+            : bare != uri && KeyPattern().IsMatch(bare)
+                ? $"Leave out what stands around it: {bare}"
                 : "gcloud kms keys describe KEY --keyring RING --location LOCATION --format='value(name)' prints it.";
         throw new CmekException(
             "KeyUriInvalid",
@@ -47,7 +51,9 @@ internal static partial class GcpNames
         if (AccountPattern().Match(email) is { Success: true } match)
         {
             RequireAccountId(match.Groups[1].Value);
-            return (match.Groups[1].Value, match.Groups[2].Value);
+            // The project "example.com:shop" is written "shop.example.com" in an email.
+            string[] project = match.Groups[2].Value.Split('.', 2);
+            return (match.Groups[1].Value, project.Length == 2 ? $"{project[1]}:{project[0]}" : project[0]);
         }
 
         throw new CmekException(
@@ -56,6 +62,13 @@ internal static partial class GcpNames
             $"'{email}' is not the email of a service account (id@project.iam.gserviceaccount.com).",
             "gcloud iam service-accounts list prints the emails.",
             email);
+    }
+
+    /// <summary>The email of an account of a project.</summary>
+    public static string Email(string id, string project)
+    {
+        string[] parts = project.Split(':', 2);
+        return $"{id}@{(parts.Length == 2 ? $"{parts[1]}.{parts[0]}" : project)}.iam.gserviceaccount.com";
     }
 
     /// <summary>Checks a service account's id.</summary>
@@ -90,49 +103,81 @@ internal static partial class GcpNames
             project);
     }
 
-    /// <summary>Where a location stands to a region: 0 the region itself, 1 a multi-region around it or global, 2 far.</summary>
-    /// <exception cref="CmekException"><c>LocationInvalid</c>.</exception>
+    /// <summary>Where a location stands to a region: 0 the region itself, 1 a multi-region around it or global, 2 far (or not known).</summary>
     public static int Distance(string location, string region)
     {
-        if (string.Equals(location, region, StringComparison.Ordinal))
+        if (string.Equals(location, region, StringComparison.Ordinal) || location == "global")
         {
-            return 0;
+            return string.Equals(location, region, StringComparison.Ordinal) ? 0 : 1;
         }
 
-        string around = region.Split('-')[0] switch
+        return Around(location) is { } reach && reach.Any(r => region.StartsWith(r, StringComparison.Ordinal)) ? 1 : 2;
+    }
+
+    /// <summary>Is the location more than one region?</summary>
+    public static bool IsMultiRegion(string location) => location == "global" || Around(location) is not null;
+
+    /// <summary>Checks a location: a zone or a misspelt name can serve nobody.</summary>
+    /// <exception cref="CmekException"><c>LocationInvalid</c>.</exception>
+    public static void RequireLocation(string location)
+    {
+        if (!IsMultiRegion(location) && !LocationPattern().IsMatch(location))
         {
-            "us" or "northamerica" or "southamerica" => "us",
-            "europe" => "europe",
-            "asia" or "australia" => "asia",
-            var other => other,
-        };
-        return location switch
-        {
-            "global" => 1,
-            "us" or "nam3" or "nam4" or "nam6" or "nam7" or "nam8" or "nam9" or "nam10" or "nam11" or "nam12" => around == "us" ? 1 : 2,
-            "europe" or "eur3" or "eur4" or "eur5" or "eur6" => around == "europe" ? 1 : 2,
-            "asia" or "asia1" => around == "asia" ? 1 : 2,
-            _ when LocationPattern().IsMatch(location) => 2,
-            _ => throw new CmekException(
+            throw new CmekException(
                 "LocationInvalid",
                 CmekErrorKind.InvalidArgument,
-                $"'{location}' is not a location of Cloud KMS.",
+                $"'{location}' is not a location of Cloud KMS.{(ZonePattern().Match(location) is { Success: true } zone ? $" It is a zone; its region is {zone.Groups[1].Value}." : string.Empty)}",
                 "Give a region (us-central1), a multi-region (us, europe, asia) or global; gcloud kms locations list prints them.",
-                location),
-        };
+                location);
+        }
+    }
+
+    /// <summary>Checks the name of a key ring or key.</summary>
+    /// <exception cref="CmekException"><c>KeyRingInvalid</c> or <c>KeyNameInvalid</c>.</exception>
+    public static string RequireName(string name, string what)
+    {
+        if (ResourcePattern().IsMatch(name))
+        {
+            return name;
+        }
+
+        throw new CmekException(
+            what + "Invalid",
+            CmekErrorKind.InvalidArgument,
+            $"'{name}' ({name.Length} characters) cannot be the name of a {(what == "KeyRing" ? "key ring" : "key")}: it has 1 to 63 letters, digits, hyphens and underscores.",
+            $"Choose another -{what}, or leave it away: one is derived.",
+            name);
+    }
+
+    /// <summary>Checks the role that is to be given on a key.</summary>
+    /// <exception cref="CmekException"><c>RoleIdInvalid</c>.</exception>
+    public static string RequireRole(string role)
+    {
+        if (RolePattern().IsMatch(role))
+        {
+            return role;
+        }
+
+        throw new CmekException(
+            "RoleIdInvalid",
+            CmekErrorKind.InvalidArgument,
+            $"'{role}' is not the full name of a role.",
+            "Give roles/NAME, projects/PROJECT/roles/NAME or organizations/NUMBER/roles/NAME; gcloud iam roles list --project PROJECT prints them.",
+            role);
     }
 
     /// <summary>The cluster's own principal at CockroachDB Cloud. The id may come with or without hyphens: the last 12 characters are the same.</summary>
-    /// <exception cref="CmekException"><c>ClusterIdInvalid</c>.</exception>
+    /// <exception cref="CmekException"><c>ClusterIdInvalid</c>, <c>ClusterAccountUnknown</c>.</exception>
     public static string ClusterPrincipal(CmekCluster cluster)
     {
-        string bare = cluster.Id.Replace("-", null, StringComparison.Ordinal);
-        if (!Guid.TryParseExact(bare, "N", out _) || bare[^12..] != cluster.Id[^12..])
+        if (!Guid.TryParseExact(cluster.Id, "N", out _) && !Guid.TryParseExact(cluster.Id, "D", out _))
         {
             throw new CmekException("ClusterIdInvalid", CmekErrorKind.InvalidData, $"The cluster's id '{cluster.Id}' is not a UUID; its Google principal cannot be derived from it.", "Ask the vendor's support for the principal, and grant it with gcloud.", cluster);
         }
 
-        return $"crl-kms-user-{bare[^12..]}@{cluster.AccountId}.iam.gserviceaccount.com";
+        return string.IsNullOrEmpty(cluster.AccountId)
+            ? throw new CmekException("ClusterAccountUnknown", CmekErrorKind.InvalidData, $"The Cloud API does not say which Google Cloud project belongs to {cluster.Name}.", "Wait until the cluster's state is CREATED and run the command again.", cluster)
+            : $"crl-kms-user-{cluster.Id[^12..].ToLowerInvariant()}@{cluster.AccountId}.iam.gserviceaccount.com";
     }
 
     /// <summary>The derived name of a region's key.</summary>
@@ -156,21 +201,45 @@ internal static partial class GcpNames
         return clean.Trim('-') is { Length: > 0 } kept ? kept : "c";
     }
 
-    [GeneratedRegex("^projects/([^/]+)/locations/([a-z0-9-]+)/keyRings/([a-zA-Z0-9_-]{1,63})/cryptoKeys/([a-zA-Z0-9_-]{1,63})$")]
+    [GeneratedRegex(@"^projects/([^/]+)/locations/([a-z0-9-]+)/keyRings/([a-zA-Z0-9_-]{1,63})/cryptoKeys/([a-zA-Z0-9_-]{1,63})\z")]
     private static partial Regex KeyPattern();
 
-    [GeneratedRegex("^(projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+)/cryptoKeyVersions/[^/]+$")]
+    [GeneratedRegex(@"^(projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+)/cryptoKeyVersions/[^/]+\z")]
     private static partial Regex VersionPattern();
 
-    [GeneratedRegex(@"^([^@]+)@([a-z][a-z0-9.:-]*[a-z0-9])\.iam\.gserviceaccount\.com$")]
+    [GeneratedRegex(@"^([^@]+)@([a-z][a-z0-9.:-]*[a-z0-9])\.iam\.gserviceaccount\.com\z")]
     private static partial Regex AccountPattern();
 
-    [GeneratedRegex("^[a-z][-a-z0-9]{4,28}[a-z0-9]$")]
+    [GeneratedRegex(@"^[a-z][-a-z0-9]{4,28}[a-z0-9]\z")]
     private static partial Regex AccountIdPattern();
 
-    [GeneratedRegex("^(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+    [GeneratedRegex(@"^(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]\z")]
     private static partial Regex ProjectPattern();
 
-    [GeneratedRegex("^[a-z]+-[a-z]+[0-9]{1,2}$")]
+    // The regions that a multi-region lies around, by how they begin; null for a single region.
+    private static string[]? Around(string location) => location switch
+    {
+        "us" or "nam3" or "nam4" or "nam6" or "nam7" or "nam8" or "nam9" or "nam10" or "nam11" or "nam12" => ["us-", "northamerica-"],
+        "europe" or "eur3" or "eur4" or "eur5" or "eur6" or "eur7" or "eur8" => ["europe-"],
+        "asia" or "asia1" => ["asia-"],
+        "nam-eur-asia1" => ["us-", "europe-", "asia-"],
+        "au" => ["australia-"],
+        "ca" => ["northamerica-northeast"],
+        "de" => ["europe-west3", "europe-west10"],
+        "in" => ["asia-south1", "asia-south2"],
+        "it" => ["europe-west8", "europe-west12"],
+        _ => null,
+    };
+
+    [GeneratedRegex(@"^[a-z]+-[a-z]+[0-9]{1,2}\z")]
     private static partial Regex LocationPattern();
+
+    [GeneratedRegex(@"^([a-z]+-[a-z]+[0-9]{1,2})-[a-z]\z")]
+    private static partial Regex ZonePattern();
+
+    [GeneratedRegex(@"^[a-zA-Z0-9_-]{1,63}\z")]
+    private static partial Regex ResourcePattern();
+
+    [GeneratedRegex(@"^(?:roles/[a-zA-Z0-9_.]+|(?:projects|organizations)/[^/]+/roles/[a-zA-Z0-9_.]{3,64})\z")]
+    private static partial Regex RolePattern();
 }

@@ -33,6 +33,7 @@ internal sealed class GoogleCloud : IGoogleCloud
                 MaxDelay = TimeSpan.FromSeconds(30),
                 ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is { } e && GcpErrors.Heals(e)),
             })
+            .AddTimeout(timings.CallLimit)
             .Build();
     }
 
@@ -126,6 +127,9 @@ internal sealed class GoogleCloud : IGoogleCloud
             ["serviceAccount"] = new JsonObject { ["displayName"] = displayName, ["description"] = description },
         }), cancellation);
 
+    public Task UndeleteAccountAsync(string project, string uniqueId, CancellationToken cancellation) =>
+        PostAsync(_iam, Iam, "Undeleting the service account", $"projects/{project}/serviceAccounts/{uniqueId}", "undelete", [], cancellation);
+
     public Task EnableAccountAsync(string email, CancellationToken cancellation) => PostAsync(_iam, Iam, "Enabling the service account", Account(email), "enable", [], cancellation);
 
     public Task DisableAccountAsync(string email, CancellationToken cancellation) => PostAsync(_iam, Iam, "Disabling the service account", Account(email), "disable", [], cancellation);
@@ -166,7 +170,7 @@ internal sealed class GoogleCloud : IGoogleCloud
         {
             return await _pipeline.ExecuteAsync(async token => await request().ExecuteAsync(token).ConfigureAwait(false), cancellation).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is Google.GoogleApiException or HttpRequestException or Google.Apis.Auth.OAuth2.Responses.TokenResponseException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception e) when (GcpErrors.IsOfCall(e, cancellation))
         {
             throw GcpErrors.ToException(e, title, $"{what} {resource} on {service.Name}", resource);
         }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Apis;
 using Google.Apis.Discovery;
@@ -63,7 +64,8 @@ internal sealed class GoogleService : BaseClientService
             return Deserialize<T>(reader.ReadToEnd());
         }
 
-        private static JsonObject Parse(string text) => text.Length == 0 ? [] : JsonNode.Parse(text)!.AsObject();
+        private static JsonObject Parse(string text) =>
+            text.Length == 0 ? [] : JsonNode.Parse(text) as JsonObject ?? throw new JsonException("The answer is not an object.");
     }
 }
 

@@ -42,6 +42,9 @@ internal interface IGoogleCloud : IDisposable
 
     Task<JsonObject> CreateAccountAsync(string project, string id, string displayName, string description, CancellationToken cancellation);
 
+    /// <summary>Brings a deleted account back as the principal that it was; Google can for 30 days.</summary>
+    Task UndeleteAccountAsync(string project, string uniqueId, CancellationToken cancellation);
+
     Task EnableAccountAsync(string email, CancellationToken cancellation);
 
     Task DisableAccountAsync(string email, CancellationToken cancellation);

@@ -1,22 +1,9 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 
 namespace CmekTools.Engine.Gcp;
 
-/// <summary>How a policy stands to one member and one need.</summary>
-internal enum Standing
-{
-    /// <summary>It does not give it.</summary>
-    No,
-    /// <summary>It may: a condition or a custom role that cannot be judged from here.</summary>
-    Maybe,
-    /// <summary>It gives it.</summary>
-    Yes,
-}
-
 /// <summary>Reads and edits IAM policies as trees: what is not ours comes back as it was.</summary>
-internal static partial class IamTree
+internal static class IamTree
 {
     public const string CryptoRole = "roles/cloudkms.cryptoKeyEncrypterDecrypter";
     public const string TokenRole = "roles/iam.serviceAccountTokenCreator";
@@ -27,83 +14,97 @@ internal static partial class IamTree
 
     public static IEnumerable<string> Members(JsonObject binding) => (binding["members"] as JsonArray ?? []).Select(m => m?.ToString() ?? string.Empty);
 
-    /// <summary>Does the member stand in an unconditional binding of the role?</summary>
-    public static bool Has(JsonObject policy, string role, string member) => Bindings(policy).Any(b => Role(b) == role && b["condition"] is null && Members(b).Contains(member));
+    /// <summary>Is it the form that a deleted member of this name has?</summary>
+    public static bool IsDead(string named, string member) => named.StartsWith("deleted:" + member + "?", StringComparison.Ordinal);
 
-    /// <summary>Adds a member to the role's unconditional binding, or adds one. False where it is there.</summary>
+    /// <summary>The deleted members of this name in a role's unconditional bindings.</summary>
+    public static IEnumerable<string> Dead(JsonObject policy, string role, string member) =>
+        Bindings(policy).Where(b => IsPlain(b, role)).SelectMany(Members).Where(m => IsDead(m, member)).Distinct();
+
+    /// <summary>Does the member stand in an unconditional binding of the role?</summary>
+    public static bool Has(JsonObject policy, string role, string member) => Bindings(policy).Any(b => IsPlain(b, role) && Members(b).Contains(member));
+
+    /// <summary>
+    /// Adds a member to the role's unconditional binding, or adds one, and takes its dead namesakes out of there. Conditional bindings are never touched: they
+    /// are somebody's decision. False where all is as it should be.
+    /// </summary>
     public static bool Add(JsonObject policy, string role, string member)
     {
+        bool changed = false;
+        foreach (JsonObject own in Bindings(policy).Where(b => IsPlain(b, role)).ToArray())
+        {
+            changed |= Revive(own, member);
+        }
+
         if (Has(policy, role, member))
         {
-            return false;
+            return changed;
         }
 
-        JsonObject? binding = Bindings(policy).FirstOrDefault(b => Role(b) == role && b["condition"] is null);
+        JsonObject? binding = Bindings(policy).FirstOrDefault(b => IsPlain(b, role));
         if (binding is null)
         {
-            JsonArray bindings = policy["bindings"] as JsonArray ?? [];
-            policy["bindings"] ??= bindings;
-            bindings.Add(binding = new JsonObject { ["role"] = role, ["members"] = new JsonArray() });
+            binding = new JsonObject { ["role"] = role, ["members"] = new JsonArray() };
+            BindingsOf(policy).Add(binding);
         }
 
-        (binding["members"] as JsonArray ?? (JsonArray)(binding["members"] = new JsonArray())).Add(member);
+        MembersOf(binding).Add(member);
         return true;
     }
 
-    /// <summary>Takes a member out of every binding (of a role, or of all). False where it is in none.</summary>
-    public static bool Remove(JsonObject policy, Func<string, bool> isMember, string? role = null)
+    /// <summary>Takes a member out of every binding. False where it is in none.</summary>
+    public static bool Remove(JsonObject policy, string member)
     {
         bool found = false;
-        foreach (JsonObject binding in Bindings(policy).Where(b => role is null || Role(b) == role).ToArray())
+        foreach (JsonObject binding in Bindings(policy).Where(b => Members(b).Contains(member)).ToArray())
         {
-            JsonArray members = binding["members"] as JsonArray ?? [];
-            foreach (JsonNode? member in members.Where(m => isMember(m?.ToString() ?? string.Empty)).ToArray())
+            JsonArray members = MembersOf(binding);
+            foreach (JsonNode? one in members.Where(m => m?.ToString() == member).ToArray())
             {
-                members.Remove(member);
-                found = true;
+                members.Remove(one);
             }
 
-            if (members.Count == 0 && found)
+            if (members.Count == 0)
             {
-                policy["bindings"]!.AsArray().Remove(binding);
+                // Google drops a binding without members, and some of its clients stumble over one.
+                BindingsOf(policy).Remove(binding);
             }
+
+            found = true;
         }
 
         return found;
     }
 
-    /// <summary>Puts a member back wherever the policy of a snapshot had it, at its place. What others changed since stays.</summary>
-    public static bool PutBack(JsonObject policy, JsonObject snapshot, Func<string, bool> isMember)
+    /// <summary>Puts a member back wherever the policy of a snapshot had it, at its place. What others changed since stays. False where all is as it was.</summary>
+    public static bool PutBack(JsonObject policy, JsonObject snapshot, string member)
     {
         bool changed = false;
-        int place = -1;
-        foreach (JsonObject was in Bindings(snapshot))
+        JsonObject[] all = [.. Bindings(snapshot)];
+        for (int place = 0; place < all.Length; place++)
         {
-            place++;
-            string[] members = [.. Members(was)];
-            for (int i = 0; i < members.Length; i++)
+            JsonObject was = all[place];
+            int index = Array.IndexOf([.. Members(was)], member);
+            if (index < 0)
             {
-                if (!isMember(members[i]))
-                {
-                    continue;
-                }
+                continue;
+            }
 
-                JsonObject? binding = Bindings(policy).FirstOrDefault(b => Role(b) == Role(was) && JsonNode.DeepEquals(b["condition"], was["condition"]));
-                if (binding is null)
-                {
-                    binding = was.DeepClone().AsObject();
-                    binding["members"] = new JsonArray();
-                    JsonArray bindings = policy["bindings"] as JsonArray ?? [];
-                    policy["bindings"] ??= bindings;
-                    bindings.Insert(Math.Min(place, bindings.Count), binding);
-                }
+            JsonObject? binding = Counterpart(policy, all, was, member);
+            if (binding is null)
+            {
+                binding = was.DeepClone().AsObject();
+                binding["members"] = new JsonArray();
+                JsonArray bindings = BindingsOf(policy);
+                bindings.Insert(Math.Min(place, bindings.Count), binding);
+            }
 
-                JsonArray now = binding["members"]!.AsArray();
-                if (!Members(binding).Contains(members[i]))
-                {
-                    now.Insert(Math.Min(i, now.Count), members[i]);
-                    changed = true;
-                }
+            changed |= Revive(binding, member);
+            if (!Members(binding).Contains(member))
+            {
+                JsonArray members = MembersOf(binding);
+                members.Insert(Math.Min(index, members.Count), member);
+                changed = true;
             }
         }
 
@@ -122,98 +123,63 @@ internal static partial class IamTree
     /// <summary>The bindings that differ, to be read.</summary>
     public static string Difference(JsonObject before, JsonObject after)
     {
-        string[] old = [.. Bindings(before).Select(b => b.ToJsonString())];
-        string[] now = [.. Bindings(after).Select(b => b.ToJsonString())];
+        string[] old = [.. Bindings(before).Select(Text)];
+        string[] now = [.. Bindings(after).Select(Text)];
         return string.Join(Environment.NewLine, old.Except(now).Select(l => "- " + l).Concat(now.Except(old).Select(l => "+ " + l)));
     }
 
-    /// <summary>Does the policy let a member encrypt and decrypt?</summary>
-    /// <param name="policy">The policy.</param>
-    /// <param name="member">The member.</param>
-    /// <param name="resource">The key's resource name, for conditions.</param>
-    /// <param name="now">The time, for conditions.</param>
-    /// <param name="onKey">True for the key's own policy: a custom role there was given for the purpose.</param>
-    public static Standing Crypto(JsonObject policy, string member, string resource, DateTimeOffset now, bool onKey)
+    private static string Text(JsonObject binding) => binding.ToJsonString(GcpJson.Plain);
+
+    private static bool IsPlain(JsonObject binding, string role) => Role(binding) == role && binding["condition"] is null;
+
+    private static JsonArray BindingsOf(JsonObject policy)
     {
-        Standing both = Best(policy, member, resource, now, r => r is CryptoRole or "roles/owner", r => IsCustom(r), onKey);
-        Standing encrypt = Best(policy, member, resource, now, r => r == "roles/cloudkms.cryptoKeyEncrypter", _ => false, onKey);
-        Standing decrypt = Best(policy, member, resource, now, r => r == "roles/cloudkms.cryptoKeyDecrypter", _ => false, onKey);
-        Standing halves = encrypt < decrypt ? encrypt : decrypt;
-        return both > halves ? both : halves;
+        if (policy["bindings"] is not JsonArray bindings)
+        {
+            policy["bindings"] = bindings = [];
+        }
+
+        return bindings;
     }
 
-    /// <summary>Does the policy let a member take tokens of a service account?</summary>
-    public static Standing Token(JsonObject policy, string member, string resource, DateTimeOffset now, bool onAccount) =>
-        Best(policy, member, resource, now, r => r == TokenRole, IsCustom, onAccount);
-
-    /// <summary>Does an expression hold? Null where it cannot be judged from here.</summary>
-    public static bool? Holds(string expression, string resource, DateTimeOffset now)
+    private static JsonArray MembersOf(JsonObject binding)
     {
-        bool? all = true;
-        foreach (string term in expression.Split("&&"))
+        if (binding["members"] is not JsonArray members)
         {
-            bool? one = Term(term.Trim(), resource, now);
-            if (one == false)
+            binding["members"] = members = [];
+        }
+
+        return members;
+    }
+
+    // The binding of today that a snapshot's binding has become. Several may have the same role and condition: then the others' members tell which it is.
+    private static JsonObject? Counterpart(JsonObject policy, JsonObject[] snapshot, JsonObject was, string member)
+    {
+        bool Same(JsonObject b) => Role(b) == Role(was) && JsonNode.DeepEquals(b["condition"], was["condition"]);
+        HashSet<string> Others(JsonObject b) => [.. Members(b).Where(m => m != member && !IsDead(m, member))];
+        JsonObject[] candidates = [.. Bindings(policy).Where(Same)];
+        HashSet<string> others = Others(was);
+        return candidates.FirstOrDefault(c => Others(c).SetEquals(others))
+            ?? (others.Count == 0 && snapshot.Count(Same) > 1 ? null : candidates.FirstOrDefault());
+    }
+
+    // A dead namesake gives its place to the living one: an account that was made anew is another principal, and the old one never comes back.
+    private static bool Revive(JsonObject binding, string member)
+    {
+        JsonArray members = MembersOf(binding);
+        bool there = Members(binding).Contains(member);
+        JsonNode?[] dead = [.. members.Where(m => IsDead(m?.ToString() ?? string.Empty, member))];
+        foreach (JsonNode? one in dead)
+        {
+            int index = members.IndexOf(one);
+            members.RemoveAt(index);
+            if (!there)
             {
-                return false;
+                members.Insert(index, member);
+                there = true;
             }
-
-            all = one is null ? null : all;
         }
 
-        return expression.Contains("||", StringComparison.Ordinal) ? null : all;
+        return dead.Length > 0;
     }
-
-    private static bool IsCustom(string role) => role.StartsWith("projects/", StringComparison.Ordinal) || role.StartsWith("organizations/", StringComparison.Ordinal);
-
-    private static Standing Best(JsonObject policy, string member, string resource, DateTimeOffset now, Func<string, bool> gives, Func<string, bool> mayGive, bool own)
-    {
-        Standing best = Standing.No;
-        foreach (JsonObject binding in Bindings(policy).Where(b => Members(b).Any(m => m == member || m is "allUsers" or "allAuthenticatedUsers")))
-        {
-            Standing one = gives(Role(binding)) ? Standing.Yes : mayGive(Role(binding)) ? (own ? Standing.Yes : Standing.Maybe) : Standing.No;
-            if (one != Standing.No && binding["condition"]?["expression"]?.ToString() is { } expression)
-            {
-                one = Holds(expression, resource, now) switch
-                {
-                    true => one,
-                    false => Standing.No,
-                    null => Standing.Maybe,
-                };
-            }
-
-            best = one > best ? one : best;
-        }
-
-        return best;
-    }
-
-    private static bool? Term(string term, string resource, DateTimeOffset now)
-    {
-        if (term == "true")
-        {
-            return true;
-        }
-
-        if (TimeTerm().Match(term) is { Success: true } time && DateTimeOffset.TryParse(time.Groups[2].Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset limit))
-        {
-            return time.Groups[1].Value.StartsWith('<') ? now < limit : now > limit;
-        }
-
-        if (NameTerm().Match(term) is { Success: true } name)
-        {
-            return resource == name.Groups[1].Value;
-        }
-
-        return PrefixTerm().Match(term) is { Success: true } prefix ? resource.StartsWith(prefix.Groups[1].Value, StringComparison.Ordinal) : null;
-    }
-
-    [GeneratedRegex("""^request\.time\s*(<=?|>=?)\s*timestamp\(["']([^"']+)["']\)$""")]
-    private static partial Regex TimeTerm();
-
-    [GeneratedRegex("""^resource\.name\s*==\s*["']([^"']+)["']$""")]
-    private static partial Regex NameTerm();
-
-    [GeneratedRegex("""^resource\.name\.startsWith\(["']([^"']+)["']\)$""")]
-    private static partial Regex PrefixTerm();
 }

@@ -22,6 +22,12 @@ internal sealed class GcpAuthorizer(GcpPolicies policies)
         }
     }
 
+    /// <summary>Which of the permissions in question the caller has.</summary>
+    public JsonObject Test(GcpCall call, string resource) => new()
+    {
+        ["permissions"] = new JsonArray([.. (call.Body["permissions"]?.AsArray() ?? []).OfType<JsonValue>().Select(p => p.ToString()).Where(p => Allows(call.Caller, p, resource)).Select(p => (JsonNode)p)]),
+    };
+
     public bool Allows(string caller, string permission, string resource) =>
         Chain(resource).Any(level => (policies.Effective(level)["bindings"]?.AsArray() ?? []).OfType<JsonObject>().Any(binding =>
             Grants(binding["role"]?.ToString() ?? string.Empty, permission)

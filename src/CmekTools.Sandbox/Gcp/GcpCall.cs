@@ -51,7 +51,9 @@ internal sealed class GcpCall
     {
         JsonObject[] all = [.. items];
         int size = Query.TryGetValue("pageSize", out string? text) && int.TryParse(text, out int given) && given > 0 ? given : 500;
-        int start = Query.TryGetValue("pageToken", out string? token) && int.TryParse(token, out int at) ? at : 0;
+        int start = Query.TryGetValue("pageToken", out string? token) && token.Length > 0
+            ? int.TryParse(token, out int at) && at >= 0 ? at : throw GcpErrorException.Invalid("Invalid page token.")
+            : 0;
         JsonObject page = new() { [name] = new JsonArray([.. all.Skip(start).Take(size)]), ["totalSize"] = all.Length };
         if (start + size < all.Length)
         {

@@ -12,9 +12,10 @@ internal static class GcpCrypto
     private const int Nonce = 12;
     private const int Tag = 16;
 
-    public static JsonObject Encrypt(GcpKey key, JsonObject body)
+    /// <summary>Encrypts with one version; with the primary where none is named.</summary>
+    public static JsonObject Encrypt(GcpKey key, JsonObject body, GcpKeyVersion? by = null)
     {
-        GcpKeyVersion version = Usable(key, key.Primary);
+        GcpKeyVersion version = Usable(key, by ?? key.Primary);
         byte[] plain = Bytes(body, "plaintext");
         byte[] context = Bytes(body, "additionalAuthenticatedData");
         JsonObject answer = new() { ["name"] = version.Name, ["protectionLevel"] = version.Protection };

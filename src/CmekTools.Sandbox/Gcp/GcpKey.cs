@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 
 namespace CmekTools.Sandbox.Gcp;
@@ -9,7 +7,7 @@ internal sealed class GcpKey
 {
     private readonly List<GcpKeyVersion> _versions = [];
     private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
-    private readonly JsonObject _settings;
+    private JsonObject _settings;
     private GcpKeyVersion? _primary;
 
     private GcpKey(string name, JsonObject settings)
@@ -26,7 +24,9 @@ internal sealed class GcpKey
 
     public GcpKeyVersion? Primary => _primary;
 
-    public TimeSpan DestroyAfter => Seconds(_settings["destroyScheduledDuration"]?.ToString()) ?? TimeSpan.FromDays(30);
+    public bool ImportOnly => _settings["importOnly"] is not null;
+
+    public TimeSpan DestroyAfter => GcpTime.Seconds(_settings["destroyScheduledDuration"]?.ToString()) ?? TimeSpan.FromDays(30);
 
     private string Algorithm => _settings["versionTemplate"]!["algorithm"]!.ToString();
 
@@ -37,7 +37,7 @@ internal sealed class GcpKey
         string purpose = body["purpose"]?.ToString() ?? throw GcpErrorException.Invalid("purpose is required.");
         Known("purpose", purpose, "ENCRYPT_DECRYPT", "ASYMMETRIC_SIGN", "ASYMMETRIC_DECRYPT", "RAW_ENCRYPT_DECRYPT", "MAC");
         Known("protectionLevel", body["versionTemplate"]?["protectionLevel"]?.ToString() ?? "SOFTWARE", "SOFTWARE", "HSM", "EXTERNAL", "EXTERNAL_VPC");
-        if (body["destroyScheduledDuration"] is { } wait && Seconds(wait.ToString()) is not { TotalHours: >= 24, TotalDays: <= 120 })
+        if (body["destroyScheduledDuration"] is { } wait && GcpTime.Seconds(wait.ToString()) is not { TotalHours: >= 24, TotalDays: <= 120 })
         {
             throw GcpErrorException.Invalid("destroy_scheduled_duration must be between 24 hours and 120 days.");
         }
@@ -61,9 +61,13 @@ internal sealed class GcpKey
             }
         }
 
-        GcpKey key = new(name, settings);
-        key.CheckRotation();
-        return key;
+        if (body["importOnly"]?.GetValue<bool>() == true)
+        {
+            settings["importOnly"] = true;
+        }
+
+        CheckRotation(settings);
+        return new GcpKey(name, settings);
     }
 
     public GcpKeyVersion AddVersion(bool makePrimary)
@@ -93,6 +97,8 @@ internal sealed class GcpKey
 
     public void Patch(JsonObject body, string mask)
     {
+        // On a copy: what is refused leaves the key as it was.
+        JsonObject next = _settings.DeepClone().AsObject();
         foreach (string field in mask.Split(','))
         {
             string name = field.Split('.')[0];
@@ -107,21 +113,25 @@ internal sealed class GcpKey
                 "next_rotation_time" => "nextRotationTime",
                 _ => name,
             };
-            if (name == "versionTemplate" && body[name]?["algorithm"] is { } algorithm)
+            if (name == "versionTemplate")
             {
-                _settings["versionTemplate"]!["algorithm"] = algorithm.ToString();
+                // The protection level of a key is for life.
+                JsonNode? algorithm = field is "versionTemplate" or "versionTemplate.algorithm" ? body[name]?["algorithm"] : null;
+                _ = algorithm ?? throw GcpErrorException.Invalid("Only the algorithm of a versionTemplate can be updated.");
+                next[name]!["algorithm"] = algorithm.ToString();
             }
             else if (body[name] is { } value)
             {
-                _settings[name] = value.DeepClone();
+                next[name] = value.DeepClone();
             }
             else
             {
-                _settings.Remove(name);
+                next.Remove(name);
             }
         }
 
-        CheckRotation();
+        CheckRotation(next);
+        _settings = next;
     }
 
     public JsonObject ToJson()
@@ -148,97 +158,26 @@ internal sealed class GcpKey
         }
     }
 
-    private static TimeSpan? Seconds(string? text) => text is not null && double.TryParse(text.TrimEnd('s'), CultureInfo.InvariantCulture, out double seconds) ? TimeSpan.FromSeconds(seconds) : null;
-
-    private void CheckRotation()
+    private static void CheckRotation(JsonObject settings)
     {
-        if (_settings["rotationPeriod"] is not { } period)
+        if (settings["nextRotationTime"] is { } next && !GcpTime.IsTime(next.ToString()))
+        {
+            throw GcpErrorException.Invalid($"Invalid value at 'next_rotation_time': \"{next}\".");
+        }
+
+        if (settings["rotationPeriod"] is not { } period)
         {
             return;
         }
 
-        if (Purpose != "ENCRYPT_DECRYPT" || Seconds(period.ToString()) is not { } time || time < TimeSpan.FromDays(1))
+        if (settings["purpose"]!.ToString() != "ENCRYPT_DECRYPT" || GcpTime.Seconds(period.ToString()) is not { } time || time < TimeSpan.FromDays(1))
         {
             throw GcpErrorException.Invalid("rotation_period must be at least 24 hours and is only for ENCRYPT_DECRYPT keys.");
         }
 
-        if (_settings["nextRotationTime"] is null)
+        if (settings["nextRotationTime"] is null)
         {
             throw GcpErrorException.Invalid("next_rotation_time must be set with rotation_period.");
         }
-    }
-}
-
-/// <summary>One version of a key, with its material.</summary>
-internal sealed class GcpKeyVersion(string name, string algorithm, string protection)
-{
-    private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
-    private DateTimeOffset? _destroyAt;
-    private string _state = "ENABLED";
-
-    public string Name { get; } = name;
-
-    public string Id => Name[(Name.LastIndexOf('/') + 1)..];
-
-    public string Protection { get; } = protection;
-
-    public byte[] Material { get; } = RandomNumberGenerator.GetBytes(32);
-
-    public string State => _state == "DESTROY_SCHEDULED" && _destroyAt <= DateTimeOffset.UtcNow ? "DESTROYED" : _state;
-
-    public void SetState(string? state)
-    {
-        if (state is not ("ENABLED" or "DISABLED"))
-        {
-            throw GcpErrorException.Invalid($"State {state} cannot be set.");
-        }
-
-        if (State is not ("ENABLED" or "DISABLED"))
-        {
-            throw GcpErrorException.Precondition($"{Name} is {State}; it cannot be made {state}.");
-        }
-
-        _state = state;
-    }
-
-    public void Destroy(TimeSpan after)
-    {
-        if (State is not ("ENABLED" or "DISABLED"))
-        {
-            throw GcpErrorException.Precondition($"{Name} is {State}; it cannot be destroyed.");
-        }
-
-        _state = "DESTROY_SCHEDULED";
-        _destroyAt = DateTimeOffset.UtcNow + after;
-    }
-
-    public void Restore()
-    {
-        if (State != "DESTROY_SCHEDULED")
-        {
-            throw GcpErrorException.Precondition($"{Name} is {State}; it cannot be restored.");
-        }
-
-        _state = "DISABLED";
-        _destroyAt = null;
-    }
-
-    public JsonObject ToJson()
-    {
-        JsonObject json = new()
-        {
-            ["name"] = Name,
-            ["state"] = State,
-            ["protectionLevel"] = Protection,
-            ["algorithm"] = algorithm,
-            ["createTime"] = _created,
-            ["generateTime"] = _created,
-        };
-        if (_destroyAt is { } time)
-        {
-            json[State == "DESTROYED" ? "destroyEventTime" : "destroyTime"] = GcpTime.Text(time);
-        }
-
-        return json;
     }
 }

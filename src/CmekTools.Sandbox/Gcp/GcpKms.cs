@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
@@ -66,7 +65,7 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
         }
 
         GcpKeyRing ring = _rings.GetValueOrDefault(call.Resource) ?? throw GcpErrorException.NotFound($"KeyRing {call.Resource}");
-        return call.Verb is null ? ring.ToJson() : Policy(call);
+        return call is { Method: "GET", Verb: null } ? ring.ToJson() : Policy(call);
     }
 
     private JsonObject CreateKey(GcpCall call)
@@ -85,7 +84,14 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
         }
 
         GcpKey key = GcpKey.Create(name, call.Body);
-        if (call.Query.GetValueOrDefault("skipInitialVersionCreation") != "true")
+        // gcloud writes True, others true.
+        bool skip = string.Equals(call.Query.GetValueOrDefault("skipInitialVersionCreation"), "true", StringComparison.OrdinalIgnoreCase);
+        if (key.ImportOnly && !skip)
+        {
+            throw GcpErrorException.Invalid("An import_only CryptoKey must be created with skip_initial_version_creation.");
+        }
+
+        if (!skip)
         {
             key.AddVersion(makePrimary: true);
         }
@@ -98,6 +104,7 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
     {
         string ring = string.Join('/', call.Segments[..6]);
         authorizer.Require(call.Caller, "cloudkms.cryptoKeys.list", ring);
+        _ = _rings.GetValueOrDefault(ring) ?? throw GcpErrorException.NotFound($"KeyRing {ring}");
         return call.Page("cryptoKeys", _keys.Values.Where(k => k.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(k => k.ToJson()));
     }
 
@@ -146,12 +153,9 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
             case "setIamPolicy":
                 return policies.Write(call.Resource, call.Body, whyNoMember);
             case "testIamPermissions":
-                return new JsonObject
-                {
-                    ["permissions"] = new JsonArray([.. (call.Body["permissions"]?.AsArray() ?? []).Select(p => p!.ToString()).Where(p => authorizer.Allows(call.Caller, p, call.Resource)).Select(p => (JsonNode)p)]),
-                };
+                return authorizer.Test(call, call.Resource);
             default:
-                throw GcpErrorException.NotFound(call.Resource + ":" + call.Verb);
+                throw GcpErrorException.NotFound($"{call.Method} {call.Resource}{(call.Verb is null ? null : ":" + call.Verb)}");
         }
     }
 
@@ -160,6 +164,11 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
         string name = string.Join('/', call.Segments[..8]);
         authorizer.Require(call.Caller, call.Method == "POST" ? "cloudkms.cryptoKeyVersions.create" : "cloudkms.cryptoKeyVersions.list", name);
         GcpKey key = Find(name) ?? throw GcpErrorException.NotFound($"CryptoKey {name}");
+        if (call.Method == "POST" && key.ImportOnly)
+        {
+            throw GcpErrorException.Precondition($"{key.Name} is import_only: its versions are imported and not created.");
+        }
+
         return call.Method == "POST" ? key.AddVersion(makePrimary: false).ToJson() : call.Page("cryptoKeyVersions", key.Versions.Select(v => v.ToJson()));
     }
 
@@ -170,7 +179,8 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
         {
             ("GET", null) => "get",
             ("PATCH", null) => "update",
-            (_, var verb) => verb!,
+            (_, "encrypt") => "useToEncrypt",
+            (_, var verb) => verb ?? "get",
         };
         authorizer.Require(call.Caller, "cloudkms.cryptoKeyVersions." + permission, name);
         GcpKey key = Find(name) ?? throw GcpErrorException.NotFound($"CryptoKey {name}");
@@ -185,6 +195,8 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
             case ("POST", "destroy"):
                 version.Destroy(key.DestroyAfter);
                 break;
+            case ("POST", "encrypt"):
+                return GcpCrypto.Encrypt(key, call.Body, version);
             case ("POST", "restore"):
                 version.Restore();
                 break;
@@ -199,20 +211,4 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
 
     [GeneratedRegex("^[a-zA-Z0-9_-]{1,63}$")]
     private static partial Regex ResourceId();
-}
-
-/// <summary>A key ring.</summary>
-internal sealed class GcpKeyRing(string name)
-{
-    private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
-
-    public string Name { get; } = name;
-
-    public JsonObject ToJson() => new() { ["name"] = Name, ["createTime"] = _created };
-}
-
-/// <summary>Google's form of a time.</summary>
-internal static class GcpTime
-{
-    public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 }

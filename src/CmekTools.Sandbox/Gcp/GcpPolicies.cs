@@ -81,7 +81,12 @@ internal sealed class GcpPolicies(SandboxServer server)
         }
 
         bool conditional = Conditional(policy);
-        int version = policy["version"] is JsonValue given && given.TryGetValue(out int number) ? number : 0;
+        int version = int.TryParse(policy["version"]?.ToString(), out int number) ? number : 0;
+        if (version is not (0 or 1 or 3))
+        {
+            throw GcpErrorException.Invalid($"Invalid policy version {version}: the valid ones are 0, 1 and 3.");
+        }
+
         if ((conditional || Conditional(current)) && version < 3)
         {
             throw GcpErrorException.Invalid("Policies with conditional role bindings must specify version 3.");
@@ -94,7 +99,13 @@ internal sealed class GcpPolicies(SandboxServer server)
                 throw GcpErrorException.Invalid("Role is required in a binding.");
             }
 
-            foreach (string member in (binding!["members"]?.AsArray() ?? []).Select(m => m!.ToString()))
+            if (binding!["role"]!.ToString().Contains("_withcond_", StringComparison.Ordinal))
+            {
+                // Such a name stands for a condition that the reader was not shown; to take it would lose the condition.
+                throw GcpErrorException.Invalid($"Role {binding["role"]} is not supported for this resource.");
+            }
+
+            foreach (string member in (binding["members"]?.AsArray() ?? []).Select(m => m?.ToString() ?? string.Empty))
             {
                 if (whyNoMember(member) is { } why)
                 {
@@ -104,7 +115,6 @@ internal sealed class GcpPolicies(SandboxServer server)
         }
 
         JsonObject cleaned = policy.DeepClone().AsObject();
-        cleaned["version"] = Math.Max(version, 1);
         // The mask that Google takes by default leaves the audit settings alone.
         string mask = body["updateMask"]?.ToString() ?? string.Empty;
         if (cleaned["auditConfigs"] is null && !mask.Contains("auditConfigs", StringComparison.Ordinal) && current["auditConfigs"] is { } audit)
@@ -120,6 +130,8 @@ internal sealed class GcpPolicies(SandboxServer server)
             }
         }
 
+        // gcloud always writes 3; a policy is of version 3 only where it has conditions.
+        cleaned["version"] = Conditional(cleaned) ? 3 : 1;
         return Put(resource, cleaned);
     }
 

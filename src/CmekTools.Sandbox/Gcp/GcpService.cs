@@ -161,7 +161,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
                 Authorizer.Require(call.Caller, "resourcemanager.projects.setIamPolicy", name);
                 return Policies.Write(name, call.Body, _accounts.WhyNoMember);
             case "testIamPermissions":
-                return _accounts.Test(call, name);
+                return Authorizer.Test(call, name);
             case null when call.Method == "GET":
                 Authorizer.Require(call.Caller, "resourcemanager.projects.get", name);
                 return new JsonObject { ["projectId"] = call.Segments[1], ["projectNumber"] = "123456789012", ["lifecycleState"] = "ACTIVE", ["name"] = call.Segments[1] };

@@ -7,7 +7,7 @@ namespace CmekTools.Sandbox.Gcp;
 /// <summary>The project's service accounts.</summary>
 internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolicies policies, GcpAuthorizer authorizer, GcpTokens tokens)
 {
-    private readonly List<Account> _accounts = [];
+    private readonly List<GcpServiceAccount> _accounts = [];
     private long _nextId = 100000000000000000;
 
     /// <summary>Why a member cannot stand in a policy, or null.</summary>
@@ -19,8 +19,8 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         }
 
         string email = member[15..];
-        bool foreign = !email.EndsWith($"@{server.Options.GoogleProject}.iam.gserviceaccount.com", StringComparison.Ordinal);
-        return foreign || Find(email) is { } account && account.Since + server.Options.IamLag <= DateTimeOffset.UtcNow ? null : $"Service account {email} does not exist.";
+        bool exists = Find(email) is { } account ? account.Since + server.Options.IamLag <= DateTimeOffset.UtcNow : IsElsewhere(email);
+        return exists ? null : $"Service account {email} does not exist.";
     }
 
     /// <summary>Can this account be used now?</summary>
@@ -48,7 +48,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
             return Undelete(call, project, id);
         }
 
-        Account account = Find(id) is { } found && found.Project == project ? found : throw (call.Verb == "generateAccessToken"
+        GcpServiceAccount account = Find(id) is { } found && found.Project == project ? found : throw (call.Verb == "generateAccessToken"
             ? GcpErrorException.Denied("iam.serviceAccounts.getAccessToken", call.Resource)
             : new GcpErrorException(404, "NOT_FOUND", $"Unknown service account"));
         return (call.Method, call.Verb) switch
@@ -59,7 +59,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
             ("POST", "disable") => Allowed(call, "disable", account, () => Set(account, disabled: true)),
             ("POST", "getIamPolicy") => Allowed(call, "getIamPolicy", account, () => policies.Read(account.Name, Version(call))),
             ("POST", "setIamPolicy") => Allowed(call, "setIamPolicy", account, () => policies.Write(account.Name, call.Body, WhyNoMember)),
-            ("POST", "testIamPermissions") => Test(call, account.Name),
+            ("POST", "testIamPermissions") => authorizer.Test(call, account.Name),
             ("POST", "generateAccessToken") => Allowed(call, "getAccessToken", account, () => Token(account)),
             _ => throw GcpErrorException.NotFound(call.Resource),
         };
@@ -71,9 +71,16 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         return int.TryParse(text, out int version) ? version : 0;
     }
 
-    private Account? Find(string id) => _accounts.Find(a => !a.Deleted && (a.Email == id || a.UniqueId == id));
+    // What lives in other people's projects (Google's agents, a partner's account) exists without having been made here. The vendor's projects hold
+    // the clusters' principals and nothing else, so that a misspelt one is found.
+    private bool IsElsewhere(string email) =>
+        !email.EndsWith($"@{server.Options.GoogleProject}.iam.gserviceaccount.com", StringComparison.Ordinal)
+        && !_accounts.Exists(a => a.Email == email)
+        && (!email.Contains("@crl-", StringComparison.Ordinal) || email.StartsWith("crl-kms-user-", StringComparison.Ordinal));
 
-    private JsonObject Allowed(GcpCall call, string verb, Account account, Func<JsonObject> act)
+    private GcpServiceAccount? Find(string id) => _accounts.Find(a => !a.Deleted && (a.Email == id || a.UniqueId == id));
+
+    private JsonObject Allowed(GcpCall call, string verb, GcpServiceAccount account, Func<JsonObject> act)
     {
         authorizer.Require(call.Caller, "iam.serviceAccounts." + verb, account.Name);
         return act();
@@ -94,7 +101,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
             throw GcpErrorException.Exists($"Service account {id} already exists within project projects/{project}. Service account");
         }
 
-        Account account = new(project, email, (_nextId += 7919).ToString(CultureInfo.InvariantCulture))
+        GcpServiceAccount account = new(project, email, (_nextId += 7919).ToString(CultureInfo.InvariantCulture))
         {
             DisplayName = call.Body["serviceAccount"]?["displayName"]?.ToString(),
             Description = call.Body["serviceAccount"]?["description"]?.ToString(),
@@ -112,9 +119,11 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         return call.Page("accounts", _accounts.Where(a => !a.Deleted && a.Project == project).Select(a => a.ToJson()));
     }
 
-    private JsonObject Delete(Account account)
+    private JsonObject Delete(GcpServiceAccount account)
     {
         account.Deleted = true;
+        // Else a token of the old account would speak for a new one of the same name.
+        tokens.Forget("serviceAccount:" + account.Email);
         policies.Rename("serviceAccount:" + account.Email, $"deleted:serviceAccount:{account.Email}?uid={account.UniqueId}");
         return [];
     }
@@ -122,7 +131,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
     private JsonObject Undelete(GcpCall call, string project, string id)
     {
         authorizer.Require(call.Caller, "iam.serviceAccounts.undelete", "projects/" + project);
-        Account account = _accounts.Find(a => a.Deleted && (a.UniqueId == id || a.Email == id)) ?? throw GcpErrorException.NotFound(id);
+        GcpServiceAccount account = _accounts.Find(a => a.Deleted && (a.UniqueId == id || a.Email == id)) ?? throw GcpErrorException.NotFound(id);
         if (Find(account.Email) is not null)
         {
             throw GcpErrorException.Precondition($"Service account {account.Email} exists again; {account.UniqueId} cannot be undeleted.");
@@ -133,19 +142,13 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         return new JsonObject { ["restoredAccount"] = account.ToJson() };
     }
 
-    private static JsonObject Set(Account account, bool disabled)
+    private static JsonObject Set(GcpServiceAccount account, bool disabled)
     {
         account.Disabled = disabled;
         return [];
     }
 
-    /// <summary>Which of the permissions in question the caller has.</summary>
-    public JsonObject Test(GcpCall call, string resource) => new()
-    {
-        ["permissions"] = new JsonArray([.. (call.Body["permissions"]?.AsArray() ?? []).Select(p => p!.ToString()).Where(p => authorizer.Allows(call.Caller, p, resource)).Select(p => (JsonNode)p)]),
-    };
-
-    private JsonObject Token(Account account)
+    private JsonObject Token(GcpServiceAccount account)
     {
         if (account.Disabled)
         {
@@ -161,71 +164,4 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
 
     [GeneratedRegex("^[a-z][-a-z0-9]{4,28}[a-z0-9]$")]
     private static partial Regex AccountId();
-
-    private sealed class Account(string project, string email, string uniqueId)
-    {
-        public string Project { get; } = project;
-
-        public string Email { get; } = email;
-
-        public string UniqueId { get; } = uniqueId;
-
-        public string Name => $"projects/{Project}/serviceAccounts/{Email}";
-
-        public string? DisplayName { get; init; }
-
-        public string? Description { get; init; }
-
-        public DateTimeOffset Since { get; init; }
-
-        public bool Disabled { get; set; }
-
-        public bool Deleted { get; set; }
-
-        public JsonObject ToJson()
-        {
-            JsonObject json = new()
-            {
-                ["name"] = Name,
-                ["projectId"] = Project,
-                ["uniqueId"] = UniqueId,
-                ["email"] = Email,
-                ["etag"] = "MDEwMjE5MjA=",
-                ["oauth2ClientId"] = UniqueId,
-            };
-            if (DisplayName is not null)
-            {
-                json["displayName"] = DisplayName;
-            }
-
-            if (Description is not null)
-            {
-                json["description"] = Description;
-            }
-
-            if (Disabled)
-            {
-                json["disabled"] = true;
-            }
-
-            return json;
-        }
-    }
-}
-
-/// <summary>Who holds which access token.</summary>
-internal sealed class GcpTokens
-{
-    private readonly Dictionary<string, string> _members = [];
-
-    /// <summary>A new token of a member, for example <c>user:auditor@example.com</c>.</summary>
-    public string Add(string member)
-    {
-        string token = "ya29.sandbox-" + Guid.NewGuid().ToString("N");
-        _members[token] = member;
-        return token;
-    }
-
-    public string? MemberOf(string? authorization) =>
-        authorization?.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) == true && _members.TryGetValue(authorization[7..].Trim(), out string? member) ? member : null;
 }

@@ -57,6 +57,8 @@ internal sealed class GcloudCli : IDisposable
         start.Environment["CLOUDSDK_CONFIG"] = Path.Combine(Folder, Guid.NewGuid().ToString("N"));
         start.Environment["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"] = Path.Combine(Folder, "token");
         start.Environment["CLOUDSDK_CORE_DISABLE_PROMPTS"] = "1";
+        start.Environment["CLOUDSDK_CORE_DISABLE_USAGE_REPORTING"] = "1";
+        start.Environment["CLOUDSDK_CORE_CHECK_GCE_METADATA"] = "0";
         start.Environment["CLOUDSDK_CORE_DISABLE_FILE_LOGGING"] = "1";
         start.Environment["CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK"] = "1";
         using Process process = Process.Start(start)!;

@@ -105,4 +105,18 @@ public sealed class GcpAccountTests
 
     private static async Task<string?> MemberAsync(GcpWire wire) =>
         (string?)(await wire.OkAsync("GET", GcpWire.Key + ":getIamPolicy"))["bindings"]![0]!["members"]![0];
+
+    [Fact]
+    public async Task ATokenOfADeletedAccountDoesNotSpeakForItsSuccessor()
+    {
+        await using GcpWire wire = await GcpWire.WithAccountAsync();
+        string token = wire.Google.Tokens.Add(GcpWire.Member);
+        JsonObject body = new() { ["plaintext"] = "AA==" };
+        await wire.BindAsync(GcpWire.Key, Crypter, GcpWire.Member);
+        await wire.OkAsync("POST", GcpWire.Key + ":encrypt", body, token);
+        await wire.OkAsync("DELETE", GcpWire.Account);
+        await wire.CreateAccountAsync();
+        await wire.BindAsync(GcpWire.Key, Crypter, GcpWire.Member);
+        await wire.FailAsync(401, "UNAUTHENTICATED", "POST", GcpWire.Key + ":encrypt", body, token);
+    }
 }

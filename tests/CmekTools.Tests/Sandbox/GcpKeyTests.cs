@@ -129,4 +129,64 @@ public sealed class GcpKeyTests
         await using GcpWire wire = await GcpWire.WithKeyAsync();
         await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = new JsonObject { ["bindings"] = "all" } });
     }
+
+    [Fact]
+    public async Task AChangeThatIsRefusedLeavesTheKeyAsItWas()
+    {
+        await using GcpWire wire = await GcpWire.WithKeyAsync();
+        string before = (await wire.OkAsync("GET", GcpWire.Key)).ToJsonString();
+        await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=labels,rotationPeriod", new JsonObject { ["labels"] = new JsonObject { ["a"] = "b" }, ["rotationPeriod"] = "5s" });
+        await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=rotationPeriod,nextRotationTime", new JsonObject { ["rotationPeriod"] = "7776000s", ["nextRotationTime"] = "soon" });
+        await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=versionTemplate", []);
+        await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=versionTemplate.protectionLevel", new JsonObject { ["versionTemplate"] = new JsonObject { ["protectionLevel"] = "HSM", ["algorithm"] = "GOOGLE_SYMMETRIC_ENCRYPTION" } });
+        Assert.Equal(before, (await wire.OkAsync("GET", GcpWire.Key)).ToJsonString());
+    }
+
+    [Theory]
+    [InlineData("1e300s")]
+    [InlineData("NaNs")]
+    [InlineData("-86400s")]
+    [InlineData("7776000")]
+    public async Task ARotationPeriodIsADuration(string period)
+    {
+        await using GcpWire wire = await GcpWire.WithKeyAsync();
+        await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=rotationPeriod,nextRotationTime", new JsonObject { ["rotationPeriod"] = period, ["nextRotationTime"] = "2099-01-01T00:00:00Z" });
+    }
+
+    [Fact]
+    public async Task AnImportOnlyKeyGetsNoVersionFromGoogle()
+    {
+        await using GcpWire wire = await GcpWire.WithKeyAsync();
+        JsonObject fields = new() { ["purpose"] = "ENCRYPT_DECRYPT", ["importOnly"] = true };
+        await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Ring + "/cryptoKeys?cryptoKeyId=own", fields);
+        JsonObject key = await wire.OkAsync("POST", GcpWire.Ring + "/cryptoKeys?cryptoKeyId=own&skipInitialVersionCreation=True", fields);
+        Assert.True((bool)key["importOnly"]!);
+        Assert.Null(key["primary"]);
+        await wire.FailAsync(400, "FAILED_PRECONDITION", "POST", GcpWire.Ring + "/cryptoKeys/own/cryptoKeyVersions", []);
+        await wire.FailAsync(400, "FAILED_PRECONDITION", "POST", GcpWire.Ring + "/cryptoKeys/own:encrypt", new JsonObject { ["plaintext"] = "AA==" });
+    }
+
+    [Fact]
+    public async Task AnotherVersionThanThePrimaryCanBeNamedToEncrypt()
+    {
+        await using GcpWire wire = await GcpWire.WithKeyAsync();
+        await wire.OkAsync("POST", GcpWire.Key + "/cryptoKeyVersions", []);
+        JsonObject blob = await wire.OkAsync("POST", GcpWire.Key + "/cryptoKeyVersions/2:encrypt", new JsonObject { ["plaintext"] = "AA==" });
+        Assert.False(wire.Server.Exchanges[^1].Request.IsWrite);
+        Assert.Equal(GcpWire.Key + "/cryptoKeyVersions/2", (string?)blob["name"]);
+        JsonObject opened = await wire.OkAsync("POST", GcpWire.Key + ":decrypt", new JsonObject { ["ciphertext"] = (string?)blob["ciphertext"] });
+        Assert.Equal("AA==", (string?)opened["plaintext"]);
+        Assert.False((bool)opened["usedPrimary"]!);
+    }
+
+    [Theory]
+    [InlineData(GcpWire.Ring)]
+    [InlineData(GcpWire.Key)]
+    public async Task RingsAndKeysAreForEver(string resource)
+    {
+        await using GcpWire wire = await GcpWire.WithKeyAsync();
+        await wire.FailAsync(404, "NOT_FOUND", "DELETE", resource);
+        await wire.OkAsync("GET", resource);
+        await wire.FailAsync(404, "NOT_FOUND", "GET", $"projects/{GcpWire.Project}/locations/us-east1/keyRings/none/cryptoKeys");
+    }
 }

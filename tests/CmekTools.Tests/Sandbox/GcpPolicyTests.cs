@@ -131,4 +131,48 @@ public sealed class GcpPolicyTests
         await wire.OkAsync("GET", GcpWire.Key, token: token);
         Assert.Equal("gcp-crm", wire.Server.Exchanges[^2].Request.Service);
     }
+
+    [Fact]
+    public async Task APolicyIsOfVersionThreeOnlyWithConditions()
+    {
+        await using GcpWire wire = await GcpWire.WithKeyAsync();
+        JsonObject policy = GcpWire.Policy(Crypter, Auditor);
+        policy["version"] = 3;
+        Assert.Equal(1, (int)(await wire.OkAsync("POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = policy }))["version"]!);
+        JsonObject two = GcpWire.Policy(Crypter, Auditor);
+        two["version"] = 2;
+        await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = two });
+    }
+
+    [Fact]
+    public async Task ARoleWithAHiddenConditionCannotBeWrittenBack()
+    {
+        await using GcpWire wire = await GcpWire.WithKeyAsync();
+        await wire.BindAsync(GcpWire.Key, Crypter, Auditor, "request.time < timestamp(\"2099-01-01T00:00:00Z\")");
+        JsonObject blind = await wire.OkAsync("GET", GcpWire.Key + ":getIamPolicy");
+        blind["version"] = 3;
+        await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = blind });
+        JsonObject whole = await wire.OkAsync("GET", GcpWire.Key + ":getIamPolicy?options.requestedPolicyVersion=3");
+        Assert.NotNull(whole["bindings"]![0]!["condition"]);
+    }
+
+    [Theory]
+    [InlineData("serviceAccount:crl-kms-user-abcdef012345@crl-prod-abc.iam.gserviceaccount.com", true)]
+    [InlineData("serviceAccount:service-12@gcp-sa-cloudkms.iam.gserviceaccount.com", true)]
+    [InlineData("serviceAccount:12-compute@developer.gserviceaccount.com", true)]
+    [InlineData("deleted:serviceAccount:cmek-user@customer-project.iam.gserviceaccount.com?uid=7", true)]
+    [InlineData("serviceAccount:crl-kms-user-abcdef012345@customer-project.iam.gserviceaccount.com", false)]
+    [InlineData("serviceAccount:clr-kms-user-abcdef012345@crl-prod-abc.iam.gserviceaccount.com", false)]
+    [InlineData("serviceAccount:nobody@customer-project.iam.gserviceaccount.com", false)]
+    [InlineData("somebody@example.com", false)]
+    [InlineData(null, false)]
+    public async Task OnlyWhoExistsCanBeAMember(string? member, bool expected)
+    {
+        await using GcpWire wire = await GcpWire.WithKeyAsync();
+        (int status, JsonObject answer) = await wire.SendAsync("POST", GcpWire.Key + ":setIamPolicy", new JsonObject
+        {
+            ["policy"] = new JsonObject { ["bindings"] = new JsonArray(new JsonObject { ["role"] = Crypter, ["members"] = new JsonArray((JsonNode?)member) }) },
+        });
+        Assert.True(status == (expected ? 200 : 400), answer.ToJsonString());
+    }
 }

@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace CmekTools.Engine.Gcp;
+
+/// <summary>Makes, destroys and rescues key versions.</summary>
+internal sealed partial class GcpKeyProvider
+{
+    // A version this young that never became primary is taken for the work of an interrupted rotation.
+    private static readonly TimeSpan s_unfinished = TimeSpan.FromHours(1);
+
+    /// <inheritdoc/>
+    public async Task<string?> RotateKeyAsync(string keyUri, Operation op)
+    {
+        CmekKey known = await GetKeyAsync(keyUri, op).ConfigureAwait(false);
+        RequireUsable(known);
+        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
+        JsonObject? newest = await UnfinishedAsync(cloud, known, op).ConfigureAwait(false);
+        if (newest is not null)
+        {
+            await op.Host.VerboseAsync($"{newest["name"]} was made by a rotation that did not end; it is used.").ConfigureAwait(false);
+        }
+        else if (!await op.ChangeAsync(
+            new PlannedChange("cloudkms:cryptoKeyVersions.create", keyUri, "make a new key version", Before: JsonValue.Create(known.PrimaryVersion)),
+            async token => newest = await cloud.CreateVersionAsync(keyUri, token).ConfigureAwait(false)).ConfigureAwait(false))
+        {
+            return null;
+        }
+
+        newest = await WhenEnabledAsync(cloud, newest!, keyUri, op).ConfigureAwait(false);
+        string id = Version(newest);
+        bool made = await op.ChangeAsync(
+            new PlannedChange("cloudkms:cryptoKeys.updatePrimaryVersion", keyUri, $"make version {id} primary", $$"""{"cryptoKeyVersionId":"{{id}}"}""", JsonValue.Create(known.PrimaryVersion), JsonValue.Create(id)),
+            token => cloud.SetPrimaryVersionAsync(keyUri, id, token)).ConfigureAwait(false);
+        return made ? id : null;
+    }
+
+    /// <inheritdoc/>
+    public async Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op)
+    {
+        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
+        JsonObject key = await KeyOrThrowAsync(cloud, GcpNames.ParseKey(keyUri), op).ConfigureAwait(false);
+        await op.Host.VerboseAsync($"On Google Cloud the waiting time is the key's own ({key["destroyScheduledDuration"]?.ToString() ?? "its default"}), set when it was made; {days} days cannot be asked for.").ConfigureAwait(false);
+        DateTimeOffset? last = null;
+        foreach (JsonObject version in await cloud.ListVersionsAsync(keyUri, op.Cancellation).ConfigureAwait(false))
+        {
+            JsonObject after = version;
+            if (State(version) is "ENABLED" or "DISABLED")
+            {
+                string name = version["name"]!.ToString();
+                bool done = await op.ChangeAsync(
+                    new PlannedChange("cloudkms:cryptoKeyVersions.destroy", name, $"schedule the destruction of version {Version(version)} (after the key's own waiting time)", Before: version.DeepClone()),
+                    async token => after = await cloud.DestroyVersionAsync(name, token).ConfigureAwait(false)).ConfigureAwait(false);
+                if (!done)
+                {
+                    continue;
+                }
+            }
+
+            DateTimeOffset? time = Time(after["destroyTime"]);
+            last = last is null || time > last ? time : last;
+        }
+
+        return last;
+    }
+
+    /// <inheritdoc/>
+    public async Task ReviveKeyAsync(string keyUri, Operation op)
+    {
+        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
+        await ReviveVersionsAsync(cloud, GcpNames.ParseKey(keyUri), null, op).ConfigureAwait(false);
+    }
+
+    private static async Task<JsonObject?> UnfinishedAsync(IGoogleCloud cloud, CmekKey known, Operation op)
+    {
+        IReadOnlyList<JsonObject> versions = await cloud.ListVersionsAsync(known.KeyUri!, op.Cancellation).ConfigureAwait(false);
+        return versions.Count > 0
+            && versions[^1] is { } newest
+            && State(newest) is "ENABLED" or "PENDING_GENERATION"
+            && Number(Version(newest)) > Number(known.PrimaryVersion)
+            && Time(newest["createTime"]) is { } made
+            && op.Session.Time.GetUtcNow() - made < s_unfinished ? newest : null;
+    }
+
+    private static async Task<JsonObject> WhenEnabledAsync(IGoogleCloud cloud, JsonObject version, string keyUri, Operation op)
+    {
+        string name = version["name"]!.ToString();
+        long start = op.Session.Time.GetTimestamp();
+        while (State(version) != "ENABLED")
+        {
+            bool pending = State(version) == "PENDING_GENERATION";
+            if (!pending || op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit)
+            {
+                throw new CmekException(
+                    "RotationNotSeen",
+                    pending ? CmekErrorKind.OperationTimeout : CmekErrorKind.InvalidOperation,
+                    $"{name} is {State(version)}{(version["generationFailureReason"] is { } why ? $": {why}" : string.Empty)}; the primary version was left as it is.",
+                    pending ? "Run the command again: it goes on with this version." : "Run the command again: it makes another version.",
+                    keyUri);
+            }
+
+            await op.Host.ProgressAsync(new OperationProgress("Waiting for the key version", State(version))).ConfigureAwait(false);
+            await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+            version = await cloud.GetVersionAsync(name, op.Cancellation).ConfigureAwait(false);
+        }
+
+        return version;
+    }
+
+    // Rescues what is scheduled for destruction and enables it; with a snapshot only what that had otherwise. The primary version is enabled in any case:
+    // without it the key is of no use.
+    private static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonArray? snapshot, Operation op)
+    {
+        JsonObject seen = await KeyOrThrowAsync(cloud, key, op).ConfigureAwait(false);
+        string? primary = seen["primary"] is JsonObject version ? Version(version) : null;
+        Dictionary<string, string> was = (snapshot ?? []).OfType<JsonObject>().ToDictionary(v => v["version"]?.ToString() ?? string.Empty, State);
+        List<string> off = [];
+        foreach (JsonObject one in await cloud.ListVersionsAsync(key.ToString(), op.Cancellation).ConfigureAwait(false))
+        {
+            string id = Version(one);
+            string name = one["name"]!.ToString();
+            string state = State(one);
+            string? before = was.GetValueOrDefault(id);
+            bool rescued = false;
+            if (state == "DESTROY_SCHEDULED" && (before != "DESTROY_SCHEDULED" || id == primary))
+            {
+                rescued = await op.ChangeAsync(
+                    new PlannedChange("cloudkms:cryptoKeyVersions.restore", name, $"rescue version {id} from destruction", Before: one.DeepClone()),
+                    token => cloud.RestoreVersionAsync(name, token)).ConfigureAwait(false) || op.Host.WhatIf;
+                state = rescued ? "DISABLED" : state;
+            }
+
+            bool wanted = id == primary || before == "ENABLED" || (before is null && rescued);
+            if (state == "DISABLED" && wanted)
+            {
+                await op.ChangeAsync(
+                    new PlannedChange("cloudkms:cryptoKeyVersions.patch", name, $"enable version {id}", """{"state":"ENABLED"}""", JsonValue.Create(state), JsonValue.Create("ENABLED")),
+                    token => cloud.SetVersionStateAsync(name, "ENABLED", token)).ConfigureAwait(false);
+            }
+            else if (state == "DISABLED" && before is null)
+            {
+                off.Add(id);
+            }
+        }
+
+        if (off.Count > 0)
+        {
+            await op.Host.WarningAsync($"Of {key} these versions stay disabled: {string.Join(", ", off)}. What was encrypted under them cannot be read until gcloud kms keys versions enable VERSION --key {key}.").ConfigureAwait(false);
+        }
+    }
+
+    private static int Number(string? version) => int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0;
+}

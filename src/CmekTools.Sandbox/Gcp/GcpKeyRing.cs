@@ -1,0 +1,13 @@
+using System.Text.Json.Nodes;
+
+namespace CmekTools.Sandbox.Gcp;
+
+/// <summary>A key ring.</summary>
+internal sealed class GcpKeyRing(string name)
+{
+    private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
+
+    public string Name { get; } = name;
+
+    public JsonObject ToJson() => new() { ["name"] = Name, ["createTime"] = _created };
+}
