@@ -14,18 +14,11 @@ internal static partial class StsApi
     public static IEnumerable<object?>? Invoke(QueryCall call, string operation) => operation switch
     {
         "GetCallerIdentity" => [new XElement("Arn", call.Caller.Arn), new XElement("UserId", call.Caller.UserId), new XElement("Account", call.Caller.AccountId)],
-        "AssumeRole" => Show(Assume(
-            call.World,
-            call.Caller,
-            call.Need("RoleArn"),
-            call.Need("RoleSessionName"),
-            call.Text("ExternalId"),
-            call.Number("DurationSeconds", 3600, 900, 43200),
-            call.Text("Policy"))),
+        "AssumeRole" => Assume(call),
         _ => throw new AwsErrorException("InvalidAction", $"Could not find operation {operation} for version 2011-06-15"),
     };
 
-    /// <summary>AssumeRole.</summary>
+    /// <summary>Makes credentials for a role's session. They are not good for requests until the world has them.</summary>
     /// <exception cref="AwsErrorException">It is refused.</exception>
     public static AwsCredential Assume(AwsWorld world, AwsCaller caller, string roleArn, string session, string? externalId, int seconds, string? policy)
     {
@@ -37,6 +30,12 @@ internal static partial class StsApi
         if (!SessionName().IsMatch(session))
         {
             throw QueryCall.Invalid($"1 validation error detected: Value '{session}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*");
+        }
+
+        // A root user has no policies that could let it, and AWS says so.
+        if (caller.UniqueId == caller.AccountId)
+        {
+            throw new AwsErrorException("AccessDenied", "Roles may not be assumed by root accounts.", 403);
         }
 
         // AWS says the same of a role that is not there, so that nobody can look for names.
@@ -58,15 +57,27 @@ internal static partial class StsApi
             throw QueryCall.Invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
         }
 
-        AwsCredential credential = new(AwsIds.AccessKey("ASIA"), AwsIds.Secret(30), role)
+        return new AwsCredential(AwsIds.AccessKey("ASIA"), AwsIds.Secret(30), role)
         {
             SessionName = session,
             SessionToken = AwsIds.Secret(96),
             Expiration = world.Now.AddSeconds(seconds),
             SessionPolicy = SessionPolicy(policy),
         };
-        world.Add(credential);
-        return credential;
+    }
+
+    private static IEnumerable<object?> Assume(QueryCall call)
+    {
+        AwsCredential credential = Assume(
+            call.World,
+            call.Caller,
+            call.Need("RoleArn"),
+            call.Need("RoleSessionName"),
+            call.Text("ExternalId"),
+            call.Number("DurationSeconds", 3600, 900, 43200),
+            call.Text("Policy"));
+        call.World.Add(credential);
+        return Show(credential);
     }
 
     private static PolicyDocument? SessionPolicy(string? text)

@@ -40,7 +40,13 @@ internal static partial class Roles
             RolePolicies.SetBoundary(call, role, boundary);
         }
 
-        PutTags(role, call.Tags());
+        List<KeyValuePair<string, string>> tags = call.Tags();
+        if (tags.Count > 0)
+        {
+            IamApi.Demand(call, "TagRole", role.Arn);
+        }
+
+        PutTags(role, tags);
         call.World.Add(role);
         return [Show(call, role, full: true)];
     }

@@ -60,7 +60,7 @@ internal static class KeyLife
             Origin = origin,
             PrimaryRegion = multiRegion ? call.Region : null,
         };
-        KeyTags.Put(key, KeyTags.Read(call));
+        KeyTags.PutNew(call, key);
         call.Keys.Add(key);
         return new JsonObject { ["KeyMetadata"] = KeyMetadata.Show(call, key) };
     }
@@ -94,7 +94,7 @@ internal static class KeyLife
             PrimaryRegion = primary.Region,
             ReadyAt = call.Now + call.World.Lag,
         };
-        KeyTags.Put(replica, KeyTags.Read(call));
+        KeyTags.PutNew(thereCall, replica);
         call.Keys.Add(replica);
         return new JsonObject
         {

@@ -8,7 +8,7 @@ internal static class KeyTags
     private const int Most = 50;
 
     /// <summary>Reads the parameter Tags.</summary>
-    public static List<KeyValuePair<string, string>> Read(KmsCall call)
+    private static List<KeyValuePair<string, string>> Read(KmsCall call)
     {
         List<KeyValuePair<string, string>> tags = [];
         foreach (JsonNode? tag in call.Body["Tags"] as JsonArray ?? [])
@@ -36,8 +36,20 @@ internal static class KeyTags
         return tags;
     }
 
+    /// <summary>Puts the tags that come with a new key on it; that needs its own permission.</summary>
+    public static void PutNew(KmsCall call, KmsKey key)
+    {
+        List<KeyValuePair<string, string>> tags = Read(call);
+        if (tags.Count > 0)
+        {
+            call.Demand("kms:TagResource");
+        }
+
+        Put(key, tags);
+    }
+
     /// <summary>Puts tags on a key.</summary>
-    public static void Put(KmsKey key, List<KeyValuePair<string, string>> tags)
+    private static void Put(KmsKey key, List<KeyValuePair<string, string>> tags)
     {
         if (key.Tags.Keys.Union(tags.Select(t => t.Key)).Count() > Most)
         {

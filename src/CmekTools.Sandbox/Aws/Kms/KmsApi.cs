@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace CmekTools.Sandbox.Aws.Kms;
@@ -73,9 +72,9 @@ internal static class KmsApi
     {
         try
         {
-            return text.Length == 0 ? [] : (JsonObject?)(JsonNode.Parse(text) as JsonObject)?.DeepClone() ?? throw new JsonException();
+            return text.Length == 0 ? [] : JsonObjects.Read(text);
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (FormatException)
         {
             throw new AwsErrorException("SerializationException", "The body is not a JSON object.");
         }

@@ -142,6 +142,11 @@ internal sealed record PolicyDocument(IReadOnlyList<PolicyStatement> Statements)
             return Text(node) == "*" ? ["*"] : throw new FormatException("Invalid principal in policy");
         }
 
+        if (kinds.FirstOrDefault(k => k.Key is not ("AWS" or "Service" or "Federated" or "CanonicalUser")).Key is { } unknown)
+        {
+            throw new FormatException("Invalid principal in policy: " + unknown);
+        }
+
         // Services and identity providers are kept and never match: nobody in the sandbox calls as one.
         return kinds.SelectMany(k => Texts(k.Value).Select(v => k.Key == "AWS" ? v : k.Key + ":" + v));
     }

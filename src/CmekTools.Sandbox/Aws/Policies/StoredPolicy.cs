@@ -65,12 +65,9 @@ internal sealed class StoredPolicy
     {
         try
         {
-            JsonObject policy = JsonNode.Parse(text) as JsonObject ?? throw new FormatException("Syntax errors in policy.");
-
-            // Reading every object once finds names that come twice, which JsonNode would only report later.
-            return (JsonObject)policy.DeepClone();
+            return JsonObjects.Read(text);
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (FormatException e)
         {
             throw new FormatException("Syntax errors in policy.", e);
         }
@@ -88,8 +85,8 @@ internal sealed class StoredPolicy
                 }
 
                 kinds["AWS"] = aws is JsonArray many
-                    ? new JsonArray([.. many.Select(p => (JsonNode)map(p!.GetValue<string>()))])
-                    : map(aws.GetValue<string>());
+                    ? new JsonArray([.. many.Select(p => (JsonNode)map(p!.ToString()))])
+                    : map(aws.ToString());
             }
         }
     }
