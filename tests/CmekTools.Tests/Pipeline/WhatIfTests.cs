@@ -1,0 +1,125 @@
+using System.Text.Json.Nodes;
+using CmekTools.Sandbox;
+using CmekTools.Tests.Kit;
+using Xunit;
+
+namespace CmekTools.Tests.Pipeline;
+
+/// <summary>A -WhatIf run of each command that changes a cluster in use: nothing is sent, nothing is left on disk, and what it shows is what is then sent.</summary>
+public sealed class WhatIfTests
+{
+    /// <summary>The provider, what comes before, the command, and the operations whose JSON has to have been shown.</summary>
+    public static TheoryData<string, string, string, string[]> Commands => new()
+    {
+        { "AWS", string.Empty, "Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop", ["PutKeyPolicy", "PutKeyPolicy", "UpdateCmekStatus"] },
+        { "GCP", string.Empty, "Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop -DisablePrincipal", ["cryptoKeys.setIamPolicy", "serviceAccounts.setIamPolicy", "cryptoKeys.setIamPolicy", "UpdateCmekStatus"] },
+        { "AWS", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop", ["PutKeyPolicy", "PutKeyPolicy"] },
+        { "GCP", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop", ["serviceAccounts.setIamPolicy", "cryptoKeys.setIamPolicy", "cryptoKeys.setIamPolicy"] },
+        { "AWS", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop -RoleName rescue", ["PutKeyPolicy", "PutKeyPolicy", "UpdateCmek"] },
+        { "GCP", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop -ServiceAccount rescue", ["cryptoKeys.setIamPolicy", "cryptoKeys.setIamPolicy", "UpdateCmek"] },
+        { "AWS", "$global:more = New-CmekKey shop -AliasName second | Grant-CmekAccess", "$more | Update-CmekCluster", ["UpdateCmek"] },
+        { "GCP", "$global:more = New-CmekKey shop -KeyRing second | Grant-CmekAccess", "$more | Update-CmekCluster", ["UpdateCmek"] },
+        { "AWS", string.Empty, "Update-CmekCluster shop -Rewrap -RotateKey", ["UpdateCmek"] },
+        { "GCP", string.Empty, "Update-CmekCluster shop -Rewrap -RotateKey", ["UpdateCmek"] },
+        { "AWS", "$global:more = New-CmekKey shop -Region eu-west-1 -NewRegion | Grant-CmekAccess", "$more | Add-CmekRegion -NodeCount 3", ["UpdateCluster"] },
+        { "GCP", "$global:more = New-CmekKey shop -Region europe-west1 -NewRegion | Grant-CmekAccess", "$more | Add-CmekRegion -NodeCount 3", ["UpdateCluster"] },
+        { "AWS", string.Empty, "Disable-CmekCluster shop", ["UpdateCmek"] },
+        { "GCP", string.Empty, "Disable-CmekCluster shop", ["UpdateCmek"] },
+        { "AWS", "$global:spare = New-CmekKey shop -Region us-east-1 -AliasName spare", "$spare | Remove-CmekKey -Confirm:$false", [] },
+        { "GCP", "$global:spare = New-CmekKey shop -Region us-east1 -KeyRing spare", "$spare | Remove-CmekKey -Confirm:$false", [] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public async Task NothingIsSentOrKeptAndWhatIsShownIsWhatIsSent(string provider, string before, string command, string[] operations)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await life.RunAsync($"$WarningPreference = 'SilentlyContinue'; {before}");
+        string[] files = life.Files();
+        string world = await World.ReadAsync(life.Server);
+        Dictionary<string, string[]> bindings = [];
+        await life.RunAsync($"$WarningPreference = 'SilentlyContinue'; {command} -WhatIf");
+        string shown = life.Shell.Shell.Host.TakeText();
+        Assert.Empty(life.Writes);
+        Assert.Empty(life.Shell.Shell.Host.Questions);
+        Assert.Equal(files, life.Files());
+        Assert.Equal(world, await World.ReadAsync(life.Server));
+        string[] sections = shown.Split("What if: ", StringSplitOptions.RemoveEmptyEntries);
+        Assert.True(shown.StartsWith("What if: ", StringComparison.Ordinal), shown);
+
+        life.Server.Before = request =>
+        {
+            if (request.Operation.EndsWith("setIamPolicy", StringComparison.Ordinal))
+            {
+                bindings.TryAdd(Resource(request), Bindings(life.Google.Google.Policies.Get(Resource(request))));
+            }
+
+            return Task.FromResult<SandboxResponse?>(null);
+        };
+        await life.RunAsync($"$WarningPreference = 'SilentlyContinue'; {command}");
+        life.Server.Before = null;
+        SandboxExchange[] sent = [.. life.Shell.Writes.Where(e => operations.Contains(e.Request.Operation)).OrderBy(e => e.Request.Number)];
+        Assert.NotEmpty(life.Writes);
+        Assert.True(operations.All(o => sent.Any(e => e.Request.Operation == o)), $"sent was {string.Join(", ", life.Writes)}");
+        foreach (SandboxRequest request in sent.Select(e => e.Request))
+        {
+            switch (request.Service)
+            {
+                case "cloud":
+                    Assert.Contains(JsonNode.Parse(request.Text)!.ToJsonString(), sections.Select(Body));
+                    break;
+                case "kms":
+                    JsonNode body = JsonNode.Parse(request.Text)!;
+                    Assert.Contains(JsonNode.Parse((string)body["Policy"]!)!.ToJsonString(), sections.Where(s => s.StartsWith((string)body["KeyId"]!, StringComparison.Ordinal)).Select(After));
+                    break;
+                default:
+                    string resource = Resource(request);
+                    string name = request.Service == "gcp-iam" ? resource[(resource.LastIndexOf('/') + 1)..] : resource;
+                    Assert.Contains(
+                        string.Join('\n', Bindings(JsonNode.Parse(request.Text)!["policy"]!.AsObject())),
+                        sections.Where(s => s.StartsWith(name + ":", StringComparison.Ordinal)).Select(s => string.Join('\n', Changed(bindings[resource], s))));
+                    break;
+            }
+        }
+    }
+
+    private static string Resource(SandboxRequest request) => Uri.UnescapeDataString(request.RawPath)["/v1/".Length..^":setIamPolicy".Length];
+
+    private static string[] Bindings(JsonObject policy) => [.. (policy["bindings"]?.AsArray() ?? []).Select(b => b!.ToJsonString()).Order(StringComparer.Ordinal)];
+
+    // The JSON body that a section shows, or nothing.
+    private static string? Body(string section)
+    {
+        int start = section.IndexOf('{', StringComparison.Ordinal);
+        return start < 0 || section[start..].Contains("\n+ ", StringComparison.Ordinal) || section[start..].Contains("\n- ", StringComparison.Ordinal)
+            ? null
+            : JsonNode.Parse(section[start..(section.LastIndexOf('}') + 1)])!.ToJsonString();
+    }
+
+    // The document that a diff ends in: its common and its added lines.
+    private static string? After(string section)
+    {
+        string[] lines = section.Split('\n')[1..];
+        string after = string.Join('\n', lines.Where(l => l.StartsWith("  ", StringComparison.Ordinal) || l.StartsWith("+ ", StringComparison.Ordinal)).Select(l => l[2..]));
+        return after.Length == 0 ? null : JsonNode.Parse(after)!.ToJsonString();
+    }
+
+    // The bindings that a difference makes of those that were there.
+    private static string[] Changed(string[] bindings, string section)
+    {
+        HashSet<string> now = [.. bindings];
+        foreach (string line in section.Split('\n')[1..])
+        {
+            if (line.StartsWith("- {", StringComparison.Ordinal))
+            {
+                Assert.True(now.Remove(JsonNode.Parse(line[2..])!.ToJsonString()), $"{line} was not there");
+            }
+            else if (line.StartsWith("+ {", StringComparison.Ordinal))
+            {
+                now.Add(JsonNode.Parse(line[2..])!.ToJsonString());
+            }
+        }
+
+        return [.. now.Order(StringComparer.Ordinal)];
+    }
+}
