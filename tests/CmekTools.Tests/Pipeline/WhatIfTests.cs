@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
+using CmekTools.Tests.Sandbox;
 using Xunit;
 
 namespace CmekTools.Tests.Pipeline;
@@ -11,12 +12,12 @@ public sealed class WhatIfTests
     /// <summary>The provider, what comes before, the command, and the operations whose JSON has to have been shown.</summary>
     public static TheoryData<string, string, string, string[]> Commands => new()
     {
-        { "AWS", string.Empty, "Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop", ["PutKeyPolicy", "PutKeyPolicy", "UpdateCmekStatus"] },
-        { "GCP", string.Empty, "Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop -DisablePrincipal", ["cryptoKeys.setIamPolicy", "serviceAccounts.setIamPolicy", "cryptoKeys.setIamPolicy", "UpdateCmekStatus"] },
-        { "AWS", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop", ["PutKeyPolicy", "PutKeyPolicy"] },
-        { "GCP", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop", ["serviceAccounts.setIamPolicy", "cryptoKeys.setIamPolicy", "cryptoKeys.setIamPolicy"] },
-        { "AWS", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop -RoleName rescue", ["PutKeyPolicy", "PutKeyPolicy", "UpdateCmek"] },
-        { "GCP", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop -ServiceAccount rescue", ["cryptoKeys.setIamPolicy", "cryptoKeys.setIamPolicy", "UpdateCmek"] },
+        { "AWS", string.Empty, "Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop", ["PutKeyPolicy", "UpdateCmekStatus"] },
+        { "GCP", string.Empty, "Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop -DisablePrincipal", ["cryptoKeys.setIamPolicy", "serviceAccounts.setIamPolicy", "UpdateCmekStatus"] },
+        { "AWS", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop", ["PutKeyPolicy"] },
+        { "GCP", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop", ["serviceAccounts.setIamPolicy", "cryptoKeys.setIamPolicy"] },
+        { "AWS", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop -RoleName rescue", ["PutKeyPolicy", "UpdateCmek"] },
+        { "GCP", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop -ServiceAccount rescue", ["cryptoKeys.setIamPolicy", "UpdateCmek"] },
         { "AWS", "$global:more = New-CmekKey shop -AliasName second | Grant-CmekAccess", "$more | Update-CmekCluster", ["UpdateCmek"] },
         { "GCP", "$global:more = New-CmekKey shop -KeyRing second | Grant-CmekAccess", "$more | Update-CmekCluster", ["UpdateCmek"] },
         { "AWS", string.Empty, "Update-CmekCluster shop -Rewrap -RotateKey", ["UpdateCmek"] },
@@ -83,7 +84,9 @@ public sealed class WhatIfTests
         }
     }
 
-    private static string Resource(SandboxRequest request) => Uri.UnescapeDataString(request.RawPath)["/v1/".Length..^":setIamPolicy".Length];
+    // An account may be named under "-" in place of its project.
+    private static string Resource(SandboxRequest request) =>
+        Uri.UnescapeDataString(request.RawPath)["/v1/".Length..^":setIamPolicy".Length].Replace("projects/-/", "projects/" + GcpWire.Project + "/", StringComparison.Ordinal);
 
     private static string[] Bindings(JsonObject policy) => [.. (policy["bindings"]?.AsArray() ?? []).Select(b => b!.ToJsonString()).Order(StringComparer.Ordinal)];
 

@@ -92,6 +92,7 @@ internal sealed class AwsWire : IAsyncDisposable
         foreach (XElement element in body.DescendantsAndSelf())
         {
             element.Name = element.Name.LocalName;
+            element.Attributes().Where(a => a.IsNamespaceDeclaration).Remove();
         }
 
         return (status, body);
