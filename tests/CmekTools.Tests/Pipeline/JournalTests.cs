@@ -99,35 +99,32 @@ public sealed class JournalTests
     }
 
     [Theory]
-    [InlineData("AWS", "Revoke-CmekAccess shop -Force")]
-    [InlineData("GCP", "Revoke-CmekAccess shop -Force -DisablePrincipal")]
-    [InlineData("AWS", "Update-CmekCluster shop -Rewrap -RotateKey")]
-    [InlineData("GCP", "Update-CmekCluster shop -Rewrap -RotateKey")]
-    [InlineData("AWS", "Disable-CmekCluster shop")]
-    [InlineData("AWS", "New-CmekKey shop -AliasName second")]
-    [InlineData("GCP", "New-CmekKey shop -KeyRing second")]
-    public async Task WhatCannotBeWrittenDownIsNotDone(string provider, string command)
+    [InlineData("AWS", "-AliasName second")]
+    [InlineData("GCP", "-KeyRing second")]
+    public async Task WhatCannotBeWrittenDownIsNotDone(string provider, string other)
     {
         await using Life life = await Life.StartAsync(provider);
 
         // A folder in the file's place cannot be written, not even by root.
         File.Delete(Journal(life));
         Directory.CreateDirectory(Journal(life));
-        PowerShellResult result = await life.TryAsync($"$WarningPreference = 'SilentlyContinue'; {command}");
-        Assert.NotEmpty(result.Errors);
-        Assert.All(result.Errors, e =>
+        string[] commands = ["Revoke-CmekAccess shop -Force -DisablePrincipal", "Update-CmekCluster shop -Rewrap -RotateKey", "Disable-CmekCluster shop", $"New-CmekKey shop {other}"];
+        foreach (string command in commands)
         {
-            Assert.StartsWith("JournalUnwritable", e.FullyQualifiedErrorId, StringComparison.Ordinal);
-            Assert.Equal(ErrorCategory.WriteError, e.CategoryInfo.Category);
-            Assert.Contains("CMEKTOOLS_STATE", e.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
-        });
-        Assert.Empty(life.Writes);
+            PowerShellResult result = await life.TryAsync($"$WarningPreference = 'SilentlyContinue'; {command}");
+            Assert.True(result.Errors.Count > 0, command);
+            Assert.All(result.Errors, e =>
+            {
+                Assert.StartsWith("JournalUnwritable", e.FullyQualifiedErrorId, StringComparison.Ordinal);
+                Assert.Equal(ErrorCategory.WriteError, e.CategoryInfo.Category);
+                Assert.Contains("CMEKTOOLS_STATE", e.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+            });
+            Assert.True(life.Writes.Length == 0, $"{command} sent {string.Join(", ", life.Writes)}");
+        }
     }
 
-    [Theory]
-    [InlineData("Disable-CmekCluster shop", "JournalUnwritable")]
-    [InlineData("Revoke-CmekAccess shop -Force", "ReceiptUnwritable")]
-    public async Task AFolderThatCannotBeMadeStopsTheChangeToo(string command, string id)
+    [Fact]
+    public async Task AFolderThatCannotBeMadeStopsTheChangeToo()
     {
         await using Life life = await Life.StartAsync("AWS");
         string folder = life.Shell.StateFolder;
@@ -136,9 +133,11 @@ public sealed class JournalTests
         File.WriteAllText(folder, "a file stands where the folder should be");
         try
         {
-            ErrorRecord error = (await life.TryAsync(command)).ExpectError(id);
-            Assert.Equal(ErrorCategory.WriteError, error.CategoryInfo.Category);
-            Assert.Empty(life.Writes);
+            foreach ((string command, string id) in ((string, string)[])[("Disable-CmekCluster shop", "JournalUnwritable"), ("Revoke-CmekAccess shop -Force", "ReceiptUnwritable")])
+            {
+                Assert.Equal(ErrorCategory.WriteError, (await life.TryAsync(command)).ExpectError(id).CategoryInfo.Category);
+                Assert.Empty(life.Writes);
+            }
         }
         finally
         {
