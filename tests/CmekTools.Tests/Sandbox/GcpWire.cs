@@ -18,8 +18,13 @@ internal sealed class GcpWire : IAsyncDisposable
     public const string Member = "serviceAccount:" + Email;
 
     private readonly HttpClient _client = new();
+    private readonly bool _owns;
 
-    private GcpWire(SandboxServer server) => Server = server;
+    private GcpWire(SandboxServer server, bool owns)
+    {
+        Server = server;
+        _owns = owns;
+    }
 
     public SandboxServer Server { get; }
 
@@ -27,7 +32,10 @@ internal sealed class GcpWire : IAsyncDisposable
 
     public string AdminToken => Server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"];
 
-    public static GcpWire Start(SandboxOptions? options = null) => new(SandboxServer.Start(options));
+    public static GcpWire Start(SandboxOptions? options = null) => new(SandboxServer.Start(options), owns: true);
+
+    /// <summary>Somebody else's hands on a sandbox that another one stops.</summary>
+    public static GcpWire At(SandboxServer server) => new(server, owns: false);
 
     /// <summary>With a ring and a key.</summary>
     public static async Task<GcpWire> WithKeyAsync(SandboxOptions? options = null)
@@ -106,6 +114,9 @@ internal sealed class GcpWire : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _client.Dispose();
-        await Server.DisposeAsync();
+        if (_owns)
+        {
+            await Server.DisposeAsync();
+        }
     }
 }
