@@ -22,11 +22,13 @@ internal sealed class AwsWire : IAsyncDisposable
 
     private readonly List<IDisposable> _clients = [];
     private readonly HttpClient _http = new();
+    private readonly bool _ownsServer;
     private TimeSpan _ahead;
 
-    private AwsWire(SandboxOptions options)
+    private AwsWire(SandboxServer server, bool ownsServer)
     {
-        Server = SandboxServer.Start(options);
+        Server = server;
+        _ownsServer = ownsServer;
         Aws = Server.Get<AwsService>();
         Aws.Clock = () => DateTimeOffset.UtcNow + _ahead;
         Kms = KmsAs(Aws.Admin);
@@ -41,7 +43,10 @@ internal sealed class AwsWire : IAsyncDisposable
 
     public static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public static AwsWire Start(SandboxOptions? options = null) => new(options ?? new SandboxOptions());
+    public static AwsWire Start(SandboxOptions? options = null) => new(SandboxServer.Start(options ?? new SandboxOptions()), ownsServer: true);
+
+    /// <summary>Somebody else at a sandbox that runs already.</summary>
+    public static AwsWire On(SandboxServer server) => new(server, ownsServer: false);
 
     /// <summary>Has time pass for IAM, rotations, deletions and sessions.</summary>
     public void Pass(TimeSpan time) => _ahead += time;
@@ -87,6 +92,7 @@ internal sealed class AwsWire : IAsyncDisposable
         foreach (XElement element in body.DescendantsAndSelf())
         {
             element.Name = element.Name.LocalName;
+            element.Attributes().Where(a => a.IsNamespaceDeclaration).Remove();
         }
 
         return (status, body);
@@ -148,7 +154,10 @@ internal sealed class AwsWire : IAsyncDisposable
     {
         _clients.ForEach(c => c.Dispose());
         _http.Dispose();
-        await Server.DisposeAsync();
+        if (_ownsServer)
+        {
+            await Server.DisposeAsync();
+        }
     }
 
     private T Keep<T>(T client)

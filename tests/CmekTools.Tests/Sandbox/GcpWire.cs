@@ -19,7 +19,13 @@ internal sealed class GcpWire : IAsyncDisposable
 
     private readonly HttpClient _client = new();
 
-    private GcpWire(SandboxServer server) => Server = server;
+    private readonly bool _ownsServer;
+
+    private GcpWire(SandboxServer server, bool ownsServer)
+    {
+        Server = server;
+        _ownsServer = ownsServer;
+    }
 
     public SandboxServer Server { get; }
 
@@ -27,7 +33,10 @@ internal sealed class GcpWire : IAsyncDisposable
 
     public string AdminToken => Server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"];
 
-    public static GcpWire Start(SandboxOptions? options = null) => new(SandboxServer.Start(options));
+    public static GcpWire Start(SandboxOptions? options = null) => new(SandboxServer.Start(options), ownsServer: true);
+
+    /// <summary>Somebody else at a sandbox that runs already.</summary>
+    public static GcpWire On(SandboxServer server) => new(server, ownsServer: false);
 
     /// <summary>With a ring and a key.</summary>
     public static async Task<GcpWire> WithKeyAsync(SandboxOptions? options = null)
@@ -106,6 +115,9 @@ internal sealed class GcpWire : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _client.Dispose();
-        await Server.DisposeAsync();
+        if (_ownsServer)
+        {
+            await Server.DisposeAsync();
+        }
     }
 }
