@@ -15,6 +15,7 @@ internal sealed class SandboxServer : IAsyncDisposable
     private readonly ConcurrentQueue<SandboxExchange> _exchanges = new();
     private readonly object _lock = new();
     private readonly CancellationTokenSource _stop = new();
+    private int _disposed;
     private Task _loop = Task.CompletedTask;
     private int _count;
 
@@ -77,6 +78,11 @@ internal sealed class SandboxServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _stop.CancelAsync().ConfigureAwait(false);
         _listener.Close();
         await _loop.ConfigureAwait(false);

@@ -22,6 +22,13 @@ internal sealed class CapturingHost : PSHost
     /// <summary>Everything that was asked.</summary>
     public IReadOnlyList<AskedQuestion> Questions => [.. _ui.Questions];
 
+    /// <summary>The screen's columns.</summary>
+    public int Width
+    {
+        get => UI.RawUI.BufferSize.Width;
+        set => UI.RawUI.BufferSize = UI.RawUI.WindowSize = new Size(value, UI.RawUI.BufferSize.Height);
+    }
+
     /// <summary>The code of an <c>exit</c>.</summary>
     public int? ExitCode { get; private set; }
 

@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Reflection;
+using Xunit;
+
+namespace CmekTools.Tests.Kit;
+
+/// <summary>What a program left behind.</summary>
+internal sealed record FinishedProgram(int Code, string Output, string Errors)
+{
+    /// <summary>Fails the test where the program did not end well.</summary>
+    public FinishedProgram Expect()
+    {
+        Assert.True(Code == 0, $"code {Code}\n{Output}\n{Errors}");
+        return this;
+    }
+}
+
+/// <summary>Runs programs: our own host, and those that may be on this machine or not.</summary>
+internal static class ExternalProgram
+{
+    /// <summary>The folder that holds the whole repository.</summary>
+    public static string RepositoryRoot { get; } = Path.GetFullPath(Metadata("RepositoryRoot"));
+
+    /// <summary>Is a program on PATH?</summary>
+    public static bool Exists(string name) => (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
+        .Split(Path.PathSeparator)
+        .Any(folder => folder.Length > 0 && (File.Exists(Path.Combine(folder, name)) || File.Exists(Path.Combine(folder, name + ".exe"))));
+
+    /// <summary>Skips the test, with the reason, where a program is not on PATH.</summary>
+    public static void Need(string name)
+    {
+        if (!Exists(name))
+        {
+            Assert.Skip($"{name} is not on PATH.");
+        }
+    }
+
+    /// <summary>Runs the built host, <c>cmek</c>.</summary>
+    public static Task<FinishedProgram> CmekAsync(params string[] arguments) => RunAsync("dotnet", [Path.GetFullPath(Metadata("HostAssembly")), .. arguments]);
+
+    /// <summary>Runs a program to its end.</summary>
+    public static async Task<FinishedProgram> RunAsync(string program, string[] arguments, string? folder = null, params (string Name, string? Value)[] environment)
+    {
+        CancellationToken stop = TestContext.Current.CancellationToken;
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? string.Empty };
+        start.Environment["NO_COLOR"] = "1";
+        foreach ((string name, string? value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = Process.Start(start)!;
+        try
+        {
+            process.StandardInput.Close();
+            Task<string> errors = process.StandardError.ReadToEndAsync(stop);
+            string output = await process.StandardOutput.ReadToEndAsync(stop);
+            await process.WaitForExitAsync(stop);
+            return new FinishedProgram(process.ExitCode, output, await errors);
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill(entireProcessTree: true);
+            }
+        }
+    }
+
+    private static string Metadata(string key) => typeof(ExternalProgram).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == key).Value!;
+}

@@ -1,0 +1,124 @@
+using System.IO.Compression;
+using System.Text.Json.Nodes;
+using System.Xml.Linq;
+using CmekTools.Build.Package;
+using CmekTools.Tests.Kit;
+using Xunit;
+
+namespace CmekTools.Tests.Shipping;
+
+/// <summary>The package for the Gallery, made of the built module and used from where it was unpacked.</summary>
+public sealed class PackageTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    private static string Assets => Path.Combine(ExternalProgram.RepositoryRoot, "src", "CmekTools.Module", "obj", "project.assets.json");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void ItHasTheGallerysLayoutAndIsTheSameEachTime()
+    {
+        string first = Pack("first");
+        string second = Pack("second");
+        Assert.Equal(File.ReadAllBytes(first), File.ReadAllBytes(second));
+
+        using ZipArchive zip = ZipFile.OpenRead(first);
+        string[] names = [.. zip.Entries.Select(e => e.FullName)];
+        foreach (string file in new[]
+        {
+            "CmekTools.nuspec", "CmekTools.psd1", "CmekTools.psm1", "CmekTools.Format.ps1xml", "LICENSE", "README.md", "icon.png", "THIRD-PARTY-NOTICES.txt", "CmekTools.cdx.json",
+            "bin/CmekTools.dll", "bin/CmekTools.Module.dll", "bin/AWSSDK.SSOOIDC.dll", "en-US/CmekTools.Module.dll-Help.xml", "en-US/about_CmekTools.help.txt",
+        })
+        {
+            Assert.Contains(file, names);
+        }
+
+        // PowerShell has its own, and what is only for building has no place in it.
+        Assert.DoesNotContain(names, n => n.StartsWith("bin/System.", StringComparison.Ordinal) || n.Contains("cmek-build", StringComparison.Ordinal) || n.EndsWith(".pdb", StringComparison.Ordinal));
+
+        XElement metadata = XDocument.Parse(Text(zip, "CmekTools.nuspec")).Root!.Elements().Single();
+        string Value(string name) => metadata.Elements().Single(e => e.Name.LocalName == name).Value;
+        Assert.Equal("CmekTools", Value("id"));
+        Assert.Equal(ModuleManifest.Read(PowerShellSession.ModuleManifest).Version, Value("version"));
+        Assert.Equal("MIT", Value("license"));
+        Assert.Equal("icon.png", Value("icon"));
+        Assert.NotEmpty(Value("releaseNotes"));
+        string[] tags = Value("tags").Split(' ');
+        foreach (string tag in new[] { "PSModule", "PSEdition_Core", "PSIncludes_Cmdlet", "PSCmdlet_New-CmekKey", "PSCommand_Revoke-CmekAccess" })
+        {
+            Assert.Contains(tag, tags);
+        }
+    }
+
+    [Fact]
+    public void TheBillOfMaterialsNamesEveryAssemblyWithItsHash()
+    {
+        string package = Pack("one");
+        using ZipArchive zip = ZipFile.OpenRead(package);
+        JsonNode sbom = JsonNode.Parse(Text(zip, "CmekTools.cdx.json"))!;
+        Assert.Equal("CycloneDX", (string?)sbom["bomFormat"]);
+        JsonNode[] parts = [sbom["metadata"]!["component"]!, .. sbom["components"]!.AsArray().Select(c => c!)];
+        Dictionary<string, string> files = parts.SelectMany(p => p["components"]!.AsArray()).ToDictionary(f => (string)f!["name"]!, f => (string)f!["hashes"]![0]!["content"]!);
+        string[] assemblies = [.. zip.Entries.Select(e => e.FullName).Where(n => n.StartsWith("bin/", StringComparison.Ordinal))];
+        Assert.Equal(assemblies.Order(StringComparer.Ordinal), files.Keys.Order(StringComparer.Ordinal));
+        foreach (string assembly in assemblies)
+        {
+            using Stream stream = zip.GetEntry(assembly)!.Open();
+            Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(stream)), files[assembly]);
+        }
+
+        JsonNode polly = parts.Single(p => (string?)p["name"] == "Polly.Core");
+        Assert.StartsWith("pkg:nuget/Polly.Core@", (string?)polly["purl"], StringComparison.Ordinal);
+        Assert.Equal("BSD-3-Clause", (string?)polly["licenses"]![0]!["license"]!["id"]);
+    }
+
+    [Theory]
+    [InlineData("cmek")]
+    [InlineData("pwsh")]
+    public async Task ItWorksFromWhereItWasUnpacked(string program)
+    {
+        if (program == "pwsh")
+        {
+            ExternalProgram.Need("pwsh");
+        }
+
+        // As Install-PSResource lays it out: a folder of modules, the name, the version.
+        string modules = Path.Combine(_folder.Path, "Modules");
+        string home = Path.Combine(modules, "CmekTools", ModuleManifest.Read(PowerShellSession.ModuleManifest).Version);
+        await ZipFile.ExtractToDirectoryAsync(Pack("used"), home, TestContext.Current.CancellationToken);
+        string command = "$null = Start-CmekSandbox -StateTime 0:0:0.05 -RateLimit 0 | Connect-CmekCloud; (Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait).State; (Get-Module CmekTools).ModuleBase; (Get-Help Get-CmekStatus).Synopsis";
+        FinishedProgram run = (program == "pwsh"
+            ? await ExternalProgram.RunAsync("pwsh", ["-NoProfile", "-NonInteractive", "-Command", "Import-Module CmekTools; " + command], environment: ("PSModulePath", modules))
+            : await ExternalProgram.CmekAsync("--module", Path.Combine(home, "CmekTools.psd1"), "-c", command)).Expect();
+        string[] lines = run.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["ENABLED", "ENABLED", home], lines[..3]);
+        Assert.EndsWith(".", lines[3], StringComparison.Ordinal);
+    }
+
+    private static string Text(ZipArchive zip, string name)
+    {
+        using StreamReader reader = new(zip.GetEntry(name)!.Open());
+        return reader.ReadToEnd();
+    }
+
+    // The built module as it is packed: the target PackModule does the same with a release build.
+    private string Pack(string name)
+    {
+        string module = Path.Combine(_folder.Path, name, "module");
+        string built = Path.GetDirectoryName(PowerShellSession.ModuleManifest)!;
+        foreach (string file in Directory.GetFiles(built, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(module, Path.GetRelativePath(built, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        foreach (string file in new[] { "LICENSE", "README.md" })
+        {
+            File.Copy(Path.Combine(ExternalProgram.RepositoryRoot, file), Path.Combine(module, file));
+        }
+
+        return Packer.Pack(module, Assets, Path.Combine(_folder.Path, name));
+    }
+}
