@@ -36,54 +36,40 @@ public sealed class AzureTests
     public async Task AManifestIsEnabledComparedAndWrittenAgain()
     {
         await using SandboxShell shell = await StartAsync();
-        string path = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString("N") + ".json");
-        try
-        {
-            await File.WriteAllTextAsync(path, Manifest, TestContext.Current.CancellationToken);
-            object file = new { Path = path };
-            Assert.Equal(CmekState.DISABLED, (await StatusAsync(shell)).State);
-            CmekDifference[] before = [.. (await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Values<CmekDifference>()];
-            Assert.Equal(["StateNotEnabled eastus", "StateNotEnabled westus2"], before.Select(d => $"{d.Kind} {d.Region}"));
-            Assert.Equal(CmekState.ENABLED, Assert.Single((await shell.RunAsync("param($Path) Enable-CmekCluster vaults -ManifestPath $Path -Wait", file)).Expect().Values<CmekStatus>()).State);
-            string sent = Assert.Single(shell.Writes).Request.Text;
-            Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Manifest), JsonNode.Parse(sent)), sent);
-            CmekStatus status = await StatusAsync(shell);
-            Assert.Equal(CmekState.ENABLED, status.State);
-            Assert.All(status.Regions, r => Assert.Equal("AZURE_KEY_VAULT", r.Current?.KeyType));
-            Assert.Empty((await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Output);
-            string exported = Assert.Single((await shell.RunAsync("Export-CmekManifest vaults")).Expect().Values<string>());
-            string again = Assert.Single((await shell.RunAsync("param($Path) Import-CmekManifest $Path vaults | Export-CmekManifest", file)).Expect().Values<string>());
-            Assert.Equal(exported, again);
-            Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Manifest), JsonNode.Parse(exported)), exported);
-            Assert.Contains("AZURE_KEY_VAULT", Assert.Single((await shell.RunAsync("Export-CmekManifest vaults -As Terraform")).Expect().Values<string>()), StringComparison.Ordinal);
+        using TempFolder folder = new();
+        string path = folder.Write("cmek_config.json", Manifest);
+        object file = new { Path = path };
+        Assert.Equal(CmekState.DISABLED, (await StatusAsync(shell)).State);
+        CmekDifference[] before = [.. (await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Values<CmekDifference>()];
+        Assert.Equal(["StateNotEnabled eastus", "StateNotEnabled westus2"], before.Select(d => $"{d.Kind} {d.Region}"));
+        Assert.Equal(CmekState.ENABLED, Assert.Single((await shell.RunAsync("param($Path) Enable-CmekCluster vaults -ManifestPath $Path -Wait", file)).Expect().Values<CmekStatus>()).State);
+        string sent = Assert.Single(shell.Writes).Request.Text;
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Manifest), JsonNode.Parse(sent)), sent);
+        CmekStatus status = await StatusAsync(shell);
+        Assert.Equal(CmekState.ENABLED, status.State);
+        Assert.All(status.Regions, r => Assert.Equal("AZURE_KEY_VAULT", r.Current?.KeyType));
+        Assert.Empty((await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Output);
+        string exported = Assert.Single((await shell.RunAsync("Export-CmekManifest vaults")).Expect().Values<string>());
+        string again = Assert.Single((await shell.RunAsync("param($Path) Import-CmekManifest $Path vaults | Export-CmekManifest", file)).Expect().Values<string>());
+        Assert.Equal(exported, again);
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Manifest), JsonNode.Parse(exported)), exported);
+        Assert.Contains("AZURE_KEY_VAULT", Assert.Single((await shell.RunAsync("Export-CmekManifest vaults -As Terraform")).Expect().Values<string>()), StringComparison.Ordinal);
 
-            await File.WriteAllTextAsync(path, Manifest.Replace("vault-b", "vault-c", StringComparison.Ordinal), TestContext.Current.CancellationToken);
-            CmekDifference drift = Assert.Single((await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Values<CmekDifference>());
-            Assert.Equal(("KeyChanged", "westus2"), (drift.Kind, drift.Region));
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        folder.Write("cmek_config.json", Manifest.Replace("vault-b", "vault-c", StringComparison.Ordinal));
+        CmekDifference drift = Assert.Single((await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Values<CmekDifference>());
+        Assert.Equal(("KeyChanged", "westus2"), (drift.Kind, drift.Region));
     }
 
     [Fact]
     public async Task WhatIsNotLookedIntoIsUnknownAndNoPass()
     {
         await using SandboxShell shell = await StartAsync();
-        string path = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString("N") + ".json");
-        try
-        {
-            await File.WriteAllTextAsync(path, Manifest, TestContext.Current.CancellationToken);
-            CmekCheck[] keys = [.. (await shell.RunAsync("param($Path) Test-CmekAccess vaults -ManifestPath $Path", new { Path = path })).Expect().Values<CmekCheck>().Where(c => c.Name == "KeyAccess")];
-            Assert.Equal(["eastus", "westus2"], keys.Select(c => c.Region));
-            Assert.All(keys, c => Assert.Equal(CmekCheckResult.Unknown, c.Result));
-            Assert.False(Assert.Single((await shell.RunAsync("param($Path) Test-CmekAccess vaults -ManifestPath $Path -Quiet", new { Path = path })).Expect().Values<bool>()));
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        using TempFolder folder = new();
+        string path = folder.Write("cmek_config.json", Manifest);
+        CmekCheck[] keys = [.. (await shell.RunAsync("param($Path) Test-CmekAccess vaults -ManifestPath $Path", new { Path = path })).Expect().Values<CmekCheck>().Where(c => c.Name == "KeyAccess")];
+        Assert.Equal(["eastus", "westus2"], keys.Select(c => c.Region));
+        Assert.All(keys, c => Assert.Equal(CmekCheckResult.Unknown, c.Result));
+        Assert.False(Assert.Single((await shell.RunAsync("param($Path) Test-CmekAccess vaults -ManifestPath $Path -Quiet", new { Path = path })).Expect().Values<bool>()));
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
+using CmekTools.Tests.Kit;
 using Xunit;
 using static CmekTools.Tests.Sandbox.AwsWire;
 
@@ -81,24 +82,17 @@ public sealed class CompareTests(SharedSession shared) : IClassFixture<SharedSes
         (await scene.EnableAsync()).Expect();
         Drift drift = (google ? s_google : s_aws)[name];
         await drift.Change(scene);
-        string path = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString("N") + ".json");
-        try
-        {
-            // The same declaration as a file and as objects.
-            object declared = new { Access = scene.Accesses.ToArray(), Path = path, scene.Name };
-            await File.WriteAllTextAsync(path, Manifest(scene), DefectScene.Stop);
-            scene.Shell.Server.ClearExchanges();
-            CmekDifference[] byManifest = [.. (await scene.Shell.RunAsync("param($Access, $Path, $Name) Compare-CmekCluster $Name -ManifestPath $Path", declared)).Expect().Values<CmekDifference>()];
-            CmekDifference[] byAccess = [.. (await scene.Shell.RunAsync("param($Access, $Path, $Name) $Access | Compare-CmekCluster", declared)).Expect().Values<CmekDifference>()];
-            Assert.Empty(scene.Shell.Writes);
-            Assert.True(drift.Differences.SequenceEqual(byManifest.Select(d => $"{d.Kind} {d.Region}")), string.Join(Environment.NewLine, byManifest.AsEnumerable()));
-            Assert.Equal(byManifest.Select(d => d.ToString()), byAccess.Select(d => d.ToString()));
-            Assert.All(byManifest, d => Assert.False(string.IsNullOrWhiteSpace(d.Remedy), d.ToString()));
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+
+        // The same declaration as a file and as objects.
+        using TempFolder folder = new();
+        object declared = new { Access = scene.Accesses.ToArray(), Path = folder.Write("cmek_config.json", Manifest(scene)), scene.Name };
+        scene.Shell.Server.ClearExchanges();
+        CmekDifference[] byManifest = [.. (await scene.Shell.RunAsync("param($Access, $Path, $Name) Compare-CmekCluster $Name -ManifestPath $Path", declared)).Expect().Values<CmekDifference>()];
+        CmekDifference[] byAccess = [.. (await scene.Shell.RunAsync("param($Access, $Path, $Name) $Access | Compare-CmekCluster", declared)).Expect().Values<CmekDifference>()];
+        Assert.Empty(scene.Shell.Writes);
+        Assert.True(drift.Differences.SequenceEqual(byManifest.Select(d => $"{d.Kind} {d.Region}")), string.Join(Environment.NewLine, byManifest.AsEnumerable()));
+        Assert.Equal(byManifest.Select(d => d.ToString()), byAccess.Select(d => d.ToString()));
+        Assert.All(byManifest, d => Assert.False(string.IsNullOrWhiteSpace(d.Remedy), d.ToString()));
     }
 
     [Theory]

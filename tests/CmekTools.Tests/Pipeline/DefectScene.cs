@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService;
 using Amazon.KeyManagementService.Model;
@@ -103,28 +102,18 @@ internal sealed class DefectScene : IAsyncDisposable
     /// <summary>Runs a remedy that is aws's, with aws itself. False where it is not on PATH.</summary>
     public async Task<bool> MendWithAwsAsync(string remedy)
     {
-        if (!(Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "aws"))))
+        if (!ExternalProgram.Exists("aws"))
         {
             return false;
         }
 
+        // Nothing of the machine's own settings, and no pager.
+        string none = Path.Combine(Path.GetTempPath(), "cmek-no-such-file");
+        (string, string?)[] environment = [.. Shell.Server.Environment.Select(v => (v.Key, (string?)v.Value)), ("AWS_CONFIG_FILE", none), ("AWS_SHARED_CREDENTIALS_FILE", none), ("AWS_PAGER", string.Empty), ("AWS_PROFILE", null)];
         foreach (string command in remedy.Split("; "))
         {
             Assert.StartsWith("aws ", command, StringComparison.Ordinal);
-            ProcessStartInfo start = new("aws", command.Split(' ').Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true };
-            foreach ((string name, string value) in Shell.Server.Environment)
-            {
-                start.Environment[name] = value;
-            }
-
-            start.Environment["AWS_CONFIG_FILE"] = start.Environment["AWS_SHARED_CREDENTIALS_FILE"] = Path.Combine(Path.GetTempPath(), "cmek-no-such-file");
-            start.Environment["AWS_PAGER"] = string.Empty;
-            start.Environment.Remove("AWS_PROFILE");
-            using Process process = Process.Start(start)!;
-            Task<string> output = process.StandardOutput.ReadToEndAsync(Stop);
-            string errors = await process.StandardError.ReadToEndAsync(Stop);
-            await process.WaitForExitAsync(Stop);
-            Assert.True(process.ExitCode == 0, $"{command}: {errors}{await output}");
+            (await ExternalProgram.RunAsync("aws", [.. command.Split(' ').Skip(1)], null, environment)).Expect();
         }
 
         return true;
