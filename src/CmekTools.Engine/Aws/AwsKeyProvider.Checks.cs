@@ -19,7 +19,8 @@ internal sealed partial class AwsKeyProvider
         Task<Seen<GetKeyRotationStatusResponse>> rotation = LookAsync(RotationStatusAsync(key, op.Cancellation));
         Task<Seen<IamRole>> iam = LookAsync(RoleAsync(role, op));
         Task<RolePolicies> own = RolePoliciesAsync(role, op);
-        await Task.WhenAll(data, policy, rotation, iam, own).ConfigureAwait(false);
+        Task<Seen<PolicyDocument>?> boundary = BoundaryAsync(iam, role, op);
+        await Task.WhenAll(data, policy, rotation, iam, own, boundary).ConfigureAwait(false);
         AwsFindings findings = new(
             target,
             key,
@@ -29,6 +30,7 @@ internal sealed partial class AwsKeyProvider
             await rotation.ConfigureAwait(false),
             await iam.ConfigureAwait(false),
             await own.ConfigureAwait(false),
+            await boundary.ConfigureAwait(false),
             op.Session.Time.GetUtcNow());
         foreach (CmekCheck check in KeyChecks(findings).Concat(PolicyChecks(findings)).Concat(RoleChecks(findings)))
         {
@@ -48,12 +50,14 @@ internal sealed partial class AwsKeyProvider
         Seen<GetKeyRotationStatusResponse> Rotation,
         Seen<IamRole> Iam,
         RolePolicies Own,
+        Seen<PolicyDocument>? Boundary,
         DateTimeOffset Now)
     {
         /// <summary>The command that completes role and key policy, whoever made the role.</summary>
         public string Grant => $"Grant-CmekAccess -ClusterName {Target.Cluster.Name} -Region {Target.Region} -KeyUri {Key.Text} -RoleName {Role.Name}";
 
-        public string NewKey => $"New-CmekKey -ClusterName {Target.Cluster.Name} -Region {Target.Region}";
+        // A key alone is of no use to the cluster: what is printed ends with an access that can be enabled.
+        public string NewKey => $"New-CmekKey -ClusterName {Target.Cluster.Name} -Region {Target.Region} -EnableRotation | Grant-CmekAccess";
 
         public CmekCheck Check(string name, CmekCheckResult result, string on, string seen, string? remedy = null) => new()
         {
@@ -151,7 +155,7 @@ internal sealed partial class AwsKeyProvider
         {
             if (dead.Count > 0 && !deadIsOurs)
             {
-                yield return f.OnKey("AwsKeyPolicyPrincipal", CmekCheckResult.Warn, $"the policy names principals that were deleted ({string.Join(", ", dead)}); KMS takes no new policy while they are in it", "Take these ids out of the key policy.");
+                yield return f.OnKey("AwsKeyPolicyPrincipal", CmekCheckResult.Warn, $"the policy names principals that were deleted ({string.Join(", ", dead)}); KMS takes no new policy while they are in it", $"Take these ids out of the key policy of {f.Key.Text}.");
             }
             else if (!deadIsOurs)
             {
@@ -168,22 +172,21 @@ internal sealed partial class AwsKeyProvider
         yield return ScopeCheck(f, policy);
         string root = AwsNames.AccountRoot(f.Key.Partition, f.Key.Account);
         PolicyPrincipal account = new(f.Key.Account);
+        PolicyAnswer Manages(PolicyDocument of) => PolicyEvaluator.Resource(of, account, "kms:PutKeyPolicy", f.Key.Text, PolicyContext.ForKey(f.Key, account, f.Now)).Answer;
+
+        // A Deny that may hit one of the account's roles (ours, after a revocation) leaves the account as a whole in control.
         bool kept = policy.Statements.Any(s => PolicyJson.Text(s, "Effect") == "Allow" && PolicyJson.Strings((s["Principal"] as JsonObject)?["AWS"]).Any(p => p == root || p == f.Key.Account))
-            && PolicyEvaluator.Resource(policy, account, "kms:PutKeyPolicy", f.Key.Text, PolicyContext.ForKey(f.Key, account, f.Now)).Answer is PolicyAnswer.Allowed or PolicyAnswer.Delegated;
+            && Manages(Without(policy, "Deny")) is PolicyAnswer.Allowed or PolicyAnswer.Delegated
+            && Manages(policy) != PolicyAnswer.Denied;
         yield return kept
             ? f.OnKey("AwsKeyPolicyRoot", CmekCheckResult.Pass, "the account keeps control of the key")
-            : f.OnKey("AwsKeyPolicyRoot", CmekCheckResult.Warn, $"no statement lets {root} manage the key: when the key's administrators are deleted, only AWS support can change its policy", "Add a statement that allows kms:* to the account's root to the key policy.");
+            : f.OnKey("AwsKeyPolicyRoot", CmekCheckResult.Warn, $"no statement lets {root} manage the key: when the key's administrators are deleted, only AWS support can change its policy", $"Add a statement that allows kms:* to {root} to the key policy of {f.Key.Text}.");
     }
 
     private static IEnumerable<PolicyDecision> CallsWithoutDeny(AwsFindings f, PolicyDocument policy)
     {
-        PolicyDocument allows = policy.Clone();
-        foreach (JsonObject deny in allows.Statements.Where(s => PolicyJson.Text(s, "Effect") == "Deny"))
-        {
-            allows.Remove(deny);
-        }
-
-        RolePolicies own = f.Own with { Policies = [.. f.Own.Policies.Select(p => (p.Name, WithoutDeny(p.Document)))] };
+        PolicyDocument allows = Without(policy, "Deny");
+        RolePolicies own = f.Own with { Policies = [.. f.Own.Policies.Select(p => (p.Name, Without(p.Document, "Deny")))] };
         return OurStatements.Calls.Select(call =>
         {
             PolicyDecision decision = DecideCall(allows, f.Key, f.Role, f.Iam.Value?.Id, own, call, f.Now);
@@ -191,14 +194,21 @@ internal sealed partial class AwsKeyProvider
         });
     }
 
-    private static PolicyDocument WithoutDeny(PolicyDocument document)
+    private static PolicyDocument Without(PolicyDocument document, string effect)
     {
         PolicyDocument copy = document.Clone();
-        foreach (JsonObject deny in copy.Statements.Where(s => PolicyJson.Text(s, "Effect") == "Deny"))
+        foreach (JsonObject statement in copy.Statements.Where(s => PolicyJson.Text(s, "Effect") == effect))
         {
-            copy.Remove(deny);
+            copy.Remove(statement);
         }
 
+        return copy;
+    }
+
+    private static PolicyDocument OnlyDenies(PolicyDocument document)
+    {
+        PolicyDocument copy = Without(document, "Allow");
+        copy.Add(new JsonObject { ["Effect"] = "Allow", ["Action"] = "*", ["Resource"] = "*" });
         return copy;
     }
 
@@ -232,17 +242,19 @@ internal sealed partial class AwsKeyProvider
                 "AwsKeyPolicyDeny",
                 CmekCheckResult.Fail,
                 revoked ? "access was revoked with Revoke-CmekAccess" : $"{denied.Reason} to {f.Role.Text}, whatever else allows it",
-                revoked ? $"Restore-CmekAccess -ClusterName {f.Target.Cluster.Name}" : $"Take {f.Role.Text} out of that statement of the key policy.");
+                revoked ? $"Restore-CmekAccess -ClusterName {f.Target.Cluster.Name}" : $"Take {f.Role.Text} out of that statement of the key policy of {f.Key.Text}.");
         }
 
         return perhaps is null
             ? f.OnKey("AwsKeyPolicyDeny", CmekCheckResult.Pass, "no statement denies the role what it needs")
-            : f.OnKey("AwsKeyPolicyDeny", CmekCheckResult.Unknown, perhaps.Reason, "Look at that statement of the key policy: it must not hold for the cluster's calls.");
+            : f.OnKey("AwsKeyPolicyDeny", CmekCheckResult.Unknown, perhaps.Reason, $"Look at that statement of the key policy of {f.Key.Text}: it must not hold for the cluster's calls.");
     }
 
     private static CmekCheck ScopeCheck(AwsFindings f, PolicyDocument policy)
     {
         List<string> wide = [];
+        List<string> dead = DeadPrincipals(policy);
+        string root = AwsNames.AccountRoot(f.Key.Partition, f.Key.Account);
         foreach (JsonObject s in policy.Statements.Where(s => PolicyJson.Text(s, "Effect") == "Allow"))
         {
             string name = PolicyJson.Text(s, "Sid") is { Length: > 0 } sid ? $"the statement {sid}" : "a statement without a Sid";
@@ -257,10 +269,17 @@ internal sealed partial class AwsKeyProvider
             {
                 wide.Add($"{name} gives the cluster's role kms:*, so that it could change the policy or delete the key");
             }
+
+            // Whoever decrypts reads the store key. The account itself is not counted: it rules by its own policies.
+            string[] others = [.. who.Where(p => p != "*" && p != root && p != f.Key.Account && p != f.Role.Text && p != f.Iam.Value?.Id && !dead.Contains(p))];
+            if (others.Length > 0 && (s.ContainsKey("NotAction") || PolicyJson.Strings(s["Action"]).Any(a => PolicyEvaluator.Like(a, "kms:Decrypt", ignoreCase: true))))
+            {
+                wide.Add($"{name} lets {string.Join(", ", others)} decrypt with the key");
+            }
         }
 
         return wide.Count == 0
-            ? f.OnKey("AwsKeyPolicyScope", CmekCheckResult.Pass, "the role has what it needs and nobody is named by a wildcard")
+            ? f.OnKey("AwsKeyPolicyScope", CmekCheckResult.Pass, "nobody but the role is let to decrypt, and nobody is named by a wildcard")
             : f.OnKey("AwsKeyPolicyScope", CmekCheckResult.Warn, string.Join("; ", wide), "Narrow these statements of the key policy; the five actions are enough: " + f.Grant);
     }
 
@@ -291,16 +310,43 @@ internal sealed partial class AwsKeyProvider
             yield return check;
         }
 
-        yield return role.BoundaryArn is { } boundary
-            ? f.OnRole("AwsRoleBoundary", CmekCheckResult.Warn, $"the permissions boundary {boundary} limits the role; service control policies cannot be seen from here", $"See that {boundary} allows {string.Join(", ", OurStatements.Actions)}.")
-            : f.OnRole("AwsRoleBoundary", CmekCheckResult.Pass, "the role has no permissions boundary (service control policies cannot be seen from here)");
         PolicyContext context = PolicyContext.ForKey(f.Key, new PolicyPrincipal(f.Role.Account, f.Role.Text, role.Id), f.Now);
-        PolicyDecision? denied = OurStatements.Calls.Select(c => f.Own.Decide(c, f.Key.Text, context)).FirstOrDefault(d => d.Answer == PolicyAnswer.Denied);
-        yield return denied is not null
-            ? f.OnRole("AwsRolePolicies", CmekCheckResult.Fail, denied.Reason, "Take that Deny out of the role's policy.")
+        yield return BoundaryCheck(f, role, context);
+
+        // Of the role's own policies only what denies counts here: with every call allowed, that is what is left to be seen.
+        RolePolicies denies = f.Own with { Unseen = null, Policies = [.. f.Own.Policies.Select(p => (p.Name, OnlyDenies(p.Document)))] };
+        PolicyDecision[] decisions = [.. OurStatements.Calls.Select(c => denies.Decide(c, f.Key.Text, context))];
+        string remedy = $"Take that Deny out of the policy of {f.Role.Text}.";
+        yield return decisions.FirstOrDefault(d => d.Answer == PolicyAnswer.Denied) is { } denied
+            ? f.OnRole("AwsRolePolicies", CmekCheckResult.Fail, denied.Reason, remedy)
             : f.Own.Unseen is { } why
                 ? f.OnRole("AwsRolePolicies", CmekCheckResult.Unknown, why, $"Have iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies and iam:GetPolicyVersion on {f.Role.Text} granted to whoever runs this.")
-                : f.OnRole("AwsRolePolicies", CmekCheckResult.Pass, "no policy of the role denies what it needs");
+                : decisions.FirstOrDefault(d => d.Answer == PolicyAnswer.Unknown) is { } perhaps
+                    ? f.OnRole("AwsRolePolicies", CmekCheckResult.Unknown, perhaps.Reason, remedy)
+                    : f.OnRole("AwsRolePolicies", CmekCheckResult.Pass, "no policy of the role denies what it needs");
+    }
+
+    // AWS: a boundary limits also what the key policy gives to the role, so that one that only says nothing about KMS stops the cluster.
+    private static CmekCheck BoundaryCheck(AwsFindings f, IamRole role, PolicyContext context)
+    {
+        if (role.BoundaryArn is not { } arn)
+        {
+            return f.OnRole("AwsRoleBoundary", CmekCheckResult.Pass, "the role has no permissions boundary (service control policies cannot be seen from here)");
+        }
+
+        if (f.Boundary?.Value is not { } boundary)
+        {
+            return f.OnRole("AwsRoleBoundary", CmekCheckResult.Unknown, $"the permissions boundary {arn} could not be read: {f.Boundary?.Why}", $"Have iam:GetPolicy and iam:GetPolicyVersion on {arn} granted to whoever runs this.");
+        }
+
+        PolicyDecision[] decisions = [.. OurStatements.Calls.Select(c => PolicyEvaluator.Identity(boundary, c, f.Key.Text, context))];
+        string[] stopped = [.. OurStatements.Calls.Zip(decisions).Where(p => p.Second.Answer is PolicyAnswer.Denied or PolicyAnswer.NotAllowed).Select(p => p.First)];
+        string remedy = $"Have {arn} allow {string.Join(", ", OurStatements.Actions)} on {f.Key.Text}.";
+        return stopped.Length > 0
+            ? f.OnRole("AwsRoleBoundary", CmekCheckResult.Fail, $"the permissions boundary {arn} does not allow {string.Join(", ", stopped)}", remedy)
+            : decisions.FirstOrDefault(d => d.Answer == PolicyAnswer.Unknown) is { } perhaps
+                ? f.OnRole("AwsRoleBoundary", CmekCheckResult.Unknown, $"in the permissions boundary {arn}, {perhaps.Reason}", remedy)
+                : f.OnRole("AwsRoleBoundary", CmekCheckResult.Pass, $"the permissions boundary {arn} allows the five actions (service control policies cannot be seen from here)");
     }
 
     private static IEnumerable<CmekCheck> TrustChecks(AwsFindings f, IamRole role)
@@ -342,7 +388,7 @@ internal sealed partial class AwsKeyProvider
         yield return verdict.Allowed is null
             ? f.OnRole("AwsRoleTrust", CmekCheckResult.Unknown, verdict.Reason, f.Grant)
             : others.Length > 0
-                ? f.OnRole("AwsRoleTrust", CmekCheckResult.Warn, $"besides the account {account} the role also trusts {string.Join(", ", others)}: whoever assumes it can use the key", "Take these principals out of the role's trust policy.")
+                ? f.OnRole("AwsRoleTrust", CmekCheckResult.Warn, $"besides the account {account} the role also trusts {string.Join(", ", others)}: whoever assumes it can use the key", $"Take these principals out of the trust policy of {f.Role.Text}.")
                 : f.OnRole("AwsRoleTrust", CmekCheckResult.Pass, $"the role trusts the account {account} of {f.Target.Cluster.Name} and nobody else");
         if (onlyId)
         {

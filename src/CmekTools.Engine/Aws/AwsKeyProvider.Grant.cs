@@ -84,8 +84,27 @@ internal sealed partial class AwsKeyProvider
         Task<Seen<Amazon.KeyManagementService.Model.KeyMetadata>> data = LookAsync(DescribeAsync(key.Text, key.Region, op.Cancellation));
         Task<Seen<IamRole>> iam = LookAsync(RoleAsync(role!, op));
         Task<RolePolicies> own = RolePoliciesAsync(role!, op);
-        await Task.WhenAll(policy, data, iam, own).ConfigureAwait(false);
-        return Judge(key, role!, await policy.ConfigureAwait(false), await data.ConfigureAwait(false), await iam.ConfigureAwait(false), await own.ConfigureAwait(false), op.Session.Time.GetUtcNow());
+        Task<Seen<PolicyDocument>?> boundary = BoundaryAsync(iam, role!, op);
+        await Task.WhenAll(policy, data, iam, own, boundary).ConfigureAwait(false);
+        AccessVerdict verdict = Judge(key, role!, await policy.ConfigureAwait(false), await data.ConfigureAwait(false), await iam.ConfigureAwait(false), await own.ConfigureAwait(false), op.Session.Time.GetUtcNow());
+        return verdict.Allowed != false && await boundary.ConfigureAwait(false) is { } limit ? Within(limit, verdict, key, role!, (await iam.ConfigureAwait(false)).Value?.Id, op) : verdict;
+    }
+
+    // A boundary gives nothing, but what it does not allow the role cannot do, whoever else allows it.
+    private static AccessVerdict Within(Seen<PolicyDocument> limit, AccessVerdict verdict, KeyArn key, RoleArn role, string? roleId, Operation op)
+    {
+        if (limit.Value is not { } boundary)
+        {
+            return new AccessVerdict(null, [.. verdict.Reasons, "the role's permissions boundary could not be read: " + limit.Why]);
+        }
+
+        PolicyContext context = PolicyContext.ForKey(key, new PolicyPrincipal(role.Account, role.Text, roleId), op.Session.Time.GetUtcNow());
+        PolicyDecision[] decisions = [.. OurStatements.Calls.Select(c => PolicyEvaluator.Identity(boundary, c, key.Text, context))];
+        PolicyDecision? stop = decisions.FirstOrDefault(d => d.Answer is PolicyAnswer.Denied or PolicyAnswer.NotAllowed);
+        PolicyDecision? perhaps = decisions.FirstOrDefault(d => d.Answer == PolicyAnswer.Unknown);
+        return stop is not null ? new AccessVerdict(false, ["in the role's permissions boundary, " + stop.Reason])
+            : perhaps is not null ? new AccessVerdict(null, [.. verdict.Reasons, "in the role's permissions boundary, " + perhaps.Reason])
+            : verdict;
     }
 
     private static AccessVerdict Judge(

@@ -44,6 +44,20 @@ internal sealed partial class AwsKeyProvider
             : new CmekException("RoleNotSeen", CmekErrorKind.PermissionDenied, seen.Why!, $"Have iam:GetRole on {role.Text} granted to whoever runs this.", role.Text);
     }
 
+    // Known only once the role is: null where it has no boundary.
+    private async Task<Seen<PolicyDocument>?> BoundaryAsync(Task<Seen<IamRole>> reading, RoleArn role, Operation op)
+    {
+        if ((await reading.ConfigureAwait(false)).Value?.BoundaryArn is not { } arn)
+        {
+            return null;
+        }
+
+        return await LookAsync(ReadAsync()).ConfigureAwait(false);
+
+        async Task<PolicyDocument> ReadAsync() => PolicyDocument.Parse(
+            await AwsErrors.CallAsync("iam:GetPolicyVersion", arn, ct => _clients.Iam(role.Partition).GetManagedPolicyAsync(arn, ct), op.Cancellation).ConfigureAwait(false), arn);
+    }
+
     private async Task<RolePolicies> RolePoliciesAsync(RoleArn role, Operation op)
     {
         IIamService iam = _clients.Iam(role.Partition);

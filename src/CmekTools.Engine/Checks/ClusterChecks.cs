@@ -5,6 +5,8 @@ namespace CmekTools.Engine.Checks;
 /// <summary>What Test-CmekAccess looks at: the Cloud API's side, and through the providers the keys' side.</summary>
 internal static class ClusterChecks
 {
+    private const string Role = "CloudApiRole";
+
     /// <summary>Every check of a cluster, for the accesses given, or for the keys that it uses.</summary>
     /// <param name="read">Reads the cluster; its failure is a check too.</param>
     /// <param name="name">The cluster as the user named it.</param>
@@ -27,7 +29,7 @@ internal static class ClusterChecks
         {
             yield return new CmekCheck
             {
-                Name = refusal!.StatusCode == 401 ? "CloudApiToken" : "CloudApiRole",
+                Name = refusal!.StatusCode == 401 ? "CloudApiToken" : Role,
                 Result = CmekCheckResult.Fail,
                 Target = name,
                 Seen = refusal.Message,
@@ -38,6 +40,7 @@ internal static class ClusterChecks
 
         // The status and the providers' policies do not depend on each other where the accesses are given: they are read side by side.
         Task<CmekStatus> reading = op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation);
+        declared = declared is null ? null : ClusterLookup.InOwnSpelling(cluster, declared);
         IReadOnlyList<CmekAccess>? accesses = declared;
         Task<List<CmekCheck>>? providers = declared is null ? null : CollectAsync(Preflight.AccessesAsync(cluster, Complete(declared), op));
         CmekStatus? status = null;
@@ -48,7 +51,7 @@ internal static class ClusterChecks
         }
         catch (CmekServiceException e) when (e.StatusCode is 401 or 403)
         {
-            denied = Make(cluster, e.StatusCode == 401 ? "CloudApiToken" : "CloudApiRole", CmekCheckResult.Fail, e.Message, e.RecommendedAction);
+            denied = Make(cluster, e.StatusCode == 401 ? "CloudApiToken" : Role, CmekCheckResult.Fail, e.Message, e.RecommendedAction);
         }
 
         if (denied is not null)
@@ -57,7 +60,8 @@ internal static class ClusterChecks
         }
         else
         {
-            yield return Make(cluster, "CloudApiToken", CmekCheckResult.Pass, $"The API key is accepted by {op.Session.Organization} and may read the cluster's CMEK. Whether it may change it shows only when it does.", null);
+            yield return Make(cluster, "CloudApiToken", CmekCheckResult.Pass, $"The API key is accepted by {op.Session.Organization} and may read the cluster's CMEK.", null);
+            yield return RoleCheck(cluster, op.Session.Cloud.MayChange(cluster.Id));
         }
 
         foreach (CmekCheck check in OfCluster(cluster, status))
@@ -72,11 +76,47 @@ internal static class ClusterChecks
         }
 
         providers ??= CollectAsync(Preflight.AccessesAsync(cluster, Complete(accesses), op));
-        foreach (CmekCheck check in await providers.ConfigureAwait(false))
+        foreach (CmekCheck check in NotLookedInto(cluster, accesses))
         {
             yield return check;
         }
+
+        foreach (CmekCheck check in await providers.ConfigureAwait(false))
+        {
+            CmekRegion? region = cluster.Regions.FirstOrDefault(r => r.Name == check.Region);
+            if (region is null && check is { Name: "AwsKeyRegion" or "GcpKeyLocation", Result: CmekCheckResult.Warn })
+            {
+                // How far a key is from a region that the cluster does not have says nothing; RegionKnown has told it.
+                continue;
+            }
+
+            // A grant by hand would give back what a revocation took, past its receipt.
+            bool revoked = status?.Regions.Any(r => r.Region == check.Region && r.State is CmekState.REVOKED or CmekState.REVOKING) == true;
+            yield return revoked && check.Remedy?.StartsWith("Grant-CmekAccess", StringComparison.Ordinal) == true
+                ? check with { Remedy = Restore(cluster) }
+                : check;
+        }
     }
+
+    /// <summary>The check that no permission would make visible, so that it does not count where one answer is asked for.</summary>
+    public static bool CannotBeKnown(CmekCheck check) => check is { Name: Role, Result: CmekCheckResult.Unknown };
+
+    // The Cloud API has no call that says which role a key has: only a change that was tried tells.
+    private static CmekCheck RoleCheck(CmekCluster cluster, bool? mayChange)
+    {
+        string remedy = $"In the Cloud Console (Access Management) give the API key's service account the role CLUSTER_ADMIN or CLUSTER_OPERATOR_WRITER on {cluster.Name}.";
+        return mayChange switch
+        {
+            true => Make(cluster, Role, CmekCheckResult.Pass, "The API key has changed this cluster in this session.", null),
+            false => Make(cluster, Role, CmekCheckResult.Fail, "The API key was refused a change of this cluster in this session: it has neither CLUSTER_ADMIN nor CLUSTER_OPERATOR_WRITER.", remedy),
+            null => Make(cluster, Role, CmekCheckResult.Unknown, "Whether the API key may change the cluster (CLUSTER_ADMIN or CLUSTER_OPERATOR_WRITER) no call of the Cloud API tells; it shows with the first change.", remedy),
+        };
+    }
+
+    // What CmekTools does not look into is not passed over in silence.
+    private static IEnumerable<CmekCheck> NotLookedInto(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses) => cluster.Provider is CmekProvider.AWS or CmekProvider.GCP
+        ? []
+        : Complete(accesses).Select(a => Make(cluster, "KeyAccess", CmekCheckResult.Unknown, $"CmekTools does not look into keys on {cluster.Provider}: whether {a.AuthPrincipal} may use the key shows when CMEK is enabled.", $"Look at {a.KeyUri} in the {cluster.Provider} portal.") with { Region = a.Region, Target = a.KeyUri });
 
     private static IReadOnlyList<CmekAccess> Complete(IReadOnlyList<CmekAccess> accesses) => [.. accesses.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null)];
 
@@ -87,6 +127,8 @@ internal static class ClusterChecks
             : Make(cluster, "ClusterPlan", CmekCheckResult.Fail, $"The plan is {cluster.Plan}; CMEK needs ADVANCED.", "New-CmekCluster makes a cluster that can have CMEK; a plan cannot be changed to it here.");
         yield return cluster.NetworkVisibility switch
         {
+            // Only clusters of the plan ADVANCED have it: one defect, one check.
+            null when !cluster.SupportsCmek => Make(cluster, "ClusterNetwork", CmekCheckResult.Pass, "Networks are a matter of the plan ADVANCED.", null),
             "PRIVATE" => Make(cluster, "ClusterNetwork", CmekCheckResult.Pass, "The network visibility is PRIVATE.", null),
             "PUBLIC" => Make(cluster, "ClusterNetwork", CmekCheckResult.Fail, "The network visibility is PUBLIC; CMEK needs a private cluster, and visibility is set when a cluster is made.", "New-CmekCluster makes a private cluster."),
             _ => Make(cluster, "ClusterNetwork", CmekCheckResult.Unknown, "The Cloud API does not say whether the cluster is private.", "Look in the Cloud Console under Networking."),
@@ -99,7 +141,7 @@ internal static class ClusterChecks
         };
         foreach (CmekRegionStatus region in (status?.Regions ?? []).Where(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED))
         {
-            yield return Make(cluster, "CmekStatus", CmekCheckResult.Warn, $"The service says {region.State}{(region.UserMessage is null ? string.Empty : ": " + region.UserMessage)}.", region.State is CmekState.REVOKED or CmekState.REVOKING ? $"Restore-CmekAccess -ClusterName {cluster.Name}" : null) with { Region = region.Region };
+            yield return Make(cluster, "CmekStatus", CmekCheckResult.Warn, $"The service says {region.State}{(region.UserMessage is null ? string.Empty : ": " + region.UserMessage)}.", region.State is CmekState.REVOKED or CmekState.REVOKING ? Restore(cluster) : null) with { Region = region.Region };
         }
     }
 
@@ -112,7 +154,7 @@ internal static class ClusterChecks
             {
                 1 => Make(cluster, "RegionCovered", CmekCheckResult.Pass, $"There is a key: {given[0].KeyUri}", null) with { Region = region },
                 0 => Make(cluster, "RegionCovered", CmekCheckResult.Fail, "There is no key for this region; CMEK is enabled for all regions or none.", $"Get-CmekCluster {cluster.Name} | New-CmekKey -Region {region} | Grant-CmekAccess") with { Region = region },
-                _ => Make(cluster, "RegionCovered", CmekCheckResult.Fail, $"There are {given.Length} keys for this region.", "Give each region one.") with { Region = region },
+                _ => Make(cluster, "RegionCovered", CmekCheckResult.Fail, $"There are {given.Length} keys for this region.", $"Give each region one: Get-CmekCluster {cluster.Name} shows its regions.") with { Region = region },
             };
         }
 
@@ -122,6 +164,8 @@ internal static class ClusterChecks
             yield return Make(cluster, "RegionKnown", CmekCheckResult.Fail, unknown.Message, unknown.RecommendedAction) with { Region = access.Region };
         }
     }
+
+    private static string Restore(CmekCluster cluster) => $"Restore-CmekAccess -ClusterName {cluster.Name}";
 
     private static CmekCheck Make(CmekCluster cluster, string name, CmekCheckResult result, string seen, string? remedy) => new()
     {

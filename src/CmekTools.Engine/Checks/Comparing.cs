@@ -12,13 +12,15 @@ internal static class Comparing
     public static async IAsyncEnumerable<CmekDifference> RunAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? declared, Operation op)
     {
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-        CmekAccess[] wanted = [.. declared ?? [.. status.Regions.Where(r => r.Current is not null).Select(r => Updating.ToAccess(cluster, r))]];
+        CmekAccess[] wanted = [.. declared is not null ? ClusterLookup.InOwnSpelling(cluster, declared) : [.. status.Regions.Where(r => r.Current is not null).Select(r => Updating.ToAccess(cluster, r))]];
         foreach (CmekDifference difference in OfStatus(cluster, status, wanted, declared is not null))
         {
             yield return difference;
         }
 
-        await foreach (CmekCheck check in Preflight.AccessesAsync(cluster, [.. wanted.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null)], op).ConfigureAwait(false))
+        // A region that the cluster does not have is one difference: its key is not looked at.
+        CmekAccess[] used = [.. wanted.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null && cluster.Regions.Any(r => r.Name == a.Region))];
+        await foreach (CmekCheck check in Preflight.AccessesAsync(cluster, used, op).ConfigureAwait(false))
         {
             if (check.Result != CmekCheckResult.Pass)
             {

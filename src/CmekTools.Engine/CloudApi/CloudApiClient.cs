@@ -18,6 +18,7 @@ internal sealed class CloudApiClient : IDisposable
     // What a single answer may hold; the largest real one (a page of clusters) is far below.
     private const int AnswerLimit = 16 * 1024 * 1024;
 
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, bool> _mayChange = new(StringComparer.OrdinalIgnoreCase);
     private readonly HttpClient _http;
     private readonly ResiliencePipeline<HttpResponseMessage> _patient;
     private readonly ResiliencePipeline<HttpResponseMessage> _careful;
@@ -48,6 +49,9 @@ internal sealed class CloudApiClient : IDisposable
 
     /// <summary>The base address.</summary>
     public Uri Server { get; }
+
+    /// <summary>Whether the API key may change a cluster, by the last change that it tried; null where it has tried none. No call tells.</summary>
+    public bool? MayChange(string clusterId) => _mayChange.TryGetValue(clusterId, out bool may) ? may : null;
 
     /// <summary>The organization of the API key.</summary>
     public async Task<CmekOrganization> GetOrganizationAsync(CancellationToken cancellation)
@@ -272,7 +276,18 @@ internal sealed class CloudApiClient : IDisposable
         {
             if (!response.IsSuccessStatusCode)
             {
-                throw CloudApiErrors.ToException(await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false), what, target);
+                CmekServiceException refusal = CloudApiErrors.ToException(await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false), what, target);
+                if (method != HttpMethod.Get && target is CmekCluster refused && refusal.ErrorId == "CloudApiPermissionDenied")
+                {
+                    _mayChange[refused.Id] = false;
+                }
+
+                throw refusal;
+            }
+
+            if (method != HttpMethod.Get && target is CmekCluster changed)
+            {
+                _mayChange[changed.Id] = true;
             }
 
             try

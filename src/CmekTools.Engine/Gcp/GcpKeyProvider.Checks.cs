@@ -40,11 +40,12 @@ internal sealed partial class GcpKeyProvider
     {
         string uri = target.KeyUri;
         GcpKeyName name = GcpNames.ParseKey(uri);
-        string another = $"New-CmekKey -ClusterName {target.Cluster.Name} -Region {target.Region} -Project {name.Project}";
+        // A key alone is of no use to the cluster: what is printed ends with an access that can be enabled.
+        string another = $"New-CmekKey -ClusterName {target.Cluster.Name} -Region {target.Region} -Project {name.Project} -EnableRotation";
         if (sight.Key.Value is not { } key)
         {
             yield return sight.Key.Missing
-                ? Make(target, uri, "GcpKeyExists", CmekCheckResult.Fail, "There is no such key.", another)
+                ? Make(target, uri, "GcpKeyExists", CmekCheckResult.Fail, "There is no such key.", another + " | Grant-CmekAccess")
                 : Hidden(target, uri, "GcpKeyExists", sight.Key);
             yield break;
         }
@@ -54,7 +55,7 @@ internal sealed partial class GcpKeyProvider
         bool symmetric = purpose == "ENCRYPT_DECRYPT";
         yield return symmetric
             ? Make(target, uri, "GcpKeyPurpose", CmekCheckResult.Pass, "The purpose is ENCRYPT_DECRYPT.")
-            : Make(target, uri, "GcpKeyPurpose", CmekCheckResult.Fail, $"The purpose is {purpose}; CMEK needs ENCRYPT_DECRYPT, and a key's purpose cannot be changed.", another + " -KeyName ANOTHER_NAME");
+            : Make(target, uri, "GcpKeyPurpose", CmekCheckResult.Fail, $"The purpose is {purpose}; CMEK needs ENCRYPT_DECRYPT, and a key's purpose cannot be changed.", another + " -KeyName ANOTHER_NAME | Grant-CmekAccess");
         if (symmetric)
         {
             string on = $"--key {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project}";
@@ -215,6 +216,23 @@ internal sealed partial class GcpKeyProvider
             _ when hidden is not null => Hidden(target, email, "GcpTokenCreator", hidden),
             _ => Make(target, email, "GcpTokenCreator", CmekCheckResult.Fail, $"{own}, the cluster's own principal, may not take tokens of the service account.", Grant(target)),
         };
+
+        // Whoever takes tokens of the account decrypts as the account.
+        string[] others = [.. IamTree.Bindings(sight.AccountPolicy.Value ?? [])
+            .Where(b => IamTree.Role(b) == IamTree.TokenRole)
+            .SelectMany(IamTree.Members)
+            .Where(m => m != own && !m.StartsWith("deleted:", StringComparison.Ordinal))
+            .Distinct()];
+        if (others.Length > 0)
+        {
+            yield return Make(
+                target,
+                email,
+                "GcpTokenCreatorOthers",
+                CmekCheckResult.Warn,
+                $"Others may take tokens of the service account, and decrypt as it: {string.Join(", ", others)}.",
+                string.Join("; ", others.Select(m => $"gcloud iam service-accounts remove-iam-policy-binding {email} --member {m} --role {IamTree.TokenRole}")));
+        }
     }
 
     private static string Sentence(string text) => char.ToUpperInvariant(text[0]) + text[1..] + ".";

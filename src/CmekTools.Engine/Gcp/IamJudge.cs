@@ -19,8 +19,9 @@ internal readonly record struct Judged(Standing Standing, string Role, string Me
     /// <summary>The weaker of two, where both are needed.</summary>
     public static Judged Weaker(Judged a, Judged b) => a.Standing < b.Standing ? a : b;
 
-    /// <summary>The stronger of two, where one will do.</summary>
-    public static Judged Stronger(Judged a, Judged b) => b.Standing > a.Standing ? b : a;
+    /// <summary>The stronger of two, where one will do. Of two that are equal the one without a condition lasts longer.</summary>
+    public static Judged Stronger(Judged a, Judged b) =>
+        b.Standing > a.Standing || (b.Standing == a.Standing && a.Condition is not null && b.Condition is null) ? b : a;
 }
 
 /// <summary>Decides what policies give, as Google would where that can be known; where it cannot, it says so.</summary>

@@ -79,6 +79,10 @@ internal static class ClusterLookup
         return found?.Name ?? throw RegionUnknown(cluster, region);
     }
 
+    /// <summary>Accesses with the cluster's own spelling of their regions; a region that the cluster does not have stays as it is.</summary>
+    public static IReadOnlyList<CmekAccess> InOwnSpelling(CmekCluster cluster, IEnumerable<CmekAccess> accesses) =>
+        [.. accesses.Select(a => cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, a.Region, StringComparison.OrdinalIgnoreCase)) is { } own ? a with { Region = own.Name } : a)];
+
     /// <summary>The error for a region that a cluster does not have.</summary>
     public static CmekException RegionUnknown(CmekCluster cluster, string region) => new(
         "RegionUnknown",

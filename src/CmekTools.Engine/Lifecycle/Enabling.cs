@@ -165,6 +165,20 @@ internal static class Enabling
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         AccessVerdict[] verdicts = await Task.WhenAll(accesses.Select(a => provider.EvaluateAsync(
             new AccessTarget(cluster, op.Session.Organization.Id, a.Region, a.KeyUri!, a.AuthPrincipal!), op))).ConfigureAwait(false);
-        return verdicts.All(v => v.Allowed == true);
+        if (verdicts.Any(v => v.Allowed != true))
+        {
+            return false;
+        }
+
+        // A verdict is about the key. What else stops a cluster, a role's trust first of all, does not heal by waiting either.
+        await foreach (CmekCheck check in Checks.Preflight.AccessesAsync(cluster, [.. accesses], op).ConfigureAwait(false))
+        {
+            if (check.Result == CmekCheckResult.Fail)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 }

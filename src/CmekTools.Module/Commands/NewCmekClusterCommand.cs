@@ -12,7 +12,7 @@ public sealed class NewCmekClusterCommand : SessionCommand
 {
     /// <summary>The name.</summary>
     [Parameter(Mandatory = true, Position = 0)]
-    [ValidatePattern("^[a-z0-9][a-z0-9-]{4,38}[a-z0-9]$")]
+    [ValidatePattern("^[a-z0-9][a-z0-9-]{4,18}[a-z0-9]$")]
     public string Name { get; set; } = string.Empty;
 
     /// <summary>The cloud.</summary>
@@ -56,10 +56,20 @@ public sealed class NewCmekClusterCommand : SessionCommand
 
     internal override async Task EndAsync()
     {
+        if (CidrRange is not null && Provider != CmekProvider.GCP)
+        {
+            throw new CmekException("CidrRangeNotSupported", CmekErrorKind.InvalidArgument, $"-CidrRange is for clusters on GCP; this one is to be on {Provider}.", "Leave -CidrRange out.", CidrRange);
+        }
+
         Dictionary<string, int> nodes = new(StringComparer.Ordinal);
         foreach (DictionaryEntry entry in RegionNodes)
         {
             string region = entry.Key.ToString()!;
+            if (string.IsNullOrWhiteSpace(region))
+            {
+                throw new CmekException("RegionNodesInvalid", CmekErrorKind.InvalidArgument, "A region of -RegionNodes has no name.", "Give for example -RegionNodes @{ 'us-east-1' = 3 }.", RegionNodes);
+            }
+
             if (!int.TryParse(entry.Value?.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count < 1)
             {
                 throw new CmekException("RegionNodesInvalid", CmekErrorKind.InvalidArgument, $"'{entry.Value}' is not a number of nodes for {region}.", "Give for example -RegionNodes @{ 'us-east-1' = 3 }.", entry.Value);

@@ -6,10 +6,12 @@ namespace CmekTools.Tests.Kit;
 internal sealed class SandboxShell : IAsyncDisposable
 {
     private readonly bool _ownsServer;
+    private readonly bool _ownsShell;
 
-    private SandboxShell(SandboxServer server, bool ownsServer, PowerShellSession shell, string stateFolder)
+    private SandboxShell(SandboxServer server, bool ownsServer, PowerShellSession shell, bool ownsShell, string stateFolder)
     {
         _ownsServer = ownsServer;
+        _ownsShell = ownsShell;
         Server = server;
         Shell = shell;
         StateFolder = stateFolder;
@@ -36,13 +38,13 @@ internal sealed class SandboxShell : IAsyncDisposable
     /// <summary>A Google Cloud cluster in two regions.</summary>
     public static SandboxOptions Gcp { get; } = Fast with { Clusters = [new SandboxClusterOptions("ledger", "GCP", ["us-central1", "us-east1"])] };
 
-    /// <summary>Starts a sandbox, opens a session and connects it.</summary>
-    public static async Task<SandboxShell> StartAsync(SandboxOptions? options = null, SandboxServer? server = null, string? stateFolder = null)
+    /// <summary>Starts a sandbox, opens a session (where none is lent) and connects it.</summary>
+    public static async Task<SandboxShell> StartAsync(SandboxOptions? options = null, SandboxServer? server = null, string? stateFolder = null, PowerShellSession? session = null)
     {
         bool owns = server is null;
         server ??= SandboxServer.Start(options ?? Fast);
         string state = stateFolder ?? Path.Combine(Path.GetTempPath(), "cmektools-test-" + Guid.NewGuid().ToString("N"));
-        SandboxShell shell = new(server, owns, await PowerShellSession.OpenAsync(), state);
+        SandboxShell shell = new(server, owns, session ?? await PowerShellSession.OpenAsync(), session is null, state);
         (await shell.RunAsync("param($Sandbox, $State) $null = Connect-CmekCloud -Sandbox $Sandbox -StateFolder $State", new
         {
             Sandbox = new CmekSandbox { BaseAddress = server.BaseAddress, Environment = server.Environment },
@@ -64,7 +66,11 @@ internal sealed class SandboxShell : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Shell.DisposeAsync();
+        if (_ownsShell)
+        {
+            await Shell.DisposeAsync();
+        }
+
         if (_ownsServer)
         {
             await Server.DisposeAsync();

@@ -128,7 +128,7 @@ public sealed class AwsRoleTests
     }
 
     private static Task<PutKeyPolicyResponse> PutAsync(AwsWire wire, KeyMetadata key, System.Text.Json.Nodes.JsonObject statement) =>
-        wire.Kms.PutKeyPolicyAsync(key.Arn, "default", AwsWire.Policy(AwsWire.RootStatement(), statement), AwsWire.Cancel);
+        wire.Kms.PutKeyPolicyAsync(new PutKeyPolicyRequest { KeyId = key.Arn, PolicyName = "default", Policy = AwsWire.Policy(AwsWire.RootStatement(), statement) }, AwsWire.Cancel);
 
     private static (int, string) First((int Status, string Code, string) answer) => (answer.Status, answer.Code);
 }

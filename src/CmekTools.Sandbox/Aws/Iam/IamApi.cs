@@ -30,6 +30,8 @@ internal static class IamApi
         "AttachRolePolicy" => RolePolicies.Attach(call),
         "DetachRolePolicy" => RolePolicies.Detach(call),
         "ListAttachedRolePolicies" => RolePolicies.ListAttached(call),
+        "GetPolicy" => RolePolicies.GetManaged(call),
+        "GetPolicyVersion" => RolePolicies.GetManagedVersion(call),
         _ => throw new AwsErrorException("InvalidAction", $"Could not find operation {operation} for version 2010-05-08"),
     };
 

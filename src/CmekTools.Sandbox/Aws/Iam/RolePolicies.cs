@@ -6,6 +6,8 @@ namespace CmekTools.Sandbox.Aws.Iam;
 /// <summary>What a role may do by its own policies, and what limits it.</summary>
 internal static class RolePolicies
 {
+    private const string OnlyVersion = "v1";
+
     /// <summary>Gives a role a permissions boundary.</summary>
     public static void SetBoundary(QueryCall call, IamRole role, string arn) => (role.Boundary, role.BoundaryArn) = (Managed(call, arn), arn);
 
@@ -80,6 +82,44 @@ internal static class RolePolicies
         call,
         "AttachedPolicies",
         IamApi.Role(call, "ListAttachedRolePolicies").Attached.Keys.Select(arn => new object[] { new XElement("PolicyName", arn[(arn.LastIndexOf('/') + 1)..]), new XElement("PolicyArn", arn) }));
+
+    /// <summary>GetPolicy. The sandbox keeps one version of each.</summary>
+    public static IEnumerable<object?> GetManaged(QueryCall call)
+    {
+        string arn = call.Need("PolicyArn");
+        IamApi.Demand(call, "GetPolicy", arn);
+        Managed(call, arn);
+        return
+        [
+            new XElement(
+                "Policy",
+                new XElement("PolicyName", arn[(arn.LastIndexOf('/') + 1)..]),
+                new XElement("Arn", arn),
+                new XElement("DefaultVersionId", OnlyVersion),
+                new XElement("IsAttachable", "true")),
+        ];
+    }
+
+    /// <summary>GetPolicyVersion.</summary>
+    public static IEnumerable<object?> GetManagedVersion(QueryCall call)
+    {
+        string arn = call.Need("PolicyArn");
+        IamApi.Demand(call, "GetPolicyVersion", arn);
+        string version = call.Need("VersionId");
+        if (version != OnlyVersion)
+        {
+            throw IamApi.NoSuch($"Policy {arn} version {version} does not exist or is not attachable.");
+        }
+
+        return
+        [
+            new XElement(
+                "PolicyVersion",
+                new XElement("Document", Uri.EscapeDataString(Managed(call, arn).Show())),
+                new XElement("VersionId", OnlyVersion),
+                new XElement("IsDefaultVersion", "true")),
+        ];
+    }
 
     private static StoredPolicy Inline(IamRole role, string name) =>
         role.Inline.GetValueOrDefault(name) ?? throw IamApi.NoSuch($"The role policy with name {name} cannot be found.");

@@ -66,7 +66,8 @@ internal sealed record PolicyDocument(IReadOnlyList<PolicyStatement> Statements)
     {
         IEnumerable<JsonNode?> all = node switch
         {
-            JsonObject one => [one],
+            // An array, not a collection of the arms' common type: that is JsonArray, which takes no node that has a parent.
+            JsonObject one => new JsonNode?[] { one },
             JsonArray { Count: > 0 } many => many,
             _ => throw new FormatException("Syntax errors in policy: there is no Statement."),
         };

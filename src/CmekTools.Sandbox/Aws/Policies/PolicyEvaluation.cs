@@ -57,7 +57,14 @@ internal static class PolicyEvaluation
     private static Reach ReachOf(PolicyStatement statement, AwsCaller caller)
     {
         Reach named = statement.Principals.Select(p => ReachOf(p, caller)).Max();
-        return !statement.NotPrincipal ? named : named == Reach.None ? Reach.Caller : Reach.None;
+        if (!statement.NotPrincipal)
+        {
+            return named;
+        }
+
+        // AWS: an account that is excepted as a whole does not except its users and roles; each has to be named.
+        bool excepted = named != Reach.None && (named != Reach.Account || caller.Arn == AwsIds.Root(caller.AccountId));
+        return excepted ? Reach.None : Reach.Caller;
     }
 
     private static Reach ReachOf(string principal, AwsCaller caller)
