@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Reflection;
 using System.Runtime.Loader;
 
@@ -23,6 +24,26 @@ public static class ModuleLoader
         {
             s_context ??= new PrivateContext(Path.GetFullPath(binFolder));
             return s_context.LoadFromAssemblyPath(Path.Combine(s_context.Folder, "CmekTools.Module.dll"));
+        }
+    }
+
+    /// <summary>
+    /// Hands the cmdlets of one module on to another: a module that is imported by <c>Import-Module -Assembly</c> from a script module does not do
+    /// that by itself (PowerShell/PowerShell#20710). The engine has no public method for it; it is done here because script takes ten times as long.
+    /// </summary>
+    /// <param name="module">The script module (a PSModuleInfo).</param>
+    /// <param name="inner">The module with the cmdlets (a PSModuleInfo).</param>
+    public static void AddCmdlets(object module, object inner)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        ArgumentNullException.ThrowIfNull(inner);
+        MethodInfo? add = module.GetType().GetMethod("AddExportedCmdlet", BindingFlags.Instance | BindingFlags.NonPublic);
+        if (add is not null && inner.GetType().GetProperty("ExportedCmdlets")?.GetValue(inner) is IDictionary cmdlets)
+        {
+            foreach (object cmdlet in cmdlets.Values)
+            {
+                add.Invoke(module, [cmdlet]);
+            }
         }
     }
 

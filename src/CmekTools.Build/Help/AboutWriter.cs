@@ -20,15 +20,9 @@ internal static class AboutWriter
 
         StringBuilder text = new();
         text.Append("TOPIC\n").Append(Indent).Append(PlainText.Of(title)).Append('\n');
-        bool first = true;
+        bool afterHeading = true;
         foreach (Block block in document.Skip(1))
         {
-            // The engine takes the paragraph under this heading for the topic's synopsis.
-            if (first && block is ParagraphBlock)
-            {
-                text.Append("\nSHORT DESCRIPTION\n");
-            }
-
             if (block is HeadingBlock heading)
             {
                 string name = PlainText.Of(heading);
@@ -36,7 +30,7 @@ internal static class AboutWriter
             }
             else
             {
-                text.Append(first ? string.Empty : "\n");
+                text.Append(afterHeading ? string.Empty : "\n");
                 bool isCode = block is CodeBlock;
                 foreach (string paragraph in PlainText.Paragraphs([block]))
                 {
@@ -47,7 +41,7 @@ internal static class AboutWriter
                 }
             }
 
-            first = block is HeadingBlock;
+            afterHeading = block is HeadingBlock;
         }
 
         return text.ToString();

@@ -30,7 +30,7 @@ internal sealed partial class AwsKeyProvider
         if (options.RotationPeriodDays is < 90 or > 2560)
         {
             throw new CmekException(
-                "RotationPeriodInvalid", CmekErrorKind.InvalidArgument, $"A rotation period of {options.RotationPeriodDays} days is not possible: KMS takes 90 to 2560.", "Give -RotationPeriodDays between 90 and 2560.", options.RotationPeriodDays);
+                "RotationPeriodInvalid", CmekErrorKind.InvalidArgument, $"A rotation period of {options.RotationPeriodDays} days is not possible: KMS takes 90 to 2560.", "Give -RotationPeriod between 90 and 2560 days, for example 365.00:00:00.", options.RotationPeriodDays);
         }
 
         List<string> changes = [];

@@ -7,6 +7,9 @@ namespace CmekTools.Engine.Aws;
 internal sealed partial class AwsKeyProvider
 {
     /// <inheritdoc/>
+    public string MaterialOf(string keyUri) => ParseKey(keyUri) is { MultiRegion: true } key ? $"{key.Account}/{key.KeyId}" : keyUri;
+
+    /// <inheritdoc/>
     public async Task<string?> RotateKeyAsync(string keyUri, Operation op)
     {
         KeyArn key = ParseKey(keyUri);

@@ -10,6 +10,9 @@ internal sealed partial class GcpKeyProvider
     private static readonly TimeSpan s_unfinished = TimeSpan.FromHours(1);
 
     /// <inheritdoc/>
+    public string MaterialOf(string keyUri) => keyUri;
+
+    /// <inheritdoc/>
     public async Task<string?> RotateKeyAsync(string keyUri, Operation op)
     {
         CmekKey known = await GetKeyAsync(keyUri, op).ConfigureAwait(false);

@@ -47,6 +47,11 @@ internal static class Restoring
             await op.Host.WarningAsync($"There is no open receipt for {cluster.Name} here: access is given back as Grant-CmekAccess would give it, to the keys and principals that the service lists.").ConfigureAwait(false);
         }
 
+        if (options.Principal is not null)
+        {
+            await RequireAnotherAsync(options.Principal, receipt?.Document, accesses.Select(a => a.Target), op).ConfigureAwait(false);
+        }
+
         Steps steps = new(cluster, op, restoring: true) { ReceiptPath = receipt?.Path, Revoked = Revoking.IsRevoked(status) };
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         SortedDictionary<string, CmekAccess> wanted = options.Principal is null
@@ -54,6 +59,11 @@ internal static class Restoring
             : await GiveToAnotherAsync(cluster, status, accesses, options.Principal, provider, steps, op).ConfigureAwait(false);
         if (op.Host.WhatIf)
         {
+            if (options.Principal is not null)
+            {
+                await MoveAsync(cluster, status, wanted, steps, op).ConfigureAwait(false);
+            }
+
             return;
         }
 
@@ -112,6 +122,26 @@ internal static class Restoring
         return Wanted(cluster, status, accesses, null);
     }
 
+    // Before any write: a grant to the burnt principal would let it in again. An earlier run's new principal is in use by now, and is not burnt.
+    private static async Task RequireAnotherAsync(PrincipalOptions named, ReceiptDocument? receipt, IEnumerable<AccessTarget> targets, Operation op)
+    {
+        foreach (AccessTarget target in targets.Where(t => IsNamed(named, t.AuthPrincipal)))
+        {
+            // Without a receipt of the cut the policies tell who was cut off.
+            bool cut = receipt?.Accesses.Any(a => a.AuthPrincipal == target.AuthPrincipal)
+                ?? (await op.Session.GetProvider(target.Cluster.Provider).EvaluateAsync(target, op).ConfigureAwait(false)).Allowed != true;
+            if (cut)
+            {
+                throw new CmekException("PrincipalUnchanged", CmekErrorKind.InvalidArgument, $"{target.AuthPrincipal} is the principal that was cut off.", "Name another one, or leave -RoleName and -ServiceAccount away to give the old one its access back.", target.AuthPrincipal);
+            }
+        }
+    }
+
+    // A role by its name, whatever its path; an account by its address or by what stands before the @.
+    private static bool IsNamed(PrincipalOptions named, string principal) =>
+        (named.RoleName is { } role && principal.EndsWith("/" + role, StringComparison.OrdinalIgnoreCase))
+        || (named.ServiceAccount is { } account && (string.Equals(principal, account, StringComparison.OrdinalIgnoreCase) || principal.StartsWith(account + "@", StringComparison.OrdinalIgnoreCase)));
+
     private static async Task<SortedDictionary<string, CmekAccess>> GiveToAnotherAsync(
         CmekCluster cluster,
         CmekStatus status,
@@ -128,11 +158,6 @@ internal static class Restoring
             CmekKey key = await provider.GetKeyAsync(target.KeyUri, op).ConfigureAwait(false);
             CmekAccess access = await provider.GrantAsync(cluster, key, target.Region, principal, op).ConfigureAwait(false);
             name = access.AuthPrincipal ?? name;
-            if (name is not null && accesses.Any(a => a.Target.AuthPrincipal == name))
-            {
-                throw new CmekException("PrincipalUnchanged", CmekErrorKind.InvalidArgument, $"{name} is the principal that was cut off.", "Name another one, or leave -RoleName and -ServiceAccount away to give the old one its access back.", name);
-            }
-
             if (!op.Host.WhatIf)
             {
                 IReadOnlyList<string> changes = op.TakeChanges();
@@ -197,6 +222,11 @@ internal static class Restoring
         if (pending.Length > 0)
         {
             (bool changed, _) = await Updating.PutAsync(cluster, status, pending, $"let {string.Join(", ", pending.Select(p => p.Region))} act as {pending[0].AuthPrincipal}", new SwitchOptions(false, default, SkipPreflight: true), op).ConfigureAwait(false);
+            if (op.Host.WhatIf)
+            {
+                return;
+            }
+
             await steps.DoneAsync("Move", null, changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
         }
     }

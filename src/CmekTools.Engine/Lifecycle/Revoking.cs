@@ -20,6 +20,17 @@ internal static class Revoking
     /// <summary>Revokes one cluster.</summary>
     public static async Task RevokeAsync(CmekCluster cluster, RevokeOptions options, Operation op)
     {
+        // Whoever names another cluster than the one at hand may mean another one altogether: noticed before anything is cut.
+        if (options.ConfirmedName is not null && !string.Equals(options.ConfirmedName, cluster.Name, StringComparison.Ordinal))
+        {
+            throw new CmekException(
+                "ConfirmNameMismatch",
+                CmekErrorKind.InvalidArgument,
+                $"-ConfirmClusterName is '{options.ConfirmedName}', the cluster is '{cluster.Name}'. Nothing was changed.",
+                $"Give the exact name, -ConfirmClusterName {cluster.Name}, or leave it away to be asked.",
+                cluster);
+        }
+
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         IReadOnlyList<AccessTarget> targets = Targets(cluster, status, op);
         if (targets.Count == 0)
@@ -52,7 +63,19 @@ internal static class Revoking
 
         foreach (AccessTarget target in targets.Where(t => receipt.Accesses.Any(a => a.KeyUri == t.KeyUri && a.AuthPrincipal == t.AuthPrincipal)))
         {
-            await provider.CutAsync(target, new CutOptions(options.DisablePrincipal), op).ConfigureAwait(false);
+            try
+            {
+                await provider.CutAsync(target, new CutOptions(options.DisablePrincipal), op).ConfigureAwait(false);
+            }
+            catch (CmekServiceException e)
+            {
+                // What one key's policy refuses must not keep the other regions' keys open, nor the service untold.
+                await op.Host.ErrorAsync(e).ConfigureAwait(false);
+                op.TakeChanges();
+                await steps.DoneAsync("Cut", target.Region, "NOT cut: " + e.Message).ConfigureAwait(false);
+                continue;
+            }
+
             if (!op.Host.WhatIf)
             {
                 IReadOnlyList<string> changes = op.TakeChanges();
@@ -215,7 +238,7 @@ internal static class Revoking
     private static async Task ScheduleAsync(CmekCluster cluster, IReadOnlyList<AccessTarget> targets, RevokeOptions options, IKeyProvider provider, Steps steps, Operation op)
     {
         string[] uris = [.. targets.Select(t => t.KeyUri).Distinct()];
-        if (!op.Host.WhatIf && !string.Equals(options.ConfirmedName, cluster.Name, StringComparison.Ordinal))
+        if (!op.Host.WhatIf && options.ConfirmedName is null)
         {
             bool sure = await op.Host.ShouldContinueAsync(
                 $"When these keys are gone, the data of {cluster.Name} and its backups can never be read again by anyone: {string.Join(", ", uris)}. Schedule their deletion?",

@@ -18,14 +18,26 @@ internal static class Updating
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         RequireEncrypted(cluster, status, wanted.Keys);
         JournalTicket? run = await RotateKeysAsync(cluster, wanted.Values, rotateKey, op).ConfigureAwait(false);
-        CmekAccess[] pending =
-        [
-            .. wanted.Values.Where(a => status.Regions.FirstOrDefault(r => r.Region == a.Region) is not { } region
-                || region.Current is not { } current
-                || !Specs.Matches(current, a)
-                || region.State is not (CmekState.ENABLED or CmekState.ROTATING or CmekState.ENABLING)),
-        ];
-        if (pending.Length == 0 && status.Regions.Where(r => wanted.ContainsKey(r.Region)).All(r => r.State == CmekState.ENABLED))
+        Dictionary<string, DateTimeOffset?> stamps = [];
+        List<CmekAccess> pending = [];
+        foreach (CmekAccess access in wanted.Values)
+        {
+            CmekRegionStatus? region = status.Regions.FirstOrDefault(r => r.Region == access.Region);
+            bool settled = region is { Current: { } current, State: CmekState.ENABLED or CmekState.ROTATING or CmekState.ENABLING } && Specs.Matches(current, access);
+            if (settled && rotateKey)
+            {
+                // A new version of a key that is in use already is worth nothing until the store key is wrapped under it.
+                stamps[access.Region] = region!.Current!.UpdatedAt;
+                settled = region.State != CmekState.ENABLED;
+            }
+
+            if (!settled)
+            {
+                pending.Add(access);
+            }
+        }
+
+        if (pending.Count == 0 && status.Regions.Where(r => wanted.ContainsKey(r.Region)).All(r => r.State == CmekState.ENABLED))
         {
             await op.Host.VerboseAsync($"{cluster.Name} uses these keys already; nothing was changed.").ConfigureAwait(false);
             End(run, op);
@@ -33,7 +45,7 @@ internal static class Updating
         }
 
         bool changed = false;
-        if (pending.Length > 0)
+        if (pending.Count > 0)
         {
             string[] old = [.. status.Regions.Where(r => pending.Any(p => p.Region == r.Region)).Select(r => r.KeyUri).OfType<string>().Except(pending.Select(p => p.KeyUri!)).Distinct()];
             if (old.Length > 0)
@@ -41,7 +53,7 @@ internal static class Updating
                 await op.Host.WarningAsync($"The keys in use until now must stay usable: data and managed backups written under them still need them. Keep {string.Join(", ", old)}.").ConfigureAwait(false);
             }
 
-            (changed, status) = await PutAsync(cluster, status, pending, $"move {string.Join(", ", pending.Select(p => p.Region))} to other keys", options, op).ConfigureAwait(false);
+            (changed, status) = await PutAsync(cluster, status, pending, Summary(pending, stamps), options, op).ConfigureAwait(false);
             if (!changed)
             {
                 return status;
@@ -50,7 +62,8 @@ internal static class Updating
 
         if (options.Wait)
         {
-            status = await StatusWatch.WaitAsync(cluster, StatusGoal.Keys("Moving to other keys", wanted), options.Limit, op).ConfigureAwait(false);
+            HashSet<string> rotating = [.. status.Regions.Where(r => r.State == CmekState.ROTATING).Select(r => r.Region)];
+            status = await StatusWatch.WaitAsync(cluster, Anew(StatusGoal.Keys("Moving to other keys", wanted), rotating, stamps), options.Limit, op).ConfigureAwait(false);
         }
 
         End(run, op);
@@ -84,7 +97,7 @@ internal static class Updating
         if (pending.Length > 0)
         {
             await op.Host.WarningAsync("The keys' older versions must stay usable: data and managed backups written under them still need them.").ConfigureAwait(false);
-            (changed, status) = await PutAsync(cluster, before, pending, $"wrap the store key of {string.Join(", ", pending.Select(p => p.Region))} anew under the newest version of the same key", options, op).ConfigureAwait(false);
+            (changed, status) = await PutAsync(cluster, before, pending, Summary(pending, stamps), options, op).ConfigureAwait(false);
             if (!changed)
             {
                 return status;
@@ -99,21 +112,7 @@ internal static class Updating
 
         if (options.Wait)
         {
-            // ENABLED was true before too: what counts is that the rotation was seen, by its state or by the key's new time of change.
-            StatusGoal keys = StatusGoal.Keys("Wrapping anew", same);
-            StatusGoal goal = keys with
-            {
-                Reached = r =>
-                {
-                    if (r.State == CmekState.ROTATING)
-                    {
-                        rotating.Add(r.Region);
-                    }
-
-                    return keys.Reached(r) && (rotating.Contains(r.Region) || r.Current!.UpdatedAt != stamps.GetValueOrDefault(r.Region));
-                },
-            };
-            status = await StatusWatch.WaitAsync(cluster, goal, options.Limit, op).ConfigureAwait(false);
+            status = await StatusWatch.WaitAsync(cluster, Anew(StatusGoal.Keys("Wrapping anew", same), rotating, stamps), options.Limit, op).ConfigureAwait(false);
         }
 
         End(run, op);
@@ -147,6 +146,36 @@ internal static class Updating
             async token => status = await Enabling.SpreadAsync(cluster, accesses, c => op.Session.Cloud.UpdateCmekAsync(cluster, body, c), op, token).ConfigureAwait(false)).ConfigureAwait(false);
         return (changed, status);
     }
+
+    private static string Summary(IReadOnlyList<CmekAccess> accesses, Dictionary<string, DateTimeOffset?> rewrapped)
+    {
+        string[] parts =
+        [
+            Part("move ", accesses.Where(a => !rewrapped.ContainsKey(a.Region)), " to other keys"),
+            Part("wrap the store key of ", accesses.Where(a => rewrapped.ContainsKey(a.Region)), " anew under the newest version of the same key"),
+        ];
+        return string.Join("; ", parts.Where(p => p.Length > 0));
+
+        static string Part(string before, IEnumerable<CmekAccess> some, string after)
+        {
+            string regions = string.Join(", ", some.Select(a => a.Region));
+            return regions.Length == 0 ? string.Empty : before + regions + after;
+        }
+    }
+
+    // ENABLED with the same key was true before too: what counts is that the rotation was seen, by its state or by the key's new time of change.
+    private static StatusGoal Anew(StatusGoal keys, HashSet<string> rotating, Dictionary<string, DateTimeOffset?> stamps) => keys with
+    {
+        Reached = r =>
+        {
+            if (r.State == CmekState.ROTATING)
+            {
+                rotating.Add(r.Region);
+            }
+
+            return keys.Reached(r) && (!stamps.TryGetValue(r.Region, out DateTimeOffset? stamp) || rotating.Contains(r.Region) || r.Current!.UpdatedAt != stamp);
+        },
+    };
 
     private static void RequireEncrypted(CmekCluster cluster, CmekStatus status, IEnumerable<string> regions)
     {
@@ -182,7 +211,7 @@ internal static class Updating
         JournalTicket? run = op.Host.WhatIf
             ? null
             : op.Session.Journal.Begin(op, new PlannedChange("cmek:RotateRun", cluster.Id, $"rotate the keys of {cluster.Name}"));
-        foreach (string uri in accesses.Select(a => a.KeyUri).OfType<string>().Distinct())
+        foreach (string uri in accesses.Select(a => a.KeyUri).OfType<string>().DistinctBy(provider.MaterialOf))
         {
             if (unfinished is not null && await RotatedSinceAsync(uri, unfinished.Time, journal, provider, op).ConfigureAwait(false))
             {
@@ -198,7 +227,8 @@ internal static class Updating
 
     private static async Task<bool> RotatedSinceAsync(string uri, DateTimeOffset begun, IReadOnlyList<CmekJournalEntry> journal, IKeyProvider provider, Operation op)
     {
-        CmekJournalEntry? last = journal.LastOrDefault(e => e.Target == uri && e.Time >= begun && (e.Kind is "kms:RotateKeyOnDemand" or "cloudkms:cryptoKeys.updatePrimaryVersion"));
+        CmekJournalEntry? last = journal.LastOrDefault(e =>
+            e.Kind is "kms:RotateKeyOnDemand" or "cloudkms:cryptoKeys.updatePrimaryVersion" && e.Time >= begun && provider.MaterialOf(e.Target!) == provider.MaterialOf(uri));
         if (last?.Outcome == "done")
         {
             return true;

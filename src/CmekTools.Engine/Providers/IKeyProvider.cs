@@ -117,6 +117,9 @@ internal interface IKeyProvider : IDisposable
     /// <param name="op">The run.</param>
     Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op);
 
+    /// <summary>What a rotation rotates: the same text for keys that share their material (an AWS multi-region key and its replicas), else the URI.</summary>
+    string MaterialOf(string keyUri);
+
     /// <summary>Makes a new version of the key's material at the provider; the URI stays.</summary>
     /// <returns>The new version, as the provider names it.</returns>
     Task<string?> RotateKeyAsync(string keyUri, Operation op);

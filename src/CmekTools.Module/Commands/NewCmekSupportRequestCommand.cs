@@ -34,7 +34,7 @@ public sealed class NewCmekSupportRequestCommand : SessionCommand
     internal override async Task ProcessAsync()
     {
         CmekOrganization organization = await Context.Cloud.GetOrganizationAsync(Cancellation).ConfigureAwait(false);
-        if (ParameterSetName == OrganizationSet)
+        if (ParameterSetName == OrganizationSet || Purpose == CmekSupportPurpose.EnableOrganization)
         {
             await Pipeline.OutputAsync(SupportRequests.Write(CmekSupportPurpose.EnableOrganization, organization, null, [], Context.Time.GetUtcNow())).ConfigureAwait(false);
             return;

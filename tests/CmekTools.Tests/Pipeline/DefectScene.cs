@@ -18,8 +18,8 @@ internal sealed class DefectScene : IAsyncDisposable
     {
         Shell = shell;
         Name = name;
-        Aws = AwsWire.On(shell.Server);
-        Google = GcpWire.On(shell.Server);
+        Aws = AwsWire.At(shell.Server);
+        Google = GcpWire.At(shell.Server);
     }
 
     public SandboxShell Shell { get; }

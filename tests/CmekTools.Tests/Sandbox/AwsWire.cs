@@ -22,13 +22,13 @@ internal sealed class AwsWire : IAsyncDisposable
 
     private readonly List<IDisposable> _clients = [];
     private readonly HttpClient _http = new();
-    private readonly bool _ownsServer;
+    private readonly bool _owns;
     private TimeSpan _ahead;
 
-    private AwsWire(SandboxServer server, bool ownsServer)
+    private AwsWire(SandboxServer server, bool owns)
     {
         Server = server;
-        _ownsServer = ownsServer;
+        _owns = owns;
         Aws = Server.Get<AwsService>();
         Aws.Clock = () => DateTimeOffset.UtcNow + _ahead;
         Kms = KmsAs(Aws.Admin);
@@ -43,10 +43,10 @@ internal sealed class AwsWire : IAsyncDisposable
 
     public static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public static AwsWire Start(SandboxOptions? options = null) => new(SandboxServer.Start(options ?? new SandboxOptions()), ownsServer: true);
+    public static AwsWire Start(SandboxOptions? options = null) => new(SandboxServer.Start(options), owns: true);
 
-    /// <summary>Somebody else at a sandbox that runs already.</summary>
-    public static AwsWire On(SandboxServer server) => new(server, ownsServer: false);
+    /// <summary>Somebody else's hands on a sandbox that another one stops.</summary>
+    public static AwsWire At(SandboxServer server) => new(server, owns: false);
 
     /// <summary>Has time pass for IAM, rotations, deletions and sessions.</summary>
     public void Pass(TimeSpan time) => _ahead += time;
@@ -154,7 +154,7 @@ internal sealed class AwsWire : IAsyncDisposable
     {
         _clients.ForEach(c => c.Dispose());
         _http.Dispose();
-        if (_ownsServer)
+        if (_owns)
         {
             await Server.DisposeAsync();
         }

@@ -18,13 +18,12 @@ internal sealed class GcpWire : IAsyncDisposable
     public const string Member = "serviceAccount:" + Email;
 
     private readonly HttpClient _client = new();
+    private readonly bool _owns;
 
-    private readonly bool _ownsServer;
-
-    private GcpWire(SandboxServer server, bool ownsServer)
+    private GcpWire(SandboxServer server, bool owns)
     {
         Server = server;
-        _ownsServer = ownsServer;
+        _owns = owns;
     }
 
     public SandboxServer Server { get; }
@@ -33,10 +32,10 @@ internal sealed class GcpWire : IAsyncDisposable
 
     public string AdminToken => Server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"];
 
-    public static GcpWire Start(SandboxOptions? options = null) => new(SandboxServer.Start(options), ownsServer: true);
+    public static GcpWire Start(SandboxOptions? options = null) => new(SandboxServer.Start(options), owns: true);
 
-    /// <summary>Somebody else at a sandbox that runs already.</summary>
-    public static GcpWire On(SandboxServer server) => new(server, ownsServer: false);
+    /// <summary>Somebody else's hands on a sandbox that another one stops.</summary>
+    public static GcpWire At(SandboxServer server) => new(server, owns: false);
 
     /// <summary>With a ring and a key.</summary>
     public static async Task<GcpWire> WithKeyAsync(SandboxOptions? options = null)
@@ -115,7 +114,7 @@ internal sealed class GcpWire : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _client.Dispose();
-        if (_ownsServer)
+        if (_owns)
         {
             await Server.DisposeAsync();
         }

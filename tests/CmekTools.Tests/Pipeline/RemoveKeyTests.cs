@@ -1,0 +1,82 @@
+using System.Management.Automation;
+using CmekTools.Sandbox;
+using CmekTools.Tests.Kit;
+using Xunit;
+
+namespace CmekTools.Tests.Pipeline;
+
+/// <summary>A key goes only where no cluster lists it.</summary>
+public sealed class RemoveKeyTests
+{
+    [Theory]
+    [InlineData("AWS", "-AliasName second")]
+    [InlineData("GCP", "-KeyRing second")]
+    public async Task AKeyThatAClusterListsIsRefusedAlsoWhenItIsAPastOne(string provider, string other)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string uri = await life.KeyAsync(life.Regions[0]);
+        ErrorRecord error = (await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = uri })).ExpectError("KeyInUse");
+        Assert.Equal(ErrorCategory.InvalidOperation, error.CategoryInfo.Category);
+        Assert.Contains($"shop/{life.Regions[0]} (in use, ENABLED)", error.Exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(life.Regions[1], error.Exception.Message, StringComparison.Ordinal);
+        Assert.Empty(life.Writes);
+
+        await life.RunAsync($"New-CmekKey shop -Region {life.Regions[0]} {other} | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue");
+        error = (await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = uri })).ExpectError("KeyInUse");
+        Assert.Contains($"shop/{life.Regions[0]} (past, DISABLED)", error.Exception.Message, StringComparison.Ordinal);
+        Assert.Empty(life.Writes);
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(uri));
+    }
+
+    [Theory]
+    [InlineData("AWS", "-AliasName spare")]
+    [InlineData("GCP", "-KeyRing spare")]
+    public async Task AnUnusedKeyGoesAfterAQuestion(string provider, string other)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string uri = (await life.RunAsync($"(New-CmekKey shop -Region {life.Regions[0]} {other}).KeyUri")).Values<string>()[0];
+        life.Shell.Shell.Answer("N");
+        await life.RunAsync("param($Uri) Get-CmekKey $Uri | Remove-CmekKey", new { Uri = uri });
+        AskedQuestion question = Assert.Single(life.Shell.Shell.Host.Questions);
+        Assert.Contains(uri, question.Message, StringComparison.Ordinal);
+        Assert.Empty(life.Writes);
+
+        life.Shell.Shell.Answer("Y");
+        CmekKey key = Assert.Single((await life.RunAsync("param($Uri) Get-CmekKey $Uri | Remove-CmekKey -PendingWindowInDays 7", new { Uri = uri })).Values<CmekKey>());
+        Assert.Equal([life.IsAws ? "kms:ScheduleKeyDeletion" : "gcp-kms:cryptoKeyVersions.destroy"], life.Writes);
+        Assert.Equal(CmekKeyState.PendingDeletion, key.State);
+        Assert.True(key.Changed);
+        if (life.IsAws)
+        {
+            Assert.Equal(7, (int)life.Sent("ScheduleKeyDeletion")[0]["PendingWindowInDays"]!);
+            Assert.Equal(7, (key.DeletionDate!.Value - DateTimeOffset.UtcNow).TotalDays, 0.1);
+        }
+
+        PowerShellResult again = await life.RunAsync("param($Uri) Remove-CmekKey $Uri -Verbose", new { Uri = uri });
+        Assert.Empty(life.Writes);
+        Assert.Equal(2, life.Shell.Shell.Host.Questions.Count);
+        Assert.Contains(again.Verbose, v => v.Contains("nothing was changed", StringComparison.Ordinal));
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+    }
+
+    [Fact]
+    public async Task AClusterThatCannotBeReadCountsAsUsingTheKey()
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        string uri = (await life.RunAsync("(New-CmekKey shop -Region us-east-1 -AliasName spare).KeyUri")).Values<string>()[0];
+        life.Server.Before = r => Task.FromResult(r.Operation == "GetCmek" ? new SandboxResponse { Status = 403, Body = """{"code":7,"message":"not yours","details":[]}""" } : null);
+        ErrorRecord error = (await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = uri })).ExpectError("CloudApiPermissionDenied");
+        Assert.Equal(ErrorCategory.PermissionDenied, error.CategoryInfo.Category);
+        Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS", 6)]
+    [InlineData("AWS", 31)]
+    public async Task ADayThatKmsDoesNotTakeIsRefusedWithoutARequest(string provider, int days)
+    {
+        await using Life life = await Life.StartAsync(provider, enable: false);
+        (await life.TryAsync("param($Days) Remove-CmekKey arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab -PendingWindowInDays $Days", new { Days = days })).ExpectError("ParameterArgumentValidationError");
+        Assert.Empty(life.Server.Exchanges);
+    }
+}

@@ -1,0 +1,61 @@
+using System.Management.Automation;
+using CmekTools.Tests.Kit;
+using Xunit;
+
+namespace CmekTools.Tests.Pipeline;
+
+/// <summary>The text for the vendor's ticket: everything that support asks for, nothing secret, nothing sent.</summary>
+public sealed class SupportRequestTests
+{
+    [Fact]
+    public async Task TheOrganizationsRequestNamesItsId()
+    {
+        await using Life life = await Life.StartAsync("AWS", enable: false);
+        CmekSupportRequest request = Assert.Single((await life.RunAsync("New-CmekSupportRequest")).Values<CmekSupportRequest>());
+        Assert.Equal((CmekSupportPurpose.EnableOrganization, life.Server.Options.OrganizationId, null), (request.Purpose, request.OrganizationId, request.ClusterId));
+        Assert.Contains(life.Server.Options.OrganizationId, request.Subject, StringComparison.Ordinal);
+        Assert.Contains("turn on the Cloud API and CMEK", request.Body, StringComparison.Ordinal);
+        Assert.Contains(life.Server.Options.OrganizationId, request.Body, StringComparison.Ordinal);
+        Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS", "cut arn:aws:iam::")]
+    [InlineData("GCP", "take serviceAccount:")]
+    public async Task ARecoveryTellsStatesTimesAndWhatWasDone(string provider, string cut)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        CmekStatus before = await life.StatusAsync();
+        DateTimeOffset start = DateTimeOffset.UtcNow;
+        await life.RunAsync("Revoke-CmekAccess shop -Force");
+        CmekSupportRequest request = Assert.Single((await life.RunAsync("New-CmekSupportRequest shop")).Values<CmekSupportRequest>());
+        Assert.Empty(life.Writes);
+        Assert.Equal((CmekSupportPurpose.Recover, before.ClusterId), (request.Purpose, request.ClusterId));
+        string[] said =
+        [
+            life.Server.Options.OrganizationId,
+            "Cluster: shop",
+            "Cluster ID: " + before.ClusterId,
+            "Cloud provider: " + provider,
+            .. before.Regions.Select(r => $"{r.Region}: REVOKED, key {r.KeyUri}, principal {r.AuthPrincipal}"),
+            "Revoke-CmekAccess: " + cut,
+            "Revoke-CmekAccess: revoke CMEK at the service (done)",
+            $"Written {start.UtcDateTime:yyyy-MM-dd}",
+        ];
+        Assert.All(said, word => Assert.Contains(word, request.Body, StringComparison.Ordinal));
+        string[] secrets = [life.Server.Options.ApiKey, life.Server.Environment["AWS_SECRET_ACCESS_KEY"], life.Server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"]];
+        Assert.All(secrets, secret => Assert.DoesNotContain(secret, request.ToString(), StringComparison.Ordinal));
+        Assert.StartsWith("Recover cluster " + before.ClusterId, request.Subject, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AClusterIsFoundByItsObjectAndAWrongNameIsAnError()
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        CmekSupportRequest request = Assert.Single((await life.RunAsync("Get-CmekCluster shop | New-CmekSupportRequest -Purpose Disable")).Values<CmekSupportRequest>());
+        Assert.Equal(CmekSupportPurpose.Disable, request.Purpose);
+        Assert.Contains("back to CockroachDB-managed encryption", request.Body, StringComparison.Ordinal);
+        Assert.Contains("us-east-1: ENABLED", request.Body, StringComparison.Ordinal);
+        Assert.Equal(ErrorCategory.ObjectNotFound, (await life.TryAsync("New-CmekSupportRequest shopp")).ExpectError("ClusterNotFound").CategoryInfo.Category);
+    }
+}
