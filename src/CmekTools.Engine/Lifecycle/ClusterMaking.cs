@@ -46,7 +46,7 @@ internal static class ClusterMaking
                 "ADVANCED"));
             JsonNode json = JsonSerializer.SerializeToNode(body, WireJson.Default.ClusterCreateWire)!;
             bool made = await op.ChangeAsync(
-                new PlannedChange("cluster:Create", plan.Name, $"make an Advanced private cluster on {plan.Provider}: {string.Join(", ", plan.RegionNodes.Select(r => $"{r.Value} nodes in {r.Key}"))}, {plan.VirtualCpus} vCPU and {plan.StorageGib} GiB a node", Specs.ToText(json), After: json),
+                new PlannedChange("cluster:Create", plan.Name, $"make an Advanced private cluster on {plan.Provider}: {string.Join(", ", plan.RegionNodes.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Value} nodes in {r.Key}"))}, {plan.VirtualCpus} vCPU and {plan.StorageGib} GiB a node", Specs.ToText(json), After: json),
                 async token => cluster = await op.Session.Cloud.CreateClusterAsync(body, token).ConfigureAwait(false)).ConfigureAwait(false);
             if (!made)
             {

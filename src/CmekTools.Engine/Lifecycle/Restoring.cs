@@ -80,6 +80,12 @@ internal static class Restoring
 
         status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         steps.Revoked = Revoking.IsRevoked(status);
+        if (status.Regions.All(r => r.KeyUri is null))
+        {
+            await op.Host.VerboseAsync($"{cluster.Name} uses no customer-managed key now ({status}): nothing has to come back, and nothing is waited for.").ConfigureAwait(false);
+            return;
+        }
+
         if (status.State != CmekState.ENABLED)
         {
             // There is no call that brings nodes back: that is the vendor's part, and said so.

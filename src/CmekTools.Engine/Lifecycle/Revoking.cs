@@ -43,9 +43,16 @@ internal static class Revoking
                 status);
         }
 
+        // A cluster that went back to CockroachDB-managed encryption still has old data and backups under its past keys: those can be cut off,
+        // and there is nothing that the service could revoke.
+        bool inUse = status.Regions.Any(r => r.KeyUri is not null);
+        bool tell = inUse && !options.KeyOnly;
+        string effect = inUse
+            ? "The database stops: no reads, no writes, managed backups fail, restarted nodes do not come back. Coming back takes Restore-CmekAccess and a support ticket."
+            : "The cluster does not use them any more and goes on; what was written under them, managed backups too, cannot be read. Restore-CmekAccess gives the access back.";
         string question = $"""
-            cut its access to {string.Join(", ", targets.Select(t => $"{t.KeyUri} ({t.Region})"))}{(options.KeyOnly ? string.Empty : ", then tell the service to revoke")}.
-            Regions: {string.Join(", ", cluster.Regions.Select(r => r.Name))}. The database stops: no reads, no writes, managed backups fail, restarted nodes do not come back. Coming back takes Restore-CmekAccess and a support ticket.
+            cut its access to {string.Join(", ", targets.Select(t => $"{t.KeyUri} ({t.Region})"))}{(tell ? ", then tell the service to revoke" : string.Empty)}.
+            Regions: {string.Join(", ", cluster.Regions.Select(r => r.Name))}. {effect}
             """;
         if (!await op.Host.ConfirmRunAsync(cluster.ToString(), question).ConfigureAwait(false))
         {
@@ -88,9 +95,14 @@ internal static class Revoking
             await ProveAsync(targets, receipt, provider, steps, op).ConfigureAwait(false);
         }
 
-        if (!options.KeyOnly)
+        if (tell)
         {
             await TellAsync(cluster, status, options, steps, op).ConfigureAwait(false);
+        }
+
+        else if (!inUse)
+        {
+            await op.Host.VerboseAsync($"{cluster.Name} uses no customer-managed key now ({status}): the service has nothing to revoke.").ConfigureAwait(false);
         }
 
         if (options.Permanent)

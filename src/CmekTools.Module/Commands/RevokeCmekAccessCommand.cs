@@ -20,7 +20,7 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     [Parameter]
     public SwitchParameter Permanent { get; set; }
 
-    /// <summary>The cluster's exact name once more: answers the second question of -Permanent.</summary>
+    /// <summary>The cluster's exact name once more: answers the second question of -Permanent. Another name ends the command before anything is cut.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? ConfirmClusterName { get; set; }
