@@ -34,7 +34,7 @@ internal static class AboutWriter
                 bool isCode = block is CodeBlock;
                 foreach (string paragraph in PlainText.Paragraphs([block]))
                 {
-                    foreach (string line in isCode ? paragraph.Split('\n').Select(l => Indent + l) : Wrap(paragraph))
+                    foreach (string line in isCode ? paragraph.Split('\n').Select(l => "  " + l) : Wrap(paragraph))
                     {
                         text.Append((Indent + line).TrimEnd()).Append('\n');
                     }

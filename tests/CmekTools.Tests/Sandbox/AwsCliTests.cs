@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using CmekTools.Tests.Kit;
 using Xunit;
 
 namespace CmekTools.Tests.Sandbox;
@@ -20,7 +21,10 @@ public sealed class AwsCliTests
             ("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"]!.ToString()),
             ("AWS_SESSION_TOKEN", session["SessionToken"]!.ToString()),
         ];
-        string encrypt = $"kms encrypt --key-id {key} --plaintext c3RvcmU=";
+
+        // From files: the first and the second version of the CLI read a blob in an argument differently.
+        using TempFolder folder = new();
+        string encrypt = $"kms encrypt --key-id {key} --plaintext fileb://{folder.Write("plain", "store")}";
         Assert.Contains("AccessDeniedException", (await StartAsync(wire, Words(encrypt), asRole)).Errors, StringComparison.Ordinal);
         await RunAsync(
             wire,
@@ -29,9 +33,11 @@ public sealed class AwsCliTests
         (int code, string output, string errors) = await StartAsync(wire, Words(encrypt), asRole);
         Assert.True(code == 0, errors);
         string blob = JsonNode.Parse(output)!["CiphertextBlob"]!.ToString();
-        (code, output, errors) = await StartAsync(wire, Words($"kms decrypt --ciphertext-blob {blob}"), asRole);
+        string sealedFile = Path.Combine(folder.Path, "sealed");
+        await File.WriteAllBytesAsync(sealedFile, Convert.FromBase64String(blob), AwsWire.Cancel);
+        (code, output, errors) = await StartAsync(wire, Words($"kms decrypt --ciphertext-blob fileb://{sealedFile}"), asRole);
         Assert.True(code == 0, errors);
-        Assert.Equal("c3RvcmU=", JsonNode.Parse(output)!["Plaintext"]!.ToString());
+        Assert.Equal("store"u8, Convert.FromBase64String(JsonNode.Parse(output)!["Plaintext"]!.ToString()));
         JsonNode shown = (await RunAsync(wire, "iam get-role --role-name store"))!["Role"]!;
         Assert.Equal("org", shown["AssumeRolePolicyDocument"]!["Statement"]![0]!["Condition"]!["StringEquals"]!["sts:ExternalId"]!.ToString());
     }
