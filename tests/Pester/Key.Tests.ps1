@@ -174,7 +174,7 @@ Describe 'New-CmekKey' {
     It 'does not change the protection level of a key that is there (Google Cloud)' {
         $null = New-CmekKey ledger -Region us-east1 -KeyName level
         $outcome = Get-TestOutcome { New-CmekKey ledger -Region us-east1 -KeyName level -ProtectionLevel HSM }
-        Assert-TestError $outcome.Errors[0] 'ProtectionLevelDiffers' ResourceExists
+        Assert-TestError $outcome.Errors[0] 'ProtectionLevelDiffers' InvalidOperation
     }
 
     It 'refuses a rotation period of <Period> for <Name>' -TestCases @(
