@@ -49,6 +49,17 @@ Describe 'Grant-CmekAccess on <Cloud>' -ForEach $clouds {
         $access = $keys | Grant-CmekAccess
         $access[0].Changed | Should -BeTrue -Because 'the run before changed nothing'
     }
+}
+
+Describe 'Grant-CmekAccess on <Cloud>, bound in many ways' -ForEach $clouds {
+    BeforeAll {
+        $null = Connect-TestSandbox $TestDrive
+        $keys = New-CmekKey $Name
+    }
+
+    AfterAll {
+        Disconnect-TestSandbox
+    }
 
     It 'binds a key by <How>' -TestCases @(
         @{ How = 'name, region and URI' }
@@ -233,12 +244,17 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         Disconnect-TestSandbox
     }
 
-    It 'change nothing with -WhatIf: no receipt, no journal, the same policies' {
+    It 'change nothing with -WhatIf, nor without an answer: no receipt, no journal, the same policies' {
         $world = Get-TestWorld
         $null = Revoke-CmekAccess $Name -WhatIf
         $null = Revoke-CmekAccess $Name -Permanent -ConfirmClusterName $Name -DisablePrincipal -WhatIf
         Get-TestWorld | Should -Be $world
         Get-CmekReceipt | Should -BeNullOrEmpty
+
+        # Nor without an answer to the question.
+        $run = Invoke-UnattendedScript "Revoke-CmekAccess $Name"
+        @($run.Errors) + @($run.Ended) | Should -Not -BeNullOrEmpty -Because 'nobody could answer'
+        Get-TestWorld | Should -Be $world
 
         $null = Revoke-CmekAccess $Name -Force
         $world = Get-TestWorld
@@ -264,6 +280,10 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         # The emergency is not undone in passing.
         $outcome = Get-TestOutcome { $before | Enable-CmekCluster -Wait }
         Assert-TestError $outcome.Errors[0] 'ClusterRevoked' InvalidOperation
+        $outcome = Get-TestOutcome { Update-CmekCluster $Name -Rewrap }
+        Assert-TestError $outcome.Errors[0] 'ClusterRevoked' InvalidOperation
+        $outcome.Errors[0].ErrorDetails.RecommendedAction | Should -BeLike '*Restore-CmekAccess*'
+        Get-TestWorld | Should -Be $world
 
         $back = Restore-CmekAccess $Name -Wait -WarningAction SilentlyContinue
         ($back | Where-Object Step).Step | Should -Be 'Restore', 'Restore', 'Access', 'Enabled'
@@ -293,13 +313,6 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         $null = Revoke-CmekAccess $Name -Force
         (Get-CmekStatus $Name).State | Should -Be 'REVOKED'
         (Get-CmekReceipt $Name).Id | Should -Be $receipt.Id -Because 'the first receipt is kept'
-    }
-
-    It 'ask before the first change, and change nothing without an answer' {
-        $world = Get-TestWorld
-        $run = Invoke-UnattendedScript "Revoke-CmekAccess $Name"
-        @($run.Errors) + @($run.Ended) | Should -Not -BeNullOrEmpty -Because 'nobody could answer'
-        Get-TestWorld | Should -Be $world
     }
 
     It 'schedule the deletion of the keys with -Permanent only after a second answer, and rescue them' {

@@ -2,8 +2,8 @@
 
 BeforeDiscovery {
     $clouds = @(
-        @{ Cloud = 'AWS'; Name = 'shop'; Region = 'us-east-1', 'us-west-2'; New = 'eu-west-1' }
-        @{ Cloud = 'GCP'; Name = 'ledger'; Region = 'us-central1', 'us-east1'; New = 'europe-west1' }
+        @{ Cloud = 'AWS'; Name = 'shop'; Region = 'us-east-1', 'us-west-2'; New = 'eu-west-1'; Another = 'eu-central-1' }
+        @{ Cloud = 'GCP'; Name = 'ledger'; Region = 'us-central1', 'us-east1'; New = 'europe-west1'; Another = 'europe-west3' }
     )
 }
 
@@ -42,19 +42,14 @@ Describe 'Add-CmekRegion on <Cloud>' -ForEach $clouds {
         Get-TestWorld | Should -Be $world
     }
 
-    It 'takes the region <How>' -TestCases @(
-        @{ How = 'by hand' }
-        @{ How = 'from a manifest' }
-    ) {
-        $status = if ($How -eq 'by hand') {
-            Add-CmekRegion $Name -Region $New -KeyUri $access.KeyUri -AuthPrincipal $access.AuthPrincipal -NodeCount 3 -Wait
-        }
-        else {
-            $path = Join-Path $TestDrive "region-$Name.json"
-            $null = $access | Export-CmekManifest -Path $path -Force
-            Add-CmekRegion $Name -ManifestPath $path -NodeCount 3 -Wait
-        }
+    It 'takes a region by hand, and one from a manifest' {
+        $status = Add-CmekRegion $Name -Region $New -KeyUri $access.KeyUri -AuthPrincipal $access.AuthPrincipal -NodeCount 3 -Wait
         ($status.Regions | Where-Object Region -eq $New).State | Should -Be 'ENABLED'
+
+        $path = Join-Path $TestDrive "region-$Name.json"
+        $null = New-CmekKey $Name -Region $Another -NewRegion | Grant-CmekAccess -WarningAction SilentlyContinue | Export-CmekManifest -Path $path -Force
+        $status = Add-CmekRegion $Name -ManifestPath $path -NodeCount 3 -Wait
+        ($status.Regions | Where-Object Region -eq $Another).State | Should -Be 'ENABLED'
     }
 
     It 'refuses a region that is there with another key, and a key that the cluster could not use' {

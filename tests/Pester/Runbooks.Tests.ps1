@@ -133,7 +133,7 @@ Describe 'The runbooks' {
         $help = Get-Help $Path -Full
         $help.Synopsis | Should -Not -BeNullOrEmpty
         $help.examples.example | Should -Not -BeNullOrEmpty
-        foreach ($parameter in $help.parameters.parameter | Where-Object Name -notin 'WhatIf', 'Confirm') {
+        foreach ($parameter in $help.parameters.parameter | Where-Object { $_.Name -and $_.Name -notin 'WhatIf', 'Confirm' }) {
             $parameter.description.Text | Should -Not -BeNullOrEmpty -Because "-$($parameter.Name) is to be described"
         }
     }
