@@ -245,21 +245,21 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
     }
 
     It 'change nothing with -WhatIf, nor without an answer: no receipt, no journal, the same policies' {
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = Revoke-CmekAccess $Name -WhatIf
         $null = Revoke-CmekAccess $Name -Permanent -ConfirmClusterName $Name -DisablePrincipal -WhatIf
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
         Get-CmekReceipt | Should -BeNullOrEmpty
 
         # Nor without an answer to the question.
         $run = Invoke-UnattendedScript "Revoke-CmekAccess $Name"
         @($run.Errors) + @($run.Ended) | Should -Not -BeNullOrEmpty -Because 'nobody could answer'
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         $null = Revoke-CmekAccess $Name -Force
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = Restore-CmekAccess $Name -Wait -WhatIf -WarningAction SilentlyContinue
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'cut the cluster off step by step, once, and give everything back as it was' {
@@ -273,9 +273,9 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         (Get-CmekStatus $Name).State | Should -Be 'REVOKED'
         Test-CmekAccess $Name -Quiet | Should -BeFalse
 
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         (Revoke-CmekAccess $Name -Force).Step | Should -Not -Contain 'Revoke' -Because 'it is not sent twice'
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         # The emergency is not undone in passing.
         $outcome = Get-TestOutcome { $before | Enable-CmekCluster -Wait }
@@ -283,7 +283,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         $outcome = Get-TestOutcome { Update-CmekCluster $Name -Rewrap }
         Assert-TestError $outcome.Errors[0] 'ClusterRevoked' InvalidOperation
         $outcome.Errors[0].ErrorDetails.RecommendedAction | Should -BeLike '*Restore-CmekAccess*'
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         $back = Restore-CmekAccess $Name -Wait -WarningAction SilentlyContinue
         ($back | Where-Object Step).Step | Should -Be 'Restore', 'Restore', 'Access', 'Enabled'
@@ -292,9 +292,9 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         Get-CmekReceipt $Name -Open | Should -BeNullOrEmpty
         Test-CmekAccess $Name | ForEach-Object { "$_" } | Should -Be $sound
 
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = Restore-CmekAccess $Name -Wait -WarningAction SilentlyContinue
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'cut the key only with -KeyOnly, lastingly, and go on from there' {

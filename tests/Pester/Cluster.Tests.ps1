@@ -167,11 +167,11 @@ Describe 'Enable-CmekCluster on <Cloud>' -ForEach $clouds {
 
     It 'changes nothing the second time' {
         $null = Enable-TestCluster $Name
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $again = Get-CmekCluster $Name | New-CmekKey -EnableRotation | Grant-CmekAccess | Enable-CmekCluster -Wait
         $again.State | Should -Be 'ENABLED'
         $again.Changed | Should -BeFalse
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'takes regions, keys and one principal by hand' {
@@ -189,10 +189,10 @@ Describe 'Enable-CmekCluster on <Cloud>' -ForEach $clouds {
 
     It 'changes nothing with -WhatIf, nor does the whole pipeline' {
         $access = New-CmekKey $Name | Grant-CmekAccess
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = $access | Enable-CmekCluster -Wait -WhatIf
         $null = New-CmekKey $Name -AliasName other -WhatIf | Grant-CmekAccess -WhatIf | Enable-CmekCluster -WhatIf
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
         (Get-CmekStatus $Name).State | Should -Be 'DISABLED'
     }
 
@@ -217,10 +217,10 @@ Describe 'Enable-CmekCluster on <Cloud>' -ForEach $clouds {
     It 'refuses keys that the cluster could not use, before anything is sent' {
         $access = New-CmekKey $Name | Grant-CmekAccess
         $closed = New-CmekKey $Name -AliasName closed -KeyRing closed
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $outcome = Get-TestOutcome { Enable-CmekCluster $Name -Region $closed.Region -KeyUri $closed.KeyUri -AuthPrincipal $access[0].AuthPrincipal }
         Assert-TestError $outcome.Errors[0] 'PreflightFailed' InvalidOperation
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'does not move a cluster that has other keys' {
@@ -341,18 +341,18 @@ Describe 'Update-CmekCluster on <Cloud>, where nothing is to change' -ForEach $c
     }
 
     It 'changes nothing where the regions have their keys' {
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $status = $before | Update-CmekCluster -Wait -WarningAction SilentlyContinue
         $status.Changed | Should -BeFalse
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'changes nothing with -WhatIf' {
         $next = New-CmekKey $Name -AliasName next -KeyRing next | Grant-CmekAccess
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = $next | Update-CmekCluster -Wait -WhatIf -WarningAction SilentlyContinue
         $null = Update-CmekCluster $Name -Rewrap -RotateKey -Wait -WhatIf -WarningAction SilentlyContinue
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 }
 
@@ -394,9 +394,9 @@ Describe 'Disable-CmekCluster on <Cloud>' -ForEach $clouds {
     }
 
     It 'changes nothing with -WhatIf; without, waits until every region is DISABLED, warns, leaves keys and grants, and does nothing the second time' {
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = Disable-CmekCluster $Name -WhatIf -WarningAction SilentlyContinue
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         $keys = Get-CmekKey -ClusterName $Name | ForEach-Object { "$($_.KeyUri) $($_.State)" }
         $status = Disable-CmekCluster $Name -WarningVariable warned -WarningAction SilentlyContinue
@@ -407,11 +407,11 @@ Describe 'Disable-CmekCluster on <Cloud>' -ForEach $clouds {
         Get-CmekKey -ClusterName $Name | ForEach-Object { "$($_.KeyUri) $($_.State)" } | Should -Be $keys
         (New-CmekKey $Name | Grant-CmekAccess).Changed | Should -Be $false, $false
 
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $again = Disable-CmekCluster $Name -WarningAction SilentlyContinue
         $again.State | Should -Be 'DISABLED'
         $again.Changed | Should -BeFalse
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'refuses where the cluster cannot use its key now, and where it was revoked' {
@@ -508,7 +508,7 @@ Describe 'Compare-CmekCluster on <Cloud>' -ForEach $clouds {
     }
 
     It 'names a region that has another key than declared, and changes nothing' {
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $other = Join-Path $TestDrive "other-$Name.json"
         (Get-Content $declared -Raw).Replace($access[0].KeyUri, $access[1].KeyUri) | Set-Content $other
         $found = Compare-CmekCluster $Name -ManifestPath $other | Where-Object Kind -eq 'KeyChanged'
@@ -517,7 +517,7 @@ Describe 'Compare-CmekCluster on <Cloud>' -ForEach $clouds {
         $found.Actual | Should -Be $access[0].KeyUri
         $found.Declared | Should -Be $access[1].KeyUri
         $found.Remedy | Should -Not -BeNullOrEmpty
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'names a region that was not declared' {

@@ -4,7 +4,7 @@ BeforeAll {
     Import-Module (Join-Path $PSScriptRoot 'Helpers.psm1')
     Import-TestModule
 
-    function New-TestApiKey([string] $Text) {
+    function ConvertTo-TestApiKey([string] $Text) {
         $key = [securestring]::new()
         foreach ($character in $Text.ToCharArray()) {
             $key.AppendChar($character)
@@ -54,7 +54,7 @@ Describe 'Connect-CmekCloud' {
     }
 
     It 'takes the address and the key as parameters' {
-        $session = Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (New-TestApiKey $sandbox.Environment['COCKROACH_API_KEY'])
+        $session = Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (ConvertTo-TestApiKey $sandbox.Environment['COCKROACH_API_KEY'])
         $session.IsSandbox | Should -BeFalse
         (Get-CmekCluster).Name | Should -Be 'ledger', 'shop'
     }
@@ -67,13 +67,13 @@ Describe 'Connect-CmekCloud' {
 
     It 'gives the key in -ApiKey precedence over the environment' {
         $env:COCKROACH_API_KEY = $sandbox.Environment['COCKROACH_API_KEY']
-        $outcome = Get-TestOutcome { Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (New-TestApiKey 'another') }
+        $outcome = Get-TestOutcome { Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (ConvertTo-TestApiKey 'another') }
         Assert-TestError $outcome.Errors[0] 'CloudApiKeyRejected' AuthenticationError
     }
 
     It 'does not show the key anywhere in the session' {
         $key = $sandbox.Environment['COCKROACH_API_KEY']
-        $session = Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (New-TestApiKey $key)
+        $session = Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (ConvertTo-TestApiKey $key)
         $shown = ($session | Format-List -Property * -Force | Out-String -Width 500) + ($session | Out-String) + ($session | ConvertTo-Json -Depth 4 -WarningAction SilentlyContinue) + "$session"
         $shown | Should -Not -BeLike "*$key*"
     }
@@ -108,7 +108,7 @@ Describe 'Connect-CmekCloud' {
 
     It 'replaces the connection that was there only when it succeeds' {
         $before = Connect-CmekCloud -Sandbox $sandbox
-        $null = Get-TestOutcome { Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (New-TestApiKey 'wrong') }
+        $null = Get-TestOutcome { Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (ConvertTo-TestApiKey 'wrong') }
         [object]::ReferenceEquals((Get-CmekSession), $before) | Should -BeTrue
     }
 
@@ -118,7 +118,7 @@ Describe 'Connect-CmekCloud' {
         @{ Why = 'a relative address'; Server = 'cockroachlabs.cloud'; Key = 'x'; Id = 'ServerInvalid'; Category = 'InvalidArgument' }
         @{ Why = 'an empty key'; Server = 'https://cockroachlabs.cloud'; Key = ''; Id = 'ApiKeyMissing'; Category = 'AuthenticationError' }
     ) {
-        $outcome = Get-TestOutcome { Connect-CmekCloud -Server $Server -ApiKey (New-TestApiKey $Key) }
+        $outcome = Get-TestOutcome { Connect-CmekCloud -Server $Server -ApiKey (ConvertTo-TestApiKey $Key) }
         $outcome.Output | Should -BeNullOrEmpty
         Assert-TestError $outcome.Errors[0] $Id $Category
     }
@@ -130,7 +130,7 @@ Describe 'Connect-CmekCloud' {
     }
 
     It 'says the service''s status and words when the key is rejected' {
-        $outcome = Get-TestOutcome { Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (New-TestApiKey 'wrong') }
+        $outcome = Get-TestOutcome { Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (ConvertTo-TestApiKey 'wrong') }
         Assert-TestError $outcome.Errors[0] 'CloudApiKeyRejected' AuthenticationError
         $outcome.Errors[0].Exception | Should -BeOfType CmekTools.CmekServiceException
         $outcome.Errors[0].Exception.StatusCode | Should -Be 401
@@ -138,7 +138,7 @@ Describe 'Connect-CmekCloud' {
     }
 
     It 'ends the script with -ErrorAction Stop' {
-        { Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (New-TestApiKey 'wrong') -ErrorAction Stop } |
+        { Connect-CmekCloud -Server $sandbox.BaseAddress -ApiKey (ConvertTo-TestApiKey 'wrong') -ErrorAction Stop } |
             Should -Throw -ErrorId 'CloudApiKeyRejected,*'
     }
 

@@ -150,9 +150,12 @@ Two equal texts before and after mean that nothing was changed. The journal alon
 function Get-TestWorld {
     [CmdletBinding()]
     [OutputType([string])]
-    param()
+    param(
+        # Only these clusters: quicker, where no other one is concerned. Journal and receipts are those of all.
+        [Parameter(Position = 0)] [string[]] $Name = '*'
+    )
 
-    $world = foreach ($cluster in Get-CmekCluster) {
+    $world = foreach ($cluster in Get-CmekCluster $Name) {
         "$cluster $($cluster.Regions.Name) $($cluster.State)"
         foreach ($region in ($cluster | Get-CmekStatus).Regions) {
             foreach ($key in $region.Keys) {

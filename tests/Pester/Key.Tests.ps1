@@ -39,21 +39,21 @@ Describe 'New-CmekKey on <Cloud>' -ForEach $clouds {
 
     It 'finds the same keys the second time and changes nothing' {
         $first = New-CmekKey $Name -EnableRotation
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $again = New-CmekKey $Name -EnableRotation
         $again.KeyUri | Should -Be $first.KeyUri
         $again.Changed | Should -Be $false, $false
         $again | ForEach-Object { $_.Changes.Count } | Should -Be 0, 0
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'changes nothing with -WhatIf, and gives planned keys' {
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $planned = New-CmekKey $Name -EnableRotation -WhatIf
         $planned.State | Should -Be 'Planned', 'Planned'
         $planned.Region | Should -Be $Region
         Get-CmekJournal | Should -BeNullOrEmpty
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         $outcome = Get-TestOutcome { $planned | Grant-CmekAccess }
         $outcome.Errors | Should -HaveCount 2
@@ -350,18 +350,18 @@ Describe 'Remove-CmekKey on <Cloud>' -ForEach $clouds {
 
     It 'changes nothing the second time' {
         $null = $spare | Remove-CmekKey -Confirm:$false
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $again = $spare | Remove-CmekKey -Confirm:$false
         $again.State | Should -Be 'PendingDeletion'
         $again.Changed | Should -BeFalse
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'changes nothing with -WhatIf' {
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         ($spare | Remove-CmekKey -WhatIf).State | Should -Be 'Enabled'
         (Get-CmekKey $spare.KeyUri).State | Should -Be 'Enabled'
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'asks before it does anything' {

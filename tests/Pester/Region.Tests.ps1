@@ -3,7 +3,7 @@
 BeforeDiscovery {
     $clouds = @(
         @{ Cloud = 'AWS'; Name = 'shop'; Region = 'us-east-1', 'us-west-2'; New = 'eu-west-1'; Another = 'eu-central-1' }
-        @{ Cloud = 'GCP'; Name = 'ledger'; Region = 'us-central1', 'us-east1'; New = 'europe-west1'; Another = 'europe-west3' }
+        @{ Cloud = 'GCP'; Name = 'ledger'; Region = 'us-central1', 'us-east1'; New = 'europe-west1'; Another = 'asia-southeast1' }
     )
 }
 
@@ -24,9 +24,9 @@ Describe 'Add-CmekRegion on <Cloud>' -ForEach $clouds {
     }
 
     It 'changes nothing with -WhatIf, then adds the region with its nodes and key, and changes nothing again' {
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = $access | Add-CmekRegion -NodeCount 5 -Wait -WhatIf
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         $status = $access | Add-CmekRegion -NodeCount 5 -Wait
         $status | Should -BeOfType CmekTools.CmekStatus
@@ -37,9 +37,9 @@ Describe 'Add-CmekRegion on <Cloud>' -ForEach $clouds {
         ($status.Regions | Where-Object Region -ne $New).KeyUri | Should -Be $before.KeyUri
         ((Get-CmekCluster $Name).Regions | Where-Object Name -eq $New).NodeCount | Should -Be 5
 
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         ($access | Add-CmekRegion -NodeCount 5 -Wait).Changed | Should -BeFalse
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'takes a region by hand, and one from a manifest' {
@@ -55,14 +55,14 @@ Describe 'Add-CmekRegion on <Cloud>' -ForEach $clouds {
     It 'refuses a region that is there with another key, and a key that the cluster could not use' {
         $other = New-CmekKey $Name -Region $Region[1] -AliasName other -KeyRing other | Grant-CmekAccess
         $closed = New-CmekKey $Name -Region $New -NewRegion -AliasName closed -KeyRing closed
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $outcome = Get-TestOutcome { $other | Add-CmekRegion -NodeCount 3 }
         Assert-TestError $outcome.Errors[0] 'RegionExists' ResourceExists -Target "*$($Region[1])*"
         $outcome.Errors[0].ErrorDetails.RecommendedAction | Should -BeLike '*Update-CmekCluster*'
 
         $outcome = Get-TestOutcome { Add-CmekRegion $Name -Region $New -KeyUri $closed.KeyUri -AuthPrincipal $access.AuthPrincipal -NodeCount 3 }
         Assert-TestError $outcome.Errors[0] 'PreflightFailed' InvalidOperation
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 }
 

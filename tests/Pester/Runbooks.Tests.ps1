@@ -26,25 +26,25 @@ Describe 'The runbooks on <Cloud>' -ForEach $clouds {
     }
 
     It 'enable.ps1 takes a cluster to ENABLED, with -WhatIf not, and changes nothing the second time' {
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = & (Join-Path $runbooks 'enable.ps1') -ClusterName $Name -WhatIf
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
         Get-CmekJournal | Should -BeNullOrEmpty
 
         (& (Join-Path $runbooks 'enable.ps1') -ClusterName $Name).State | Should -Be 'ENABLED'
         (Get-CmekStatus $Name).State | Should -Be 'ENABLED'
         Compare-CmekCluster $Name | Should -BeNullOrEmpty
 
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         (& (Join-Path $runbooks 'enable.ps1') -ClusterName $Name).Changed | Should -BeFalse
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
     }
 
     It 'rotate.ps1 makes a new version of each key, with -WhatIf not' {
         $access = Enable-TestCluster $Name
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = & (Join-Path $runbooks 'rotate.ps1') -ClusterName $Name -WhatIf
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         $status = & (Join-Path $runbooks 'rotate.ps1') -ClusterName $Name
         $status.State | Should -Be 'ENABLED'
@@ -55,9 +55,9 @@ Describe 'The runbooks on <Cloud>' -ForEach $clouds {
 
     It 'add-region.ps1 adds a region with its key, with -WhatIf not' {
         $null = Enable-TestCluster $Name
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = & (Join-Path $runbooks 'add-region.ps1') -ClusterName $Name -Region $New -NodeCount 3 -WhatIf
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         $status = & (Join-Path $runbooks 'add-region.ps1') -ClusterName $Name -Region $New -NodeCount 3
         ($status.Regions | Where-Object Region -eq $New).State | Should -Be 'ENABLED'
@@ -66,17 +66,17 @@ Describe 'The runbooks on <Cloud>' -ForEach $clouds {
 
     It 'emergency-revoke.ps1 cuts off, with -WhatIf not, and restore.ps1 gives back' {
         $null = Enable-TestCluster $Name
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = & (Join-Path $runbooks 'emergency-revoke.ps1') -ClusterName $Name -WhatIf
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         $shown = & (Join-Path $runbooks 'emergency-revoke.ps1') -ClusterName $Name -Force
         ($shown | Where-Object { $_ -is [CmekTools.CmekStatus] }).State | Should -Be 'REVOKED'
         Test-CmekAccess $Name -Quiet | Should -BeFalse
 
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = & (Join-Path $runbooks 'restore.ps1') -ClusterName $Name -Wait -WhatIf
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         $null = & (Join-Path $runbooks 'restore.ps1') -ClusterName $Name -Wait
         (Get-CmekStatus $Name).State | Should -Be 'ENABLED'
@@ -97,9 +97,9 @@ Describe 'The runbooks on <Cloud>' -ForEach $clouds {
 
     It 'disable.ps1 moves the cluster off CMEK, with -WhatIf not' {
         $null = Enable-TestCluster $Name
-        $world = Get-TestWorld
+        $world = Get-TestWorld $Name
         $null = & (Join-Path $runbooks 'disable.ps1') -ClusterName $Name -WhatIf
-        Get-TestWorld | Should -Be $world
+        Get-TestWorld $Name | Should -Be $world
 
         (& (Join-Path $runbooks 'disable.ps1') -ClusterName $Name).State | Should -Be 'DISABLED'
         (Get-CmekStatus $Name).State | Should -Be 'DISABLED'
