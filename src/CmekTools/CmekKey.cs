@@ -64,7 +64,7 @@ public sealed record CmekKey
     public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
 
     /// <summary>What this command did: empty where everything was as wanted already.</summary>
-    public IReadOnlyList<string> Changes { get; init; } = [];
+    public IReadOnlyList<string> Changes { get; init => field = Lists.Indexable(value); } = [];
 
     /// <summary>True where this command changed something.</summary>
     public bool Changed => Changes.Count > 0;
@@ -98,7 +98,7 @@ public sealed record CmekAccess
     public bool Planned { get; init; }
 
     /// <summary>What this command did: empty where everything was as wanted already.</summary>
-    public IReadOnlyList<string> Changes { get; init; } = [];
+    public IReadOnlyList<string> Changes { get; init => field = Lists.Indexable(value); } = [];
 
     /// <summary>True where this command changed something.</summary>
     public bool Changed => Changes.Count > 0;

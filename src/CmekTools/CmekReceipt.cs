@@ -22,7 +22,7 @@ public sealed record CmekReceipt
     public DateTimeOffset? RestoredAt { get; init; }
 
     /// <summary>The accesses that were cut.</summary>
-    public IReadOnlyList<CmekAccess> Accesses { get; init; } = [];
+    public IReadOnlyList<CmekAccess> Accesses { get; init => field = Lists.Indexable(value); } = [];
 
     /// <summary>The file.</summary>
     public required string Path { get; init; }

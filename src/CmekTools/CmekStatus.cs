@@ -41,7 +41,7 @@ public sealed record CmekRegionStatus
     public CmekState State { get; init; }
 
     /// <summary>Every key that the service lists, newest first.</summary>
-    public IReadOnlyList<CmekKeyStatus> Keys { get; init; } = [];
+    public IReadOnlyList<CmekKeyStatus> Keys { get; init => field = Lists.Indexable(value); } = [];
 
     /// <summary>The key in use, or that the service is moving to; null where there is none.</summary>
     public CmekKeyStatus? Current { get; init; }
@@ -75,7 +75,7 @@ public sealed record CmekStatus
     public CmekState State { get; init; }
 
     /// <summary>The regions; every region of the cluster is there, also one that the service does not list (UNKNOWN).</summary>
-    public IReadOnlyList<CmekRegionStatus> Regions { get; init; } = [];
+    public IReadOnlyList<CmekRegionStatus> Regions { get; init => field = Lists.Indexable(value); } = [];
 
     /// <summary>What the service is doing to the cluster now.</summary>
     public string? OperationStatus { get; init; }

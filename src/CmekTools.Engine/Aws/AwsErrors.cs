@@ -119,7 +119,7 @@ internal static class AwsErrors
             case "LimitExceeded" or "ServiceQuotaExceeded":
                 return ("AwsLimitExceeded", CmekErrorKind.LimitsExceeded, "Raise the quota in the AWS console (Service Quotas), or remove what is no longer used.");
             case "UnsupportedOperation":
-                return ("AwsUnsupported", CmekErrorKind.InvalidOperation, null);
+                return ("AwsUnsupported", CmekErrorKind.InvalidOperation, "AWS does not do this with a resource of this kind; `Get-CmekKey ARN | Format-List` shows what kind of key it is.");
             case "ConcurrentModification" or "Conflict":
                 return ("AwsConflict", CmekErrorKind.ResourceUnavailable, "Somebody else changed it at the same moment. Run the command again.");
             case "ExpiredToken" or "ExpiredTokenFault" or "TokenRefreshRequired" or "RequestExpired":

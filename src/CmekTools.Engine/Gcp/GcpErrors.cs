@@ -49,11 +49,11 @@ internal static partial class GcpErrors
             (403, _) => ("AccessDenied", CmekErrorKind.PermissionDenied, $"Have {answer.Permission ?? "the permission that the message names"} on {resource} granted to whoever runs this; about_CmekTools_Security lists them all."),
             (404, _) => ("GoogleNotFound", CmekErrorKind.ObjectNotFound, "Check the project, location and name; gcloud kms keys list --keyring RING --location LOCATION shows what there is."),
             (409, "ABORTED") => ("PolicyRaceLost", CmekErrorKind.ResourceUnavailable, "Others were changing the same policy all the time. Run the command again."),
-            (409, _) => ("GoogleConflict", CmekErrorKind.ResourceExists, null),
+            (409, _) => ("GoogleConflict", CmekErrorKind.ResourceExists, "Run the command again: it looks at what is there now."),
             (429, _) => ("GoogleRateLimited", CmekErrorKind.LimitsExceeded, Again),
             ( >= 500, _) => ("GoogleUnavailable", CmekErrorKind.ResourceUnavailable, Again),
-            (400, "FAILED_PRECONDITION") => ("GooglePrecondition", CmekErrorKind.InvalidOperation, null),
-            ( >= 400, _) => ("GoogleRequestRefused", CmekErrorKind.InvalidArgument, (string?)null),
+            (400, "FAILED_PRECONDITION") => ("GooglePrecondition", CmekErrorKind.InvalidOperation, "See the state with Get-CmekKey, mend what the message names, and run the command again."),
+            ( >= 400, _) => ("GoogleRequestRefused", CmekErrorKind.InvalidArgument, "Google does not take what was sent: correct what the message names and run the command again."),
             _ => ("GoogleAnswerInvalid", CmekErrorKind.InvalidData, "Something between here and Google may have changed the answer: check the proxy and the endpoint variables."),
         };
         return new CmekServiceException(service, id, kind, $"{what}: {answer.Message} ({service}, {code}{(answer.Status is null ? string.Empty : " " + answer.Status)})", code, answer.Status, answer.RequestId, todo, resource, api);

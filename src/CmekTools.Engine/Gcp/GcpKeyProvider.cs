@@ -123,6 +123,8 @@ internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvi
         int? days = int.TryParse(key["rotationPeriod"]?.ToString().TrimEnd('s'), NumberStyles.Integer, CultureInfo.InvariantCulture, out int seconds) ? seconds / 86400 : null;
         return new CmekKey
         {
+            ClusterId = key["labels"]?[GcpNames.ClusterLabel]?.ToString(),
+            Region = key["labels"]?[GcpNames.RegionLabel]?.ToString(),
             Provider = CmekProvider.GCP,
             KeyUri = name.ToString(),
             Location = name.Location,

@@ -142,7 +142,7 @@ internal static partial class GcpNames
         }
 
         throw new CmekException(
-            what + "Invalid",
+            what == "KeyRing" ? "KeyRingInvalid" : "KeyNameInvalid",
             CmekErrorKind.InvalidArgument,
             $"'{name}' ({name.Length} characters) cannot be the name of a {(what == "KeyRing" ? "key ring" : "key")}: it has 1 to 63 letters, digits, hyphens and underscores.",
             $"Choose another -{what}, or leave it away: one is derived.",

@@ -1,3 +1,4 @@
+using CmekTools.Engine.Journal;
 using CmekTools.Engine.Providers;
 
 namespace CmekTools.Engine.Lifecycle;
@@ -10,7 +11,7 @@ internal static class Granting
     {
         ClusterLookup.RequireCmekPossible(cluster);
         CmekRegion? own = cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, region, StringComparison.OrdinalIgnoreCase));
-        if (own is null && Names.DidYouMean(region, cluster.Regions.Select(r => r.Name)).Length > 0)
+        if (own is null && !IsWhereTheKeyIs(region, keyUri ?? known?.KeyUri, known) && Names.DidYouMean(region, cluster.Regions.Select(r => r.Name)).Length > 0)
         {
             throw ClusterLookup.RegionUnknown(cluster, region);
         }
@@ -58,6 +59,7 @@ internal static class Granting
             }
 
             provider.ValidateKeyUri(uri, cluster, region);
+            await RequireNotRevokedAsync(cluster, uri, op).ConfigureAwait(false);
             key = await provider.GetKeyAsync(uri, op).ConfigureAwait(false);
             provider.RequireUsable(key);
         }
@@ -69,5 +71,37 @@ internal static class Granting
         }
 
         return access;
+    }
+
+    // A region that the cluster does not have may be misspelt (us-east-2 for us-east-1), but not where there is a key in it.
+    private static bool IsWhereTheKeyIs(string region, string? keyUri, CmekKey? known) =>
+        known is { State: CmekKeyState.Planned }
+        || string.Equals(known?.Region, region, StringComparison.OrdinalIgnoreCase)
+        || (keyUri is not null && (keyUri.Contains($":kms:{region}:", StringComparison.OrdinalIgnoreCase) || keyUri.Contains($"/locations/{region}/", StringComparison.OrdinalIgnoreCase)));
+
+    // On Google Cloud a cut leaves nothing in the policies that tells it from an access that never was: the receipts here and the service know.
+    private static async Task RequireNotRevokedAsync(CmekCluster cluster, string uri, Operation op)
+    {
+        string? reason = null;
+        if (new ReceiptStore(op.Session.Journal.Folder).NewestOpen(cluster.Id) is { } receipt && receipt.Document.Accesses.Any(a => a.KeyUri == uri))
+        {
+            reason = $"the receipt {receipt.Path} stands open";
+        }
+        else
+        {
+            CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+            CmekRegionStatus? revoked = status.Regions.FirstOrDefault(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED && r.Keys.Any(k => k.KeyUri == uri));
+            reason = revoked is null ? null : $"the service says {revoked}";
+        }
+
+        if (reason is not null)
+        {
+            throw new CmekException(
+                "AccessRevoked",
+                CmekErrorKind.InvalidOperation,
+                $"The access of {cluster.Name} to {uri} was revoked: {reason}. A grant does not undo that. Nothing was changed.",
+                $"Restore-CmekAccess -ClusterName {cluster.Name} gives the access back; with -RoleName or -ServiceAccount it moves the cluster to a new principal.",
+                uri);
+        }
     }
 }

@@ -17,7 +17,7 @@ internal static class Manifests
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CmekException("ManifestUnreadable", CmekErrorKind.ReadError, $"The manifest {path} cannot be read: {e.Message}", null, path, e);
+            throw new CmekException("ManifestUnreadable", CmekErrorKind.ReadError, $"The manifest {path} cannot be read: {e.Message}", "Give the path of a cmek_config.json; Export-CmekManifest writes one.", path, e);
         }
 
         return Parse(text, path, cluster);

@@ -61,7 +61,7 @@ public sealed class CompareCmekClusterCommand : SessionCommand
 
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
-            await RunAsync(await Op.GetClusterAsync(group.Key).ConfigureAwait(false), [.. group]).ConfigureAwait(false);
+            await EachAsync(async () => await RunAsync(await Op.GetClusterAsync(group.Key).ConfigureAwait(false), [.. group]).ConfigureAwait(false)).ConfigureAwait(false);
         }
     }
 

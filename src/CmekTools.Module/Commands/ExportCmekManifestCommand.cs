@@ -68,7 +68,7 @@ public sealed class ExportCmekManifestCommand : SessionCommand
 
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
-            await WriteAsync(group.Key, [.. group]).ConfigureAwait(false);
+            await EachAsync(() => WriteAsync(group.Key, [.. group])).ConfigureAwait(false);
         }
     }
 
@@ -107,7 +107,7 @@ public sealed class ExportCmekManifestCommand : SessionCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CmekException("FileUnwritable", CmekErrorKind.WriteError, $"{path} cannot be written: {e.Message}", null, path, e);
+            throw new CmekException("FileUnwritable", CmekErrorKind.WriteError, $"{path} cannot be written: {e.Message}", "Give another -Path, in a folder that is there and that you may write to.", path, e);
         }
 
         await Pipeline.OutputAsync(new FileInfo(path)).ConfigureAwait(false);

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
+using System.Text.RegularExpressions;
 using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module.Commands;
@@ -12,7 +13,7 @@ public sealed class NewCmekClusterCommand : SessionCommand
 {
     /// <summary>The name.</summary>
     [Parameter(Mandatory = true, Position = 0)]
-    [ValidatePattern("^[a-z0-9][a-z0-9-]{4,18}[a-z0-9]$")]
+    [ValidatePattern("^[a-z0-9][a-z0-9-]{4,18}[a-z0-9]$", Options = RegexOptions.None)]
     public string Name { get; set; } = string.Empty;
 
     /// <summary>The cloud.</summary>

@@ -65,7 +65,7 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
         }
         catch (FormatException e)
         {
-            throw new CmekException("SandboxClusterInvalid", CmekErrorKind.InvalidArgument, e.Message, null, Cluster, e);
+            throw new CmekException("SandboxClusterInvalid", CmekErrorKind.InvalidArgument, e.Message, "Give clusters as NAME=AWS:REGION,REGION or NAME=GCP:REGION, for example 'shop=AWS:us-east-1,us-west-2'.", Cluster, e);
         }
 
         SandboxServer server;

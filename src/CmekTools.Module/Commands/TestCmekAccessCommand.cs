@@ -79,7 +79,7 @@ public sealed class TestCmekAccessCommand : SessionCommand
 
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
-            await RunAsync(() => Op.GetClusterAsync(group.Key), group.First().ClusterName ?? group.Key, [.. group]).ConfigureAwait(false);
+            await EachAsync(() => RunAsync(() => Op.GetClusterAsync(group.Key), group.First().ClusterName ?? group.Key, [.. group])).ConfigureAwait(false);
         }
 
         if (Quiet)

@@ -97,14 +97,7 @@ public abstract class AccessCommand : SessionCommand
         // A pipeline that gave nothing (each record failed before) has been told so already.
         foreach ((string id, List<CmekAccess> accesses) in _collected)
         {
-            try
-            {
-                await ActAsync(await Op.GetClusterAsync(id).ConfigureAwait(false), accesses).ConfigureAwait(false);
-            }
-            catch (CmekException e)
-            {
-                await Pipeline.ErrorAsync(e).ConfigureAwait(false);
-            }
+            await EachAsync(async () => await ActAsync(await Op.GetClusterAsync(id).ConfigureAwait(false), accesses).ConfigureAwait(false)).ConfigureAwait(false);
         }
     }
 

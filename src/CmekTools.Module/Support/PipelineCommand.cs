@@ -72,6 +72,19 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
             ? found
             : _operation = new Operation(MyInvocation.MyCommand?.Name ?? GetType().Name, session, Pipeline, Cancellation);
 
+    /// <summary>Does one cluster's part where several were collected: its failure is an error of its own, and the next one goes on.</summary>
+    internal async Task EachAsync(Func<Task> part)
+    {
+        try
+        {
+            await part().ConfigureAwait(false);
+        }
+        catch (CmekException e)
+        {
+            await Pipeline.ErrorAsync(e).ConfigureAwait(false);
+        }
+    }
+
     private bool IsWhatIf()
     {
         if (MyInvocation.BoundParameters.TryGetValue("WhatIf", out object? bound))

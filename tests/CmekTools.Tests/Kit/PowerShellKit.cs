@@ -183,7 +183,13 @@ internal sealed class RunningScript
             failure = problem.ErrorRecord;
         }
 
-        return new PowerShellResult(session, _shell, [.. _output], failure);
+        PowerShellResult result = new(session, _shell, [.. _output], failure);
+        foreach (ErrorRecord error in result.Errors)
+        {
+            ErrorPage.Expect(error);
+        }
+
+        return result;
     }
 }
 
