@@ -45,10 +45,10 @@ internal sealed record Timings
     /// <summary>What a loopback sandbox needs.</summary>
     public static Timings Sandbox { get; } = new()
     {
-        StatusPoll = TimeSpan.FromMilliseconds(200),
-        PropagationPoll = TimeSpan.FromMilliseconds(100),
+        StatusPoll = TimeSpan.FromMilliseconds(50),
+        PropagationPoll = TimeSpan.FromMilliseconds(50),
         PropagationLimit = TimeSpan.FromSeconds(20),
-        CutWatch = TimeSpan.FromMilliseconds(300),
+        CutWatch = TimeSpan.FromMilliseconds(100),
         RetryBase = TimeSpan.FromMilliseconds(50),
         CallLimit = TimeSpan.FromSeconds(20),
     };

@@ -98,11 +98,19 @@ Describe 'Grant-CmekAccess' {
         Disconnect-TestSandbox
     }
 
-    It 'wants cluster and region for a key that was looked up by its URI, and goes on (Google Cloud)' {
-        $outcome = Get-TestOutcome { @(Get-CmekKey $google[0].KeyUri) + @($google[1]) | Grant-CmekAccess }
+    It 'wants cluster and region for a key that others made, and goes on (Google Cloud)' {
+        $foreign = [CmekTools.CmekKey]@{ Provider = 'GCP'; KeyUri = $google[0].KeyUri; Location = $google[0].Location }
+        $outcome = Get-TestOutcome { @($foreign) + @($google[1]) | Grant-CmekAccess }
         $outcome.Errors | Should -HaveCount 1
         Assert-TestError $outcome.Errors[0] 'ClusterMissing' InvalidArgument
         $outcome.Output.Region | Should -Be 'us-east1'
+    }
+
+    It 'knows the cluster of a key of its own that was looked up by its URI (<_>)' -ForEach 'aws', 'google' {
+        $key = (Get-Variable $_ -ValueOnly)[0]
+        $access = Get-CmekKey $key.KeyUri | Grant-CmekAccess
+        $access.ClusterId | Should -Be $key.ClusterId
+        $access.Region | Should -Be $key.Region
     }
 
     It 'takes the role''s name (AWS)' {
@@ -298,7 +306,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
     }
 
     It 'cut the key only with -KeyOnly, lastingly, and go on from there' {
-        (Revoke-CmekAccess $Name -KeyOnly -DisablePrincipal -Confirm:$false).Step | Should -Be 'Receipt', 'Cut', 'Cut', 'Proof'
+        (Revoke-CmekAccess $Name -KeyOnly -Confirm:$false).Step | Should -Be 'Receipt', 'Cut', 'Cut', 'Proof'
         (Get-CmekStatus $Name).State | Should -Be 'ENABLED'
         Test-CmekAccess $Name -Quiet | Should -BeFalse
 

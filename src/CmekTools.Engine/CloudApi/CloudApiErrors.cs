@@ -79,7 +79,7 @@ internal static class CloudApiErrors
             { Status: >= 300 and < 400 } => ("CloudApiRedirected", CmekErrorKind.ConnectionError, "The API key is never sent after a redirect. Check -Server or COCKROACH_SERVER (the default is https://cockroachlabs.cloud)."),
             { Status: >= 500 } => ("CloudApiUnavailable", CmekErrorKind.ResourceUnavailable, "Wait and run the command again: it goes on where it stopped."),
             { Message: var m } when m.Contains("Cc-Version", StringComparison.OrdinalIgnoreCase) => ("CloudApiVersionRefused", CmekErrorKind.InvalidOperation, "The service no longer takes the API version that this CmekTools speaks. Update the module."),
-            _ => ("CloudApiRequestRefused", CmekErrorKind.InvalidArgument, null),
+            _ => ("CloudApiRequestRefused", CmekErrorKind.InvalidArgument, "Correct what the message names. Test-CmekAccess shows what stops CMEK on a cluster."),
         };
         string code = failure.Code is null ? $"{failure.Status}" : $"{failure.Status}, code {failure.Code}";
         return new CmekServiceException(

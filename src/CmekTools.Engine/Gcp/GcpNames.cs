@@ -141,10 +141,11 @@ internal static partial class GcpNames
             return name;
         }
 
+        bool ring = what == "KeyRing";
         throw new CmekException(
-            what == "KeyRing" ? "KeyRingInvalid" : "KeyNameInvalid",
+            ring ? "KeyRingInvalid" : "KeyNameInvalid",
             CmekErrorKind.InvalidArgument,
-            $"'{name}' ({name.Length} characters) cannot be the name of a {(what == "KeyRing" ? "key ring" : "key")}: it has 1 to 63 letters, digits, hyphens and underscores.",
+            $"'{name}' ({name.Length} characters) cannot be the name of a {(ring ? "key ring" : "key")}: it has 1 to 63 letters, digits, hyphens and underscores.",
             $"Choose another -{what}, or leave it away: one is derived.",
             name);
     }

@@ -104,7 +104,7 @@ public sealed partial class ExampleTests : IDisposable
     [GeneratedRegex(@"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?Z|[+-]\d\d:\d\d)?|\d{1,4}[/-]\d{1,2}[/-]\d{1,4}( \d{1,2}:\d\d(:\d\d)?( [AP]M)?( [+-]\d\d:\d\d)?)?|\d\d:\d\d:\d\d(\.\d+)?|\d{8}T?\d{6}Z?")]
     private static partial Regex Times();
 
-    [GeneratedRegex(@"\b(mrk-[0-9a-f]+|[0-9a-f]{8}[0-9a-f-]*…[0-9a-f]{4}|[0-9a-f]{8,}|A(ROA|KIA|SIA)[A-Z0-9]{16,17})\b")]
+    [GeneratedRegex(@"\b[0-9a-f]{8}[0-9a-f-]*…([0-9a-f]{4})?|\b(mrk-[0-9a-f]+|[0-9a-f]{8,}|A(ROA|KIA|SIA)[A-Z0-9]{16,17})\b")]
     private static partial Regex Ids();
 
     [GeneratedRegex(@"\d+(\.\d+)?")]

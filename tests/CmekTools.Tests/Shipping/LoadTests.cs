@@ -30,7 +30,6 @@ public sealed class LoadTests : IDisposable
     [InlineData("cmek", "Before")]
     [InlineData("cmek", "After")]
     [InlineData("pwsh", "Before")]
-    [InlineData("pwsh", "After")]
     public async Task ItWorksBesideOtherVersionsOfItsAssembliesTwiceAgainAndInTwoRunspaces(string program, string when)
     {
         string script = Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "Scripts", "load.ps1");
