@@ -60,6 +60,9 @@ public sealed record CmekKey
     /// <summary>When the key was made.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
 
+    /// <summary>Google Cloud: the project that a planned key will be in; a key that is there says it in its URI.</summary>
+    internal string? PlannedProject { get; init; }
+
     /// <summary>Tags (AWS) or labels (Google Cloud).</summary>
     public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
 

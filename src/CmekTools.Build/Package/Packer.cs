@@ -11,6 +11,9 @@ namespace CmekTools.Build.Package;
 /// <summary>Makes the package as the PowerShell Gallery has them: the module's files at its top, what it exports in its tags.</summary>
 internal static class Packer
 {
+    // The time of every file in the package, so that the same sources make the same bytes.
+    private const string Timestamp = "2000-01-01T00:00:00Z";
+
     /// <summary>Completes the module's folder by notices and the bill of materials, and packs it.</summary>
     /// <param name="module">The module's folder.</param>
     /// <param name="assets">NuGet's project.assets.json of the cmdlets' project.</param>
@@ -26,6 +29,7 @@ internal static class Packer
 
         PackageBuilder package = new(deterministic: true, NullLogger.Instance)
         {
+            DeterministicTimestamp = Timestamp,
             Id = "CmekTools",
             Version = NuGetVersion.Parse(manifest.Version),
             Description = manifest.Description,

@@ -63,7 +63,7 @@ internal sealed partial class AwsKeyProvider
         if (days is < 7 or > 30)
         {
             throw new CmekException(
-                "DeletionDaysInvalid", CmekErrorKind.InvalidArgument, $"A key cannot be deleted after {days} days: KMS takes 7 to 30.", "Give a number of days from 7 to 30.", days);
+                "DeletionDaysInvalid", CmekErrorKind.InvalidArgument, $"A key cannot be deleted after {days} days: KMS takes 7 to 30.", "Give -PendingWindowInDays from 7 to 30.", days);
         }
 
         KeyArn key = ParseKey(keyUri);

@@ -14,7 +14,7 @@ internal sealed partial class GcpKeyProvider
         op.TakeChanges();
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(cluster);
         string role = GcpNames.RequireRole(options.RoleId ?? IamTree.CryptoRole);
-        string project = key.KeyUri is null ? ProjectOf(null) : GcpNames.ParseKey(key.KeyUri).Project;
+        string project = key.KeyUri is null ? key.PlannedProject ?? ProjectOf(null) : GcpNames.ParseKey(key.KeyUri).Project;
         string email = EmailOf(cluster, project, options);
         (string accountId, string accountProject) = GcpNames.ParseAccount(email);
         if (key is { KeyUri: not null, Location: { } location })

@@ -32,6 +32,7 @@ internal sealed partial class GcpKeyProvider
                     Provider = CmekProvider.GCP,
                     Region = region,
                     Location = name.Location,
+                    PlannedProject = name.Project,
                     ProtectionLevel = options.ProtectionLevel ?? "SOFTWARE",
                     MultiRegion = GcpNames.IsMultiRegion(name.Location),
                     State = CmekKeyState.Planned,

@@ -59,6 +59,11 @@ internal static class Revoking
             return;
         }
 
+        if (options.DisablePrincipal && cluster.Provider != CmekProvider.GCP)
+        {
+            await op.Host.WarningAsync("-DisablePrincipal is for Google Cloud; on AWS the Deny in the key policy stops the role, whatever else allows it.").ConfigureAwait(false);
+        }
+
         Steps steps = new(cluster, op) { Revoked = IsRevoked(status) };
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         (ReceiptDocument receipt, string path) = await ReceiptAsync(cluster, status, targets, provider, op).ConfigureAwait(false);

@@ -23,7 +23,9 @@ public sealed class PackageTests : IDisposable
         string second = Pack("second");
         Assert.Equal(File.ReadAllBytes(first), File.ReadAllBytes(second));
 
+        // Two packages that are made in one second could be the same by chance.
         using ZipArchive zip = ZipFile.OpenRead(first);
+        Assert.Single(zip.Entries.Select(e => e.LastWriteTime).Distinct());
         string[] names = [.. zip.Entries.Select(e => e.FullName)];
         foreach (string file in new[]
         {
