@@ -10,6 +10,7 @@ cmek drill
 .EXAMPLE
 Import-Module CmekTools; ./runbooks/drill.ps1
 #>
+[Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSAvoidUsingWriteHost', '', Justification = 'It is played for people at a screen.')]
 [CmdletBinding()]
 param()
 

@@ -132,6 +132,7 @@ The accesses.
 #>
 function Enable-TestCluster {
     [CmdletBinding()]
+    [OutputType([object[]])]
     param(
         [Parameter(Position = 0)] [string[]] $Name = '*'
     )

@@ -273,3 +273,19 @@ Describe 'Completion' {
         }
     }
 }
+
+Describe 'The scripts' {
+    BeforeAll {
+        $analyzer = Get-Module PSScriptAnalyzer -ListAvailable
+        $root = [System.IO.Path]::GetFullPath([System.IO.Path]::Combine($PSScriptRoot, '..', '..'))
+    }
+
+    It 'keep the rules of PSScriptAnalyzer in <_>' -ForEach 'module', 'runbooks', 'benchmarks', 'tests', 'build.ps1' {
+        if (-not $analyzer) {
+            Set-ItResult -Skipped -Because 'PSScriptAnalyzer is not installed'
+            return
+        }
+        $found = Invoke-ScriptAnalyzer -Path (Join-Path $root $_) -Recurse -Settings (Join-Path $PSScriptRoot 'PSScriptAnalyzerSettings.psd1')
+        $found | ForEach-Object { "$($_.ScriptName):$($_.Line) $($_.RuleName)" } | Should -BeNullOrEmpty
+    }
+}

@@ -10,9 +10,9 @@ function Use-Module([string] $Stage) {
     "$Stage $states"
 }
 
-function Import-Fake {
+function Import-Fake([string] $Folder) {
     # As another module would: two into the default context, one (which PowerShell has itself) into a context of its own.
-    foreach ($file in [IO.Directory]::GetFiles($Fakes, '*.dll')) {
+    foreach ($file in [IO.Directory]::GetFiles($Folder, '*.dll')) {
         if ($file -match 'Newtonsoft') {
             $loaded = [Runtime.Loader.AssemblyLoadContext]::new('Other').LoadFromAssemblyPath($file)
         }
@@ -21,10 +21,10 @@ function Import-Fake {
     }
 }
 
-if ($When -eq 'Before') { Import-Fake }
+if ($When -eq 'Before') { Import-Fake $Fakes }
 Import-Module $Module
 Use-Module 'first'
-if ($When -eq 'After') { Import-Fake }
+if ($When -eq 'After') { Import-Fake $Fakes }
 Import-Module $Module
 Use-Module 'twice'
 Remove-Module CmekTools
