@@ -78,6 +78,9 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <summary>How long things take.</summary>
     public Timings Timings => Session.Timings;
 
+    /// <summary>True once the user has said no to a change of this run.</summary>
+    public bool Declined { get; private set; }
+
     /// <summary>One id for everything that this run writes to the journal.</summary>
     public string RunId { get; } = Guid.NewGuid().ToString("N")[..12];
 
@@ -93,6 +96,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         string action = change.Detail is null ? change.Summary : change.Summary + Environment.NewLine + change.Detail;
         if (!await Host.ShouldProcessAsync(change.Target, action).ConfigureAwait(false))
         {
+            Declined |= !Host.WhatIf;
             return false;
         }
 
@@ -109,12 +113,13 @@ internal sealed class Operation(string command, SessionContext session, IOperati
             throw;
         }
 
-        Session.Journal.End(ticket, "done");
+        // It is made, whatever becomes of its entry.
         lock (_changes)
         {
             _changes.Add(change.Summary);
         }
 
+        Session.Journal.End(ticket, "done");
         return true;
     }
 

@@ -81,7 +81,7 @@ Describe 'Connect-CmekCloud' {
     It 'keeps journal and receipts of a sandbox in a folder of their own' {
         $null = Connect-CmekCloud -Sandbox $sandbox
         $null = New-CmekKey shop -Region us-east-1 -AliasName state
-        Join-Path $world.StateFolder 'sandbox/journal.jsonl' | Should -Exist
+        Get-TestJournalPath $world.StateFolder | Should -Exist
         Join-Path $world.StateFolder 'journal.jsonl' | Should -Not -Exist
     }
 

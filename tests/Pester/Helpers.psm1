@@ -126,6 +126,20 @@ function Get-TestSandbox {
 
 <#
 .SYNOPSIS
+The journal's file of a sandbox: each sandbox has a folder of its own below the state folder.
+#>
+function Get-TestJournalPath {
+    [CmdletBinding()]
+    [OutputType([string])]
+    param(
+        [Parameter(Mandatory, Position = 0)] [string] $StateFolder
+    )
+
+    (Get-ChildItem -Path (Join-Path $StateFolder 'sandbox') -Filter 'journal.jsonl' -Recurse)[0].FullName
+}
+
+<#
+.SYNOPSIS
 Takes clusters to ENABLED with rotating keys: all, or those of the names given.
 .OUTPUTS
 The accesses.

@@ -57,7 +57,7 @@ Describe 'Get-CmekJournal on <Cloud>' -ForEach $clouds {
         $all = Get-CmekJournal
         $run = [powershell]::Create()
         try {
-            $null = $run.AddScript('Import-Module $args[0]; Get-CmekJournal -StateFolder $args[1]').AddArgument((Get-TestModulePath)).AddArgument((Join-Path $world.StateFolder 'sandbox'))
+            $null = $run.AddScript('Import-Module $args[0]; Get-CmekJournal -StateFolder $args[1]').AddArgument((Get-TestModulePath)).AddArgument((Split-Path (Get-TestJournalPath $world.StateFolder)))
             $run.Invoke() | Should -HaveCount $all.Count
             $run.Streams.Error | Should -BeNullOrEmpty
         }
@@ -72,7 +72,7 @@ Describe 'Get-CmekJournal on <Cloud>' -ForEach $clouds {
     }
 
     It 'holds no key and no token' {
-        $text = Get-Content (Join-Path $world.StateFolder 'sandbox/journal.jsonl') -Raw
+        $text = Get-Content (Get-TestJournalPath $world.StateFolder) -Raw
         foreach ($secret in 'COCKROACH_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'GOOGLE_SANDBOX_ACCESS_TOKEN') {
             $text | Should -Not -BeLike "*$($world.Sandbox.Environment[$secret])*"
         }
@@ -106,7 +106,7 @@ Describe 'Get-CmekJournal' {
         $source = Connect-TestSandbox $TestDrive -Cluster 'one=AWS:us-east-1'
         try {
             $null = New-CmekKey one
-            $lines = Get-Content (Join-Path $source.StateFolder 'sandbox/journal.jsonl')
+            $lines = Get-Content (Get-TestJournalPath $source.StateFolder)
         }
         finally {
             Disconnect-TestSandbox
@@ -171,7 +171,7 @@ Describe 'Get-CmekReceipt' {
     }
 
     It 'leaves files that only their owner can read' -Skip:$IsWindows {
-        foreach ($path in @((Get-CmekReceipt).Path) + (Join-Path $world.StateFolder 'sandbox/journal.jsonl')) {
+        foreach ($path in @((Get-CmekReceipt).Path) + (Get-TestJournalPath $world.StateFolder)) {
             [System.IO.File]::GetUnixFileMode($path) | Should -Be ([System.IO.UnixFileMode]'UserRead, UserWrite')
         }
     }

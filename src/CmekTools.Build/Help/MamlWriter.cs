@@ -105,7 +105,7 @@ internal static class MamlWriter
     private static string Shown(Type type) => type switch
     {
         { IsArray: true } => Shown(type.GetElementType()!) + "[]",
-        { Namespace: "CmekTools" } => type.Name,
+        { IsEnum: true } or { Namespace: "CmekTools" } => type.Name,
         _ => Microsoft.PowerShell.ToStringCodeMethods.Type(PSObject.AsPSObject(type)) is { Length: > 0 } known ? known.Split('.')[^1] : type.Name,
     };
 

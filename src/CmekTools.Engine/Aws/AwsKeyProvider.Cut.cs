@@ -59,11 +59,22 @@ internal sealed partial class AwsKeyProvider
     {
         KeyArn key = ParseKey(target.KeyUri);
         RoleArn role = ParseRole(target.AuthPrincipal);
-        await ReviveKeyAsync(key.Text, op).ConfigureAwait(false);
-        GrantRole now = await RepairRoleAsync(target, role, snapshot, op).ConfigureAwait(false);
+        string? was = snapshot?.Data["keyState"]?.GetValue<string>();
         PolicyDocument? before = snapshot is { Kind: SnapshotKind } && snapshot.Data["keyPolicyText"]?.GetValue<string>() is { } text
             ? PolicyDocument.Parse(text, $"the receipt of {key.Text}")
             : null;
+        if (!target.InUse && before is not null && OurStatements.FindRevoke(before, target.Cluster, role.Text) is not null)
+        {
+            await op.Host.VerboseAsync($"{role.Text} was cut off from {key.Text} before this revocation already; it stays cut off.").ConfigureAwait(false);
+            return;
+        }
+
+        if (target.InUse || was is null or "Enabled")
+        {
+            await ReviveKeyAsync(key.Text, op).ConfigureAwait(false);
+        }
+
+        GrantRole now = await RepairRoleAsync(target, role, snapshot, op).ConfigureAwait(false);
         await EditPolicyAsync(
             key,
             policy => Restore(policy, before, target.Cluster, role.Text, now.Id),

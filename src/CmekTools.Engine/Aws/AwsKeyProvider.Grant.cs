@@ -107,6 +107,9 @@ internal sealed partial class AwsKeyProvider
             : verdict;
     }
 
+    // The calls that open what was encrypted before.
+    private static readonly string[] s_reading = ["kms:Decrypt", "kms:ReEncryptFrom"];
+
     private static AccessVerdict Judge(
         KeyArn key, RoleArn role, Seen<PolicyDocument> policy, Seen<Amazon.KeyManagementService.Model.KeyMetadata> data, Seen<IamRole> iam, RolePolicies own, DateTimeOffset now)
     {
@@ -147,7 +150,10 @@ internal sealed partial class AwsKeyProvider
         }
 
         bool? allowed = stops.Count > 0 ? false : unseen.Count > 0 ? null : true;
-        return new AccessVerdict(allowed, allowed == true ? allows : [.. stops, .. unseen]);
+        bool usable = data.Value is not { } known || ToState(known) is CmekKeyState.Enabled;
+        bool mayDecrypt = usable && !iam.Missing && policy.Value is { } document
+            && s_reading.Any(c => DecideCall(document, key, role, iam.Value?.Id, own, c, now).Answer == PolicyAnswer.Allowed);
+        return new AccessVerdict(allowed, allowed == true ? allows : [.. stops, .. unseen]) { MayDecrypt = mayDecrypt };
     }
 
     /// <summary>The key policy and the role's own policies together, for one call.</summary>

@@ -33,6 +33,12 @@ internal sealed partial class AwsKeyProvider
                 "RotationPeriodInvalid", CmekErrorKind.InvalidArgument, $"A rotation period of {options.RotationPeriodDays} days is not possible: KMS takes 90 to 2560.", "Give -RotationPeriod between 90 and 2560 days, for example 365.00:00:00.", options.RotationPeriodDays);
         }
 
+        if (!AwsNames.IsRegion(region))
+        {
+            throw new CmekException(
+                "RegionUnknown", CmekErrorKind.InvalidArgument, $"'{region}' has not the form of an AWS region. Nothing was made.", "Give a region such as eu-west-1; `aws account list-regions` shows them.", region);
+        }
+
         List<string> changes = [];
         string alias = AwsNames.Alias(cluster, region, options.AliasName);
         KeyMetadata? found = await FindAsync(cluster, region, options, op).ConfigureAwait(false);

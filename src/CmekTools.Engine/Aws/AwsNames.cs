@@ -25,6 +25,12 @@ internal static partial class AwsNames
     /// <summary>The tag with the cluster's region that a key is for.</summary>
     public const string RegionTag = "cmektools:region";
 
+    /// <summary>Has a name the form of a region: us-east-1, us-gov-west-1, cn-north-1?</summary>
+    public static bool IsRegion(string name) => RegionPattern().IsMatch(name);
+
+    [System.Text.RegularExpressions.GeneratedRegex("^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$")]
+    private static partial System.Text.RegularExpressions.Regex RegionPattern();
+
     private const int RoleNameLimit = 64;
     private const int AliasLimit = 200;
 

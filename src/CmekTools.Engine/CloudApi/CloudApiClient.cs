@@ -206,6 +206,9 @@ internal sealed class CloudApiClient : IDisposable
         };
     }
 
+    // Nobody is left waiting in silence: a service that wants a longer pause is asked again, and fails in the end with its own words.
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(60);
+
     private static ResiliencePipeline<HttpResponseMessage> Pipeline(Timings timings, TimeProvider time, bool retryUncertain) =>
         new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
@@ -223,7 +226,8 @@ internal sealed class CloudApiClient : IDisposable
                     _ => false,
                 },
                 DelayGenerator = async arguments => arguments.Outcome.Result is { } response
-                    ? (await CloudApiErrors.ReadAsync(response, arguments.Context.CancellationToken).ConfigureAwait(false)).RetryAfter
+                    && (await CloudApiErrors.ReadAsync(response, arguments.Context.CancellationToken).ConfigureAwait(false)).RetryAfter is { } wanted
+                    ? (wanted < s_longestPause ? wanted : s_longestPause)
                     : null,
             })
             .AddTimeout(timings.CallLimit)

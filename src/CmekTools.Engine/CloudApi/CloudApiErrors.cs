@@ -4,9 +4,13 @@ using System.Text.Json;
 namespace CmekTools.Engine.CloudApi;
 
 /// <summary>Tells the Cloud API's failures apart: what heals by waiting, and what the caller has to do about the rest.</summary>
-internal static class CloudApiErrors
+internal static partial class CloudApiErrors
 {
     public const string Service = "CockroachDB Cloud";
+
+    // "locked", "lock", "deadlock" is another matter, and so is a CIDR block.
+    [System.Text.RegularExpressions.GeneratedRegex(@"\b(un)?lock(s|ed|ing)?\b", System.Text.RegularExpressions.RegexOptions.IgnoreCase)]
+    private static partial System.Text.RegularExpressions.Regex LockWord();
 
     /// <summary>An answer that is a failure, read once.</summary>
     public sealed record Failure(int Status, string? Code, string Message, bool HasRetryAfter, TimeSpan? RetryAfter, string? RequestId)
@@ -15,7 +19,7 @@ internal static class CloudApiErrors
         public bool IsRateLimit => Status == 429 || (HasRetryAfter && Message.Contains("rate limit", StringComparison.OrdinalIgnoreCase));
 
         /// <summary>Something else is being done to the cluster.</summary>
-        public bool IsLocked => Status is 400 or 409 or 503 && Message.Contains("lock", StringComparison.OrdinalIgnoreCase);
+        public bool IsLocked => Status is 400 or 409 or 503 && LockWord().IsMatch(Message);
 
         /// <summary>The service could not use the key.</summary>
         public bool IsKeyAccess => Status is 400 or 403 && Message.Contains("permissions to access the KMS key", StringComparison.OrdinalIgnoreCase);

@@ -48,13 +48,13 @@ internal sealed class JournalWriter
     public JournalTicket Begin(Operation op, PlannedChange change)
     {
         JournalTicket ticket = new(Guid.NewGuid().ToString("N")[..12], op, change);
-        Append(Entry(ticket, "begin", null));
+        Append(Entry(ticket, "begin", null), announces: true);
         return ticket;
     }
 
     /// <summary>Writes down how an announced change ended.</summary>
     /// <exception cref="CmekException"><c>JournalUnwritable</c>: the change was made, its end is not on record.</exception>
-    public void End(JournalTicket ticket, string phase, string? message = null) => Append(Entry(ticket, phase, message));
+    public void End(JournalTicket ticket, string phase, string? message = null) => Append(Entry(ticket, phase, message), announces: false);
 
     /// <summary>Like <see cref="End"/>, where another failure is on its way to the user already.</summary>
     public void TryEnd(JournalTicket ticket, string phase, string? message)
@@ -97,7 +97,7 @@ internal sealed class JournalWriter
         return entry;
     }
 
-    private void Append(JsonObject entry)
+    private void Append(JsonObject entry, bool announces)
     {
         string line = entry.ToJsonString(s_json) + "\n";
         try
@@ -113,7 +113,10 @@ internal sealed class JournalWriter
                 "JournalUnwritable",
                 CmekErrorKind.WriteError,
                 $"The journal {FilePath} cannot be written: {e.Message}",
-                "Nothing was sent for the change that this entry announces. Free space or mend the permissions, or set CMEKTOOLS_STATE to another folder, and run the command again.",
+                (announces
+                    ? "Nothing was sent for the change that this entry announces."
+                    : "The change itself was made; that it ended is not on record.")
+                    + " Free space or mend the permissions, or set CMEKTOOLS_STATE to another folder and connect again, and run the command again.",
                 FilePath,
                 e);
         }

@@ -130,9 +130,9 @@ internal sealed class ReceiptStore(string stateFolder)
                 {
                     found.Add((path, Load(path)));
                 }
-                catch (CmekException e) when (e.ErrorId == "ReceiptInvalid")
+                catch (CmekException e) when (e.ErrorId is "ReceiptInvalid" or "ReceiptUnreadable")
                 {
-                    // Another program's file, or one of a newer version: not ours to judge.
+                    // Another program's file, one of a newer version, or one that cannot be read: none of them may stop a break-glass.
                 }
             }
         }
@@ -185,7 +185,7 @@ internal sealed class ReceiptStore(string stateFolder)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CmekException("ReceiptUnwritable", CmekErrorKind.WriteError, $"The receipt {path} cannot be written: {e.Message}", "Nothing was changed. Free space or mend the permissions, or set CMEKTOOLS_STATE to another folder, and run the command again.", path, e);
+            throw new CmekException("ReceiptUnwritable", CmekErrorKind.WriteError, $"The receipt {path} cannot be written: {e.Message}", "Free space or mend the permissions, or set CMEKTOOLS_STATE to another folder and connect again, and run the command again: nothing is done without a receipt, and nothing is done twice.", path, e);
         }
     }
 }

@@ -61,7 +61,22 @@ internal static class AddingRegion
             JsonNode json = JsonSerializer.SerializeToNode(body, WireJson.Default.ClusterUpdateWire)!;
             changed = await op.ChangeAsync(
                 new PlannedChange("cluster:Update", cluster.ToString(), $"add {string.Join(", ", pending.Select(p => $"{p.Region} ({nodeCount} nodes)"))}", Specs.ToText(json), After: json),
-                token => op.Session.Cloud.UpdateClusterAsync(cluster, body, token)).ConfigureAwait(false);
+                async token =>
+                {
+                    // The request carries every region's number of nodes: what others changed since it was shown must not be set back.
+                    CmekCluster fresh = await op.Session.Cloud.GetClusterAsync(cluster.Id, token).ConfigureAwait(false);
+                    if (fresh.Regions.Count != cluster.Regions.Count || cluster.Regions.Any(r => r.NodeCount < 1 || fresh.Regions.FirstOrDefault(f => f.Name == r.Name)?.NodeCount != r.NodeCount))
+                    {
+                        throw new CmekException(
+                            "ClusterChanged",
+                            CmekErrorKind.InvalidOperation,
+                            $"The regions or numbers of nodes of {cluster.Name} changed meanwhile, or are not known. Nothing was sent.",
+                            "Run the command again: it reads them anew.",
+                            cluster);
+                    }
+
+                    await op.Session.Cloud.UpdateClusterAsync(cluster, body, token).ConfigureAwait(false);
+                }).ConfigureAwait(false);
             if (!changed)
             {
                 return status;

@@ -11,32 +11,14 @@ internal static class Removing
     {
         IKeyProvider provider = op.Session.GetProvider(KeyProviders.FromKeyUri(keyUri));
         provider.ValidateKeyUri(keyUri);
-        List<string> users = [];
-        await foreach (CmekCluster cluster in op.Session.Cloud.ListClustersAsync(op.Cancellation).ConfigureAwait(false))
-        {
-            if (!cluster.SupportsCmek || cluster.State == "DELETED")
-            {
-                continue;
-            }
-
-            CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-            users.AddRange(status.Regions.SelectMany(r => r.Keys
-                .Where(k => string.Equals(k.KeyUri, keyUri, StringComparison.OrdinalIgnoreCase))
-                .Select(k => $"{cluster.Name}/{r.Region} ({(ReferenceEquals(k, r.Current) ? "in use" : "past")}, {k.State})")));
-        }
-
+        IReadOnlyList<string> users = await UsersAsync(keyUri, null, op).ConfigureAwait(false);
         if (users.Count > 0)
         {
-            throw new CmekException(
-                "KeyInUse",
-                CmekErrorKind.InvalidOperation,
-                $"{keyUri} is listed by {string.Join(", ", users)}: without it their data or backups cannot be read. It was not touched.",
-                "Move the clusters to other keys and keep this one for as long as they list it. To make data unreadable on purpose: Revoke-CmekAccess -Permanent.",
-                keyUri);
+            throw InUse(keyUri, users);
         }
 
         CmekKey key = await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false);
-        if (key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed)
+        if (KeyProviders.FromKeyUri(keyUri) != CmekProvider.GCP && key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed)
         {
             await op.Host.VerboseAsync($"{keyUri} is {key.State} already; nothing was changed.").ConfigureAwait(false);
             return key;
@@ -49,6 +31,42 @@ internal static class Removing
         }
 
         IReadOnlyList<string> changes = op.TakeChanges();
+        if (changes.Count == 0 && !op.Declined)
+        {
+            await op.Host.VerboseAsync($"{keyUri} is {key.State} already; nothing was changed.").ConfigureAwait(false);
+        }
+
         return await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false) with { Changes = changes };
     }
+
+    /// <summary>Who lists a key, past entries included: every cluster that the API key can see, but one.</summary>
+    /// <param name="keyUri">The key.</param>
+    /// <param name="except">The id of a cluster that does not count, or null.</param>
+    /// <param name="op">The run.</param>
+    public static async Task<IReadOnlyList<string>> UsersAsync(string keyUri, string? except, Operation op)
+    {
+        List<string> users = [];
+        await foreach (CmekCluster cluster in op.Session.Cloud.ListClustersAsync(op.Cancellation).ConfigureAwait(false))
+        {
+            if (!cluster.SupportsCmek || cluster.State == "DELETED" || cluster.Id == except)
+            {
+                continue;
+            }
+
+            CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+            users.AddRange(status.Regions.SelectMany(r => r.Keys
+                .Where(k => string.Equals(k.KeyUri, keyUri, StringComparison.OrdinalIgnoreCase))
+                .Select(k => $"{cluster.Name}/{r.Region} ({(ReferenceEquals(k, r.Current) ? "in use" : "past")}, {k.State})")));
+        }
+
+        return users;
+    }
+
+    /// <summary>The error for a key that clusters list.</summary>
+    public static CmekException InUse(string keyUri, IReadOnlyList<string> users) => new(
+        "KeyInUse",
+        CmekErrorKind.InvalidOperation,
+        $"{keyUri} is listed by {string.Join(", ", users)}: without it their data or backups cannot be read. It was not touched.",
+        "Move the clusters to other keys and keep this one for as long as they list it. To make data unreadable on purpose: Revoke-CmekAccess -Permanent.",
+        keyUri);
 }

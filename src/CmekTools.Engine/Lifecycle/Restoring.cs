@@ -67,15 +67,26 @@ internal static class Restoring
             return;
         }
 
+        if (op.Declined)
+        {
+            await op.Host.WarningAsync($"Not everything of {cluster.Name} was given back, because you said no. The receipt stays open; run the command again for the rest.").ConfigureAwait(false);
+            return;
+        }
+
         await ProveAsync(cluster, wanted, provider, steps, op).ConfigureAwait(false);
         if (options.Principal is not null)
         {
             await MoveAsync(cluster, status, wanted, steps, op).ConfigureAwait(false);
+            if (op.Declined)
+            {
+                await op.Host.WarningAsync($"{cluster.Name} was not moved, because you said no. The receipt stays open.").ConfigureAwait(false);
+                return;
+            }
         }
 
         if (receipt is { } used)
         {
-            ReceiptStore.Save(used.Path, used.Document with { RestoredAt = used.Document.RestoredAt ?? op.Session.Time.GetUtcNow() });
+            await CloseAsync(used.Path, used.Document, op).ConfigureAwait(false);
         }
 
         status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
@@ -106,6 +117,19 @@ internal static class Restoring
         }
     }
 
+    // The access is back by now: a receipt that cannot be closed is told, and is no reason to stop.
+    private static async Task CloseAsync(string path, ReceiptDocument receipt, Operation op)
+    {
+        try
+        {
+            ReceiptStore.Save(path, receipt with { RestoredAt = receipt.RestoredAt ?? op.Session.Time.GetUtcNow() });
+        }
+        catch (CmekException e)
+        {
+            await op.Host.ErrorAsync(e).ConfigureAwait(false);
+        }
+    }
+
     private static async Task<SortedDictionary<string, CmekAccess>> GiveBackAsync(
         CmekCluster cluster,
         CmekStatus status,
@@ -115,17 +139,32 @@ internal static class Restoring
         Operation op)
     {
         // What was cut last was captured with the others: given back in the reverse order, shared policies come out as they were.
+        SortedDictionary<string, CmekAccess> wanted = Wanted(cluster, status, accesses, null);
         foreach ((AccessTarget target, AccessSnapshot? snapshot) in Enumerable.Reverse(accesses))
         {
-            await provider.RestoreAsync(target, snapshot, op).ConfigureAwait(false);
+            bool inUse = wanted.Values.Any(w => w.KeyUri == target.KeyUri && w.AuthPrincipal == target.AuthPrincipal);
+            try
+            {
+                await provider.RestoreAsync(target with { InUse = inUse }, snapshot, op).ConfigureAwait(false);
+            }
+            catch (CmekException e) when (!inUse && e.ErrorId is not ("JournalUnwritable" or "ReceiptUnwritable"))
+            {
+                // A past key that is gone, or that may not be touched any more, must not keep the cluster from its keys in use.
+                await op.Host.ErrorAsync(e).ConfigureAwait(false);
+                op.TakeChanges();
+                await steps.DoneAsync("Restore", target.Region, $"NOT restored, a past key: {e.Message}").ConfigureAwait(false);
+                continue;
+            }
+
             if (!op.Host.WhatIf)
             {
                 IReadOnlyList<string> changes = op.TakeChanges();
-                await steps.DoneAsync("Restore", target.Region, changes.Count == 0 ? "was as it should be; nothing was changed" : string.Join("; ", changes)).ConfigureAwait(false);
+                string none = op.Declined ? "declined" : "was as it should be; nothing was changed";
+                await steps.DoneAsync("Restore", target.Region, changes.Count == 0 ? none : string.Join("; ", changes)).ConfigureAwait(false);
             }
         }
 
-        return Wanted(cluster, status, accesses, null);
+        return wanted;
     }
 
     // Before any write: a grant to the burnt principal would let it in again. An earlier run's new principal is in use by now, and is not burnt.
@@ -193,6 +232,7 @@ internal static class Restoring
     private static async Task ProveAsync(CmekCluster cluster, SortedDictionary<string, CmekAccess> wanted, IKeyProvider provider, Steps steps, Operation op)
     {
         long start = op.Session.Time.GetTimestamp();
+        List<string> unseen = [];
         foreach (CmekAccess access in wanted.Values.Where(a => a.AuthPrincipal is not null))
         {
             AccessTarget target = new(cluster, op.Session.Organization.Id, access.Region, access.KeyUri!, access.AuthPrincipal!);
@@ -204,18 +244,33 @@ internal static class Restoring
                     break;
                 }
 
-                if (op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit || verdict.Allowed is null)
+                if (verdict.Allowed is null)
+                {
+                    // A role in another account, a group, a policy that may not be read: what was written was read back, and the service will tell.
+                    unseen.Add($"{target}: {string.Join("; ", verdict.Reasons)}");
+                    break;
+                }
+
+                if (op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit)
                 {
                     throw new CmekException(
                         "RestoreNotEffective",
                         CmekErrorKind.InvalidOperation,
-                        $"{target}: {target.AuthPrincipal} {(verdict.Allowed is null ? "may not be able to use" : "cannot use")} {target.KeyUri} yet: {string.Join("; ", verdict.Reasons)}",
+                        $"{target}: {target.AuthPrincipal} cannot use {target.KeyUri} yet: {string.Join("; ", verdict.Reasons)}",
                         $"Test-CmekAccess -ClusterName {cluster.Name} names each reason. Run the same command again after mending it.",
                         target.KeyUri);
                 }
 
                 await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
             }
+        }
+
+        if (unseen.Count > 0)
+        {
+            steps.KeyCut = null;
+            await op.Host.WarningAsync($"Whether the cluster can use its keys again cannot be seen from here: {string.Join("; ", unseen)}").ConfigureAwait(false);
+            await steps.DoneAsync("Access", null, "given back as it was; whether it works cannot be seen from here").ConfigureAwait(false);
+            return;
         }
 
         steps.KeyCut = false;

@@ -66,11 +66,16 @@ internal static class Revoking
 
         Steps steps = new(cluster, op) { Revoked = IsRevoked(status) };
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
-        (ReceiptDocument receipt, string path) = await ReceiptAsync(cluster, status, targets, provider, op).ConfigureAwait(false);
+        (ReceiptDocument receipt, string path, IReadOnlyList<AccessTarget> unread) = await ReceiptAsync(cluster, status, targets, provider, op).ConfigureAwait(false);
         steps.ReceiptPath = path;
         if (!op.Host.WhatIf)
         {
             await steps.DoneAsync("Receipt", null, $"{receipt.Accesses.Count} policies as they were are in {path}").ConfigureAwait(false);
+        }
+
+        foreach (AccessTarget target in unread.Where(_ => !op.Host.WhatIf))
+        {
+            await steps.DoneAsync("Cut", target.Region, $"NOT cut: {target.KeyUri} could not be read").ConfigureAwait(false);
         }
 
         foreach (AccessTarget target in targets.Where(t => receipt.Accesses.Any(a => a.KeyUri == t.KeyUri && a.AuthPrincipal == t.AuthPrincipal)))
@@ -79,7 +84,7 @@ internal static class Revoking
             {
                 await provider.CutAsync(target, new CutOptions(options.DisablePrincipal), op).ConfigureAwait(false);
             }
-            catch (CmekServiceException e)
+            catch (CmekException e) when (!IsOfStateFolder(e))
             {
                 // What one key's policy refuses must not keep the other regions' keys open, nor the service untold.
                 await op.Host.ErrorAsync(e).ConfigureAwait(false);
@@ -97,7 +102,7 @@ internal static class Revoking
 
         if (!op.Host.WhatIf)
         {
-            await ProveAsync(targets, receipt, provider, steps, op).ConfigureAwait(false);
+            await ProveAsync(targets, receipt, unread, provider, steps, op).ConfigureAwait(false);
         }
 
         if (tell)
@@ -112,7 +117,7 @@ internal static class Revoking
 
         if (options.Permanent)
         {
-            await ScheduleAsync(cluster, targets, options, provider, steps, op).ConfigureAwait(false);
+            await ScheduleAsync(cluster, [.. targets.Where(t => receipt.Accesses.Any(a => a.KeyUri == t.KeyUri))], options, provider, steps, op).ConfigureAwait(false);
         }
     }
 
@@ -130,7 +135,7 @@ internal static class Revoking
     public static bool IsRevoked(CmekStatus status) => status.Regions.Count > 0 && status.Regions.All(r => r.State == CmekState.REVOKED);
 
     // A receipt of what was there before the first cut. What an interrupted run has cut already is taken from its receipt, never captured anew.
-    private static async Task<(ReceiptDocument Receipt, string Path)> ReceiptAsync(
+    private static async Task<(ReceiptDocument Receipt, string Path, IReadOnlyList<AccessTarget> Unread)> ReceiptAsync(
         CmekCluster cluster,
         CmekStatus status,
         IReadOnlyList<AccessTarget> targets,
@@ -139,9 +144,10 @@ internal static class Revoking
     {
         ReceiptStore store = new(op.Session.Journal.Folder);
         (string Path, ReceiptDocument Document)? open = store.NewestOpen(cluster.Id);
-        string current = string.Join('\n', status.Regions.Select(r => r.KeyUri));
-        ReceiptAccess?[] captured = await Task.WhenAll(targets.Select(t => CaptureAsync(t, open?.Document, current, provider, op))).ConfigureAwait(false);
-        ReceiptAccess[] accesses = [.. captured.OfType<ReceiptAccess>()];
+        HashSet<string> current = [.. status.Regions.Select(r => r.KeyUri).OfType<string>()];
+        (ReceiptAccess? Access, bool Gone)[] captured = await Task.WhenAll(targets.Select(t => CaptureAsync(t, open?.Document, current, provider, op))).ConfigureAwait(false);
+        ReceiptAccess[] accesses = [.. captured.Select(c => c.Access).OfType<ReceiptAccess>()];
+        AccessTarget[] unread = [.. targets.Where((_, i) => captured[i] is { Access: null, Gone: false })];
 
         // An access of the open receipt that the service no longer lists stays in it: it may be cut still.
         ReceiptAccess[] kept = [.. (open?.Document.Accesses ?? []).Where(o => accesses.All(a => a.Identity != o.Identity))];
@@ -163,10 +169,12 @@ internal static class Revoking
             ReceiptStore.Save(path, receipt);
         }
 
-        return (receipt, path);
+        return (receipt, path, unread);
     }
 
-    private static async Task<ReceiptAccess?> CaptureAsync(AccessTarget target, ReceiptDocument? open, string currentKeys, IKeyProvider provider, Operation op)
+    private static bool IsOfStateFolder(CmekException e) => e.ErrorId is "JournalUnwritable" or "ReceiptUnwritable";
+
+    private static async Task<(ReceiptAccess? Access, bool Gone)> CaptureAsync(AccessTarget target, ReceiptDocument? open, HashSet<string> currentKeys, IKeyProvider provider, Operation op)
     {
         ReceiptAccess? earlier = open?.Accesses.FirstOrDefault(a => a.KeyUri == target.KeyUri && a.AuthPrincipal == target.AuthPrincipal);
         try
@@ -176,41 +184,48 @@ internal static class Revoking
                 AccessVerdict verdict = await provider.EvaluateAsync(target, op).ConfigureAwait(false);
                 if (verdict.Allowed != true)
                 {
-                    return earlier;
+                    return (earlier, false);
                 }
             }
 
-            return new ReceiptAccess(target.Region, target.KeyUri, target.AuthPrincipal, await provider.CaptureAsync(target, op).ConfigureAwait(false));
+            return (new ReceiptAccess(target.Region, target.KeyUri, target.AuthPrincipal, await provider.CaptureAsync(target, op).ConfigureAwait(false)), false);
         }
-        catch (CmekException e) when (e.Kind == CmekErrorKind.ObjectNotFound && !currentKeys.Contains(target.KeyUri, StringComparison.Ordinal))
+        catch (CmekException e) when (e.Kind == CmekErrorKind.ObjectNotFound && !currentKeys.Contains(target.KeyUri))
         {
             // A past key that is gone opens nothing any more.
             await op.Host.WarningAsync($"The past key {target.KeyUri} is gone: {e.Message}").ConfigureAwait(false);
-            return null;
+            return (null, true);
+        }
+        catch (CmekException e)
+        {
+            // A key that cannot be read must not keep the other keys open, nor the service untold. What an earlier run captured is good still.
+            await op.Host.ErrorAsync(e).ConfigureAwait(false);
+            return (earlier, false);
         }
     }
 
     // The effect is shown, not assumed: the policies are read anew several times over the time that a change takes to spread.
-    private static async Task ProveAsync(IReadOnlyList<AccessTarget> targets, ReceiptDocument receipt, IKeyProvider provider, Steps steps, Operation op)
+    private static async Task ProveAsync(IReadOnlyList<AccessTarget> targets, ReceiptDocument receipt, IReadOnlyList<AccessTarget> unread, IKeyProvider provider, Steps steps, Operation op)
     {
         AccessTarget[] cut = [.. targets.Where(t => receipt.Accesses.Any(a => a.KeyUri == t.KeyUri && a.AuthPrincipal == t.AuthPrincipal))];
         for (int look = 1; look <= Looks; look++)
         {
             await op.Host.ProgressAsync(new OperationProgress("Proving the cut", $"look {look} of {Looks}", 100 * (look - 1) / Looks)).ConfigureAwait(false);
-            AccessVerdict[] verdicts = await Task.WhenAll(cut.Select(t => provider.EvaluateAsync(t, op))).ConfigureAwait(false);
+            AccessVerdict[] verdicts = await Task.WhenAll(cut.Select(t => LookAsync(t, provider, op))).ConfigureAwait(false);
             for (int i = 0; i < cut.Length; i++)
             {
-                if (verdicts[i].Allowed == false)
+                if (verdicts[i] is { Allowed: false, MayDecrypt: not true })
                 {
                     continue;
                 }
 
-                steps.KeyCut = verdicts[i].Allowed == true ? false : null;
+                bool stillOpen = verdicts[i].Allowed == true || verdicts[i].MayDecrypt == true;
+                steps.KeyCut = stillOpen ? false : null;
                 // Nothing may stop the break-glass half way: the failure is told, and the service is told to revoke all the same.
                 await op.Host.ErrorAsync(new CmekException(
-                    verdicts[i].Allowed == true ? "CutNotEffective" : "CutNotSeen",
-                    verdicts[i].Allowed == true ? CmekErrorKind.InvalidOperation : CmekErrorKind.PermissionDenied,
-                    $"{cut[i]}: {cut[i].AuthPrincipal} {(verdicts[i].Allowed == true ? "can still use" : "may still be able to use")} {cut[i].KeyUri}: {string.Join("; ", verdicts[i].Reasons)}",
+                    stillOpen ? "CutNotEffective" : "CutNotSeen",
+                    stillOpen ? CmekErrorKind.InvalidOperation : CmekErrorKind.PermissionDenied,
+                    $"{cut[i]}: {cut[i].AuthPrincipal} {(stillOpen ? "can still use" : "may still be able to use")} {cut[i].KeyUri}: {string.Join("; ", verdicts[i].Reasons)}",
                     "Take away what the message names, at the provider, and run the same command again: it goes on where it stopped.",
                     cut[i].KeyUri)).ConfigureAwait(false);
                 await steps.DoneAsync("Proof", cut[i].Region, "NOT proven: " + string.Join("; ", verdicts[i].Reasons)).ConfigureAwait(false);
@@ -224,8 +239,32 @@ internal static class Revoking
         }
 
         await op.Host.ProgressAsync(new OperationProgress("Proving the cut", string.Empty, 100, Completed: true)).ConfigureAwait(false);
+        if (unread.Count > 0)
+        {
+            steps.KeyCut = null;
+            await steps.DoneAsync("Proof", null, $"NOT proven for {string.Join(", ", unread.Select(t => t.KeyUri))}, which could not be read; the others are cut").ConfigureAwait(false);
+            return;
+        }
+
+        // What a folder or organization grants on Google Cloud is not looked at: that is said, not passed over.
+        bool google = targets[0].Cluster.Provider == CmekProvider.GCP;
+        string where = google ? "the policies of key, key ring, project and service account" : "the policies";
+        string beyond = google ? " (folders and the organization were not looked at; -DisablePrincipal stops the account whatever they grant)" : string.Empty;
         steps.KeyCut = true;
-        await steps.DoneAsync("Proof", null, $"the policies were read {Looks} times over {op.Timings.CutWatch.TotalSeconds:0.#} s; none lets the cluster in").ConfigureAwait(false);
+        await steps.DoneAsync("Proof", null, $"{where} were read {Looks} times over {op.Timings.CutWatch.TotalSeconds:0.#} s; none lets the cluster in{beyond}").ConfigureAwait(false);
+    }
+
+    // A look that fails shows nothing, and is no reason to stop.
+    private static async Task<AccessVerdict> LookAsync(AccessTarget target, IKeyProvider provider, Operation op)
+    {
+        try
+        {
+            return await provider.EvaluateAsync(target, op).ConfigureAwait(false);
+        }
+        catch (CmekException e)
+        {
+            return new AccessVerdict(null, [e.Message]);
+        }
     }
 
     private static async Task TellAsync(CmekCluster cluster, CmekStatus status, RevokeOptions options, Steps steps, Operation op)
@@ -254,7 +293,27 @@ internal static class Revoking
 
     private static async Task ScheduleAsync(CmekCluster cluster, IReadOnlyList<AccessTarget> targets, RevokeOptions options, IKeyProvider provider, Steps steps, Operation op)
     {
-        string[] uris = [.. targets.Select(t => t.KeyUri).Distinct()];
+        List<string> own = [];
+        foreach (string uri in targets.Select(t => t.KeyUri).Distinct())
+        {
+            // A key that other clusters list too would make their data unreadable.
+            IReadOnlyList<string> users = await Removing.UsersAsync(uri, cluster.Id, op).ConfigureAwait(false);
+            if (users.Count == 0)
+            {
+                own.Add(uri);
+            }
+            else
+            {
+                await op.Host.ErrorAsync(Removing.InUse(uri, users)).ConfigureAwait(false);
+            }
+        }
+
+        string[] uris = [.. own];
+        if (uris.Length == 0)
+        {
+            return;
+        }
+
         if (!op.Host.WhatIf && options.ConfirmedName is null)
         {
             bool sure = await op.Host.ShouldContinueAsync(
@@ -268,10 +327,23 @@ internal static class Revoking
 
         foreach (string uri in uris)
         {
-            CmekKey key = await provider.GetKeyAsync(uri, op).ConfigureAwait(false);
-            DateTimeOffset? when = key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed
-                ? key.DeletionDate
-                : await provider.ScheduleDeletionAsync(uri, options.DeletionDays, op).ConfigureAwait(false);
+            DateTimeOffset? when;
+            try
+            {
+                CmekKey key = await provider.GetKeyAsync(uri, op).ConfigureAwait(false);
+
+                // On Google Cloud each version has its own state: what the primary says is not what all say.
+                when = cluster.Provider != CmekProvider.GCP && key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed
+                    ? key.DeletionDate
+                    : await provider.ScheduleDeletionAsync(uri, options.DeletionDays, op).ConfigureAwait(false);
+            }
+            catch (CmekException e) when (!IsOfStateFolder(e))
+            {
+                await op.Host.ErrorAsync(e).ConfigureAwait(false);
+                await steps.DoneAsync("Deletion", targets.First(t => t.KeyUri == uri).Region, $"NOT scheduled for {uri}: {e.Message}").ConfigureAwait(false);
+                continue;
+            }
+
             if (!op.Host.WhatIf)
             {
                 await steps.DoneAsync("Deletion", targets.First(t => t.KeyUri == uri).Region, $"{uri} will be gone {when?.ToString("u") ?? "(the provider gave no date)"}; until then Restore-CmekAccess can rescue it").ConfigureAwait(false);

@@ -10,6 +10,9 @@ internal static class Updating
     // How far the provider's clock and this one may be apart when a rotation is matched with its announcement.
     private static readonly TimeSpan s_clockSlack = TimeSpan.FromSeconds(5);
 
+    // How long an interrupted -RotateKey run is gone on with; later a run means new versions.
+    private static readonly TimeSpan s_resumable = TimeSpan.FromDays(1);
+
     /// <summary>Moves the regions of the accesses; the others stay.</summary>
     public static async Task<CmekStatus> MoveAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, SwitchOptions options, Operation op)
     {
@@ -56,6 +59,7 @@ internal static class Updating
             (changed, status) = await PutAsync(cluster, status, pending, Summary(pending, stamps), options, op).ConfigureAwait(false);
             if (!changed)
             {
+                End(run, op);
                 return status;
             }
         }
@@ -100,6 +104,7 @@ internal static class Updating
             (changed, status) = await PutAsync(cluster, before, pending, Summary(pending, stamps), options, op).ConfigureAwait(false);
             if (!changed)
             {
+                End(run, op);
                 return status;
             }
 
@@ -206,8 +211,14 @@ internal static class Updating
 
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         IReadOnlyList<CmekJournalEntry> journal = JournalReader.Read(op.Session.Journal.FilePath);
-        CmekJournalEntry? unfinished = journal.LastOrDefault(e => e.Kind == "cmek:RotateRun" && e.Target == cluster.Id);
-        unfinished = unfinished?.Outcome == "unknown" ? unfinished : null;
+        // A run that was interrupted may itself have gone on with an earlier one: what counts is when the first of them began.
+        CmekJournalEntry? unfinished = journal.Where(e => e.Kind == "cmek:RotateRun" && e.Target == cluster.Id).Reverse().TakeWhile(e => e.Outcome == "unknown").LastOrDefault();
+        if (unfinished is not null && op.Session.Time.GetUtcNow() - unfinished.Time > s_resumable)
+        {
+            await op.Host.WarningAsync($"A -RotateKey run of {unfinished.Time:u} was never finished; that is too long ago to go on with, so the keys get new versions now.").ConfigureAwait(false);
+            unfinished = null;
+        }
+
         JournalTicket? run = op.Host.WhatIf
             ? null
             : op.Session.Journal.Begin(op, new PlannedChange("cmek:RotateRun", cluster.Id, $"rotate the keys of {cluster.Name}"));
@@ -227,8 +238,8 @@ internal static class Updating
 
     private static async Task<bool> RotatedSinceAsync(string uri, DateTimeOffset begun, IReadOnlyList<CmekJournalEntry> journal, IKeyProvider provider, Operation op)
     {
-        CmekJournalEntry? last = journal.LastOrDefault(e =>
-            e.Kind is "kms:RotateKeyOnDemand" or "cloudkms:cryptoKeys.updatePrimaryVersion" && e.Time >= begun && provider.MaterialOf(e.Target!) == provider.MaterialOf(uri));
+        string kind = KeyProviders.FromKeyUri(uri) == CmekProvider.AWS ? "kms:RotateKeyOnDemand" : "cloudkms:cryptoKeys.updatePrimaryVersion";
+        CmekJournalEntry? last = journal.LastOrDefault(e => e.Kind == kind && e.Time >= begun && provider.MaterialOf(e.Target!) == provider.MaterialOf(uri));
         if (last?.Outcome == "done")
         {
             return true;

@@ -10,6 +10,9 @@ namespace CmekTools.Engine.Providers;
 /// <param name="AuthPrincipal">The role's ARN or the service account's email.</param>
 internal sealed record AccessTarget(CmekCluster Cluster, string OrganizationId, string Region, string KeyUri, string AuthPrincipal)
 {
+    /// <summary>False for a past key: it is given back as it was, and is not made usable where it was not.</summary>
+    public bool InUse { get; init; } = true;
+
     /// <summary>The cluster and region, for messages.</summary>
     public override string ToString() => $"{Cluster.Name}/{Region}";
 }
@@ -72,7 +75,11 @@ internal sealed record AccessSnapshot(string Kind, JsonObject Data);
 /// <summary>Whether a principal can use a key, by the policies as they are read now.</summary>
 /// <param name="Allowed">True: can; false: cannot; null: could not be seen (<paramref name="Reasons"/> says why).</param>
 /// <param name="Reasons">What allows it, or what stops it, a line each.</param>
-internal sealed record AccessVerdict(bool? Allowed, IReadOnlyList<string> Reasons);
+internal sealed record AccessVerdict(bool? Allowed, IReadOnlyList<string> Reasons)
+{
+    /// <summary>True where what a cluster needs is not all allowed, but decrypting is: old data can still be read. Null where <see cref="Allowed"/> says it.</summary>
+    public bool? MayDecrypt { get; init; }
+}
 
 /// <summary>How access is to be cut.</summary>
 /// <param name="DisablePrincipal">Google: also disable the service account.</param>

@@ -89,6 +89,13 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
         };
     }
 
+    // Its token is made anew for each sandbox, and is known wherever the sandbox is.
+    private static string InstanceOf(CmekSandbox sandbox)
+    {
+        string known = sandbox.Environment.TryGetValue("GOOGLE_SANDBOX_ACCESS_TOKEN", out string? token) ? token : sandbox.BaseAddress.ToString();
+        return Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(known)))[..12];
+    }
+
     private ConnectOptions SandboxOptions(CmekSandbox sandbox)
     {
         string? Value(string name) => sandbox.Environment.TryGetValue(name, out string? value) ? value : null;
@@ -97,8 +104,8 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             Server = sandbox.BaseAddress,
             ApiKey = Value("COCKROACH_API_KEY") ?? string.Empty,
             Timings = Timings.Sandbox,
-            // What is played in a sandbox does not belong into the record of the real clusters.
-            StateFolder = Path.Combine(Engine.Journal.JournalWriter.DefaultFolder(), "sandbox"),
+            // What is played in a sandbox belongs neither into the record of the real clusters nor into another sandbox's, which has the same ids.
+            StateFolder = Path.Combine(Engine.Journal.JournalWriter.DefaultFolder(), "sandbox", InstanceOf(sandbox)),
             Providers = new ProviderOptions
             {
                 AwsEndpoint = sandbox.BaseAddress,

@@ -73,7 +73,13 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
     });
 
     /// <inheritdoc/>
-    public Task<bool> ShouldContinueAsync(string query, string caption) => PostAsync(() => command.ShouldContinue(query, caption));
+    public Task<bool> ShouldContinueAsync(string query, string caption) => PostAsync(() =>
+    {
+        // The form with a security impact is the one whose answer to a bare Enter is No.
+        bool yesToAll = false;
+        bool noToAll = false;
+        return command.ShouldContinue(query, caption, hasSecurityImpact: true, ref yesToAll, ref noToAll);
+    });
 
     /// <summary>Does something on the pipeline's thread.</summary>
     public Task OnPipelineAsync(Action action) => PostAsync(action);
