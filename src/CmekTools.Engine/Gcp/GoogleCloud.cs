@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using Google.Apis.Auth.OAuth2;
 using Google.Apis.Http;
@@ -18,24 +19,30 @@ internal sealed class GoogleCloud : IGoogleCloud
     private readonly GoogleService _projects;
     private readonly ResiliencePipeline _pipeline;
 
+    // For what may not be made twice: tried again only where it is known that nothing was done.
+    private readonly ResiliencePipeline _once;
+
     private GoogleCloud(IConfigurableHttpClientInitializer credentials, ProviderOptions options, Timings timings, TimeProvider time)
     {
         _kms = new GoogleService("cloudkms", options.GoogleKmsEndpoint ?? Address("CLOUDKMS", "https://cloudkms.googleapis.com/"), credentials);
         _iam = new GoogleService("iam", options.GoogleIamEndpoint ?? Address("IAM", "https://iam.googleapis.com/"), credentials);
         _projects = new GoogleService("cloudresourcemanager", options.GoogleIamEndpoint ?? Address("CLOUDRESOURCEMANAGER", "https://cloudresourcemanager.googleapis.com/"), credentials);
-        _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
-            .AddRetry(new RetryStrategyOptions
-            {
-                MaxRetryAttempts = timings.RetryCount,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                Delay = timings.RetryBase,
-                MaxDelay = TimeSpan.FromSeconds(30),
-                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is { } e && GcpErrors.Heals(e)),
-            })
-            .AddTimeout(timings.CallLimit)
-            .Build();
+        _pipeline = Pipeline(timings, time, GcpErrors.Heals);
+        _once = Pipeline(timings, time, e => e is Google.GoogleApiException { HttpStatusCode: HttpStatusCode.TooManyRequests });
     }
+
+    private static ResiliencePipeline Pipeline(Timings timings, TimeProvider time, Func<Exception, bool> heals) => new ResiliencePipelineBuilder { TimeProvider = time }
+        .AddRetry(new RetryStrategyOptions
+        {
+            MaxRetryAttempts = timings.RetryCount,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = timings.RetryBase,
+            MaxDelay = TimeSpan.FromSeconds(30),
+            ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is { } e && heals(e)),
+        })
+        .AddTimeout(timings.CallLimit)
+        .Build();
 
     /// <summary>Makes the services, with a fixed token or Application Default Credentials.</summary>
     /// <exception cref="CmekException"><c>GoogleCredentialsMissing</c>.</exception>
@@ -101,7 +108,7 @@ internal sealed class GoogleCloud : IGoogleCloud
     }
 
     public Task<JsonObject> CreateVersionAsync(string key, CancellationToken cancellation) =>
-        SendAsync(_kms, Kms, "Making a key version", key, () => new GoogleRequest(_kms, "POST", "v1/{+name}/cryptoKeyVersions", key, []), cancellation);
+        SendAsync(_kms, Kms, "Making a key version", key, () => new GoogleRequest(_kms, "POST", "v1/{+name}/cryptoKeyVersions", key, []), cancellation, _once);
 
     public Task<JsonObject> GetVersionAsync(string name, CancellationToken cancellation) => GetAsync(_kms, Kms, "Reading the key version", name, cancellation);
 
@@ -164,11 +171,11 @@ internal sealed class GoogleCloud : IGoogleCloud
     private Task<JsonObject> PostAsync(GoogleService service, string title, string what, string name, string verb, JsonObject body, CancellationToken cancellation) =>
         SendAsync(service, title, what, name, () => new GoogleRequest(service, "POST", "v1/{+name}:" + verb, name, body), cancellation);
 
-    private async Task<JsonObject> SendAsync(GoogleService service, string title, string what, string resource, Func<GoogleRequest> request, CancellationToken cancellation)
+    private async Task<JsonObject> SendAsync(GoogleService service, string title, string what, string resource, Func<GoogleRequest> request, CancellationToken cancellation, ResiliencePipeline? pipeline = null)
     {
         try
         {
-            return await _pipeline.ExecuteAsync(async token => await request().ExecuteAsync(token).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+            return await (pipeline ?? _pipeline).ExecuteAsync(async token => await request().ExecuteAsync(token).ConfigureAwait(false), cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (GcpErrors.IsOfCall(e, cancellation))
         {

@@ -21,6 +21,7 @@ public sealed class ExportCmekManifestCommand : SessionCommand
     private const string ClusterSet = "Cluster";
     private const string AccessSet = "Access";
     private readonly List<CmekAccess> _accesses = [];
+    private readonly HashSet<string> _written = [];
 
     /// <summary>The cluster's exact name.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
@@ -85,6 +86,11 @@ public sealed class ExportCmekManifestCommand : SessionCommand
 
         string path = string.Empty;
         await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(Path)).ConfigureAwait(false);
+        if (!_written.Add(path))
+        {
+            throw new CmekException("FileExists", CmekErrorKind.ResourceExists, $"{path} holds the manifest of another cluster of this run.", "Give each cluster its own file: … | ForEach-Object { Export-CmekManifest $_.Name \"$($_.Name).json\" }", path);
+        }
+
         if (File.Exists(path) && !Force)
         {
             if (string.Equals(await File.ReadAllTextAsync(path, Cancellation).ConfigureAwait(false), text, StringComparison.Ordinal))
