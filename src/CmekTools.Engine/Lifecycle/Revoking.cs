@@ -109,7 +109,6 @@ internal static class Revoking
         {
             await TellAsync(cluster, status, options, steps, op).ConfigureAwait(false);
         }
-
         else if (!inUse)
         {
             await op.Host.VerboseAsync($"{cluster.Name} uses no customer-managed key now ({status}): the service has nothing to revoke.").ConfigureAwait(false);
