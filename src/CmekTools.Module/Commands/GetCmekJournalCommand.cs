@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using CmekTools.Engine;
 using CmekTools.Engine.Journal;
 
 namespace CmekTools.Module.Commands;
@@ -7,7 +6,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Reads the journal: every change that was announced, and how it ended.</summary>
 [Cmdlet(VerbsCommon.Get, "CmekJournal")]
 [OutputType(typeof(CmekJournalEntry))]
-public sealed class GetCmekJournalCommand : PipelineCommand
+public sealed class GetCmekJournalCommand : StateCommand
 {
     /// <summary>Only changes to resources whose name matches.</summary>
     [Parameter(Position = 0)]
@@ -19,24 +18,9 @@ public sealed class GetCmekJournalCommand : PipelineCommand
     [Parameter]
     public DateTimeOffset After { get; set; } = DateTimeOffset.MinValue;
 
-    /// <summary>The connection whose journal is read.</summary>
-    [Parameter]
-    [ValidateNotNull]
-    public CmekSession? Session { get; set; }
-
-    /// <summary>The state folder; the connection's, or the platform's where there is none.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? StateFolder { get; set; }
-
     internal override async Task EndAsync()
     {
-        string folder = ((Session ?? RunspaceSession)?.Context as SessionContext)?.Journal.Folder ?? JournalWriter.DefaultFolder();
-        if (StateFolder is not null)
-        {
-            await Pipeline.OnPipelineAsync(() => folder = SessionState.Path.GetUnresolvedProviderPathFromPSPath(StateFolder)).ConfigureAwait(false);
-        }
-
+        string folder = await FolderAsync().ConfigureAwait(false);
         WildcardPattern pattern = WildcardPattern.Get(Target, WildcardOptions.IgnoreCase);
         foreach (CmekJournalEntry entry in JournalReader.Read(new JournalWriter(folder).FilePath))
         {

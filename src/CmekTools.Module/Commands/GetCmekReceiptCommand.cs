@@ -6,7 +6,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Lists the receipts of revocations, newest first.</summary>
 [Cmdlet(VerbsCommon.Get, "CmekReceipt")]
 [OutputType(typeof(CmekReceipt))]
-public sealed class GetCmekReceiptCommand : SessionCommand
+public sealed class GetCmekReceiptCommand : StateCommand
 {
     /// <summary>Only this cluster's.</summary>
     [Parameter(Position = 0)]
@@ -22,7 +22,7 @@ public sealed class GetCmekReceiptCommand : SessionCommand
     internal override async Task EndAsync()
     {
         WildcardPattern pattern = WildcardPattern.Get(ClusterName, WildcardOptions.IgnoreCase);
-        foreach ((string path, ReceiptDocument document) in new ReceiptStore(Context.Journal.Folder).List())
+        foreach ((string path, ReceiptDocument document) in new ReceiptStore(await FolderAsync().ConfigureAwait(false)).List())
         {
             if (pattern.IsMatch(document.ClusterName) && (!Open || document.RestoredAt is null))
             {

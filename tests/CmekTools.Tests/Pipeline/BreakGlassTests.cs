@@ -91,4 +91,14 @@ public sealed class BreakGlassTests
         (await life.TryAsync("param($Region) New-CmekKey shop -Region $Region -NewRegion", new { Region = region })).ExpectError("RegionUnknown,");
         Assert.Empty(life.Writes);
     }
+
+    [Fact]
+    public async Task ReceiptsCanBeReadWithoutAConnection()
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        await life.RunAsync("$null = Revoke-CmekAccess shop -Force -KeyOnly");
+        await using PowerShellSession shell = await PowerShellSession.OpenAsync();
+        PowerShellResult result = (await shell.InvokeAsync("param($Folder) Get-CmekReceipt shop -Open -StateFolder $Folder", new { Folder = life.Shell.StateFolder })).Expect();
+        Assert.Equal(life.Receipts(), result.Values<CmekReceipt>().Select(r => r.Path));
+    }
 }
