@@ -241,7 +241,7 @@ Describe 'Disconnect-CmekCloud' {
         "Get-CmekOrganization", "Get-CmekCluster", "Get-CmekStatus shop", "Wait-CmekStatus shop", "New-CmekKey shop", "Get-CmekKey -ClusterName shop"
         "Grant-CmekAccess shop -Region us-east-1 -KeyUri x", "Test-CmekAccess shop -Quiet:`$false", "Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop", "Disable-CmekCluster shop"
         "Update-CmekCluster shop -Rewrap", "Enable-CmekCluster shop -ManifestPath x", "Add-CmekRegion shop -ManifestPath x -NodeCount 1", "Compare-CmekCluster shop"
-        "Export-CmekManifest shop", "Import-CmekManifest x shop", "Remove-CmekKey x -Confirm:`$false", "Get-CmekReceipt", "New-CmekSupportRequest"
+        "Export-CmekManifest shop", "Import-CmekManifest x shop", "Remove-CmekKey x -Confirm:`$false", "New-CmekSupportRequest"
         "New-CmekCluster orders -Provider AWS -RegionNodes @{ 'us-east-1' = 3 }"
     ) {
         Disconnect-CmekCloud

@@ -231,6 +231,8 @@ Describe 'Completion' {
             RegionCompleter      = 'us-west-2'
             KeyUriCompleter      = ($access | Where-Object ClusterName -eq 'shop' | Select-Object -First 1).KeyUri
             ReceiptCompleter     = $receipt
+            PrincipalCompleter   = ($access | Where-Object ClusterName -eq 'shop' | Select-Object -First 1).AuthPrincipal
+            RoleNameCompleter    = ($access | Where-Object ClusterName -eq 'shop' | Select-Object -First 1).AuthPrincipal.Split('/')[-1]
         }
     }
 

@@ -51,16 +51,19 @@ public sealed class GrantCmekAccessCommand : SessionCommand
     /// <summary>AWS: the role's name, made if absent; derived from the cluster where not given.</summary>
     [Parameter]
     [ValidatePattern(@"^[\w+=,.@-]{1,64}$")]
+    [ArgumentCompleter(typeof(RoleNameCompleter))]
     public string? RoleName { get; set; }
 
     /// <summary>AWS: the ARN of a role that others manage; its trust is checked and never written.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(PrincipalCompleter))]
     public string? RoleArn { get; set; }
 
     /// <summary>Google Cloud: the service account, its email or its id; made if absent; derived from the cluster where not given.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(PrincipalCompleter))]
     public string? ServiceAccount { get; set; }
 
     /// <summary>Google Cloud: a narrower role to grant on the key, in place of roles/cloudkms.cryptoKeyEncrypterDecrypter.</summary>

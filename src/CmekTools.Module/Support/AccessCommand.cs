@@ -49,6 +49,7 @@ public abstract class AccessCommand : SessionCommand
     /// <summary>The principals, one a region, or one for all.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(PrincipalCompleter))]
     public string[] AuthPrincipal { get; set; } = [];
 
     /// <summary>Wait until the service says that it is done.</summary>

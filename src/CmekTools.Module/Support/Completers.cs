@@ -91,9 +91,12 @@ public sealed class RegionCompleter : CloudCompleter
     }
 }
 
-/// <summary>Completes the URIs of the keys that the bound cluster lists, past ones included.</summary>
-public sealed class KeyUriCompleter : CloudCompleter
+/// <summary>The base of the completers that suggest what the service lists for the bound cluster's keys, past ones included.</summary>
+public abstract class ListedKeyCompleter : CloudCompleter
 {
+    /// <summary>What an entry suggests, or null.</summary>
+    internal abstract string? Text(CmekKeyStatus key);
+
     internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
     {
         string? name = bound["ClusterName"]?.ToString();
@@ -101,11 +104,29 @@ public sealed class KeyUriCompleter : CloudCompleter
         foreach (CmekCluster cluster in (await ClustersAsync(context, cancellation).ConfigureAwait(false)).Where(c => c.SupportsCmek && (name is null || string.Equals(c.Name, name, StringComparison.OrdinalIgnoreCase))).Take(5))
         {
             CmekStatus status = await context.Cloud.GetCmekAsync(cluster, cancellation).ConfigureAwait(false);
-            found.AddRange(status.Regions.SelectMany(r => r.Keys.Where(k => k.KeyUri is not null).Select(k => (k.KeyUri!, $"{cluster.Name}/{r.Region} {k.State}"))));
+            found.AddRange(status.Regions.SelectMany(r => r.Keys.Where(k => Text(k) is not null).Select(k => (Text(k)!, $"{cluster.Name}/{r.Region} {k.State}"))));
         }
 
         return [.. found.DistinctBy(f => f.Item1)];
     }
+}
+
+/// <summary>Completes the URIs of keys.</summary>
+public sealed class KeyUriCompleter : ListedKeyCompleter
+{
+    internal override string? Text(CmekKeyStatus key) => key.KeyUri;
+}
+
+/// <summary>Completes role ARNs and service accounts.</summary>
+public sealed class PrincipalCompleter : ListedKeyCompleter
+{
+    internal override string? Text(CmekKeyStatus key) => key.AuthPrincipal;
+}
+
+/// <summary>Completes the names of roles.</summary>
+public sealed class RoleNameCompleter : ListedKeyCompleter
+{
+    internal override string? Text(CmekKeyStatus key) => key.AuthPrincipal?.Contains(":role/", StringComparison.Ordinal) == true ? ViewText.Principal(key.AuthPrincipal) : null;
 }
 
 /// <summary>Completes AWS profile names from the files that the AWS tools read; no SDK is loaded for it.</summary>
