@@ -59,17 +59,7 @@ internal sealed partial class AwsKeyProvider
         // A key alone is of no use to the cluster: what is printed ends with an access that can be enabled.
         public string NewKey => $"New-CmekKey -ClusterName {Target.Cluster.Name} -Region {Target.Region} -EnableRotation | Grant-CmekAccess";
 
-        public CmekCheck Check(string name, CmekCheckResult result, string on, string seen, string? remedy = null) => new()
-        {
-            Name = name,
-            Result = result,
-            ClusterId = Target.Cluster.Id,
-            ClusterName = Target.Cluster.Name,
-            Region = Target.Region,
-            Target = on,
-            Seen = seen,
-            Remedy = remedy,
-        };
+        public CmekCheck Check(string name, CmekCheckResult result, string on, string seen, string? remedy = null) => Target.Check(name, result, on, seen, remedy);
 
         public CmekCheck OnKey(string name, CmekCheckResult result, string seen, string? remedy = null) => Check(name, result, Key.Text, seen, remedy);
 

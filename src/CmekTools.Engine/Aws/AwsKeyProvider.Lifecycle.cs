@@ -7,6 +7,9 @@ namespace CmekTools.Engine.Aws;
 internal sealed partial class AwsKeyProvider
 {
     /// <inheritdoc/>
+    public string RotationChange => "kms:RotateKeyOnDemand";
+
+    /// <inheritdoc/>
     public string MaterialOf(string keyUri) => ParseKey(keyUri) is { MultiRegion: true } key ? $"{key.Account}/{key.KeyId}" : keyUri;
 
     /// <inheritdoc/>
@@ -27,7 +30,7 @@ internal sealed partial class AwsKeyProvider
         try
         {
             made = await op.ChangeAsync(
-                new PlannedChange("kms:RotateKeyOnDemand", key.Text, "make new key material (the ARN stays, older material goes on decrypting)"),
+                new PlannedChange(RotationChange, key.Text, "make new key material (the ARN stays, older material goes on decrypting)"),
                 cancellation => AwsErrors.CallAsync(
                     "kms:RotateKeyOnDemand",
                     key.Text,

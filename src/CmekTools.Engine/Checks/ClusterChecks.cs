@@ -118,7 +118,8 @@ internal static class ClusterChecks
         ? []
         : Complete(accesses).Select(a => Make(cluster, "KeyAccess", CmekCheckResult.Unknown, $"CmekTools does not look into keys on {cluster.Provider}: whether {a.AuthPrincipal} may use the key shows when CMEK is enabled.", $"Look at {a.KeyUri} in the {cluster.Provider} portal.") with { Region = a.Region, Target = a.KeyUri });
 
-    private static IReadOnlyList<CmekAccess> Complete(IReadOnlyList<CmekAccess> accesses) => [.. accesses.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null)];
+    /// <summary>The accesses that have both a key and a principal.</summary>
+    internal static IReadOnlyList<CmekAccess> Complete(IReadOnlyList<CmekAccess> accesses) => [.. accesses.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null)];
 
     private static IEnumerable<CmekCheck> OfCluster(CmekCluster cluster, CmekStatus? status)
     {

@@ -19,7 +19,7 @@ internal static class Comparing
         }
 
         // A region that the cluster does not have is one difference: its key is not looked at.
-        CmekAccess[] used = [.. wanted.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null && cluster.Regions.Any(r => r.Name == a.Region))];
+        CmekAccess[] used = [.. ClusterChecks.Complete(wanted).Where(a => cluster.Regions.Any(r => r.Name == a.Region))];
         await foreach (CmekCheck check in Preflight.AccessesAsync(cluster, used, op).ConfigureAwait(false))
         {
             if (check.Result != CmekCheckResult.Pass)

@@ -18,20 +18,8 @@ internal sealed partial class GcpKeyProvider
         }
     }
 
-    private static CmekCheck Make(AccessTarget target, string on, string name, CmekCheckResult result, string seen, string? remedy = null) => new()
-    {
-        Name = name,
-        Result = result,
-        ClusterId = target.Cluster.Id,
-        ClusterName = target.Cluster.Name,
-        Region = target.Region,
-        Target = on,
-        Seen = seen,
-        Remedy = remedy,
-    };
-
     private static CmekCheck Hidden(AccessTarget target, string on, string name, Seen what) =>
-        Make(target, on, name, CmekCheckResult.Unknown, $"It {what.Why}.", $"Have {what.Permission} on {what.On} granted to whoever runs this.");
+        target.Check(name, CmekCheckResult.Unknown, on, $"It {what.Why}.", $"Have {what.Permission} on {what.On} granted to whoever runs this.");
 
     private static string Grant(AccessTarget target) =>
         $"Grant-CmekAccess -ClusterName {target.Cluster.Name} -Region {target.Region} -KeyUri {target.KeyUri} -ServiceAccount {target.AuthPrincipal}";
@@ -45,45 +33,44 @@ internal sealed partial class GcpKeyProvider
         if (sight.Key.Value is not { } key)
         {
             yield return sight.Key.Missing
-                ? Make(target, uri, "GcpKeyExists", CmekCheckResult.Fail, "There is no such key.", another + " | Grant-CmekAccess")
+                ? target.Check("GcpKeyExists", CmekCheckResult.Fail, uri, "There is no such key.", another + " | Grant-CmekAccess")
                 : Hidden(target, uri, "GcpKeyExists", sight.Key);
             yield break;
         }
 
-        yield return Make(target, uri, "GcpKeyExists", CmekCheckResult.Pass, "The key is there.");
+        yield return target.Check("GcpKeyExists", CmekCheckResult.Pass, uri, "The key is there.");
         string purpose = key["purpose"]?.ToString() ?? "not known";
         bool symmetric = purpose == "ENCRYPT_DECRYPT";
         yield return symmetric
-            ? Make(target, uri, "GcpKeyPurpose", CmekCheckResult.Pass, "The purpose is ENCRYPT_DECRYPT.")
-            : Make(target, uri, "GcpKeyPurpose", CmekCheckResult.Fail, $"The purpose is {purpose}; CMEK needs ENCRYPT_DECRYPT, and a key's purpose cannot be changed.", another + " -KeyName ANOTHER_NAME | Grant-CmekAccess");
+            ? target.Check("GcpKeyPurpose", CmekCheckResult.Pass, uri, "The purpose is ENCRYPT_DECRYPT.")
+            : target.Check("GcpKeyPurpose", CmekCheckResult.Fail, uri, $"The purpose is {purpose}; CMEK needs ENCRYPT_DECRYPT, and a key's purpose cannot be changed.", another + " -KeyName ANOTHER_NAME | Grant-CmekAccess");
         if (symmetric)
         {
             string on = $"--key {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project}";
             yield return VersionCheck(target, key["primary"] as JsonObject, on);
             yield return key["rotationPeriod"] is { } period
-                ? Make(target, uri, "GcpKeyRotation", CmekCheckResult.Pass, $"A new version is made every {period}, next at {key["nextRotationTime"]?.ToString() ?? "a time that is not said"}.")
-                : Make(
-                    target,
-                    uri,
+                ? target.Check("GcpKeyRotation", CmekCheckResult.Pass, uri, $"A new version is made every {period}, next at {key["nextRotationTime"]?.ToString() ?? "a time that is not said"}.")
+                : target.Check(
                     "GcpKeyRotation",
                     CmekCheckResult.Warn,
+                    uri,
                     "Automatic rotation is off.",
                     $"gcloud kms keys update {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} --rotation-period {DefaultRotationDays}d --next-rotation-time {now.UtcDateTime.AddDays(DefaultRotationDays).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)}");
         }
 
         yield return GcpNames.Distance(name.Location, target.Region) < 2
-            ? Make(target, uri, "GcpKeyLocation", CmekCheckResult.Pass, $"{name.Location} serves {target.Region}.")
-            : Make(target, uri, "GcpKeyLocation", CmekCheckResult.Warn, $"{name.Location} is far from {target.Region}: every start of a node there depends on the way to it.", $"{another} | Grant-CmekAccess | Update-CmekCluster");
+            ? target.Check("GcpKeyLocation", CmekCheckResult.Pass, uri, $"{name.Location} serves {target.Region}.")
+            : target.Check("GcpKeyLocation", CmekCheckResult.Warn, uri, $"{name.Location} is far from {target.Region}: every start of a node there depends on the way to it.", $"{another} | Grant-CmekAccess | Update-CmekCluster");
     }
 
     private static CmekCheck VersionCheck(AccessTarget target, JsonObject? primary, string on)
     {
         string state = State(primary);
         string version = primary is null ? string.Empty : Version(primary);
-        CmekCheck Fails(string seen, string remedy) => Make(target, target.KeyUri, "GcpKeyVersion", CmekCheckResult.Fail, seen, remedy);
+        CmekCheck Fails(string seen, string remedy) => target.Check("GcpKeyVersion", CmekCheckResult.Fail, target.KeyUri, seen, remedy);
         return state switch
         {
-            "ENABLED" => Make(target, target.KeyUri, "GcpKeyVersion", CmekCheckResult.Pass, $"The primary version {version} is ENABLED."),
+            "ENABLED" => target.Check("GcpKeyVersion", CmekCheckResult.Pass, target.KeyUri, $"The primary version {version} is ENABLED."),
             "DISABLED" => Fails($"The primary version {version} is DISABLED.", $"gcloud kms keys versions enable {version} {on}"),
             "DESTROY_SCHEDULED" => Fails($"The primary version {version} will be destroyed at {primary!["destroyTime"]}.", $"gcloud kms keys versions restore {version} {on}; gcloud kms keys versions enable {version} {on}"),
             "PENDING_GENERATION" => Fails($"The primary version {version} is still being made.", "Wait a minute, and look again."),
@@ -97,10 +84,10 @@ internal sealed partial class GcpKeyProvider
         string email = target.AuthPrincipal;
         yield return sight.Account switch
         {
-            { Missing: true } => Make(target, email, "GcpServiceAccount", CmekCheckResult.Fail, "The service account does not exist.", Grant(target)),
+            { Missing: true } => target.Check("GcpServiceAccount", CmekCheckResult.Fail, email, "The service account does not exist.", Grant(target)),
             { Value: null } => Hidden(target, email, "GcpServiceAccount", sight.Account),
-            _ when IsDisabled(sight.Account.Value) => Make(target, email, "GcpServiceAccount", CmekCheckResult.Fail, "The service account is disabled.", $"gcloud iam service-accounts enable {email}"),
-            _ => Make(target, email, "GcpServiceAccount", CmekCheckResult.Pass, "The service account is there and enabled."),
+            _ when IsDisabled(sight.Account.Value) => target.Check("GcpServiceAccount", CmekCheckResult.Fail, email, "The service account is disabled.", $"gcloud iam service-accounts enable {email}"),
+            _ => target.Check("GcpServiceAccount", CmekCheckResult.Pass, email, "The service account is there and enabled."),
         };
     }
 
@@ -130,7 +117,7 @@ internal sealed partial class GcpKeyProvider
     {
         string uri = target.KeyUri;
         string grant = Grant(target);
-        CmekCheck Says(string name, CmekCheckResult result, string seen) => Make(target, uri, name, result, seen, result == CmekCheckResult.Pass ? null : grant);
+        CmekCheck Says(string name, CmekCheckResult result, string seen) => target.Check(name, result, uri, seen, result == CmekCheckResult.Pass ? null : grant);
         JsonObject policy = sight.KeyPolicy.Value ?? [];
         Judged onKey = IamJudge.Crypto(policy, member, uri, now, onKey: true);
         Placed best = CryptoOf(sight, member, uri, now);
@@ -190,12 +177,12 @@ internal sealed partial class GcpKeyProvider
             .Distinct()];
         if (others.Length == 0)
         {
-            return Make(target, target.KeyUri, "GcpKeyScope", CmekCheckResult.Pass, "Nobody else is bound to decrypt with the key.");
+            return target.Check("GcpKeyScope", CmekCheckResult.Pass, target.KeyUri, "Nobody else is bound to decrypt with the key.");
         }
 
         GcpKeyName name = GcpNames.ParseKey(target.KeyUri);
         string[] away = [.. others.Select(o => $"gcloud kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} --member {o.Member} --role {o.Role}{(o.Conditional ? " --all" : string.Empty)}")];
-        return Make(target, target.KeyUri, "GcpKeyScope", CmekCheckResult.Warn, $"Others can decrypt with the key: {string.Join(", ", others.Select(o => o.Member).Distinct())}.", string.Join("; ", away));
+        return target.Check("GcpKeyScope", CmekCheckResult.Warn, target.KeyUri, $"Others can decrypt with the key: {string.Join(", ", others.Select(o => o.Member).Distinct())}.", string.Join("; ", away));
     }
 
     private static IEnumerable<CmekCheck> TokenChecks(AccessTarget target, Sight sight, DateTimeOffset now)
@@ -211,10 +198,10 @@ internal sealed partial class GcpKeyProvider
         string email = target.AuthPrincipal;
         yield return judged.Standing switch
         {
-            Standing.Yes => Make(target, email, "GcpTokenCreator", CmekCheckResult.Pass, $"{own}, the cluster's own principal, may take its tokens."),
-            Standing.Maybe => Make(target, email, "GcpTokenCreator", CmekCheckResult.Unknown, $"A binding ({judged.Role}, {judged.Member}{(judged.Condition is null ? string.Empty : ", if " + judged.Condition)}) may let {own} take its tokens; that cannot be judged from here.", Grant(target)),
+            Standing.Yes => target.Check("GcpTokenCreator", CmekCheckResult.Pass, email, $"{own}, the cluster's own principal, may take its tokens."),
+            Standing.Maybe => target.Check("GcpTokenCreator", CmekCheckResult.Unknown, email, $"A binding ({judged.Role}, {judged.Member}{(judged.Condition is null ? string.Empty : ", if " + judged.Condition)}) may let {own} take its tokens; that cannot be judged from here.", Grant(target)),
             _ when hidden is not null => Hidden(target, email, "GcpTokenCreator", hidden),
-            _ => Make(target, email, "GcpTokenCreator", CmekCheckResult.Fail, $"{own}, the cluster's own principal, may not take tokens of the service account.", Grant(target)),
+            _ => target.Check("GcpTokenCreator", CmekCheckResult.Fail, email, $"{own}, the cluster's own principal, may not take tokens of the service account.", Grant(target)),
         };
 
         // Whoever takes tokens of the account decrypts as the account.
@@ -225,11 +212,10 @@ internal sealed partial class GcpKeyProvider
             .Distinct()];
         if (others.Length > 0)
         {
-            yield return Make(
-                target,
-                email,
+            yield return target.Check(
                 "GcpTokenCreatorOthers",
                 CmekCheckResult.Warn,
+                email,
                 $"Others may take tokens of the service account, and decrypt as it: {string.Join(", ", others)}.",
                 string.Join("; ", others.Select(m => $"gcloud iam service-accounts remove-iam-policy-binding {email} --member {m} --role {IamTree.TokenRole}")));
         }

@@ -10,6 +10,9 @@ internal sealed partial class GcpKeyProvider
     private static readonly TimeSpan s_unfinished = TimeSpan.FromHours(1);
 
     /// <inheritdoc/>
+    public string RotationChange => "cloudkms:cryptoKeys.updatePrimaryVersion";
+
+    /// <inheritdoc/>
     public string MaterialOf(string keyUri) => keyUri;
 
     /// <inheritdoc/>
@@ -33,7 +36,7 @@ internal sealed partial class GcpKeyProvider
         newest = await WhenEnabledAsync(cloud, newest!, keyUri, op).ConfigureAwait(false);
         string id = Version(newest);
         bool made = await op.ChangeAsync(
-            new PlannedChange("cloudkms:cryptoKeys.updatePrimaryVersion", keyUri, $"make version {id} primary", $$"""{"cryptoKeyVersionId":"{{id}}"}""", JsonValue.Create(known.PrimaryVersion), JsonValue.Create(id)),
+            new PlannedChange(RotationChange, keyUri, $"make version {id} primary", $$"""{"cryptoKeyVersionId":"{{id}}"}""", JsonValue.Create(known.PrimaryVersion), JsonValue.Create(id)),
             token => cloud.SetPrimaryVersionAsync(keyUri, id, token)).ConfigureAwait(false);
         return made ? id : null;
     }

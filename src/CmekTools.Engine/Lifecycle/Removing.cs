@@ -11,8 +11,8 @@ internal static class Removing
     {
         IKeyProvider provider = op.Session.GetProvider(KeyProviders.FromKeyUri(keyUri));
         provider.ValidateKeyUri(keyUri);
-        IReadOnlyList<string> users = await UsersAsync(keyUri, null, op).ConfigureAwait(false);
-        if (users.Count > 0)
+        string[] users = [.. (await UsersAsync([keyUri], null, op).ConfigureAwait(false))[keyUri]];
+        if (users.Length > 0)
         {
             throw InUse(keyUri, users);
         }
@@ -39,13 +39,13 @@ internal static class Removing
         return await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false) with { Changes = changes };
     }
 
-    /// <summary>Who lists a key, past entries included: every cluster that the API key can see, but one.</summary>
-    /// <param name="keyUri">The key.</param>
+    /// <summary>Who lists keys, past entries included: every cluster that the API key can see, but one. Each cluster is read once.</summary>
+    /// <param name="keyUris">The keys.</param>
     /// <param name="except">The id of a cluster that does not count, or null.</param>
     /// <param name="op">The run.</param>
-    public static async Task<IReadOnlyList<string>> UsersAsync(string keyUri, string? except, Operation op)
+    public static async Task<ILookup<string, string>> UsersAsync(IReadOnlyCollection<string> keyUris, string? except, Operation op)
     {
-        List<string> users = [];
+        List<(string Uri, string User)> users = [];
         await foreach (CmekCluster cluster in op.Session.Cloud.ListClustersAsync(op.Cancellation).ConfigureAwait(false))
         {
             if (!cluster.SupportsCmek || cluster.State == "DELETED" || cluster.Id == except)
@@ -55,15 +55,15 @@ internal static class Removing
 
             CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
             users.AddRange(status.Regions.SelectMany(r => r.Keys
-                .Where(k => string.Equals(k.KeyUri, keyUri, StringComparison.OrdinalIgnoreCase))
-                .Select(k => $"{cluster.Name}/{r.Region} ({(ReferenceEquals(k, r.Current) ? "in use" : "past")}, {k.State})")));
+                .Where(k => keyUris.Contains(k.KeyUri, StringComparer.OrdinalIgnoreCase))
+                .Select(k => (k.KeyUri!, $"{cluster.Name}/{r.Region} ({(ReferenceEquals(k, r.Current) ? "in use" : "past")}, {k.State})"))));
         }
 
-        return users;
+        return users.ToLookup(u => u.Uri, u => u.User, StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>The error for a key that clusters list.</summary>
-    public static CmekException InUse(string keyUri, IReadOnlyList<string> users) => new(
+    public static CmekException InUse(string keyUri, IEnumerable<string> users) => new(
         "KeyInUse",
         CmekErrorKind.InvalidOperation,
         $"{keyUri} is listed by {string.Join(", ", users)}: without it their data or backups cannot be read. It was not touched.",

@@ -138,8 +138,9 @@ internal static class Restoring
         Steps steps,
         Operation op)
     {
-        // What was cut last was captured with the others: given back in the reverse order, shared policies come out as they were.
         SortedDictionary<string, CmekAccess> wanted = Wanted(cluster, status, accesses, null);
+
+        // What was cut last was captured with the others: given back in the reverse order, shared policies come out as they were.
         foreach ((AccessTarget target, AccessSnapshot? snapshot) in Enumerable.Reverse(accesses))
         {
             bool inUse = wanted.Values.Any(w => w.KeyUri == target.KeyUri && w.AuthPrincipal == target.AuthPrincipal);
@@ -147,7 +148,7 @@ internal static class Restoring
             {
                 await provider.RestoreAsync(target with { InUse = inUse }, snapshot, op).ConfigureAwait(false);
             }
-            catch (CmekException e) when (!inUse && e.ErrorId is not ("JournalUnwritable" or "ReceiptUnwritable"))
+            catch (CmekException e) when (!inUse && !Revoking.IsOfStateFolder(e))
             {
                 // A past key that is gone, or that may not be touched any more, must not keep the cluster from its keys in use.
                 await op.Host.ErrorAsync(e).ConfigureAwait(false);

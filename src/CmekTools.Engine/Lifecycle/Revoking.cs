@@ -171,7 +171,8 @@ internal static class Revoking
         return (receipt, path, unread);
     }
 
-    private static bool IsOfStateFolder(CmekException e) => e.ErrorId is "JournalUnwritable" or "ReceiptUnwritable";
+    /// <summary>True for the failures that nothing may go on after: without journal and receipt no change is made.</summary>
+    public static bool IsOfStateFolder(CmekException e) => e.ErrorId is "JournalUnwritable" or "ReceiptUnwritable";
 
     private static async Task<(ReceiptAccess? Access, bool Gone)> CaptureAsync(AccessTarget target, ReceiptDocument? open, HashSet<string> currentKeys, IKeyProvider provider, Operation op)
     {
@@ -292,22 +293,15 @@ internal static class Revoking
 
     private static async Task ScheduleAsync(CmekCluster cluster, IReadOnlyList<AccessTarget> targets, RevokeOptions options, IKeyProvider provider, Steps steps, Operation op)
     {
-        List<string> own = [];
-        foreach (string uri in targets.Select(t => t.KeyUri).Distinct())
+        // A key that other clusters list too would make their data unreadable.
+        string[] all = [.. targets.Select(t => t.KeyUri).Distinct()];
+        ILookup<string, string> users = await Removing.UsersAsync(all, cluster.Id, op).ConfigureAwait(false);
+        foreach (string uri in all.Where(users.Contains))
         {
-            // A key that other clusters list too would make their data unreadable.
-            IReadOnlyList<string> users = await Removing.UsersAsync(uri, cluster.Id, op).ConfigureAwait(false);
-            if (users.Count == 0)
-            {
-                own.Add(uri);
-            }
-            else
-            {
-                await op.Host.ErrorAsync(Removing.InUse(uri, users)).ConfigureAwait(false);
-            }
+            await op.Host.ErrorAsync(Removing.InUse(uri, users[uri])).ConfigureAwait(false);
         }
 
-        string[] uris = [.. own];
+        string[] uris = [.. all.Where(u => !users.Contains(u))];
         if (uris.Length == 0)
         {
             return;

@@ -47,31 +47,13 @@ internal static class Updating
             return status;
         }
 
-        bool changed = false;
-        if (pending.Count > 0)
+        string[] old = [.. status.Regions.Where(r => pending.Any(p => p.Region == r.Region)).Select(r => r.KeyUri).OfType<string>().Except(pending.Select(p => p.KeyUri!)).Distinct()];
+        if (old.Length > 0)
         {
-            string[] old = [.. status.Regions.Where(r => pending.Any(p => p.Region == r.Region)).Select(r => r.KeyUri).OfType<string>().Except(pending.Select(p => p.KeyUri!)).Distinct()];
-            if (old.Length > 0)
-            {
-                await op.Host.WarningAsync($"The keys in use until now must stay usable: data and managed backups written under them still need them. Keep {string.Join(", ", old)}.").ConfigureAwait(false);
-            }
-
-            (changed, status) = await PutAsync(cluster, status, pending, Summary(pending, stamps), options, op).ConfigureAwait(false);
-            if (!changed)
-            {
-                End(run, op);
-                return status;
-            }
+            await op.Host.WarningAsync($"The keys in use until now must stay usable: data and managed backups written under them still need them. Keep {string.Join(", ", old)}.").ConfigureAwait(false);
         }
 
-        if (options.Wait)
-        {
-            HashSet<string> rotating = [.. status.Regions.Where(r => r.State == CmekState.ROTATING).Select(r => r.Region)];
-            status = await StatusWatch.WaitAsync(cluster, Anew(StatusGoal.Keys("Moving to other keys", wanted), rotating, stamps), options.Limit, op).ConfigureAwait(false);
-        }
-
-        End(run, op);
-        return status with { Changed = changed };
+        return await SendAsync(cluster, status, pending, StatusGoal.Keys("Moving to other keys", wanted), stamps, run, options, op).ConfigureAwait(false);
     }
 
     /// <summary>Sends the same keys again, so that the store key is wrapped under their newest version.</summary>
@@ -83,46 +65,53 @@ internal static class Updating
         RequireEncrypted(cluster, before, names);
         SortedDictionary<string, CmekAccess> same = new(StringComparer.Ordinal);
         Dictionary<string, DateTimeOffset?> stamps = [];
-        HashSet<string> rotating = [];
         foreach (CmekRegionStatus region in before.Regions.Where(r => names.Contains(r.Region)))
         {
             same[region.Region] = ToAccess(cluster, region);
             stamps[region.Region] = region.Current!.UpdatedAt;
-            if (region.State == CmekState.ROTATING)
-            {
-                rotating.Add(region.Region);
-            }
         }
 
         JournalTicket? run = await RotateKeysAsync(cluster, same.Values, rotateKey, op).ConfigureAwait(false);
+        HashSet<string> rotating = Rotating(before);
         CmekAccess[] pending = [.. same.Values.Where(a => !rotating.Contains(a.Region))];
-        bool changed = false;
-        CmekStatus status = before;
         if (pending.Length > 0)
         {
             await op.Host.WarningAsync("The keys' older versions must stay usable: data and managed backups written under them still need them.").ConfigureAwait(false);
-            (changed, status) = await PutAsync(cluster, before, pending, Summary(pending, stamps), options, op).ConfigureAwait(false);
-            if (!changed)
-            {
-                End(run, op);
-                return status;
-            }
-
-            rotating.UnionWith(status.Regions.Where(r => r.State == CmekState.ROTATING).Select(r => r.Region));
         }
         else
         {
             await op.Host.VerboseAsync($"{cluster.Name} is being rotated already; nothing was sent again.").ConfigureAwait(false);
         }
 
+        return await SendAsync(cluster, before, pending, StatusGoal.Keys("Wrapping anew", same), stamps, run, options, op).ConfigureAwait(false);
+    }
+
+    // Sends what is pending, waits where that is wanted, and ends the run of rotations. The stamps are of the regions whose key stays.
+    private static async Task<CmekStatus> SendAsync(
+        CmekCluster cluster, CmekStatus before, IReadOnlyList<CmekAccess> pending, StatusGoal keys, Dictionary<string, DateTimeOffset?> stamps, JournalTicket? run, SwitchOptions options, Operation op)
+    {
+        bool changed = false;
+        CmekStatus status = before;
+        if (pending.Count > 0)
+        {
+            (changed, status) = await PutAsync(cluster, before, pending, Summary(pending, stamps), options, op).ConfigureAwait(false);
+            if (!changed)
+            {
+                End(run, op);
+                return status;
+            }
+        }
+
         if (options.Wait)
         {
-            status = await StatusWatch.WaitAsync(cluster, Anew(StatusGoal.Keys("Wrapping anew", same), rotating, stamps), options.Limit, op).ConfigureAwait(false);
+            status = await StatusWatch.WaitAsync(cluster, Anew(keys, [.. Rotating(before), .. Rotating(status)], stamps), options.Limit, op).ConfigureAwait(false);
         }
 
         End(run, op);
         return status with { Changed = changed };
     }
+
+    private static HashSet<string> Rotating(CmekStatus status) => [.. status.Regions.Where(r => r.State == CmekState.ROTATING).Select(r => r.Region)];
 
     /// <summary>A region's key in use, as an access.</summary>
     public static CmekAccess ToAccess(CmekCluster cluster, CmekRegionStatus region) => new()
@@ -238,8 +227,7 @@ internal static class Updating
 
     private static async Task<bool> RotatedSinceAsync(string uri, DateTimeOffset begun, IReadOnlyList<CmekJournalEntry> journal, IKeyProvider provider, Operation op)
     {
-        string kind = KeyProviders.FromKeyUri(uri) == CmekProvider.AWS ? "kms:RotateKeyOnDemand" : "cloudkms:cryptoKeys.updatePrimaryVersion";
-        CmekJournalEntry? last = journal.LastOrDefault(e => e.Kind == kind && e.Time >= begun && provider.MaterialOf(e.Target!) == provider.MaterialOf(uri));
+        CmekJournalEntry? last = journal.LastOrDefault(e => e.Kind == provider.RotationChange && e.Time >= begun && provider.MaterialOf(e.Target!) == provider.MaterialOf(uri));
         if (last?.Outcome == "done")
         {
             return true;

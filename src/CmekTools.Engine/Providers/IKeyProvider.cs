@@ -10,6 +10,24 @@ namespace CmekTools.Engine.Providers;
 /// <param name="AuthPrincipal">The role's ARN or the service account's email.</param>
 internal sealed record AccessTarget(CmekCluster Cluster, string OrganizationId, string Region, string KeyUri, string AuthPrincipal)
 {
+    /// <summary>A check of this access.</summary>
+    /// <param name="name">The check's stable name.</param>
+    /// <param name="result">How it came out.</param>
+    /// <param name="on">What was looked at.</param>
+    /// <param name="seen">What was seen.</param>
+    /// <param name="remedy">What to do, or null.</param>
+    public CmekCheck Check(string name, CmekCheckResult result, string on, string seen, string? remedy = null) => new()
+    {
+        Name = name,
+        Result = result,
+        ClusterId = Cluster.Id,
+        ClusterName = Cluster.Name,
+        Region = Region,
+        Target = on,
+        Seen = seen,
+        Remedy = remedy,
+    };
+
     /// <summary>False for a past key: it is given back as it was, and is not made usable where it was not.</summary>
     public bool InUse { get; init; } = true;
 
@@ -123,6 +141,9 @@ internal interface IKeyProvider : IDisposable
     /// <param name="options">Which principal.</param>
     /// <param name="op">The run.</param>
     Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op);
+
+    /// <summary>The kind of the change that completes a rotation, as the journal has it.</summary>
+    string RotationChange { get; }
 
     /// <summary>What a rotation rotates: the same text for keys that share their material (an AWS multi-region key and its replicas), else the URI.</summary>
     string MaterialOf(string keyUri);
