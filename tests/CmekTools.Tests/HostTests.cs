@@ -1,5 +1,4 @@
-using System.Diagnostics;
-using System.Reflection;
+using CmekTools.Tests.Kit;
 using Xunit;
 
 namespace CmekTools.Tests;
@@ -30,8 +29,7 @@ public sealed class HostTests : IDisposable
         }
         """;
 
-    private static readonly string s_host = Path.GetFullPath(
-        typeof(HostTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "HostAssembly").Value!);
+    private static readonly string s_host = ExternalProgram.HostAssembly;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cmek-host-");
 
@@ -62,7 +60,7 @@ public sealed class HostTests : IDisposable
             script,
             "param([string] $How, [switch] $On, [Parameter(ValueFromRemainingArguments)] $Rest) \"$How|$On|$Rest\"; if ($How -eq 'exit') { exit 3 }; if ($How -eq 'throw') { throw 'no' }",
             TestContext.Current.CancellationToken);
-        Finished run = await RunAsync("--module", StubPath, "run", script, "-How", how, "-On", "$(exit 7)", "it's");
+        FinishedProgram run = await RunAsync("--module", StubPath, "run", script, "-How", how, "-On", "$(exit 7)", "it's");
         Assert.Equal($"{how}|True|$(exit 7) it's", run.Output.Trim());
         Assert.Equal(code, run.Code);
     }
@@ -70,26 +68,26 @@ public sealed class HostTests : IDisposable
     [Fact]
     public async Task AnErrorIsOnTheErrorStreamWithItsIdAndWhatToDo()
     {
-        Finished run = await RunAsync("--module", StubPath, "-c", "Test-Broken; [pscustomobject]@{ Name = 'prod' }");
+        FinishedProgram run = await RunAsync("--module", StubPath, "-c", "Test-Broken; [pscustomobject]@{ Name = 'prod' }");
         Assert.Matches(@"^\s*Name\s+-+\s+prod\s*$", run.Output);
         foreach (string part in new[] { "Test-Broken: it broke", "Recommendation: Mend it.", "ResourceBusy, Test.Broken" })
-            Assert.Contains(part, run.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain('\e', run.Output + run.Error);
+            Assert.Contains(part, run.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', run.Output + run.Errors);
     }
 
     [Fact]
     public async Task AQuestionThatNobodyCanAnswerIsRefused()
     {
-        Finished run = await RunAsync("--module", StubPath, "-c", "Test-Ask");
+        FinishedProgram run = await RunAsync("--module", StubPath, "-c", "Test-Ask");
         Assert.DoesNotContain("deleted", run.Output, StringComparison.Ordinal);
-        Assert.Contains("not a terminal", run.Error, StringComparison.Ordinal);
+        Assert.Contains("not a terminal", run.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task ProgressWithoutATerminalIsALineAtTheStartAndOneAtTheEnd()
     {
-        Finished run = await RunAsync("--module", StubPath, "-c", "Test-Progress");
-        Assert.Equal(["Enabling...", "Enabling: done"], run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        FinishedProgram run = await RunAsync("--module", StubPath, "-c", "Test-Progress");
+        Assert.Equal(["Enabling...", "Enabling: done"], run.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
         Assert.Empty(run.Output);
     }
 
@@ -100,10 +98,10 @@ public sealed class HostTests : IDisposable
     [InlineData("sandbox", "--port", "70000")]
     public async Task WhatIsNotUnderstoodIsAUsageError(params string[] arguments)
     {
-        Finished run = await RunAsync(arguments);
+        FinishedProgram run = await RunAsync(arguments);
         Assert.Equal(2, run.Code);
         Assert.Empty(run.Output);
-        Assert.StartsWith("cmek: ", run.Error, StringComparison.Ordinal);
+        Assert.StartsWith("cmek: ", run.Errors, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -111,8 +109,8 @@ public sealed class HostTests : IDisposable
     [InlineData(true)]
     public async Task OnATerminalErrorsAreRedUnlessColoursAreUnwanted(bool noColor)
     {
-        Assert.SkipUnless(OnPath("script"), "The program 'script', which makes a terminal, is not on PATH.");
-        Finished run = await RunProgramAsync(
+        Assert.SkipUnless(OperatingSystem.IsLinux() && ExternalProgram.Exists("script"), "The program 'script', which makes a terminal, is not on PATH.");
+        FinishedProgram run = await RunProgramAsync(
             "script",
             ["-qec", $"dotnet '{s_host}' --module '{StubPath}' -c Test-Broken", "/dev/null"],
             noColor);
@@ -121,33 +119,8 @@ public sealed class HostTests : IDisposable
         Assert.Equal(!noColor, run.Output.Contains("\e[31;1m", StringComparison.Ordinal));
     }
 
-    private static Task<Finished> RunAsync(params IEnumerable<string> arguments) => RunProgramAsync("dotnet", [s_host, .. arguments], noColor: false);
+    private static Task<FinishedProgram> RunAsync(params IEnumerable<string> arguments) => RunProgramAsync("dotnet", [s_host, .. arguments], noColor: false);
 
-    private static async Task<Finished> RunProgramAsync(string program, IEnumerable<string> arguments, bool noColor)
-    {
-        ProcessStartInfo start = new(program, arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment.Remove("NO_COLOR");
-        start.Environment["TERM"] = "xterm";
-        if (noColor)
-            start.Environment["NO_COLOR"] = "1";
-
-        CancellationToken stop = TestContext.Current.CancellationToken;
-        using Process process = Process.Start(start)!;
-        process.StandardInput.Close();
-        Task<string> output = process.StandardOutput.ReadToEndAsync(stop);
-        Task<string> error = process.StandardError.ReadToEndAsync(stop);
-        await process.WaitForExitAsync(stop);
-        return new Finished(process.ExitCode, await output, await error);
-    }
-
-    private static bool OnPath(string program) =>
-        OperatingSystem.IsLinux()
-        && (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':').Any(folder => File.Exists(Path.Combine(folder, program)));
-
-    private sealed record Finished(int Code, string Output, string Error);
+    private static Task<FinishedProgram> RunProgramAsync(string program, IEnumerable<string> arguments, bool noColor) =>
+        ExternalProgram.RunAsync(program, arguments, [("TERM", "xterm"), ("NO_COLOR", noColor ? "1" : null)]);
 }

@@ -170,30 +170,7 @@ public sealed class AwsSandboxTests
 
     private static async Task RunAwsAsync(SandboxServer server, params string[] arguments)
     {
-        System.Diagnostics.ProcessStartInfo start = new("aws", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach ((string name, string value) in server.Environment)
-        {
-            start.Environment[name] = value;
-        }
-
-        start.Environment["AWS_DEFAULT_REGION"] = Region;
-        start.Environment["AWS_PAGER"] = string.Empty;
-        using System.Diagnostics.Process process = StartOrSkip(start);
-        string errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.True(process.ExitCode == 0, errors);
-    }
-
-    private static System.Diagnostics.Process StartOrSkip(System.Diagnostics.ProcessStartInfo start)
-    {
-        try
-        {
-            return System.Diagnostics.Process.Start(start)!;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            Assert.Skip("The aws CLI is not on PATH.");
-            throw;
-        }
+        ExternalProgram.Need("aws");
+        (await ExternalProgram.RunAsync("aws", arguments, [.. server.Environment.Select(v => (v.Key, (string?)v.Value)), ("AWS_DEFAULT_REGION", Region), ("AWS_PAGER", string.Empty)])).Expect();
     }
 }

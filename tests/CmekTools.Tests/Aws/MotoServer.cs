@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using CmekTools.Engine;
+using CmekTools.Tests.Kit;
 using Xunit;
 
 namespace CmekTools.Tests.Aws;
@@ -23,10 +24,7 @@ internal sealed class MotoServer : IAsyncDisposable
 
     public static async Task<MotoServer> StartAsync()
     {
-        if (!OnPath("moto_server"))
-        {
-            Assert.Skip("moto_server is not on PATH.");
-        }
+        ExternalProgram.Need("moto_server");
 
         using TcpListener probe = new(IPAddress.Loopback, 0);
         probe.Start();
@@ -63,23 +61,15 @@ internal sealed class MotoServer : IAsyncDisposable
     /// <summary>Runs the aws CLI against it.</summary>
     public async Task<string> AwsAsync(params string[] arguments)
     {
-        if (!OnPath("aws"))
-        {
-            Assert.Skip("The aws CLI is not on PATH.");
-        }
-
-        ProcessStartInfo start = new("aws", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["AWS_ENDPOINT_URL"] = Address.ToString();
-        start.Environment["AWS_ACCESS_KEY_ID"] = "testing";
-        start.Environment["AWS_SECRET_ACCESS_KEY"] = "testing";
-        start.Environment["AWS_DEFAULT_REGION"] = "us-east-1";
-        start.Environment["AWS_PAGER"] = string.Empty;
-        using Process process = Process.Start(start)!;
-        Task<string> errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.True(process.ExitCode == 0, await errors);
-        return output;
+        ExternalProgram.Need("aws");
+        return (await ExternalProgram.RunAsync("aws", arguments,
+        [
+            ("AWS_ENDPOINT_URL", Address.ToString()),
+            ("AWS_ACCESS_KEY_ID", "testing"),
+            ("AWS_SECRET_ACCESS_KEY", "testing"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+            ("AWS_PAGER", string.Empty),
+        ])).Expect().Output;
     }
 
     public async ValueTask DisposeAsync()
@@ -92,7 +82,4 @@ internal sealed class MotoServer : IAsyncDisposable
 
         _process.Dispose();
     }
-
-    private static bool OnPath(string program) => (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
-        .Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)) || File.Exists(Path.Combine(folder, program + ".exe")));
 }

@@ -40,23 +40,38 @@ internal static class ExternalProgram
         }
     }
 
-    /// <summary>Runs the built host, <c>cmek</c>.</summary>
-    public static Task<FinishedProgram> CmekAsync(params string[] arguments) => RunAsync("dotnet", [Path.GetFullPath(Metadata("HostAssembly")), .. arguments]);
+    /// <summary>The built host, <c>cmek</c>.</summary>
+    public static string HostAssembly { get; } = Path.GetFullPath(Metadata("HostAssembly"));
+
+    /// <summary>Runs the built host.</summary>
+    public static Task<FinishedProgram> CmekAsync(params string[] arguments) => RunAsync("dotnet", [HostAssembly, .. arguments]);
 
     /// <summary>Runs a program to its end.</summary>
-    public static async Task<FinishedProgram> RunAsync(string program, string[] arguments, string? folder = null, params (string Name, string? Value)[] environment)
+    /// <param name="program">The program.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="environment">Variables to set, or to take away where the value is null. There are no colours unless NO_COLOR is taken away.</param>
+    /// <param name="input">What it reads.</param>
+    public static async Task<FinishedProgram> RunAsync(string program, IEnumerable<string> arguments, IEnumerable<(string Name, string? Value)>? environment = null, string input = "")
     {
         CancellationToken stop = TestContext.Current.CancellationToken;
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? string.Empty };
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["NO_COLOR"] = "1";
-        foreach ((string name, string? value) in environment)
+        foreach ((string name, string? value) in environment ?? [])
         {
-            start.Environment[name] = value;
+            if (value is null)
+            {
+                start.Environment.Remove(name);
+            }
+            else
+            {
+                start.Environment[name] = value;
+            }
         }
 
         using Process process = Process.Start(start)!;
         try
         {
+            await process.StandardInput.WriteAsync(input);
             process.StandardInput.Close();
             Task<string> errors = process.StandardError.ReadToEndAsync(stop);
             string output = await process.StandardOutput.ReadToEndAsync(stop);

@@ -113,7 +113,7 @@ internal sealed class DefectScene : IAsyncDisposable
         foreach (string command in remedy.Split("; "))
         {
             Assert.StartsWith("aws ", command, StringComparison.Ordinal);
-            (await ExternalProgram.RunAsync("aws", [.. command.Split(' ').Skip(1)], null, environment)).Expect();
+            (await ExternalProgram.RunAsync("aws", [.. command.Split(' ').Skip(1)], environment)).Expect();
         }
 
         return true;

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Reflection;
 using CmekTools.Tests.Kit;
 using Xunit;
 
@@ -12,17 +10,8 @@ public sealed class ImportTests
     public async Task ImportingLoadsNoCloudAndNoHttpAssembly()
     {
         // A process of its own: this one has loaded all of them for the sandbox.
-        string host = Path.GetFullPath(typeof(ImportTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "HostAssembly").Value!);
-        ProcessStartInfo start = new("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add(host);
-        start.ArgumentList.Add("-c");
-        start.ArgumentList.Add("(Get-Command -Module CmekTools).Count; foreach ($a in [System.AppDomain]::CurrentDomain.GetAssemblies()) { \"$([System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($a).Name)/$($a.GetName().Name)\" }");
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Task<string> errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        string[] lines = (await output).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        Assert.True(process.ExitCode == 0, await errors);
+        FinishedProgram run = (await ExternalProgram.CmekAsync("-c", "(Get-Command -Module CmekTools).Count; foreach ($a in [System.AppDomain]::CurrentDomain.GetAssemblies()) { \"$([System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($a).Name)/$($a.GetName().Name)\" }")).Expect();
+        string[] lines = run.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Assert.True(int.Parse(lines[0], System.Globalization.CultureInfo.InvariantCulture) >= 27, "the module's commands are not there");
         Assert.Contains("CmekTools/CmekTools.Module", lines);
 

@@ -37,22 +37,12 @@ public sealed class ManifestTests
     [InlineData("ledger")]
     public async Task TheTerraformTextIsInItsOwnForm(string cluster)
     {
-        string? terraform = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Select(p => Path.Combine(p, "terraform")).FirstOrDefault(File.Exists);
-        Assert.SkipWhen(terraform is null, "terraform is not on PATH.");
+        ExternalProgram.Need("terraform");
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast);
         await shell.EnableAllAsync();
         string text = Assert.Single((await shell.RunAsync($"Export-CmekManifest {cluster} -As Terraform")).Expect().Values<string>());
-        ProcessStartInfo start = new(terraform!) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add("fmt");
-        start.ArgumentList.Add("-check");
-        start.ArgumentList.Add("-diff");
-        start.ArgumentList.Add("-");
-        using Process process = Process.Start(start)!;
-        await process.StandardInput.WriteAsync(text);
-        process.StandardInput.Close();
-        string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.True(process.ExitCode == 0, output + text);
+        FinishedProgram run = await ExternalProgram.RunAsync("terraform", ["fmt", "-check", "-diff", "-"], input: text);
+        Assert.True(run.Code == 0, run.Output + text);
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using CmekTools.Tests.Kit;
 using Xunit;
@@ -69,11 +68,7 @@ public sealed class AwsCliTests
 
     private static AwsWire Start()
     {
-        if (!(Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "aws"))))
-        {
-            Assert.Skip("aws is not on PATH.");
-        }
-
+        ExternalProgram.Need("aws");
         return AwsWire.Start();
     }
 
@@ -88,30 +83,17 @@ public sealed class AwsCliTests
 
     private static async Task<(int Code, string Output, string Errors)> StartAsync(AwsWire wire, string[] arguments, (string Name, string Value)[] environment)
     {
-        ProcessStartInfo start = new("aws", [.. arguments, "--output", "json"]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach ((string name, string value) in wire.Server.Environment.Select(v => (v.Key, v.Value)).Concat(environment))
-        {
-            start.Environment[name] = value;
-        }
-
         // Nothing of the machine's own settings, and no pager.
-        start.Environment["AWS_CONFIG_FILE"] = start.Environment["AWS_SHARED_CREDENTIALS_FILE"] = Path.Combine(Path.GetTempPath(), "cmek-no-such-file");
-        start.Environment["AWS_PAGER"] = string.Empty;
-        start.Environment.Remove("AWS_PROFILE");
-        using Process process = Process.Start(start)!;
-        try
-        {
-            Task<string> errors = process.StandardError.ReadToEndAsync(AwsWire.Cancel);
-            string output = await process.StandardOutput.ReadToEndAsync(AwsWire.Cancel);
-            await process.WaitForExitAsync(AwsWire.Cancel);
-            return (process.ExitCode, output, await errors);
-        }
-        finally
-        {
-            if (!process.HasExited)
-            {
-                process.Kill(entireProcessTree: true);
-            }
-        }
+        string none = Path.Combine(Path.GetTempPath(), "cmek-no-such-file");
+        FinishedProgram run = await ExternalProgram.RunAsync("aws", [.. arguments, "--output", "json"],
+        [
+            .. wire.Server.Environment.Select(v => (v.Key, (string?)v.Value)),
+            .. environment.Select(v => (v.Name, (string?)v.Value)),
+            ("AWS_CONFIG_FILE", none),
+            ("AWS_SHARED_CREDENTIALS_FILE", none),
+            ("AWS_PAGER", string.Empty),
+            ("AWS_PROFILE", null),
+        ]);
+        return (run.Code, run.Output, run.Errors);
     }
 }

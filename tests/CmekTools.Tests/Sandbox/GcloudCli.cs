@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
+using CmekTools.Tests.Kit;
 using Xunit;
 
 namespace CmekTools.Tests.Sandbox;
@@ -11,11 +11,7 @@ internal sealed class GcloudCli : IDisposable
 
     public GcloudCli(GcpWire wire)
     {
-        if (!OnPath())
-        {
-            Assert.Skip("gcloud is not on PATH.");
-        }
-
+        ExternalProgram.Need("gcloud");
         _wire = wire;
         Folder = Directory.CreateTempSubdirectory("cmek-gcloud-").FullName;
         File.WriteAllText(Path.Combine(Folder, "token"), wire.AdminToken);
@@ -42,39 +38,21 @@ internal sealed class GcloudCli : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
-    private static bool OnPath() => (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
-        .Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "gcloud")));
-
     private async Task<(int Code, string Output, string Errors)> StartAsync(string[] arguments)
     {
-        ProcessStartInfo start = new("gcloud", [.. arguments, "--format=json"]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach ((string name, string value) in _wire.Server.Environment)
-        {
-            start.Environment[name] = value;
-        }
+        FinishedProgram run = await ExternalProgram.RunAsync("gcloud", [.. arguments, "--format=json"],
+        [
+            .. _wire.Server.Environment.Select(v => (v.Key, (string?)v.Value)),
 
-        // One for each call: two at once would quarrel over the first file in it.
-        start.Environment["CLOUDSDK_CONFIG"] = Path.Combine(Folder, Guid.NewGuid().ToString("N"));
-        start.Environment["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"] = Path.Combine(Folder, "token");
-        start.Environment["CLOUDSDK_CORE_DISABLE_PROMPTS"] = "1";
-        start.Environment["CLOUDSDK_CORE_DISABLE_USAGE_REPORTING"] = "1";
-        start.Environment["CLOUDSDK_CORE_CHECK_GCE_METADATA"] = "0";
-        start.Environment["CLOUDSDK_CORE_DISABLE_FILE_LOGGING"] = "1";
-        start.Environment["CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK"] = "1";
-        using Process process = Process.Start(start)!;
-        try
-        {
-            Task<string> errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-            string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-            return (process.ExitCode, output, await errors);
-        }
-        finally
-        {
-            if (!process.HasExited)
-            {
-                process.Kill(entireProcessTree: true);
-            }
-        }
+            // One for each call: two at once would quarrel over the first file in it.
+            ("CLOUDSDK_CONFIG", Path.Combine(Folder, Guid.NewGuid().ToString("N"))),
+            ("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", Path.Combine(Folder, "token")),
+            ("CLOUDSDK_CORE_DISABLE_PROMPTS", "1"),
+            ("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "1"),
+            ("CLOUDSDK_CORE_CHECK_GCE_METADATA", "0"),
+            ("CLOUDSDK_CORE_DISABLE_FILE_LOGGING", "1"),
+            ("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "1"),
+        ]);
+        return (run.Code, run.Output, run.Errors);
     }
 }

@@ -91,7 +91,7 @@ public sealed class PackageTests : IDisposable
         await ZipFile.ExtractToDirectoryAsync(Pack("used"), home, TestContext.Current.CancellationToken);
         string command = "$null = Start-CmekSandbox -StateTime 0:0:0.05 -RateLimit 0 | Connect-CmekCloud; (Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait).State; (Get-Module CmekTools).ModuleBase; (Get-Help Get-CmekStatus).Synopsis";
         FinishedProgram run = (program == "pwsh"
-            ? await ExternalProgram.RunAsync("pwsh", ["-NoProfile", "-NonInteractive", "-Command", "Import-Module CmekTools; " + command], environment: ("PSModulePath", modules))
+            ? await ExternalProgram.RunAsync("pwsh", ["-NoProfile", "-NonInteractive", "-Command", "Import-Module CmekTools; " + command], [("PSModulePath", modules)])
             : await ExternalProgram.CmekAsync("--module", Path.Combine(home, "CmekTools.psd1"), "-c", command)).Expect();
         string[] lines = run.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(["ENABLED", "ENABLED", home], lines[..3]);

@@ -29,7 +29,7 @@ public sealed partial class PesterTests(ITestOutputHelper output)
         FinishedProgram run = (await ExternalProgram.RunAsync(
             "pwsh",
             ["-NoProfile", "-NonInteractive", "-Command", Script],
-            environment: [("CMEKTOOLS_PESTER", suite), ("CMEKTOOLS_MODULE", PowerShellSession.ModuleManifest)])).Expect();
+            [("CMEKTOOLS_PESTER", suite), ("CMEKTOOLS_MODULE", PowerShellSession.ModuleManifest)])).Expect();
         if (run.Output.Trim() == "no Pester")
         {
             Assert.Skip("pwsh has no Pester 5.");
