@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using CmekTools.Engine.Journal;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Engine;
 

@@ -1,6 +1,6 @@
 using CmekTools.Engine.CloudApi;
-using CmekTools.Engine.Journal;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.State;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine;
 

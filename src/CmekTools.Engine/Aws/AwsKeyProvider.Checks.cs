@@ -1,6 +1,7 @@
+using CmekTools.Engine.Aws.Policies;
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Aws;
 

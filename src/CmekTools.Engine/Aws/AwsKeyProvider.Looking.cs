@@ -1,3 +1,4 @@
+using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Looking at what may be missing or hidden, without failing.</summary>

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Aws;
 

@@ -1,3 +1,4 @@
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Engine.Checks;

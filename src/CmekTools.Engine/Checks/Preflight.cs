@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Checks;
 

@@ -1,6 +1,7 @@
+using CmekTools.Engine.Gcp.Policies;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp;
 

@@ -1,5 +1,6 @@
+using CmekTools.Engine.Gcp.Policies;
 using System.Text.Json.Nodes;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp;
 

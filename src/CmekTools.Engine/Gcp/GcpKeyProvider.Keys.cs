@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp;
 

@@ -1,3 +1,4 @@
+using CmekTools.Engine.Clusters;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.CloudApi;

@@ -1,5 +1,5 @@
 using CmekTools.Engine.CloudApi;
-using CmekTools.Engine.Journal;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Lifecycle;
 

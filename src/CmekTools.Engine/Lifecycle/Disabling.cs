@@ -1,5 +1,7 @@
+using CmekTools.Engine.BreakGlass;
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Lifecycle;
 

@@ -1,5 +1,6 @@
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Lifecycle;
 

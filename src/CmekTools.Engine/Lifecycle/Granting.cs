@@ -1,5 +1,6 @@
-using CmekTools.Engine.Journal;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Clusters;
+using CmekTools.Engine.State;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Lifecycle;
 

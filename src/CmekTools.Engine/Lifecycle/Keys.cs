@@ -1,4 +1,5 @@
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Clusters;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Lifecycle;
 

@@ -1,4 +1,4 @@
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Lifecycle;
 

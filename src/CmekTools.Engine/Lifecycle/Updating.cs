@@ -1,6 +1,7 @@
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
-using CmekTools.Engine.Journal;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.State;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Lifecycle;
 

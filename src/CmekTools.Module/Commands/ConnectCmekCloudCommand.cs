@@ -105,7 +105,7 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             ApiKey = Value("COCKROACH_API_KEY") ?? string.Empty,
             Timings = Timings.Sandbox,
             // What is played in a sandbox belongs neither into the record of the real clusters nor into another sandbox's, which has the same ids.
-            StateFolder = Path.Combine(Engine.Journal.JournalWriter.DefaultFolder(), "sandbox", InstanceOf(sandbox)),
+            StateFolder = Path.Combine(Engine.State.JournalWriter.DefaultFolder(), "sandbox", InstanceOf(sandbox)),
             Providers = new ProviderOptions
             {
                 AwsEndpoint = sandbox.BaseAddress,

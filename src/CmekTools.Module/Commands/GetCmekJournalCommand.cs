@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using CmekTools.Engine.Journal;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Module.Commands;
 

@@ -1,3 +1,4 @@
+using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
 
@@ -31,7 +32,7 @@ public sealed class GetCmekKeyCommand : SessionCommand
         if (ClusterName.Length > 0)
         {
             CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
-            await foreach (CmekKey key in Context.GetProvider(cluster.Provider).FindKeysAsync(cluster, null, new Engine.Providers.KeyOptions { Project = Project }, Op).ConfigureAwait(false))
+            await foreach (CmekKey key in Context.GetProvider(cluster.Provider).FindKeysAsync(cluster, null, new Engine.Access.KeyOptions { Project = Project }, Op).ConfigureAwait(false))
             {
                 await Pipeline.OutputAsync(key).ConfigureAwait(false);
             }

@@ -1,6 +1,7 @@
+using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Module.Commands;
 

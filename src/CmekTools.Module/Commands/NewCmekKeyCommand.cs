@@ -1,7 +1,7 @@
 using System.Collections;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Module.Commands;
 

@@ -1,6 +1,7 @@
+using CmekTools.Engine.BreakGlass;
+using CmekTools.Engine.Clusters;
 using System.Management.Automation;
-using CmekTools.Engine.Journal;
-using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Module.Commands;
 

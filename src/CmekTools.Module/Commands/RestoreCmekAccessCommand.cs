@@ -1,7 +1,7 @@
+using CmekTools.Engine.BreakGlass;
 using System.Management.Automation;
-using CmekTools.Engine.Journal;
-using CmekTools.Engine.Lifecycle;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.State;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Module.Commands;
 
@@ -55,6 +55,6 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
         (string Path, ReceiptDocument Document)? given = path is null ? null : (path, ReceiptStore.Load(path));
         CmekCluster cluster = Receipt is null ? await ResolveClusterAsync().ConfigureAwait(false) : await Op.GetClusterAsync(Receipt.ClusterId).ConfigureAwait(false);
         PrincipalOptions? principal = RoleName is null && ServiceAccount is null ? null : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount };
-        await Restoring.RestoreAsync(cluster, given, new RestoreOptions(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)), Op).ConfigureAwait(false);
+        await Restoration.RestoreAsync(cluster, given, new RestoreOptions(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)), Op).ConfigureAwait(false);
     }
 }

@@ -1,5 +1,5 @@
+using CmekTools.Engine.BreakGlass;
 using System.Management.Automation;
-using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module.Commands;
 
@@ -49,6 +49,6 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     {
         CmekCluster cluster = await ResolveClusterAsync().ConfigureAwait(false);
         RevokeOptions options = new(KeyOnly, DisablePrincipal, Permanent, ConfirmClusterName, PendingWindowInDays, TimeSpan.FromSeconds(TimeoutSeconds));
-        await Revoking.RevokeAsync(cluster, options, Op).ConfigureAwait(false);
+        await Revocation.RevokeAsync(cluster, options, Op).ConfigureAwait(false);
     }
 }

@@ -1,6 +1,6 @@
+using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Checks;
-using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module.Commands;
 

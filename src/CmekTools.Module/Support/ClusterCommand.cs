@@ -1,5 +1,5 @@
+using CmekTools.Engine.Clusters;
 using System.Management.Automation;
-using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module;
 

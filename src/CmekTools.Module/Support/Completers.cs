@@ -1,8 +1,8 @@
+using CmekTools.Engine.Clusters;
 using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using CmekTools.Engine;
-using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module;
 
@@ -167,7 +167,7 @@ public sealed class ReceiptCompleter : CloudCompleter
         string? name = bound["ClusterName"]?.ToString();
         return Task.FromResult<IReadOnlyList<(string Text, string Tip)>>(
         [
-            .. new Engine.Journal.ReceiptStore(context.Journal.Folder).List()
+            .. new Engine.State.ReceiptStore(context.Journal.Folder).List()
                 .Where(r => name is null || string.Equals(r.Document.ClusterName, name, StringComparison.OrdinalIgnoreCase))
                 .Select(r => (r.Path, $"{r.Document.ClusterName} {r.Document.CreatedAt:u}")),
         ]);

@@ -1,6 +1,6 @@
 using System.Management.Automation;
 using CmekTools.Engine;
-using CmekTools.Engine.Journal;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Module;
 

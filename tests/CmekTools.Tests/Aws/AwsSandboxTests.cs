@@ -1,5 +1,5 @@
 using CmekTools.Engine.Aws;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using Xunit;

@@ -1,6 +1,7 @@
+using CmekTools.Engine.Aws.Policies;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Aws;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 using CmekTools.Tests.Kit;
 using Xunit;
 

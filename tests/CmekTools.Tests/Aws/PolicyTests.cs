@@ -1,3 +1,4 @@
+using CmekTools.Engine.Aws.Policies;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Aws;
 using Xunit;

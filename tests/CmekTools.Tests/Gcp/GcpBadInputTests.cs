@@ -1,5 +1,5 @@
 using CmekTools.Engine.Gcp;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 using CmekTools.Tests.Kit;
 using Xunit;
 

@@ -1,4 +1,4 @@
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 using CmekTools.Sandbox;
 using Xunit;
 

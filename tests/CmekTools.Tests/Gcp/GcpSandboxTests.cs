@@ -1,6 +1,7 @@
+using CmekTools.Engine.Gcp.Policies;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Gcp;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using Xunit;

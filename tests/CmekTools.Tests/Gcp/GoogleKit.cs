@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using CmekTools.Engine;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 using CmekTools.Sandbox;
 using CmekTools.Sandbox.Gcp;
 using CmekTools.Tests.Kit;

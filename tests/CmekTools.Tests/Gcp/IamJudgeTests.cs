@@ -1,5 +1,5 @@
+using CmekTools.Engine.Gcp.Policies;
 using System.Text.Json.Nodes;
-using CmekTools.Engine.Gcp;
 using CmekTools.Sandbox.Gcp;
 using Xunit;
 

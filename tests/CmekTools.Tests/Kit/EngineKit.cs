@@ -1,6 +1,6 @@
 using CmekTools.Engine;
 using CmekTools.Engine.CloudApi;
-using CmekTools.Engine.Journal;
+using CmekTools.Engine.State;
 using CmekTools.Sandbox;
 using Xunit;
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using CmekTools.Engine;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 using CmekTools.Sandbox;
 
 namespace CmekTools.Tests.Kit;

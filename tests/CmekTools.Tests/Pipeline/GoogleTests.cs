@@ -1,7 +1,7 @@
 using System.Management.Automation;
 using CmekTools.Engine;
 using CmekTools.Engine.Gcp;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using Xunit;

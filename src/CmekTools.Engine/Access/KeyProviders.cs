@@ -1,4 +1,4 @@
-namespace CmekTools.Engine.Providers;
+namespace CmekTools.Engine.Access;
 
 /// <summary>The one place that knows which clouds there are.</summary>
 internal static class KeyProviders

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Aws;
+namespace CmekTools.Engine.Aws.Policies;
 
 /// <summary>
 /// The statements that CmekTools writes, and how it knows them again: by its own Sid <i>and</i> its own shape. A statement with our Sid

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using CmekTools.Engine.CloudApi;
 
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.Clusters;
 
 /// <summary>The vendor's <c>cmek_config.json</c>: the body that its procedure sends with curl.</summary>
 internal static class Manifests

@@ -1,8 +1,9 @@
+using CmekTools.Engine.Lifecycle;
 using System.Globalization;
 using System.Text;
 using CmekTools.Engine.CloudApi;
 
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.Clusters;
 
 /// <summary>Writes what a cluster uses: as the vendor's <c>cmek_config.json</c>, or as Terraform for the vendor's provider.</summary>
 internal static class ManifestWriter

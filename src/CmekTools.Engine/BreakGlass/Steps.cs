@@ -1,4 +1,4 @@
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>Tells, step by step, what has been seen done and which of the truths holds now.</summary>
 internal sealed class Steps(CmekCluster cluster, Operation op, bool restoring = false)

@@ -3,7 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Aws;
+namespace CmekTools.Engine.Aws.Policies;
 
 /// <summary>What policy documents need of JSON: reading, writing as it was, comparing by meaning, showing a change.</summary>
 internal static class PolicyJson

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Aws;
+namespace CmekTools.Engine.Aws.Policies;
 
 /// <summary>The condition keys of a request, as far as they are known.</summary>
 internal sealed class PolicyContext

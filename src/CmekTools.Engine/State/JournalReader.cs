@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Journal;
+namespace CmekTools.Engine.State;
 
 /// <summary>Reads the journal back: announcements and ends become one entry a change.</summary>
 internal static class JournalReader

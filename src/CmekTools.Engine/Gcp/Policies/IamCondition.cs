@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace CmekTools.Engine.Gcp;
+namespace CmekTools.Engine.Gcp.Policies;
 
 /// <summary>
 /// Judges a binding's condition as far as it can be judged from here: true, false, or null where a part that decides is not known. Null is never

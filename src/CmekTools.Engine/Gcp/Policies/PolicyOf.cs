@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Gcp;
+namespace CmekTools.Engine.Gcp.Policies;
 
 /// <summary>
 /// One resource's IAM policy, and the one way to change it: read, edit, show, write with the etag, and on a lost race read and edit again, so that nobody's

@@ -1,4 +1,4 @@
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.Clusters;
 
 /// <summary>What is waited for.</summary>
 /// <param name="Activity">In words.</param>

@@ -1,7 +1,9 @@
-using CmekTools.Engine.Journal;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.Clusters;
+using CmekTools.Engine.State;
+using CmekTools.Engine.Access;
 
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>How a revocation is to go.</summary>
 /// <param name="KeyOnly">Stop when the key is cut; the service is not told.</param>
@@ -13,7 +15,7 @@ namespace CmekTools.Engine.Lifecycle;
 internal sealed record RevokeOptions(bool KeyOnly, bool DisablePrincipal, bool Permanent, string? ConfirmedName, int DeletionDays, TimeSpan Limit);
 
 /// <summary>The break-glass: receipt, cut, proof, REVOKE, REVOKED, in this order, resumable at each step.</summary>
-internal static class Revoking
+internal static class Revocation
 {
     private const int Looks = 3;
 

@@ -2,7 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Journal;
+namespace CmekTools.Engine.State;
 
 /// <summary>The journal's hold on a change that was announced and has not ended.</summary>
 internal sealed record JournalTicket(string Id, Operation Operation, PlannedChange Change);

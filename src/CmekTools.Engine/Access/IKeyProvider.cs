@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Providers;
+namespace CmekTools.Engine.Access;
 
 /// <summary>One region's key and principal, with what the provider needs to know of the cluster.</summary>
 /// <param name="Cluster">The cluster.</param>

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Aws;
+namespace CmekTools.Engine.Aws.Policies;
 
 /// <summary>
 /// A key policy or trust policy as a JSON tree. What is not touched is written back as it was: order, unknown fields, a single string

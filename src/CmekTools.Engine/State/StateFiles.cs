@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace CmekTools.Engine.Journal;
+namespace CmekTools.Engine.State;
 
 /// <summary>Files that only their owner may read, and that lose nothing when the machine stops in the middle.</summary>
 internal static class StateFiles

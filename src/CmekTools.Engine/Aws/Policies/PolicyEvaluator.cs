@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Aws;
+namespace CmekTools.Engine.Aws.Policies;
 
 /// <summary>Who is asking: a role's session, or an account as a whole (of which no more is known).</summary>
 /// <param name="Account">The account.</param>

@@ -1,4 +1,4 @@
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.Clusters;
 
 /// <summary>Finds the name that was probably meant.</summary>
 internal static class Names

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.CloudApi;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.Clusters;
 
 /// <summary>CMEK specifications: one access a region, checked before anything is sent.</summary>
 internal static class Specs

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Gcp;
+namespace CmekTools.Engine.Gcp.Policies;
 
 /// <summary>Reads and edits IAM policies as trees: what is not ours comes back as it was.</summary>
 internal static class IamTree

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.Clusters;
 
 /// <summary>Finds clusters, and says what is wrong with a name or region that does not fit.</summary>
 internal static class ClusterLookup

@@ -1,7 +1,9 @@
-using CmekTools.Engine.Journal;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.Clusters;
+using CmekTools.Engine.State;
+using CmekTools.Engine.Access;
 
-namespace CmekTools.Engine.Lifecycle;
+namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>How access is to be given back.</summary>
 /// <param name="Principal">A new principal in place of the old one, or null.</param>
@@ -10,7 +12,7 @@ namespace CmekTools.Engine.Lifecycle;
 internal sealed record RestoreOptions(PrincipalOptions? Principal, bool Wait, TimeSpan Limit);
 
 /// <summary>Undoes a revocation as far as it can be undone from here, and says what cannot.</summary>
-internal static class Restoring
+internal static class Restoration
 {
     /// <summary>Gives access back: from a receipt, or from what the service says about the cluster's keys.</summary>
     public static async Task RestoreAsync(CmekCluster cluster, (string Path, ReceiptDocument Document)? given, RestoreOptions options, Operation op)
@@ -52,7 +54,7 @@ internal static class Restoring
             await RequireAnotherAsync(options.Principal, receipt?.Document, accesses.Select(a => a.Target), op).ConfigureAwait(false);
         }
 
-        Steps steps = new(cluster, op, restoring: true) { ReceiptPath = receipt?.Path, Revoked = Revoking.IsRevoked(status) };
+        Steps steps = new(cluster, op, restoring: true) { ReceiptPath = receipt?.Path, Revoked = Revocation.IsRevoked(status) };
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         SortedDictionary<string, CmekAccess> wanted = options.Principal is null
             ? await GiveBackAsync(cluster, status, accesses, provider, steps, op).ConfigureAwait(false)
@@ -90,7 +92,7 @@ internal static class Restoring
         }
 
         status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-        steps.Revoked = Revoking.IsRevoked(status);
+        steps.Revoked = Revocation.IsRevoked(status);
         if (status.Regions.All(r => r.KeyUri is null))
         {
             await op.Host.VerboseAsync($"{cluster.Name} uses no customer-managed key now ({status}): nothing has to come back, and nothing is waited for.").ConfigureAwait(false);
@@ -148,7 +150,7 @@ internal static class Restoring
             {
                 await provider.RestoreAsync(target with { InUse = inUse }, snapshot, op).ConfigureAwait(false);
             }
-            catch (CmekException e) when (!inUse && !Revoking.IsOfStateFolder(e))
+            catch (CmekException e) when (!inUse && !Revocation.IsOfStateFolder(e))
             {
                 // A past key that is gone, or that may not be touched any more, must not keep the cluster from its keys in use.
                 await op.Host.ErrorAsync(e).ConfigureAwait(false);

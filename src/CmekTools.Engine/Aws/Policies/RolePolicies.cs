@@ -1,4 +1,4 @@
-namespace CmekTools.Engine.Aws;
+namespace CmekTools.Engine.Aws.Policies;
 
 /// <summary>Something that was looked at: there, not there, or not to be seen.</summary>
 /// <param name="Value">What was seen.</param>

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using CmekTools.Engine.Providers;
+using CmekTools.Engine.Access;
 
-namespace CmekTools.Engine.Journal;
+namespace CmekTools.Engine.State;
 
 /// <summary>One access in a receipt, with everything as it was before the cut.</summary>
 internal sealed record ReceiptAccess(string Region, string KeyUri, string AuthPrincipal, AccessSnapshot Snapshot)

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace CmekTools.Engine.Gcp;
+namespace CmekTools.Engine.Gcp.Policies;
 
 /// <summary>How a policy stands to one member and one need.</summary>
 internal enum Standing
