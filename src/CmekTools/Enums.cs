@@ -73,3 +73,18 @@ public enum CmekCheckResult
     /// <summary>Could not be seen; never counts as a pass.</summary>
     Unknown,
 }
+
+/// <summary>Whether a principal is cut off from a key, by what was read.</summary>
+public enum CmekCutState
+{
+    /// <summary>Could not be read: proof of nothing.</summary>
+    Unread,
+    /// <summary>The key, or what decides about it, was not found: proof of nothing, it may be looked for in the wrong place.</summary>
+    Missing,
+    /// <summary>Was read, and cannot be judged from here: a group, a condition, another account's policies.</summary>
+    Perhaps,
+    /// <summary>Certainly open.</summary>
+    Open,
+    /// <summary>Certainly cut: every call that reads is stopped.</summary>
+    Cut,
+}

@@ -90,15 +90,6 @@ internal sealed record PrincipalOptions
 /// <param name="Data">Policies (as objects where they parse, and their exact text), key state, principal's unique id.</param>
 internal sealed record AccessSnapshot(string Kind, JsonObject Data);
 
-/// <summary>Whether a principal can use a key, by the policies as they are read now.</summary>
-/// <param name="Allowed">True: can; false: cannot; null: could not be seen (<paramref name="Reasons"/> says why).</param>
-/// <param name="Reasons">What allows it, or what stops it, a line each.</param>
-internal sealed record AccessVerdict(bool? Allowed, IReadOnlyList<string> Reasons)
-{
-    /// <summary>True where what a cluster needs is not all allowed, but decrypting is: old data can still be read. Null where <see cref="Allowed"/> says it.</summary>
-    public bool? MayDecrypt { get; init; }
-}
-
 /// <summary>How access is to be cut.</summary>
 /// <param name="DisablePrincipal">Google: also disable the service account.</param>
 internal sealed record CutOptions(bool DisablePrincipal);
@@ -159,7 +150,19 @@ internal interface IKeyProvider : IDisposable
     Task CutAsync(AccessTarget target, CutOptions options, Operation op);
 
     /// <summary>Reads the policies anew and evaluates them for the principal and the actions that a cluster needs.</summary>
-    Task<AccessVerdict> EvaluateAsync(AccessTarget target, Operation op);
+    Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op);
+
+    /// <summary>Which key a URI names: the same key under two spellings, or a copy of it, has the same material.</summary>
+    Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op);
+
+    /// <summary>Reads what opens a key beside its policy: copies and grants. What cannot be read is named, not thrown.</summary>
+    Task<KeyReach> ReadReachAsync(string keyUri, Operation op);
+
+    /// <summary>Takes a grant back. Safe to call again.</summary>
+    Task RevokeGrantAsync(KeyGrant grant, Operation op);
+
+    /// <summary>Disables a key, so that nobody can use it: the rung of the cut below the policy. Safe to call again; <see cref="ReviveKeyAsync"/> undoes it.</summary>
+    Task DisableKeyAsync(string keyUri, Operation op);
 
     /// <summary>
     /// Undoes a cut: takes out exactly what the cut put in, puts back exactly what it took out (from the snapshot, or, without one, what a

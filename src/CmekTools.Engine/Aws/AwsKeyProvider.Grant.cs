@@ -72,7 +72,7 @@ internal sealed partial class AwsKeyProvider
     }
 
     /// <inheritdoc/>
-    public async Task<AccessVerdict> EvaluateAsync(AccessTarget target, Operation op)
+    public async Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op)
     {
         KeyArn key = ParseKey(target.KeyUri);
         RoleArn? role = AwsNames.TryParseRole(target.AuthPrincipal);
@@ -87,74 +87,90 @@ internal sealed partial class AwsKeyProvider
         Task<RolePolicies> own = RolePoliciesAsync(role!, op);
         Task<Seen<PolicyDocument>?> boundary = BoundaryAsync(iam, role!, op);
         await Task.WhenAll(policy, data, iam, own, boundary).ConfigureAwait(false);
-        AccessVerdict verdict = Judge(key, role!, await policy.ConfigureAwait(false), await data.ConfigureAwait(false), await iam.ConfigureAwait(false), await own.ConfigureAwait(false), op.Session.Time.GetUtcNow());
-        return verdict.Allowed != false && await boundary.ConfigureAwait(false) is { } limit ? Within(limit, verdict, key, role!, (await iam.ConfigureAwait(false)).Value?.Id, op) : verdict;
+        AccessDecision decision = Judge(key, role!, await policy.ConfigureAwait(false), await data.ConfigureAwait(false), await iam.ConfigureAwait(false), await own.ConfigureAwait(false), op.Session.Time.GetUtcNow());
+        return await boundary.ConfigureAwait(false) is { } limit ? Within(limit, decision, key, role!, (await iam.ConfigureAwait(false)).Value?.Id, op) : decision;
     }
 
     // A boundary gives nothing, but what it does not allow the role cannot do, whoever else allows it.
-    private static AccessVerdict Within(Seen<PolicyDocument> limit, AccessVerdict verdict, KeyArn key, RoleArn role, string? roleId, Operation op)
+    private static AccessDecision Within(Seen<PolicyDocument> limit, AccessDecision decision, KeyArn key, RoleArn role, string? roleId, Operation op)
     {
         if (limit.Value is not { } boundary)
         {
-            return new AccessVerdict(null, [.. verdict.Reasons, "the role's permissions boundary could not be read: " + limit.Why]);
+            Decision unread = Decision.Unread;
+            return decision with
+            {
+                Use = AccessDecision.Both(decision.Use, unread),
+                Read = decision.Read,
+                Reasons = [.. decision.Reasons, "the role's permissions boundary could not be read: " + limit.Why],
+            };
         }
 
         PolicyContext context = PolicyContext.ForKey(key, new PolicyPrincipal(role.Account, role.Text, roleId), op.Session.Time.GetUtcNow());
-        PolicyDecision[] decisions = [.. OurStatements.Calls.Select(c => PolicyEvaluator.Identity(boundary, c, key.Text, context))];
-        PolicyDecision? stop = decisions.FirstOrDefault(d => d.Answer is PolicyAnswer.Denied or PolicyAnswer.NotAllowed);
-        PolicyDecision? perhaps = decisions.FirstOrDefault(d => d.Answer == PolicyAnswer.Unknown);
-        return stop is not null ? new AccessVerdict(false, ["in the role's permissions boundary, " + stop.Reason])
-            : perhaps is not null ? new AccessVerdict(null, [.. verdict.Reasons, "in the role's permissions boundary, " + perhaps.Reason])
-            : verdict;
+        PolicyDecision[] uses = [.. OurStatements.Calls.Select(c => PolicyEvaluator.Identity(boundary, c, key.Text, context))];
+        PolicyDecision[] reads = [.. s_reading.Select(c => PolicyEvaluator.Identity(boundary, c, key.Text, context))];
+        Decision use = uses.Select(ToDecision).Aggregate(Decision.Allowed, AccessDecision.Both);
+        Decision read = reads.Select(ToDecision).Aggregate(Decision.Denied, AccessDecision.Either);
+        PolicyDecision? reason = uses.FirstOrDefault(d => d.Answer is PolicyAnswer.Denied or PolicyAnswer.NotAllowed) ?? uses.FirstOrDefault(d => d.Answer == PolicyAnswer.Unknown);
+        return decision with
+        {
+            Use = AccessDecision.Both(decision.Use, use),
+            Read = AccessDecision.Both(decision.Read, read),
+            Reasons = reason is null ? decision.Reasons : [.. decision.Reasons, "in the role's permissions boundary, " + reason.Reason],
+        };
     }
 
-    // The calls that open what was encrypted before.
-    private static readonly string[] s_reading = ["kms:Decrypt", "kms:ReEncryptFrom"];
+    // The calls that open what was encrypted before, or that let their caller open it.
+    private static readonly string[] s_reading = ["kms:Decrypt", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:CreateGrant"];
 
-    private static AccessVerdict Judge(
+    private static Decision ToDecision(PolicyDecision decision) => decision.Answer switch
+    {
+        PolicyAnswer.Allowed => Decision.Allowed,
+        PolicyAnswer.Unknown => Decision.Perhaps,
+        _ => Decision.Denied,
+    };
+
+    private static AccessDecision Judge(
         KeyArn key, RoleArn role, Seen<PolicyDocument> policy, Seen<Amazon.KeyManagementService.Model.KeyMetadata> data, Seen<IamRole> iam, RolePolicies own, DateTimeOffset now)
     {
-        List<string> stops = [];
-        List<string> unseen = [];
-        List<string> allows = [];
         if (data.Missing || policy.Missing)
         {
-            return new AccessVerdict(false, [$"there is no key {key.Text}"]);
+            return AccessDecision.Of(Decision.Missing, $"KMS finds no key {key.Text} (in another account, or at another endpoint, it may be there)");
         }
 
-        if (data.Value is { } metadata && ToState(metadata) is not CmekKeyState.Enabled and var state)
+        bool off = data.Value is { } metadata && ToState(metadata) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
+        if (off)
         {
-            stops.Add($"the key's state is {state}");
-        }
-
-        if (iam.Missing)
-        {
-            stops.Add($"there is no role {role.Text}");
+            return AccessDecision.Of(Decision.Denied, $"the key's state is {ToState(data.Value!)}") with { ExplicitlyStopped = true };
         }
 
         if (policy.Value is null)
         {
-            unseen.Add("the key policy could not be read: " + policy.Why);
-        }
-        else
-        {
-            foreach (string call in OurStatements.Calls)
-            {
-                PolicyDecision decision = DecideCall(policy.Value, key, role, iam.Value?.Id, own, call, now);
-                (decision.Answer switch
-                {
-                    PolicyAnswer.Allowed => allows,
-                    PolicyAnswer.Unknown => unseen,
-                    _ => stops,
-                }).Add(decision.Reason);
-            }
+            return AccessDecision.Of(Decision.Unread, "the key policy could not be read: " + policy.Why);
         }
 
-        bool? allowed = stops.Count > 0 ? false : unseen.Count > 0 ? null : true;
-        bool usable = data.Value is not { } known || ToState(known) is CmekKeyState.Enabled;
-        bool mayDecrypt = usable && !iam.Missing && policy.Value is { } document
-            && s_reading.Any(c => DecideCall(document, key, role, iam.Value?.Id, own, c, now).Answer == PolicyAnswer.Allowed);
-        return new AccessVerdict(allowed, allowed == true ? allows : [.. stops, .. unseen]) { MayDecrypt = mayDecrypt };
+        PolicyDecision[] uses = [.. OurStatements.Calls.Select(c => DecideCall(policy.Value, key, role, iam.Value?.Id, own, c, now))];
+        PolicyDecision[] reads = [.. s_reading.Select(c => DecideCall(policy.Value, key, role, iam.Value?.Id, own, c, now))];
+        Decision use = uses.Select(ToDecision).Aggregate(Decision.Allowed, AccessDecision.Both);
+        Decision read = reads.Select(ToDecision).Aggregate(Decision.Denied, AccessDecision.Either);
+        List<string> reasons = [.. uses.Where(d => use == Decision.Allowed || d.Answer != PolicyAnswer.Allowed).Select(d => d.Reason)];
+        if (data.Value is null)
+        {
+            use = AccessDecision.Both(use, Decision.Unread);
+            reasons.Add("the key's state could not be read: " + data.Why);
+        }
+        else if (ToState(data.Value) is not CmekKeyState.Enabled and var state)
+        {
+            use = Decision.Denied;
+            reasons.Add($"the key's state is {state}");
+        }
+
+        if (iam.Missing)
+        {
+            use = Decision.Denied;
+            reasons.Add($"there is no role {role.Text}");
+        }
+
+        return new AccessDecision(use, read, [.. reasons.Distinct()]) { ExplicitlyStopped = reads.All(d => d.Answer == PolicyAnswer.Denied) };
     }
 
     /// <summary>The key policy and the role's own policies together, for one call.</summary>

@@ -1,5 +1,7 @@
 using System.Globalization;
 using Amazon.KeyManagementService.Model;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Aws.Policies;
 
 namespace CmekTools.Engine.Aws;
 
@@ -11,6 +13,54 @@ internal sealed partial class AwsKeyProvider
 
     /// <inheritdoc/>
     public string MaterialOf(string keyUri) => ParseKey(keyUri) is { MultiRegion: true } key ? $"{key.Account}/{key.KeyId}" : keyUri;
+
+    /// <inheritdoc/>
+    public Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op) => Task.FromResult(new KeyIdentity(ParseKey(keyUri).Text, MaterialOf(keyUri)));
+
+    /// <inheritdoc/>
+    public async Task<KeyReach> ReadReachAsync(string keyUri, Operation op)
+    {
+        KeyArn key = ParseKey(keyUri);
+        Seen<KeyMetadata> data = await LookAsync(DescribeAsync(key.Text, key.Region, op.Cancellation)).ConfigureAwait(false);
+        if (data.Value is not { } found)
+        {
+            return new KeyReach([], [], [$"{key.Text}: {data.Why}"]);
+        }
+
+        MultiRegionKey? primary = found.MultiRegionConfiguration?.PrimaryKey;
+        IEnumerable<MultiRegionKey> copies = found.MultiRegionConfiguration?.ReplicaKeys ?? [];
+        KeyReplica[] replicas = primary is null ? [] : [new KeyReplica(primary.Arn, true), .. copies.Select(c => new KeyReplica(c.Arn, false))];
+        return new KeyReach(replicas, [], [$"the grants on {key.Text} were not looked at"]) { State = ToState(found) };
+    }
+
+    /// <inheritdoc/>
+    public async Task RevokeGrantAsync(KeyGrant grant, Operation op)
+    {
+        KeyArn key = ParseKey(grant.KeyUri);
+        await op.ChangeAsync(
+            new PlannedChange("kms:RevokeGrant", key.Text, $"revoke the grant {grant.GrantId} to {grant.Grantee}"),
+            cancellation => AwsErrors.CallAsync(
+                "kms:RevokeGrant",
+                key.Text,
+                ct => _clients.Kms(key.Region).RevokeGrantAsync(new RevokeGrantRequest { KeyId = key.Text, GrantId = grant.GrantId }, ct),
+                cancellation)).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async Task DisableKeyAsync(string keyUri, Operation op)
+    {
+        KeyArn key = ParseKey(keyUri);
+        KeyMetadata data = await DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
+        if (ToState(data) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion)
+        {
+            return;
+        }
+
+        await op.ChangeAsync(
+            new PlannedChange("kms:DisableKey", key.Text, "disable the key"),
+            cancellation => AwsErrors.CallAsync(
+                "kms:DisableKey", key.Text, ct => _clients.Kms(key.Region).DisableKeyAsync(new DisableKeyRequest { KeyId = key.Text }, ct), cancellation)).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     public async Task<string?> RotateKeyAsync(string keyUri, Operation op)

@@ -177,7 +177,7 @@ internal static class Restoration
         {
             // Without a receipt of the cut the policies tell who was cut off.
             bool cut = receipt?.Accesses.Any(a => a.AuthPrincipal == target.AuthPrincipal)
-                ?? (await op.Session.GetProvider(target.Cluster.Provider).EvaluateAsync(target, op).ConfigureAwait(false)).Allowed != true;
+                ?? (await op.Session.GetProvider(target.Cluster.Provider).EvaluateAsync(target, op).ConfigureAwait(false)).Use != Decision.Allowed;
             if (cut)
             {
                 throw new CmekException("PrincipalUnchanged", CmekErrorKind.InvalidArgument, $"{target.AuthPrincipal} is the principal that was cut off.", "Name another one, or leave -RoleName and -ServiceAccount away to give the old one its access back.", target.AuthPrincipal);
@@ -241,13 +241,13 @@ internal static class Restoration
             AccessTarget target = new(cluster, op.Session.Organization.Id, access.Region, access.KeyUri!, access.AuthPrincipal!);
             while (true)
             {
-                AccessVerdict verdict = await provider.EvaluateAsync(target, op).ConfigureAwait(false);
-                if (verdict.Allowed == true)
+                AccessDecision verdict = await provider.EvaluateAsync(target, op).ConfigureAwait(false);
+                if (verdict.Use == Decision.Allowed)
                 {
                     break;
                 }
 
-                if (verdict.Allowed is null)
+                if (verdict.Use != Decision.Denied)
                 {
                     // A role in another account, a group, a policy that may not be read: what was written was read back, and the service will tell.
                     unseen.Add($"{target}: {string.Join("; ", verdict.Reasons)}");

@@ -183,8 +183,8 @@ internal static class Revocation
         {
             if (earlier is not null)
             {
-                AccessVerdict verdict = await provider.EvaluateAsync(target, op).ConfigureAwait(false);
-                if (verdict.Allowed != true)
+                AccessDecision verdict = await provider.EvaluateAsync(target, op).ConfigureAwait(false);
+                if (verdict.Use != Decision.Allowed)
                 {
                     return (earlier, false);
                 }
@@ -213,15 +213,15 @@ internal static class Revocation
         for (int look = 1; look <= Looks; look++)
         {
             await op.Host.ProgressAsync(new OperationProgress("Proving the cut", $"look {look} of {Looks}", 100 * (look - 1) / Looks)).ConfigureAwait(false);
-            AccessVerdict[] verdicts = await Task.WhenAll(cut.Select(t => LookAsync(t, provider, op))).ConfigureAwait(false);
+            AccessDecision[] verdicts = await Task.WhenAll(cut.Select(t => LookAsync(t, provider, op))).ConfigureAwait(false);
             for (int i = 0; i < cut.Length; i++)
             {
-                if (verdicts[i] is { Allowed: false, MayDecrypt: not true })
+                if (verdicts[i].Cut == CmekCutState.Cut)
                 {
                     continue;
                 }
 
-                bool stillOpen = verdicts[i].Allowed == true || verdicts[i].MayDecrypt == true;
+                bool stillOpen = verdicts[i].Cut == CmekCutState.Open;
                 steps.KeyCut = stillOpen ? false : null;
                 // Nothing may stop the break-glass half way: the failure is told, and the service is told to revoke all the same.
                 await op.Host.ErrorAsync(new CmekException(
@@ -257,7 +257,7 @@ internal static class Revocation
     }
 
     // A look that fails shows nothing, and is no reason to stop.
-    private static async Task<AccessVerdict> LookAsync(AccessTarget target, IKeyProvider provider, Operation op)
+    private static async Task<AccessDecision> LookAsync(AccessTarget target, IKeyProvider provider, Operation op)
     {
         try
         {
@@ -265,7 +265,7 @@ internal static class Revocation
         }
         catch (CmekException e)
         {
-            return new AccessVerdict(null, [e.Message]);
+            return AccessDecision.Of(Decision.Unread, e.Message);
         }
     }
 

@@ -8,19 +8,19 @@ namespace CmekTools.Engine.Gcp;
 internal sealed partial class GcpKeyProvider
 {
     /// <inheritdoc/>
-    public async Task<AccessVerdict> EvaluateAsync(AccessTarget target, Operation op)
+    public async Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op)
     {
         Sight sight = await SeeAsync(target, op).ConfigureAwait(false);
         DateTimeOffset now = op.Session.Time.GetUtcNow();
         string member = "serviceAccount:" + target.AuthPrincipal;
         if (sight.Key.Missing)
         {
-            return new AccessVerdict(false, [$"{target.KeyUri} does not exist"]);
+            return AccessDecision.Of(Decision.Missing, $"{target.KeyUri} does not exist");
         }
 
         if (sight.Account.Missing || IsDisabled(sight.Account.Value))
         {
-            return new AccessVerdict(false, [$"the service account {target.AuthPrincipal} {(sight.Account.Missing ? "does not exist" : "is disabled")}"]);
+            return AccessDecision.Of(Decision.Denied, $"the service account {target.AuthPrincipal} {(sight.Account.Missing ? "does not exist" : "is disabled")}") with { ExplicitlyStopped = !sight.Account.Missing };
         }
 
         Placed crypto = CryptoOf(sight, member, target.KeyUri, now);
@@ -29,10 +29,10 @@ internal sealed partial class GcpKeyProvider
         if (crypto.Standing == Standing.No)
         {
             return decrypt.Standing != Standing.No
-                ? new AccessVerdict(null, [$"{member} cannot encrypt, but {decrypt.Why("decrypt with")}"])
+                ? new AccessDecision(Decision.Denied, decrypt.Standing == Standing.Yes ? Decision.Allowed : Decision.Perhaps, [$"{member} cannot encrypt, but {decrypt.Why("decrypt with")}"])
                 : unseen.Length > 0
-                    ? new AccessVerdict(null, unseen)
-                    : new AccessVerdict(false, [$"no binding on key, ring or project lets {member} use the key"]);
+                    ? AccessDecision.Of(Decision.Unread, unseen)
+                    : AccessDecision.Of(Decision.Denied, $"no binding on key, ring or project lets {member} use the key");
         }
 
         if (await WhyNoVersionAsync(target, sight, op).ConfigureAwait(false) is { } off)
@@ -42,26 +42,26 @@ internal sealed partial class GcpKeyProvider
 
         if (crypto.Standing == Standing.Maybe)
         {
-            return new AccessVerdict(null, [crypto.Why("use")]);
+            return AccessDecision.Of(Decision.Perhaps, crypto.Why("use"));
         }
 
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
         return TokenOf(sight, own, target, now).Standing switch
         {
-            Standing.Yes when sight.Account.Value is not null => new AccessVerdict(true, [crypto.Why("use"), $"{own} may take its tokens"]),
-            Standing.Yes => new AccessVerdict(null, [crypto.Why("use"), sight.Account.Why!]),
-            Standing.Maybe => new AccessVerdict(null, [crypto.Why("use"), $"a condition, a group or a custom role may let {own} take tokens of {target.AuthPrincipal}; that cannot be judged from here"]),
-            _ when sight.AccountPolicy.Hidden || sight.AccountProjectPolicy.Hidden => new AccessVerdict(null, [crypto.Why("use"), .. new[] { sight.AccountPolicy, sight.AccountProjectPolicy }.Where(p => p.Hidden).Select(p => p.Why!)]),
-            _ => new AccessVerdict(null, [crypto.Why("use"), $"{own} may not take new tokens of {target.AuthPrincipal}, but tokens that it has work for up to an hour"]),
+            Standing.Yes when sight.Account.Value is not null => AccessDecision.Of(Decision.Allowed, crypto.Why("use"), $"{own} may take its tokens"),
+            Standing.Yes => AccessDecision.Of(Decision.Unread, crypto.Why("use"), sight.Account.Why!),
+            Standing.Maybe => AccessDecision.Of(Decision.Perhaps, crypto.Why("use"), $"a condition, a group or a custom role may let {own} take tokens of {target.AuthPrincipal}; that cannot be judged from here"),
+            _ when sight.AccountPolicy.Hidden || sight.AccountProjectPolicy.Hidden => AccessDecision.Of(Decision.Unread, [crypto.Why("use"), .. new[] { sight.AccountPolicy, sight.AccountProjectPolicy }.Where(p => p.Hidden).Select(p => p.Why!)]),
+            _ => new AccessDecision(Decision.Denied, Decision.Perhaps, [crypto.Why("use"), $"{own} may not take new tokens of {target.AuthPrincipal}, but tokens that it has work for up to an hour"]),
         };
     }
 
     // The primary version encrypts; any enabled version decrypts what was encrypted under it.
-    private async Task<AccessVerdict?> WhyNoVersionAsync(AccessTarget target, Sight sight, Operation op)
+    private async Task<AccessDecision?> WhyNoVersionAsync(AccessTarget target, Sight sight, Operation op)
     {
         if (sight.Key.Value is not { } key)
         {
-            return new AccessVerdict(null, [sight.Key.Why!]);
+            return AccessDecision.Of(Decision.Unread, sight.Key.Why!);
         }
 
         string state = State(key["primary"] as JsonObject);
@@ -74,8 +74,8 @@ internal sealed partial class GcpKeyProvider
         IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
         JsonObject? open = (await cloud.ListVersionsAsync(target.KeyUri, op.Cancellation).ConfigureAwait(false)).LastOrDefault(v => State(v) == "ENABLED");
         return open is null
-            ? new AccessVerdict(false, [primary])
-            : new AccessVerdict(null, [primary, $"version {Version(open)} is enabled and decrypts what was encrypted under it"]);
+            ? AccessDecision.Of(Decision.Denied, primary) with { ExplicitlyStopped = true }
+            : new AccessDecision(Decision.Denied, Decision.Perhaps, [primary, $"version {Version(open)} is enabled and decrypts what was encrypted under it"]);
     }
 
     // What can be read without waiting for anything else, read side by side.

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp;
 
@@ -14,6 +15,32 @@ internal sealed partial class GcpKeyProvider
 
     /// <inheritdoc/>
     public string MaterialOf(string keyUri) => keyUri;
+
+    /// <inheritdoc/>
+    public Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op) => Task.FromResult(new KeyIdentity(keyUri, keyUri));
+
+    /// <inheritdoc/>
+    public Task<KeyReach> ReadReachAsync(string keyUri, Operation op) => Task.FromResult(new KeyReach([], [], []));
+
+    /// <inheritdoc/>
+    public Task RevokeGrantAsync(KeyGrant grant, Operation op) =>
+        throw new CmekException("GrantNotSupported", CmekErrorKind.InvalidOperation, "Cloud KMS has no grants.", "Take the binding away instead.", grant.KeyUri);
+
+    /// <inheritdoc/>
+    public async Task DisableKeyAsync(string keyUri, Operation op)
+    {
+        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
+        foreach (JsonObject version in await cloud.ListVersionsAsync(keyUri, op.Cancellation).ConfigureAwait(false))
+        {
+            if (State(version) == "ENABLED")
+            {
+                string name = version["name"]!.ToString();
+                await op.ChangeAsync(
+                    new PlannedChange("cloudkms:cryptoKeyVersions.patch", name, $"disable version {Version(version)}", Before: version.DeepClone()),
+                    token => cloud.SetVersionStateAsync(name, "DISABLED", token)).ConfigureAwait(false);
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public async Task<string?> RotateKeyAsync(string keyUri, Operation op)

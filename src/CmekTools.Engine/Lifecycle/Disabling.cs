@@ -73,8 +73,8 @@ internal static class Disabling
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         foreach (CmekRegionStatus region in status.Regions.Where(r => pending.Contains(r.Region) && r.Current is { KeyUri: not null, AuthPrincipal: not null }))
         {
-            AccessVerdict verdict = await provider.EvaluateAsync(new AccessTarget(cluster, op.Session.Organization.Id, region.Region, region.KeyUri!, region.AuthPrincipal!), op).ConfigureAwait(false);
-            if (verdict.Allowed == false)
+            AccessDecision verdict = await provider.EvaluateAsync(new AccessTarget(cluster, op.Session.Organization.Id, region.Region, region.KeyUri!, region.AuthPrincipal!), op).ConfigureAwait(false);
+            if (verdict.Use is Decision.Denied or Decision.Missing)
             {
                 throw new CmekException(
                     "KeyAccessBroken",

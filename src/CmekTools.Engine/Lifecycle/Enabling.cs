@@ -164,9 +164,9 @@ internal static class Enabling
         }
 
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
-        AccessVerdict[] verdicts = await Task.WhenAll(accesses.Select(a => provider.EvaluateAsync(
+        AccessDecision[] verdicts = await Task.WhenAll(accesses.Select(a => provider.EvaluateAsync(
             new AccessTarget(cluster, op.Session.Organization.Id, a.Region, a.KeyUri!, a.AuthPrincipal!), op))).ConfigureAwait(false);
-        if (verdicts.Any(v => v.Allowed != true))
+        if (verdicts.Any(v => v.Use != Decision.Allowed))
         {
             return false;
         }

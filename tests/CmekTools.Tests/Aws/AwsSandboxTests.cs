@@ -27,8 +27,8 @@ public sealed class AwsSandboxTests
 
         AccessSnapshot snapshot = await aws.CaptureAsync(target, kit.Run(host));
         await aws.CutAsync(target, new CutOptions(false), kit.Run(host));
-        AccessVerdict cut = await aws.EvaluateAsync(target, kit.Run(host));
-        Assert.False(cut.Allowed);
+        AccessDecision cut = await aws.EvaluateAsync(target, kit.Run(host));
+        Assert.Equal(CmekCutState.Cut, cut.Cut);
         Assert.Equal(["AwsKeyPolicyDeny"], await FailsAsync(aws, target, kit));
         CmekException revoked = await Assert.ThrowsAsync<CmekException>(() => aws.GrantAsync(cluster, key, Region, new PrincipalOptions(), kit.Run(host)));
         Assert.Equal("AccessRevoked", revoked.ErrorId);
@@ -150,8 +150,8 @@ public sealed class AwsSandboxTests
             Assert.True(check.Result == CmekCheckResult.Pass, check.ToString());
         }
 
-        AccessVerdict verdict = await aws.EvaluateAsync(target, kit.Run(new TestOperationHost()));
-        Assert.True(verdict.Allowed, string.Join("; ", verdict.Reasons));
+        AccessDecision verdict = await aws.EvaluateAsync(target, kit.Run(new TestOperationHost()));
+        Assert.True(verdict.Use == Decision.Allowed, string.Join("; ", verdict.Reasons));
     }
 
     private static async Task<List<string>> FailsAsync(IKeyProvider aws, AccessTarget target, EngineKit kit)

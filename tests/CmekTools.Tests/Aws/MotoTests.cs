@@ -59,8 +59,8 @@ public sealed class MotoTests
         Assert.False(again.Changed);
         Assert.False(grantedAgain.Changed);
         Assert.Empty(second.Questions);
-        AccessVerdict verdict = await aws.EvaluateAsync(Target(access), kit.Run(second));
-        Assert.True(verdict.Allowed, string.Join("; ", verdict.Reasons));
+        AccessDecision verdict = await aws.EvaluateAsync(Target(access), kit.Run(second));
+        Assert.True(verdict.Use == Decision.Allowed, string.Join("; ", verdict.Reasons));
     }
 
     [Fact]

@@ -23,7 +23,7 @@ public sealed class GcpDefectTests
         Assert.Equal(name is null ? [] : [name], off.Select(c => c.Name));
         Assert.All(off, c => Assert.Equal(CmekCheckResult.Unknown, c.Result));
         Assert.All(off, c => Assert.Contains(call, c.Remedy, StringComparison.Ordinal));
-        Assert.Equal(name is null ? true : null, await kit.AllowedAsync(target));
+        Assert.Equal(name is null ? Decision.Allowed : Decision.Unread, await kit.DecideAsync(target));
     }
 
     [Theory]
@@ -35,8 +35,8 @@ public sealed class GcpDefectTests
         AccessTarget target = await kit.GrantedAsync();
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run());
         Forbid(kit, call);
-        AccessVerdict verdict = await kit.Gcp.EvaluateAsync(target, kit.Run());
-        Assert.Null(verdict.Allowed);
+        AccessDecision verdict = await kit.Gcp.EvaluateAsync(target, kit.Run());
+        Assert.True(verdict.Use is Decision.Perhaps or Decision.Unread || verdict.Read is Decision.Perhaps or Decision.Unread, verdict.ToString());
         Assert.Contains(call, string.Join(' ', verdict.Reasons), StringComparison.Ordinal);
         Assert.Contains("Unknown GcpKeyBinding", await kit.OffAsync(target));
     }

@@ -27,7 +27,7 @@ public sealed class GcpSandboxTests
         Assert.Equal(3, access.Changes.Count);
         Assert.Equal(["keyRings.create", "cryptoKeys.create", "serviceAccounts.create", "serviceAccounts.setIamPolicy", "cryptoKeys.setIamPolicy"], kit.Writes);
         Assert.Null(kit.Try(target));
-        Assert.True(await kit.AllowedAsync(target));
+        Assert.Equal(Decision.Allowed, await kit.DecideAsync(target));
         Assert.Empty(await kit.OffAsync(target));
 
         kit.Server.ClearExchanges();
@@ -81,7 +81,7 @@ public sealed class GcpSandboxTests
         TestOperationHost host = new();
         await kit.Gcp.CutAsync(target, new CutOptions(disable), kit.Run(host));
         Assert.DoesNotContain(member, kit.Policy(target.KeyUri).ToJsonString(), StringComparison.Ordinal);
-        Assert.False(await kit.AllowedAsync(target));
+        Assert.Equal(Decision.Denied, await kit.DecideAsync(target));
         Assert.NotNull(kit.Try(target));
         Assert.Empty(host.Errors);
         TestOperationHost again = new();
@@ -96,7 +96,7 @@ public sealed class GcpSandboxTests
 
         await kit.Gcp.RestoreAsync(target, snapshot, kit.Run());
         Assert.Equal(before, (Bare(kit.Policy(target.KeyUri)), Bare(kit.Policy(GoogleKit.AccountResource(target)))));
-        Assert.True(await kit.AllowedAsync(target));
+        Assert.Equal(Decision.Allowed, await kit.DecideAsync(target));
         Assert.Null(kit.Try(target));
         await kit.Gcp.RestoreAsync(target, snapshot, kit.Run(again));
         Assert.Empty(again.Questions);
@@ -140,7 +140,7 @@ public sealed class GcpSandboxTests
         Assert.True(gone > DateTimeOffset.UtcNow.AddDays(1));
         Assert.Equal(3, host.Questions.Count);
         Assert.Contains(host.Verbose, v => v.Contains("7 days cannot be asked for", StringComparison.Ordinal));
-        Assert.False(await kit.AllowedAsync(target));
+        Assert.Equal(Decision.Denied, await kit.DecideAsync(target));
         CmekKey key = await kit.Gcp.GetKeyAsync(target.KeyUri, kit.Run());
         Assert.Equal("KeyPendingDeletion", Assert.Throws<CmekException>(() => kit.Gcp.RequireUsable(key)).ErrorId);
         await kit.Gcp.RestoreAsync(target, snapshot, kit.Run());
@@ -178,7 +178,7 @@ public sealed class GcpSandboxTests
         AccessSnapshot snapshot = await kit.Gcp.CaptureAsync(target, kit.Run());
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run());
         await kit.SendAsync("DELETE", GoogleKit.AccountResource(target));
-        Assert.False(await kit.AllowedAsync(target));
+        Assert.Equal(Decision.Denied, await kit.DecideAsync(target));
         await kit.Gcp.RestoreAsync(target, snapshot, kit.Run());
         AccessSnapshot now = await kit.Gcp.CaptureAsync(target, kit.Run());
         Assert.Equal(snapshot.Data["service_account"]!.ToJsonString(), now.Data["service_account"]!.ToJsonString());
@@ -255,11 +255,11 @@ public sealed class GcpSandboxTests
         CmekException e = Assert.Single(host.Errors);
         Assert.Equal("InheritedAccess", e.ErrorId);
         Assert.Contains(remedy, e.RecommendedAction, StringComparison.Ordinal);
-        Assert.Null(await kit.AllowedAsync(target));
+        Assert.True(await kit.DecideAsync(target) is Decision.Perhaps or Decision.Unread or Decision.Denied);
         TestOperationHost again = new();
         await kit.Gcp.CutAsync(target, new CutOptions(true), kit.Run(again));
         Assert.Empty(again.Errors);
-        Assert.False(await kit.AllowedAsync(target));
+        Assert.Equal(Decision.Denied, await kit.DecideAsync(target));
     }
 
     [Fact]
@@ -268,11 +268,11 @@ public sealed class GcpSandboxTests
         await using GoogleKit kit = await GoogleKit.StartAsync();
         AccessTarget target = await kit.GrantedAsync();
         kit.Bind(GoogleKit.ProjectPolicy, IamTree.CryptoRole, "group:everybody@example.com");
-        Assert.True(await kit.AllowedAsync(target));
+        Assert.Equal(Decision.Allowed, await kit.DecideAsync(target));
         TestOperationHost host = new();
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run(host));
         Assert.Contains("group:everybody@example.com", Assert.Single(host.Warnings), StringComparison.Ordinal);
-        Assert.Null(await kit.AllowedAsync(target));
+        Assert.True(await kit.DecideAsync(target) is Decision.Perhaps or Decision.Unread or Decision.Denied);
     }
 
     [Fact]
@@ -282,11 +282,11 @@ public sealed class GcpSandboxTests
         AccessTarget target = await kit.GrantedAsync();
         await kit.Gcp.RotateKeyAsync(target.KeyUri, kit.Run());
         await kit.SendAsync("PATCH", $"{target.KeyUri}/cryptoKeyVersions/2?updateMask=state", new JsonObject { ["state"] = "DISABLED" });
-        AccessVerdict verdict = await kit.Gcp.EvaluateAsync(target, kit.Run());
-        Assert.Null(verdict.Allowed);
+        AccessDecision verdict = await kit.Gcp.EvaluateAsync(target, kit.Run());
+        Assert.True(verdict.Use is Decision.Perhaps or Decision.Unread || verdict.Read is Decision.Perhaps or Decision.Unread, verdict.ToString());
         Assert.Contains("version 1 is enabled", verdict.Reasons[1], StringComparison.Ordinal);
         await kit.SendAsync("PATCH", $"{target.KeyUri}/cryptoKeyVersions/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" });
-        Assert.False(await kit.AllowedAsync(target));
+        Assert.Equal(Decision.Denied, await kit.DecideAsync(target));
     }
 
     [Fact]

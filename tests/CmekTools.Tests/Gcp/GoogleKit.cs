@@ -82,7 +82,7 @@ internal sealed class GoogleKit : IAsyncDisposable
 
     public async Task<string[]> OffAsync(AccessTarget target) => [.. (await ChecksAsync(target)).Where(c => c.Result != CmekCheckResult.Pass).Select(c => $"{c.Result} {c.Name}")];
 
-    public async Task<bool?> AllowedAsync(AccessTarget target) => (await Gcp.EvaluateAsync(target, Run())).Allowed;
+    public async Task<Decision> DecideAsync(AccessTarget target) => (await Gcp.EvaluateAsync(target, Run())).Use;
 
     /// <summary>What the cluster finds when it tries: null where all of it worked.</summary>
     public string? Try(AccessTarget target) => Server.Exclusively(() =>

@@ -119,9 +119,9 @@ public sealed class PreflightDefectTests
         using EngineKit kit = EngineKit.Create(scene.Shell.Server);
         Operation op = kit.Run(new TestOperationHost());
         CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(scene.ClusterId, op.Cancellation);
-        AccessVerdict verdict = await kit.Session.GetProvider(cluster.Provider).EvaluateAsync(new AccessTarget(cluster, kit.Session.Organization.Id, scene.First.Region, scene.Key, scene.Principal), op);
+        AccessDecision verdict = await kit.Session.GetProvider(cluster.Provider).EvaluateAsync(new AccessTarget(cluster, kit.Session.Organization.Id, scene.First.Region, scene.Key, scene.Principal), op);
         bool fails = onKey.Any(c => c.Result == CmekCheckResult.Fail && c.Name != "AwsKeyType");
-        Assert.False(verdict.Allowed == fails, string.Join("; ", verdict.Reasons));
+        Assert.False(verdict.Use is Decision.Allowed or Decision.Denied && (verdict.Use == Decision.Allowed) == fails, string.Join("; ", verdict.Reasons));
     }
 
     private static string Said(CmekCheck check) => $"{check.Result} {check.Name}";
