@@ -1,5 +1,4 @@
 using CmekTools.Engine.Clusters;
-using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Engine.Checks;
 
@@ -70,7 +69,7 @@ internal static class ClusterChecks
             yield return check;
         }
 
-        accesses ??= [.. (status?.Regions ?? []).Where(r => r.Current is not null).Select(r => Updating.ToAccess(cluster, r))];
+        accesses ??= [.. (status?.Regions ?? []).Where(r => r.Current is not null).Select(r => Specs.ToAccess(cluster, r))];
         foreach (CmekCheck check in Coverage(cluster, accesses))
         {
             yield return check;

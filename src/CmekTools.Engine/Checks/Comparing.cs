@@ -1,5 +1,4 @@
 using CmekTools.Engine.Clusters;
-using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Engine.Checks;
 
@@ -13,7 +12,7 @@ internal static class Comparing
     public static async IAsyncEnumerable<CmekDifference> RunAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? declared, Operation op)
     {
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-        CmekAccess[] wanted = [.. declared is not null ? ClusterLookup.InOwnSpelling(cluster, declared) : [.. status.Regions.Where(r => r.Current is not null).Select(r => Updating.ToAccess(cluster, r))]];
+        CmekAccess[] wanted = [.. declared is not null ? ClusterLookup.InOwnSpelling(cluster, declared) : [.. status.Regions.Where(r => r.Current is not null).Select(r => Specs.ToAccess(cluster, r))]];
         foreach (CmekDifference difference in OfStatus(cluster, status, wanted, declared is not null))
         {
             yield return difference;

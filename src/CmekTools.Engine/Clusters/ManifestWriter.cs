@@ -1,4 +1,3 @@
-using CmekTools.Engine.Lifecycle;
 using System.Globalization;
 using System.Text;
 using CmekTools.Engine.CloudApi;
@@ -12,7 +11,7 @@ internal static class ManifestWriter
     /// <exception cref="CmekException"><c>CmekNotEnabled</c>.</exception>
     public static IReadOnlyList<CmekAccess> FromStatus(CmekCluster cluster, CmekStatus status)
     {
-        CmekAccess[] accesses = [.. status.Regions.Where(r => r.Current is { KeyUri: not null }).Select(r => Updating.ToAccess(cluster, r))];
+        CmekAccess[] accesses = [.. status.Regions.Where(r => r.Current is { KeyUri: not null }).Select(r => Specs.ToAccess(cluster, r))];
         return accesses.Length > 0 ? accesses : throw new CmekException("CmekNotEnabled", CmekErrorKind.InvalidOperation, $"{cluster.Name} has no customer-managed key to write down ({status}).", "Pipe accesses from Grant-CmekAccess to write down what is to be.", status);
     }
 

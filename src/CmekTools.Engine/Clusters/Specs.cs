@@ -102,4 +102,15 @@ internal static class Specs
             provider.ValidatePrincipal(access.AuthPrincipal);
         }
     }
+
+    /// <summary>A region's key in use, as an access.</summary>
+    public static CmekAccess ToAccess(CmekCluster cluster, CmekRegionStatus region) => new()
+    {
+        ClusterId = cluster.Id,
+        ClusterName = cluster.Name,
+        Provider = cluster.Provider,
+        Region = region.Region,
+        KeyUri = region.KeyUri,
+        AuthPrincipal = region.AuthPrincipal,
+    };
 }

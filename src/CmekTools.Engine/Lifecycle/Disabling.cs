@@ -1,4 +1,3 @@
-using CmekTools.Engine.BreakGlass;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Access;
@@ -25,7 +24,7 @@ internal static class Disabling
         {
             await RequireWorkingAsync(cluster, status, pending, options, op).ConfigureAwait(false);
             CmekSpecWire body = new([.. pending.Select(r => new RegionSpecWire(r, new KeySpecWire("NULL_KMS", string.Empty, string.Empty)))]);
-            CmekSpecWire was = Specs.ToWire(cluster, status.Regions.Where(r => r.Current is not null).Select(r => Updating.ToAccess(cluster, r)));
+            CmekSpecWire was = Specs.ToWire(cluster, status.Regions.Where(r => r.Current is not null).Select(r => Specs.ToAccess(cluster, r)));
             try
             {
                 changed = await op.ChangeAsync(

@@ -68,7 +68,7 @@ internal static class Updating
         Dictionary<string, DateTimeOffset?> stamps = [];
         foreach (CmekRegionStatus region in before.Regions.Where(r => names.Contains(r.Region)))
         {
-            same[region.Region] = ToAccess(cluster, region);
+            same[region.Region] = Specs.ToAccess(cluster, region);
             stamps[region.Region] = region.Current!.UpdatedAt;
         }
 
@@ -114,17 +114,6 @@ internal static class Updating
 
     private static HashSet<string> Rotating(CmekStatus status) => [.. status.Regions.Where(r => r.State == CmekState.ROTATING).Select(r => r.Region)];
 
-    /// <summary>A region's key in use, as an access.</summary>
-    public static CmekAccess ToAccess(CmekCluster cluster, CmekRegionStatus region) => new()
-    {
-        ClusterId = cluster.Id,
-        ClusterName = cluster.Name,
-        Provider = cluster.Provider,
-        Region = region.Region,
-        KeyUri = region.KeyUri,
-        AuthPrincipal = region.AuthPrincipal,
-    };
-
     /// <summary>Sends a PUT for some regions.</summary>
     public static async Task<(bool Changed, CmekStatus Status)> PutAsync(CmekCluster cluster, CmekStatus before, IReadOnlyList<CmekAccess> accesses, string summary, SwitchOptions options, Operation op)
     {
@@ -134,7 +123,7 @@ internal static class Updating
         }
 
         CmekSpecWire body = Specs.ToWire(cluster, accesses);
-        CmekSpecWire was = Specs.ToWire(cluster, before.Regions.Where(r => r.Current is not null && accesses.Any(a => a.Region == r.Region)).Select(r => ToAccess(cluster, r)));
+        CmekSpecWire was = Specs.ToWire(cluster, before.Regions.Where(r => r.Current is not null && accesses.Any(a => a.Region == r.Region)).Select(r => Specs.ToAccess(cluster, r)));
         CmekStatus status = before;
         bool changed = await op.ChangeAsync(
             new PlannedChange("cmek:Update", cluster.ToString(), summary, Specs.ToText(body), Specs.ToNode(was), Specs.ToNode(body)),

@@ -1,4 +1,4 @@
-using CmekTools.Engine.BreakGlass;
+using CmekTools.Engine.Lifecycle;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.State;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace CmekTools.Engine.BreakGlass;
+namespace CmekTools.Engine.Lifecycle;
 
 /// <summary>Writes the texts for the vendor's tickets, from what is known and nothing secret.</summary>
 internal static class SupportRequests

@@ -1,4 +1,6 @@
-namespace CmekTools.Engine.Access;
+using CmekTools.Engine.Access;
+
+namespace CmekTools.Engine;
 
 /// <summary>The one place that knows which clouds there are.</summary>
 internal static class KeyProviders
