@@ -23,6 +23,9 @@ public sealed record CmekKeyStatus
 
     /// <summary>When it last changed.</summary>
     public DateTimeOffset? UpdatedAt { get; init; }
+
+    /// <summary>The key's place in the region: in use, on its way in, failed or past.</summary>
+    public CmekKeyPlace Place { get; init; }
 }
 
 /// <summary>One region's CMEK state, with its current key and the past ones.</summary>
@@ -43,8 +46,14 @@ public sealed record CmekRegionStatus
     /// <summary>Every key that the service lists, newest first.</summary>
     public IReadOnlyList<CmekKeyStatus> Keys { get; init => field = Lists.Indexable(value); } = [];
 
-    /// <summary>The key in use, or that the service is moving to; null where there is none.</summary>
+    /// <summary>
+    /// The key in use; where the region has none yet, the one that it is to use (ENABLING), or could not (ENABLE_FAILED). Null where there is none. After
+    /// ROTATE_FAILED that is the key from before, not the one that failed.
+    /// </summary>
     public CmekKeyStatus? Current { get; init; }
+
+    /// <summary>The key that the region is moving to; null where it stays with <see cref="Current"/>.</summary>
+    public CmekKeyStatus? Incoming { get; init; }
 
     /// <summary>The URI of <see cref="Current"/>.</summary>
     public string? KeyUri => Current?.KeyUri;
@@ -52,8 +61,8 @@ public sealed record CmekRegionStatus
     /// <summary>The principal of <see cref="Current"/>.</summary>
     public string? AuthPrincipal => Current?.AuthPrincipal;
 
-    /// <summary>The service's message about <see cref="Current"/>.</summary>
-    public string? UserMessage => Current?.UserMessage;
+    /// <summary>The service's message about the newest key that is not past: of a failed one it says why it failed.</summary>
+    public string? UserMessage => State == CmekState.DISABLED ? null : Keys.FirstOrDefault(k => k.Place > CmekKeyPlace.Past)?.UserMessage ?? Current?.UserMessage;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Region}={State}";

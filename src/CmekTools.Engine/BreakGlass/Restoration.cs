@@ -1,4 +1,5 @@
 using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Access;
@@ -282,7 +283,7 @@ internal static class Restoration
 
     private static async Task MoveAsync(CmekCluster cluster, CmekStatus status, SortedDictionary<string, CmekAccess> wanted, Steps steps, Operation op)
     {
-        CmekAccess[] pending = [.. wanted.Values.Where(a => status.Regions.First(r => r.Region == a.Region).Current is not { } current || !Specs.Matches(current, a))];
+        CmekAccess[] pending = [.. wanted.Values.Where(a => status.Regions.First(r => r.Region == a.Region).Goal() is not { } goal || !Specs.Matches(goal, a))];
         if (pending.Length > 0)
         {
             (bool changed, _) = await Updating.PutAsync(cluster, status, pending, $"let {string.Join(", ", pending.Select(p => p.Region))} act as {pending[0].AuthPrincipal}", new SwitchOptions(false, default, SkipPreflight: true), op).ConfigureAwait(false);

@@ -34,7 +34,7 @@ internal static class Revocation
         }
 
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-        IReadOnlyList<AccessTarget> targets = Targets(cluster, status, op);
+        IReadOnlyList<AccessTarget> targets = await TargetsAsync(cluster, status, op).ConfigureAwait(false);
         if (targets.Count == 0)
         {
             throw new CmekException(
@@ -122,15 +122,9 @@ internal static class Revocation
         }
     }
 
-    /// <summary>Every key and principal that the service lists for the cluster, past ones too: an old key still opens old backups.</summary>
-    public static IReadOnlyList<AccessTarget> Targets(CmekCluster cluster, CmekStatus status, Operation op) =>
-    [
-        .. status.Regions
-            .SelectMany(r => r.Keys.Where(k => k.KeyUri is not null && k.AuthPrincipal is not null).Select(k => (r.Region, Key: k, Current: ReferenceEquals(k, r.Current))))
-            .OrderByDescending(k => k.Current)
-            .Select(k => new AccessTarget(cluster, op.Session.Organization.Id, k.Region, k.Key.KeyUri!, k.Key.AuthPrincipal!))
-            .DistinctBy(t => (t.KeyUri, t.AuthPrincipal)),
-    ];
+    // Every key and principal that is known for the cluster, past ones too: an old key still opens old backups.
+    private static async Task<IReadOnlyList<AccessTarget>> TargetsAsync(CmekCluster cluster, CmekStatus status, Operation op) =>
+        (await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false)).Targets(op);
 
     /// <summary>True where the service says REVOKED everywhere.</summary>
     public static bool IsRevoked(CmekStatus status) => status.Regions.Count > 0 && status.Regions.All(r => r.State == CmekState.REVOKED);

@@ -194,6 +194,7 @@ internal sealed class CloudApiClient : IDisposable
                 .OrderByDescending(k => k.CreatedAt ?? DateTimeOffset.MinValue),
         ];
         CmekState state = ToState(wire?.Status);
+        keys = KeyPlaces.Placed(state, keys);
         return new CmekRegionStatus
         {
             ClusterId = cluster.Id,
@@ -201,8 +202,8 @@ internal sealed class CloudApiClient : IDisposable
             Region = name,
             State = state,
             Keys = keys,
-            // Past keys are listed as DISABLED; of the others the newest is the one in use or on its way in.
-            Current = state == CmekState.DISABLED ? null : keys.FirstOrDefault(k => k.State != CmekState.DISABLED),
+            Current = KeyPlaces.Current(keys),
+            Incoming = KeyPlaces.Incoming(keys),
         };
     }
 

@@ -104,13 +104,16 @@ internal static class Specs
     }
 
     /// <summary>A region's key in use, as an access.</summary>
-    public static CmekAccess ToAccess(CmekCluster cluster, CmekRegionStatus region) => new()
+    public static CmekAccess ToAccess(CmekCluster cluster, CmekRegionStatus region) => ToAccess(cluster, region, region.Current);
+
+    /// <summary>One of a region's keys, as an access.</summary>
+    public static CmekAccess ToAccess(CmekCluster cluster, CmekRegionStatus region, CmekKeyStatus? key) => new()
     {
         ClusterId = cluster.Id,
         ClusterName = cluster.Name,
         Provider = cluster.Provider,
         Region = region.Region,
-        KeyUri = region.KeyUri,
-        AuthPrincipal = region.AuthPrincipal,
+        KeyUri = key?.KeyUri,
+        AuthPrincipal = key?.AuthPrincipal,
     };
 }

@@ -17,7 +17,7 @@ internal static class AddingRegion
         foreach (CmekAccess access in wanted.Values)
         {
             CmekRegionStatus? there = status.Regions.FirstOrDefault(r => r.Region == access.Region);
-            if (there is not null && (there.Current is null || !Specs.Matches(there.Current, access)))
+            if (there is not null && (there.Goal() is not { } goal || !Specs.Matches(goal, access)))
             {
                 throw new CmekException(
                     "RegionExists",

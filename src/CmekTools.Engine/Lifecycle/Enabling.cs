@@ -117,7 +117,7 @@ internal static class Enabling
     private static Step Judge(CmekStatus status, SortedDictionary<string, CmekAccess> wanted)
     {
         CmekRegionStatus[] regions = [.. status.Regions.Where(r => wanted.ContainsKey(r.Region))];
-        bool sameKeys = regions.Length == wanted.Count && regions.All(r => r.Current is { } current && Specs.Matches(current, wanted[r.Region]));
+        bool sameKeys = regions.Length == wanted.Count && regions.All(r => r.Goal() is { } goal && Specs.Matches(goal, wanted[r.Region]));
         if (sameKeys && regions.All(r => r.State == CmekState.ENABLED))
         {
             return Step.Done;

@@ -1,4 +1,5 @@
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Clusters;
 
 namespace CmekTools.Engine.Lifecycle;
 
@@ -56,7 +57,7 @@ internal static class Removing
             CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
             users.AddRange(status.Regions.SelectMany(r => r.Keys
                 .Where(k => keyUris.Contains(k.KeyUri, StringComparer.OrdinalIgnoreCase))
-                .Select(k => (k.KeyUri!, $"{cluster.Name}/{r.Region} ({(ReferenceEquals(k, r.Current) ? "in use" : "past")}, {k.State})"))));
+                .Select(k => (k.KeyUri!, $"{cluster.Name}/{r.Region} ({KeyPlaceText.Of(k.Place)}, {k.State})"))));
         }
 
         return users.ToLookup(u => u.Uri, u => u.User, StringComparer.OrdinalIgnoreCase);

@@ -27,7 +27,7 @@ internal static class Updating
         foreach (CmekAccess access in wanted.Values)
         {
             CmekRegionStatus? region = status.Regions.FirstOrDefault(r => r.Region == access.Region);
-            bool settled = region is { Current: { } current, State: CmekState.ENABLED or CmekState.ROTATING or CmekState.ENABLING } && Specs.Matches(current, access);
+            bool settled = region is { State: CmekState.ENABLED or CmekState.ROTATING or CmekState.ENABLING } && region.Goal() is { } goal && Specs.Matches(goal, access);
             if (settled && rotateKey)
             {
                 // A new version of a key that is in use already is worth nothing until the store key is wrapped under it.
@@ -68,7 +68,7 @@ internal static class Updating
         Dictionary<string, DateTimeOffset?> stamps = [];
         foreach (CmekRegionStatus region in before.Regions.Where(r => names.Contains(r.Region)))
         {
-            same[region.Region] = Specs.ToAccess(cluster, region);
+            same[region.Region] = Specs.ToAccess(cluster, region, region.Goal());
             stamps[region.Region] = region.Current!.UpdatedAt;
         }
 

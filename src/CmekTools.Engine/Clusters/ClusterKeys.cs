@@ -1,0 +1,139 @@
+using CmekTools.Engine.Access;
+using CmekTools.Engine.State;
+
+namespace CmekTools.Engine.Clusters;
+
+/// <summary>
+/// The one answer to "which keys does this cluster have": put together from what the service lists, what receipts name and what our tags mark. Every use case
+/// works from it, none from raw status.
+/// </summary>
+internal sealed class ClusterKeys
+{
+    private ClusterKeys(CmekCluster cluster, CmekStatus status, IReadOnlyList<ClusterKey> all)
+    {
+        Cluster = cluster;
+        Status = status;
+        All = all;
+    }
+
+    /// <summary>The cluster.</summary>
+    public CmekCluster Cluster { get; }
+
+    /// <summary>What the service said.</summary>
+    public CmekStatus Status { get; }
+
+    /// <summary>Every key: the ones in use first, then incoming, failed, past (newest first) and unused ones; regions in order.</summary>
+    public IReadOnlyList<ClusterKey> All { get; }
+
+    /// <summary>The keys that the cluster needs to run.</summary>
+    public IEnumerable<ClusterKey> Needed => All.Where(k => k.Needed);
+
+    /// <summary>The key in use in a region, or null.</summary>
+    public ClusterKey? InUse(string region) => All.FirstOrDefault(k => k.Region == region && k.Place == CmekKeyPlace.InUse);
+
+    /// <summary>The principals that the cluster acts as now: those of the keys that it needs.</summary>
+    public IReadOnlyList<string> PrincipalsInUse => [.. Needed.Select(k => k.Principal).OfType<string>().Distinct(StringComparer.Ordinal)];
+
+    /// <summary>Every principal that is known for any of its keys.</summary>
+    public IReadOnlyList<string> Principals => [.. All.SelectMany(k => k.Principals).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>Every key with every principal that is known for it, those of the keys that the cluster needs first.</summary>
+    public IReadOnlyList<AccessTarget> Targets(Operation op) =>
+    [
+        .. All.SelectMany(k => k.Principals.Select(p => new AccessTarget(Cluster, op.Session.Organization.Id, k.Region, k.KeyUri, p) { InUse = k.Needed && p == k.Principal }))
+            .DistinctBy(t => (t.KeyUri, t.AuthPrincipal)),
+    ];
+
+    /// <summary>Is this one of the cluster's keys, under whatever name, and which? The strongest place where several regions have it.</summary>
+    public ClusterKey? Find(KeyIdentity identity) => All.FirstOrDefault(k => k.Identity.Material == identity.Material);
+
+    /// <summary>What is known without looking at the provider's keys: the service's list and the receipts.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="status">What the service says of it.</param>
+    /// <param name="op">The run.</param>
+    public static Task<ClusterKeys> ReadAsync(CmekCluster cluster, CmekStatus status, Operation op) => ReadAsync(cluster, status, [], op);
+
+    /// <summary>The same, with keys from elsewhere: an inventory, or a search by tags.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="status">What the service says of it.</param>
+    /// <param name="more">The others' entries.</param>
+    /// <param name="op">The run.</param>
+    public static async Task<ClusterKeys> ReadAsync(CmekCluster cluster, CmekStatus status, IEnumerable<KeyEntry> more, Operation op)
+    {
+        KeyEntry[] entries = [.. Listed(status), .. FromReceipts(cluster, op), .. more];
+        Dictionary<string, Task<KeyIdentity>> identities = [];
+        foreach (string uri in entries.Select(e => e.KeyUri))
+        {
+            if (!identities.ContainsKey(uri))
+            {
+                identities[uri] = IdentifyAsync(cluster, uri, op);
+            }
+        }
+
+        await Task.WhenAll(identities.Values).ConfigureAwait(false);
+        List<ClusterKey> keys = [];
+        foreach (IGrouping<(string Region, string Uri), KeyEntry> group in entries.GroupBy(e => (e.Region, identities[e.KeyUri].Result.Uri)))
+        {
+            keys.Add(Merge(identities[group.First().KeyUri].Result, [.. group]));
+        }
+
+        return new ClusterKeys(
+            cluster,
+            status,
+            [.. keys.OrderByDescending(k => k.Place).ThenBy(k => k.Region, StringComparer.Ordinal).ThenByDescending(k => k.RetiredAt ?? DateTimeOffset.MinValue)]);
+    }
+
+    /// <summary>What the service lists.</summary>
+    public static IEnumerable<KeyEntry> Listed(CmekStatus status) =>
+        from region in status.Regions
+        from key in region.Keys
+        where key.KeyUri is not null
+        select new KeyEntry(region.Region, key.KeyUri!, key.AuthPrincipal, key.Place, KeySources.Service)
+        {
+            State = key.State,
+            RetiredAt = key.Place == CmekKeyPlace.Past ? key.UpdatedAt : null,
+        };
+
+    private static IEnumerable<KeyEntry> FromReceipts(CmekCluster cluster, Operation op) =>
+        new ReceiptStore(op.Session.Journal.Folder).List()
+            .Where(r => r.Document.ClusterId == cluster.Id && r.Document.OrganizationId == op.Session.Organization.Id)
+            .SelectMany(r => r.Document.Accesses)
+            .Select(a => new KeyEntry(a.Region, a.KeyUri, a.AuthPrincipal, CmekKeyPlace.Past, KeySources.Receipt));
+
+    private static ClusterKey Merge(KeyIdentity identity, IReadOnlyList<KeyEntry> entries)
+    {
+        // What the service says goes before what was known earlier; among its own entries the strongest place counts.
+        KeyEntry best = entries.OrderByDescending(e => e.Source == KeySources.Service).ThenByDescending(e => e.Place).First();
+        string? principal = best.Principal ?? entries.Select(e => e.Principal).FirstOrDefault(p => p is not null);
+        return new ClusterKey
+        {
+            Region = best.Region,
+            KeyUri = best.KeyUri,
+            Identity = identity,
+            Place = best.Place,
+            Sources = entries.Aggregate(KeySources.None, (all, e) => all | e.Source),
+            RetiredAt = best.Place == CmekKeyPlace.Past ? entries.Max(e => e.RetiredAt) : null,
+            State = best.State,
+            Principal = principal,
+            Principals = [.. entries.OrderByDescending(e => ReferenceEquals(e, best)).Select(e => e.Principal).OfType<string>().Distinct(StringComparer.Ordinal)],
+        };
+    }
+
+    // A name that cannot be looked up now stays what it is: nothing may keep a break-glass from the key that it names.
+    private static async Task<KeyIdentity> IdentifyAsync(CmekCluster cluster, string uri, Operation op)
+    {
+        if (cluster.Provider is not (CmekProvider.AWS or CmekProvider.GCP))
+        {
+            return new KeyIdentity(uri, uri);
+        }
+
+        try
+        {
+            return await op.Session.GetProvider(cluster.Provider).IdentifyAsync(uri, op).ConfigureAwait(false);
+        }
+        catch (CmekException)
+        {
+            return new KeyIdentity(uri, uri);
+        }
+    }
+}
