@@ -62,6 +62,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
 {
     private readonly List<string> _changes = [];
     private readonly Dictionary<string, Task<CmekCluster>> _clusters = new(StringComparer.OrdinalIgnoreCase);
+    private readonly AsyncLocal<CmekCluster?> _cluster = new();
 
     /// <summary>The command's name, for the journal.</summary>
     public string Command { get; } = command;
@@ -77,6 +78,18 @@ internal sealed class Operation(string command, SessionContext session, IOperati
 
     /// <summary>How long things take.</summary>
     public Timings Timings => Session.Timings;
+
+    /// <summary>Whether a change may be made that cannot be written down: only a break-glass does not stop for the journal.</summary>
+    public JournalNeed JournalNeed { get; set; }
+
+    /// <summary>The cluster that the present work is for, as <see cref="About"/> said; null where it is for none.</summary>
+    public CmekCluster? Cluster => _cluster.Value;
+
+    /// <summary>
+    /// Says which cluster the work of the calling method is for, so that the journal can tell. It holds for that method and all that it calls, and
+    /// not for others beside it.
+    /// </summary>
+    public void About(CmekCluster cluster) => _cluster.Value = cluster;
 
     /// <summary>True once the user has said no to a change of this run.</summary>
     public bool Declined { get; private set; }
@@ -101,7 +114,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         }
 
         Cancellation.ThrowIfCancellationRequested();
-        JournalTicket ticket = Session.Journal.Begin(this, change);
+        JournalTicket ticket = await Session.Journal.BeginAsync(this, change).ConfigureAwait(false);
         try
         {
             await send(Cancellation).ConfigureAwait(false);
@@ -109,7 +122,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         catch (Exception e)
         {
             // The failure is what the caller has to hear, whatever becomes of this entry.
-            Session.Journal.TryEnd(ticket, e is OperationCanceledException ? "cancelled" : "failed", e.Message);
+            await Session.Journal.TryEndAsync(ticket, LostAnswer.OutcomeOf(e), e.Message).ConfigureAwait(false);
             throw;
         }
 
@@ -119,7 +132,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
             _changes.Add(change.Summary);
         }
 
-        Session.Journal.End(ticket, "done");
+        await Session.Journal.EndAsync(ticket, "done").ConfigureAwait(false);
         return true;
     }
 

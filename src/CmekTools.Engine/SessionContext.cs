@@ -66,6 +66,9 @@ internal sealed class SessionContext : IDisposable
     /// <summary>Where every change is written down.</summary>
     public JournalWriter Journal { get; }
 
+    /// <summary>Who runs the commands, for the journal.</summary>
+    public Who Who { get; init; } = new();
+
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; }
 

@@ -24,6 +24,9 @@ public sealed record CmekReceipt
     /// <summary>The accesses that were cut.</summary>
     public IReadOnlyList<CmekAccess> Accesses { get; init => field = Lists.Indexable(value); } = [];
 
+    /// <summary>Whether the receipt is what this user's CmekTools wrote. Restore-CmekAccess takes only a verified one by itself.</summary>
+    public CmekSealState Seal { get; init; }
+
     /// <summary>The file.</summary>
     public required string Path { get; init; }
 

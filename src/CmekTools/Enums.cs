@@ -88,3 +88,16 @@ public enum CmekCutState
     /// <summary>Certainly cut: every call that reads is stopped.</summary>
     Cut,
 }
+
+/// <summary>What the seal of a receipt says.</summary>
+public enum CmekSealState
+{
+    /// <summary>There is no seal: an older version wrote the receipt, or anybody did.</summary>
+    Unsealed,
+    /// <summary>Sealed with this user's secret, and unchanged since.</summary>
+    Verified,
+    /// <summary>Sealed with another secret (another user's or machine's): whether it was changed cannot be told here.</summary>
+    Elsewhere,
+    /// <summary>Sealed with this user's secret and changed since, or an earlier copy of a receipt that was closed; or a seal that is none.</summary>
+    Broken,
+}

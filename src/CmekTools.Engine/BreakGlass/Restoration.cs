@@ -16,10 +16,10 @@ internal sealed record RestoreOptions(PrincipalOptions? Principal, bool Wait, Ti
 internal static class Restoration
 {
     /// <summary>Gives access back: from a receipt, or from what the service says about the cluster's keys.</summary>
-    public static async Task RestoreAsync(CmekCluster cluster, (string Path, ReceiptDocument Document)? given, RestoreOptions options, Operation op)
+    public static async Task RestoreAsync(CmekCluster cluster, StoredReceipt? given, RestoreOptions options, Operation op)
     {
         ReceiptStore store = new(op.Session.Journal.Folder);
-        (string Path, ReceiptDocument Document)? receipt = given ?? store.NewestOpen(cluster.Id);
+        StoredReceipt? receipt = given ?? store.NewestOpen(cluster.Id, op.Session.Organization.Id);
         if (receipt is { } foreign && (foreign.Document.ClusterId != cluster.Id || foreign.Document.OrganizationId != op.Session.Organization.Id))
         {
             throw new CmekException(

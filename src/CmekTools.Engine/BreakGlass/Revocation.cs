@@ -138,7 +138,8 @@ internal static class Revocation
         Operation op)
     {
         ReceiptStore store = new(op.Session.Journal.Folder);
-        (string Path, ReceiptDocument Document)? open = store.NewestOpen(cluster.Id);
+        // Only what this user's seal vouches for goes into the new receipt, which is sealed in turn.
+        StoredReceipt? open = store.NewestOpen(cluster.Id, op.Session.Organization.Id);
         HashSet<string> current = [.. status.Regions.Select(r => r.KeyUri).OfType<string>()];
         (ReceiptAccess? Access, bool Gone)[] captured = await Task.WhenAll(targets.Select(t => CaptureAsync(t, open?.Document, current, provider, op))).ConfigureAwait(false);
         ReceiptAccess[] accesses = [.. captured.Select(c => c.Access).OfType<ReceiptAccess>()];

@@ -37,7 +37,10 @@ internal static class Connecting
         try
         {
             CmekOrganization organization = await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false);
-            return new SessionContext(cloud, organization, options.Providers, options.Timings, new JournalWriter(options.StateFolder ?? JournalWriter.DefaultFolder()));
+            return new SessionContext(cloud, organization, options.Providers, options.Timings, new JournalWriter(options.StateFolder ?? JournalWriter.DefaultFolder()))
+            {
+                Who = new Who { ApiKeyId = Who.KeyIdOf(options.ApiKey.Trim()) },
+            };
         }
         catch
         {

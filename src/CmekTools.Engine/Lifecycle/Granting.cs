@@ -84,7 +84,8 @@ internal static class Granting
     private static async Task RequireNotRevokedAsync(CmekCluster cluster, string uri, Operation op)
     {
         string? reason = null;
-        if (new ReceiptStore(op.Session.Journal.Folder).NewestOpen(cluster.Id) is { } receipt && receipt.Document.Accesses.Any(a => a.KeyUri == uri))
+        // Any receipt that stands open is reason enough to refuse, also one that nothing may be given back from.
+        if (new ReceiptStore(op.Session.Journal.Folder).Open(cluster.Id).FirstOrDefault(r => r.Document.Accesses.Any(a => a.KeyUri == uri)) is { } receipt)
         {
             reason = $"the receipt {receipt.Path} stands open";
         }

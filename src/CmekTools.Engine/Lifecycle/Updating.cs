@@ -44,7 +44,7 @@ internal static class Updating
         if (pending.Count == 0 && status.Regions.Where(r => wanted.ContainsKey(r.Region)).All(r => r.State == CmekState.ENABLED))
         {
             await op.Host.VerboseAsync($"{cluster.Name} uses these keys already; nothing was changed.").ConfigureAwait(false);
-            End(run, op);
+            await EndAsync(run, op).ConfigureAwait(false);
             return status;
         }
 
@@ -98,7 +98,7 @@ internal static class Updating
             (changed, status) = await PutAsync(cluster, before, pending, Summary(pending, stamps), options, op).ConfigureAwait(false);
             if (!changed)
             {
-                End(run, op);
+                await EndAsync(run, op).ConfigureAwait(false);
                 return status;
             }
         }
@@ -108,7 +108,7 @@ internal static class Updating
             status = await StatusWatch.WaitAsync(cluster, Anew(keys, [.. Rotating(before), .. Rotating(status)], stamps), options.Limit, op).ConfigureAwait(false);
         }
 
-        End(run, op);
+        await EndAsync(run, op).ConfigureAwait(false);
         return status with { Changed = changed };
     }
 
@@ -200,7 +200,7 @@ internal static class Updating
 
         JournalTicket? run = op.Host.WhatIf
             ? null
-            : op.Session.Journal.Begin(op, new PlannedChange("cmek:RotateRun", cluster.Id, $"rotate the keys of {cluster.Name}"));
+            : await op.Session.Journal.BeginAsync(op, new PlannedChange("cmek:RotateRun", cluster.Id, $"rotate the keys of {cluster.Name}")).ConfigureAwait(false);
         foreach (string uri in accesses.Select(a => a.KeyUri).OfType<string>().DistinctBy(provider.MaterialOf))
         {
             if (unfinished is not null && await RotatedSinceAsync(uri, unfinished.Time, journal, provider, op).ConfigureAwait(false))
@@ -227,11 +227,5 @@ internal static class Updating
         return key.LastRotation is { } rotated && rotated >= begun - s_clockSlack;
     }
 
-    private static void End(JournalTicket? run, Operation op)
-    {
-        if (run is not null)
-        {
-            op.Session.Journal.End(run, "done");
-        }
-    }
+    private static Task EndAsync(JournalTicket? run, Operation op) => run is null ? Task.CompletedTask : op.Session.Journal.EndAsync(run, "done");
 }

@@ -1,3 +1,7 @@
+using System.Globalization;
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -7,14 +11,35 @@ namespace CmekTools.Engine.State;
 /// <summary>The journal's hold on a change that was announced and has not ended.</summary>
 internal sealed record JournalTicket(string Id, Operation Operation, PlannedChange Change);
 
+/// <summary>What a run does where the journal cannot be written.</summary>
+internal enum JournalNeed
+{
+    /// <summary>Nothing is changed without its line.</summary>
+    Required,
+
+    /// <summary>
+    /// The change is what counts (a break-glass): the line goes to a file of its own in the folder for temporary files, and where that does not
+    /// work either, into a warning.
+    /// </summary>
+    Wanted,
+}
+
 /// <summary>
-/// Writes every change down, a line of JSON each, flushed to disk before the request that it announces and again after its answer. A
-/// change that cannot be written down is not made.
+/// Writes every change down, a line of JSON each, flushed to disk before the request that it announces and again after its answer. Each line carries
+/// the SHA-256 of the one before it (<c>prev</c>), so that a line that was changed or taken out is seen (Test-CmekJournal). Processes side by side
+/// write into the same file; whatever they do, a line is whole or it is not there.
 /// </summary>
 internal sealed class JournalWriter
 {
+    /// <summary>The format of a line. 1 had no chain, and is read.</summary>
+    public const int Version = 2;
+
     private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly object s_lock = new();
+    private static readonly string s_tool = typeof(JournalWriter).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?
+        .InformationalVersion.Split('+')[0] ?? "unknown";
+
+    private readonly object _lock = new();
+    private string? _fallback;
 
     public JournalWriter(string folder, TimeProvider? time = null)
     {
@@ -28,40 +53,44 @@ internal sealed class JournalWriter
     /// <summary>The journal's file.</summary>
     public string FilePath => Path.Combine(Folder, "journal.jsonl");
 
+    /// <summary>The file in the folder for temporary files that lines went to because the journal could not be written; null where none did.</summary>
+    public string? FallbackPath
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _fallback;
+            }
+        }
+    }
+
     private TimeProvider Time { get; }
 
     /// <summary>The state folder of this platform: CMEKTOOLS_STATE, else the user's local application data.</summary>
-    public static string DefaultFolder()
-    {
-        string? given = Environment.GetEnvironmentVariable("CMEKTOOLS_STATE");
-        if (!string.IsNullOrWhiteSpace(given))
-        {
-            return Path.GetFullPath(given);
-        }
-
-        string data = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
-        return Path.Combine(data, "CmekTools");
-    }
+    /// <exception cref="CmekException"><c>StateFolderUnknown</c>.</exception>
+    public static string DefaultFolder() => StateFolder.Default();
 
     /// <summary>Announces a change.</summary>
-    /// <exception cref="CmekException"><c>JournalUnwritable</c>: the change must not be made.</exception>
-    public JournalTicket Begin(Operation op, PlannedChange change)
+    /// <exception cref="CmekException"><c>JournalUnwritable</c>: the change must not be made. Never where the run only wants the journal.</exception>
+    public async Task<JournalTicket> BeginAsync(Operation op, PlannedChange change)
     {
         JournalTicket ticket = new(Guid.NewGuid().ToString("N")[..12], op, change);
-        Append(Entry(ticket, "begin", null), announces: true);
+        await AppendAsync(Entry(ticket, "begin", null), announces: true, op).ConfigureAwait(false);
         return ticket;
     }
 
     /// <summary>Writes down how an announced change ended.</summary>
-    /// <exception cref="CmekException"><c>JournalUnwritable</c>: the change was made, its end is not on record.</exception>
-    public void End(JournalTicket ticket, string phase, string? message = null) => Append(Entry(ticket, phase, message), announces: false);
+    /// <exception cref="CmekException"><c>JournalUnwritable</c>: the change was made, its end is not on record. Never where the run only wants the journal.</exception>
+    public Task EndAsync(JournalTicket ticket, string phase, string? message = null) =>
+        AppendAsync(Entry(ticket, phase, message), announces: false, ticket.Operation);
 
-    /// <summary>Like <see cref="End"/>, where another failure is on its way to the user already.</summary>
-    public void TryEnd(JournalTicket ticket, string phase, string? message)
+    /// <summary>Like <see cref="EndAsync"/>, where another failure is on its way to the user already.</summary>
+    public async Task TryEndAsync(JournalTicket ticket, string phase, string? message)
     {
         try
         {
-            End(ticket, phase, message);
+            await EndAsync(ticket, phase, message).ConfigureAwait(false);
         }
         catch (CmekException)
         {
@@ -69,22 +98,37 @@ internal sealed class JournalWriter
         }
     }
 
+    /// <summary>The hash that the line after this one carries.</summary>
+    /// <param name="line">A line without its end; null for none.</param>
+    public static string HashOf(string? line) =>
+        line is null ? new string('0', 64) : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(line))).ToLowerInvariant();
+
     private JsonObject Entry(JournalTicket ticket, string phase, string? message)
     {
+        Operation op = ticket.Operation;
         JsonObject entry = new()
         {
-            ["v"] = 1,
-            ["time"] = Time.GetUtcNow().ToString("O", System.Globalization.CultureInfo.InvariantCulture),
-            ["run"] = ticket.Operation.RunId,
+            ["v"] = Version,
+            ["time"] = Time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture),
+            ["run"] = op.RunId,
             ["id"] = ticket.Id,
-            ["command"] = ticket.Operation.Command,
+            ["command"] = op.Command,
             ["phase"] = phase,
             ["kind"] = ticket.Change.Kind,
             ["target"] = ticket.Change.Target,
             ["summary"] = ticket.Change.Summary,
         };
+        if (op.Cluster is { } cluster)
+        {
+            entry["cluster"] = new JsonObject { ["id"] = cluster.Id, ["name"] = cluster.Name };
+        }
+
         if (phase == "begin")
         {
+            entry["organization"] = op.Session.Organization.Id;
+            entry["who"] = op.Session.Who.ToJson();
+            entry["tool"] = s_tool;
+            entry["machine"] = Environment.MachineName;
             entry["before"] = ticket.Change.Before?.DeepClone();
             entry["after"] = ticket.Change.After?.DeepClone();
         }
@@ -97,28 +141,88 @@ internal sealed class JournalWriter
         return entry;
     }
 
-    private void Append(JsonObject entry, bool announces)
+    private async Task AppendAsync(JsonObject entry, bool announces, Operation op)
     {
-        string line = entry.ToJsonString(s_json) + "\n";
+        string? written = null;
+        Exception failure;
         try
         {
-            lock (s_lock)
+            lock (_lock)
             {
-                StateFiles.AppendLine(FilePath, line);
+                StateFiles.AppendLine(FilePath, last => written = Chained(entry, last));
             }
+
+            return;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.SecurityException)
         {
+            failure = e;
+        }
+
+        if (op.JournalNeed == JournalNeed.Required)
+        {
+            const string Otherwise = "Free space or mend the permissions, or set CMEKTOOLS_STATE to another folder and connect again";
+            string remedy = failure is UnsafeFileException unsafeFile ? unsafeFile.Remedy : Otherwise;
+            string what = announces
+                ? "Nothing was sent for the change that this entry announces."
+                : "The change itself was made; that it ended is not on record.";
             throw new CmekException(
                 "JournalUnwritable",
                 CmekErrorKind.WriteError,
-                $"The journal {FilePath} cannot be written: {e.Message}",
-                (announces
-                    ? "Nothing was sent for the change that this entry announces."
-                    : "The change itself was made; that it ended is not on record.")
-                    + " Free space or mend the permissions, or set CMEKTOOLS_STATE to another folder and connect again, and run the command again.",
+                $"The journal {FilePath} cannot be written: {failure.Message}",
+                $"{what} {remedy}. Then run the command again.",
                 FilePath,
-                e);
+                failure);
         }
+
+        await ElsewhereAsync(entry, failure, op).ConfigureAwait(false);
+    }
+
+    private async Task ElsewhereAsync(JsonObject entry, Exception failure, Operation op)
+    {
+        bool first;
+        string? path;
+        lock (_lock)
+        {
+            first = _fallback is null;
+            path = _fallback;
+            if (path is null || !TryAppend(path, entry))
+            {
+                path = Fallback.TryWrite("journal.jsonl", Chained(entry, null) + "\n");
+                _fallback = path;
+            }
+        }
+
+        if (path is null)
+        {
+            await op.Host.WarningAsync($"The journal cannot be written ({failure.Message}), nor can a file of temporary ones. Keep this line of it: {Chained(entry, null)}").ConfigureAwait(false);
+        }
+        else if (first)
+        {
+            await op.Host.WarningAsync($"The journal cannot be written ({failure.Message}). Its lines go to {path}; keep that file.").ConfigureAwait(false);
+        }
+    }
+
+    private static bool TryAppend(string path, JsonObject entry)
+    {
+        try
+        {
+            string last = File.ReadLines(path).Last();
+            using FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.Read);
+            file.Position = file.Length;
+            file.Write(Encoding.UTF8.GetBytes(Chained(entry, last) + "\n"));
+            file.Flush(flushToDisk: true);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    private static string Chained(JsonObject entry, string? last)
+    {
+        entry["prev"] = HashOf(last);
+        return entry.ToJsonString(s_json);
     }
 }

@@ -2,52 +2,55 @@ using System.Text;
 
 namespace CmekTools.Engine.State;
 
-/// <summary>Files that only their owner may read, and that lose nothing when the machine stops in the middle.</summary>
+/// <summary>
+/// Files that only their owner may read and write, that no link leads elsewhere, and that lose nothing when the machine stops in the middle.
+/// Whatever is wrong with a file or its folder is an <see cref="IOException"/> or an <see cref="UnauthorizedAccessException"/>; one that the
+/// user can mend says how (<see cref="UnsafeFileException"/>).
+/// </summary>
 internal static class StateFiles
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>Makes a folder that only its owner may enter.</summary>
+    /// <summary>The most that is read of one file, in bytes: a hostile or runaway file must not take the session's memory.</summary>
+    public const long ReadLimit = 64L * 1024 * 1024;
+
+    /// <summary>Makes a folder that only its owner may enter, or looks whether the one that is there is such a one.</summary>
+    /// <exception cref="UnsafeFileException">Others could write in it, or it belongs to somebody else.</exception>
     public static void EnsureFolder(string folder)
     {
-        if (Directory.Exists(folder))
+        if (!Directory.Exists(folder))
         {
-            return;
-        }
-
-        if (OperatingSystem.IsWindows())
-        {
-            // The user's local application data is the user's own there.
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
-        }
-    }
-
-    /// <summary>Appends one line and flushes it to disk. A line that an earlier stop cut short is closed first, so that it cannot swallow this one.</summary>
-    public static void AppendLine(string path, string line)
-    {
-        EnsureFolder(Path.GetDirectoryName(path)!);
-        FileStreamOptions options = new() { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.Read };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = OwnerOnly;
-        }
-
-        using FileStream file = OpenPatiently(path, options);
-        long end = file.Length;
-        byte[] bytes = Encoding.UTF8.GetBytes(line);
-        if (end > 0)
-        {
-            file.Position = end - 1;
-            if (file.ReadByte() != '\n')
+            if (OperatingSystem.IsWindows())
             {
-                bytes = [(byte)'\n', .. bytes];
+                WindowsAccess.CreateOwnersFolder(folder);
+            }
+            else
+            {
+                Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
             }
         }
 
+        FileOwner.RequireFolder(folder);
+    }
+
+    /// <summary>
+    /// Appends what a function makes of the file's last line, as one write, flushed to disk. No two processes are in here for the same file at
+    /// the same time. What an earlier stop cut short is closed first, so that it cannot swallow the new line; no earlier byte is ever changed,
+    /// but for what this call itself wrote before the disk was full.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="next">Makes the line (without its end) from the last whole line, which is null in a new file.</param>
+    public static void AppendLine(string path, Func<string?, string> next)
+    {
+        EnsureFolder(Path.GetDirectoryName(path)!);
+        using FileStream held = FileLock.Hold(path + ".lock");
+        FileOwner.RequireFile(path);
+        FileStreamOptions options = Options(FileMode.OpenOrCreate, FileAccess.ReadWrite);
+        options.BufferSize = 0;
+        using FileStream file = new(path, options);
+        long end = file.Length;
+        (string? last, bool whole) = Tail(file, end);
+        byte[] bytes = Encoding.UTF8.GetBytes((whole ? string.Empty : "\n") + next(last) + "\n");
         file.Position = end;
         try
         {
@@ -56,7 +59,7 @@ internal static class StateFiles
         }
         catch (IOException)
         {
-            // A half-written line (full disk) is taken back; earlier lines are never touched.
+            // A half-written line (full disk) is taken back. The lock makes sure that nothing of another process stands behind it.
             file.SetLength(end);
             throw;
         }
@@ -66,16 +69,11 @@ internal static class StateFiles
     public static void WriteWhole(string path, string text)
     {
         EnsureFolder(Path.GetDirectoryName(path)!);
+        FileOwner.RequireFile(path);
         string temporary = path + "." + Guid.NewGuid().ToString("N")[..8] + ".tmp";
-        FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = OwnerOnly;
-        }
-
         try
         {
-            using (FileStream file = new(temporary, options))
+            using (FileStream file = new(temporary, Options(FileMode.CreateNew, FileAccess.Write)))
             {
                 file.Write(Encoding.UTF8.GetBytes(text));
                 file.Flush(flushToDisk: true);
@@ -90,18 +88,81 @@ internal static class StateFiles
         }
     }
 
-    // Two processes may journal at the same moment; each holds the file for one line.
-    private static FileStream OpenPatiently(string path, FileStreamOptions options)
+    /// <summary>Writes a new file; one of that name is left as it is.</summary>
+    /// <exception cref="IOException">There is one already.</exception>
+    public static void WriteNew(string path, byte[] content)
     {
-        for (int attempt = 0; ; attempt++)
+        using FileStream file = new(path, Options(FileMode.CreateNew, FileAccess.Write));
+        file.Write(content);
+        file.Flush(flushToDisk: true);
+    }
+
+    /// <summary>Reads a text file of a bearable size.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="limit">The most bytes.</param>
+    public static string ReadText(string path, long limit = ReadLimit)
+    {
+        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        if (file.CanSeek && file.Length > limit)
         {
-            try
+            throw new IOException($"it has {file.Length / (1024 * 1024)} MiB, and {limit / (1024 * 1024)} is the most that is read.");
+        }
+
+        // A pipe or a file that grows says nothing of its length beforehand.
+        using MemoryStream content = new();
+        byte[] buffer = new byte[81920];
+        int read;
+        while ((read = file.Read(buffer)) > 0)
+        {
+            content.Write(buffer, 0, read);
+            if (content.Length > limit)
             {
-                return new FileStream(path, options);
+                throw new IOException($"it is longer than the {limit / (1024 * 1024)} MiB that are read.");
             }
-            catch (IOException) when (attempt < 200 && File.Exists(path))
+        }
+
+        content.Position = 0;
+        using StreamReader reader = new(content, Encoding.UTF8);
+        return reader.ReadToEnd();
+    }
+
+    private static FileStreamOptions Options(FileMode mode, FileAccess access)
+    {
+        FileStreamOptions options = new() { Mode = mode, Access = access, Share = FileShare.ReadWrite | FileShare.Delete };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = OwnerOnly;
+        }
+
+        return options;
+    }
+
+    // The last whole line, and whether the file ends with one.
+    private static (string? Last, bool Whole) Tail(FileStream file, long end)
+    {
+        if (end == 0 || !file.CanSeek)
+        {
+            return (null, true);
+        }
+
+        // From the end in growing pieces: a line is short, a file may be long.
+        for (int size = 8192; ; size *= 4)
+        {
+            int length = (int)Math.Min(size, end);
+            byte[] piece = new byte[length];
+            file.Position = end - length;
+            file.ReadExactly(piece);
+            bool whole = piece[^1] == '\n';
+            int stop = Array.LastIndexOf(piece, (byte)'\n');
+            int start = stop < 1 ? -1 : Array.LastIndexOf(piece, (byte)'\n', stop - 1);
+            if (stop >= 0 && (start >= 0 || length == end))
             {
-                Thread.Sleep(10);
+                return (Encoding.UTF8.GetString(piece, start + 1, stop - start - 1), whole);
+            }
+
+            if (length == end || size > ReadLimit / 4)
+            {
+                return (null, whole);
             }
         }
     }

@@ -22,11 +22,11 @@ public sealed class GetCmekReceiptCommand : StateCommand
     internal override async Task EndAsync()
     {
         WildcardPattern pattern = WildcardPattern.Get(ClusterName, WildcardOptions.IgnoreCase);
-        foreach ((string path, ReceiptDocument document) in new ReceiptStore(await FolderAsync().ConfigureAwait(false)).List())
+        foreach (StoredReceipt receipt in new ReceiptStore(await FolderAsync().ConfigureAwait(false)).List())
         {
-            if (pattern.IsMatch(document.ClusterName) && (!Open || document.RestoredAt is null))
+            if (pattern.IsMatch(receipt.Document.ClusterName) && (!Open || receipt.Document.RestoredAt is null))
             {
-                await Pipeline.OutputAsync(document.ToPublic(path)).ConfigureAwait(false);
+                await Pipeline.OutputAsync(receipt.ToPublic()).ConfigureAwait(false);
             }
         }
     }

@@ -52,7 +52,7 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
             await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ReceiptPath)).ConfigureAwait(false);
         }
 
-        (string Path, ReceiptDocument Document)? given = path is null ? null : (path, ReceiptStore.Load(path));
+        StoredReceipt? given = path is null ? null : ReceiptStore.Load(path);
         CmekCluster cluster = Receipt is null ? await ResolveClusterAsync().ConfigureAwait(false) : await Op.GetClusterAsync(Receipt.ClusterId).ConfigureAwait(false);
         PrincipalOptions? principal = RoleName is null && ServiceAccount is null ? null : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount };
         await Restoration.RestoreAsync(cluster, given, new RestoreOptions(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)), Op).ConfigureAwait(false);

@@ -10,6 +10,7 @@ public sealed partial class RoomsTests
     // From the bottom up. Rooms of one line may use each other only where s_neighbours says so.
     private static readonly string[][] s_floors =
     [
+        ["Text"],
         ["Pacing"],
         ["CloudApi"],
         ["Access"],
