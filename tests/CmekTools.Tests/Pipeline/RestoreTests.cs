@@ -196,7 +196,7 @@ public sealed class RestoreTests
 
         // A newer format is not guessed at.
         string newer = Path.Combine(life.Shell.StateFolder, "newer.json");
-        File.WriteAllText(newer, File.ReadAllText(receipt).Replace("\"version\": 1", "\"version\": 2", StringComparison.Ordinal));
+        File.WriteAllText(newer, File.ReadAllText(receipt).Replace("\"version\": 2", "\"version\": 3", StringComparison.Ordinal));
         Assert.Equal(ErrorCategory.InvalidData, (await life.TryAsync("param($Path) Restore-CmekAccess shop -ReceiptPath $Path", new { Path = newer })).ExpectError("ReceiptInvalid").CategoryInfo.Category);
         Assert.Equal(ErrorCategory.ReadError, (await life.TryAsync("param($Path) Restore-CmekAccess shop -ReceiptPath $Path", new { Path = newer + ".gone" })).ExpectError("ReceiptUnreadable").CategoryInfo.Category);
         Assert.Empty(life.Writes);

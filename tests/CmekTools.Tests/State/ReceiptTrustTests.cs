@@ -12,7 +12,7 @@ public sealed class ReceiptTrustTests
 {
     private const string Key = "projects/acme/locations/us-central1/keyRings/r/cryptoKeys/k";
     private const string Account = "cmek@acme.iam.gserviceaccount.com";
-    private static readonly CmekCluster s_cluster = new() { Id = "c-1-000000000001", Name = "shop", Provider = CmekProvider.GCP, AccountId = "crl-1", Plan = "ADVANCED", State = "CREATED" };
+    private static readonly CmekCluster s_cluster = new() { Id = "6f1f0a52-7c0d-4e6e-9a54-1f2d9b6c8e10", Name = "shop", Provider = CmekProvider.GCP, AccountId = "crl-1", Plan = "ADVANCED", State = "CREATED" };
 
     [Fact]
     public void WhatThisUserSealedIsVerifiedAndAnyChangeIsSeen()
