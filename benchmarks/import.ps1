@@ -3,18 +3,11 @@
 Measures how long importing the module takes, in milliseconds, each time in a process of its own.
 
 .DESCRIPTION
-An empty module is imported first, so that what the engine itself does once in a process is not counted. Run it in pwsh, or with
-`dotnet run --project src/CmekTools.Host -- run benchmarks/import.ps1` where there is no pwsh. Build in Release first for the figures that
-users see.
+An empty module is imported first, so that what PowerShell itself does once in a process is not counted. Build in Release first for the figures
+that users see.
 
 .PARAMETER Runs
 How many processes are started.
-
-.PARAMETER Program
-pwsh, or the built host. The default is whichever runs this script.
-
-.PARAMETER Configuration
-Which build of the host.
 
 .PARAMETER Module
 The module's manifest.
@@ -24,8 +17,6 @@ The median that is still good enough, in milliseconds. Above it the script ends 
 #>
 param(
     [int] $Runs = 15,
-    [ValidateSet('pwsh', 'cmek')] [string] $Program = $(if ($Host.Name -eq 'ConsoleHost') { 'pwsh' } else { 'cmek' }),
-    [string] $Configuration = 'Debug',
     [string] $Module,
     [int] $Limit = 100
 )
@@ -37,10 +28,13 @@ if (-not $Module) {
 $empty = [IO.Path]::Combine([IO.Path]::GetTempPath(), "cmek-empty-$PID.psm1")
 [IO.File]::WriteAllText($empty, 'function Test-Nothing { }')
 $code = "Import-Module '$empty'; `$watch = [Diagnostics.Stopwatch]::StartNew(); Import-Module '$Module'; `$watch.Elapsed.TotalMilliseconds.ToString('F1', [cultureinfo]::InvariantCulture)"
-$start = [Diagnostics.ProcessStartInfo]::new($(if ($Program -eq 'pwsh') { 'pwsh' } else { 'dotnet' }))
+# The PowerShell that runs this: a program of its own, or `dotnet` where it is a dotnet tool.
+$start = [Diagnostics.ProcessStartInfo]::new([Environment]::ProcessPath)
 $start.RedirectStandardOutput = $true
-$arguments = if ($Program -eq 'pwsh') { '-NoProfile', '-NonInteractive', '-Command', $code }
-else { [IO.Path]::Combine($root, 'src', 'CmekTools.Host', 'bin', $Configuration, 'net10.0', 'cmek.dll'), '--module', $empty, '-c', $code }
+$arguments = @(
+    if ([IO.Path]::GetFileNameWithoutExtension([Environment]::ProcessPath) -eq 'dotnet') { "$PSHOME/pwsh.dll" }
+    '-NoProfile', '-NonInteractive', '-Command', $code
+)
 foreach ($argument in $arguments) { $start.ArgumentList.Add($argument) }
 
 try {
@@ -56,5 +50,5 @@ finally { [IO.File]::Delete($empty) }
 $sorted = [double[]] $times
 [Array]::Sort($sorted)
 $median = $sorted[[int][Math]::Floor($Runs / 2)]
-"import in ${Program}: median $median ms, fastest $($sorted[0]) ms, slowest $($sorted[-1]) ms, $Runs processes; the limit is $Limit ms"
+"import: median $median ms, fastest $($sorted[0]) ms, slowest $($sorted[-1]) ms, $Runs processes; the limit is $Limit ms"
 if ($median -gt $Limit) { exit 1 }

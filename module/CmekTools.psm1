@@ -1,4 +1,4 @@
-# Only what Microsoft.PowerShell.Core and .NET have may be used here: the module also runs on a bare engine. Script is slow at its first run
+# Only what Microsoft.PowerShell.Core and .NET have may be used here: the C# tests import the module into a bare engine. Script is slow at its first run
 # and import has to be quick, so that everything that can be is done in CmekTools.dll.
 
 # CmekTools.dll (public types and the loader) lives in the default load context, once a process; everything else in the module's own.

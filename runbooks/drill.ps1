@@ -4,11 +4,14 @@ The game day: the whole life of customer-managed keys, on a sandbox, as a person
 .DESCRIPTION
 Starts a sandbox on loopback (no cloud account is touched), and takes an AWS and a Google Cloud cluster side by side from no CMEK to ENABLED, rotates, adds a
 region, revokes in an emergency, restores, and moves back to CockroachDB-managed encryption. It stops at the first thing that is not as it should be.
-It keeps to the language, .NET and this module's commands, so it runs in pwsh and on the bare engine (cmek drill) alike.
 .EXAMPLE
-cmek drill
+./build.ps1 Drill
+
+Builds the module and plays the drill with it, from a clone.
 .EXAMPLE
 Import-Module CmekTools; ./runbooks/drill.ps1
+
+Plays it with the module that is installed.
 #>
 [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSAvoidUsingWriteHost', '', Justification = 'It is played for people at a screen.')]
 [CmdletBinding()]

@@ -16,7 +16,7 @@ internal sealed record FinishedProgram(int Code, string Output, string Errors)
     }
 }
 
-/// <summary>Runs programs: our own host, and those that may be on this machine or not.</summary>
+/// <summary>Runs programs: PowerShell, and those that may be on this machine or not.</summary>
 internal static class ExternalProgram
 {
     /// <summary>The folder that holds the whole repository.</summary>
@@ -40,11 +40,16 @@ internal static class ExternalProgram
         }
     }
 
-    /// <summary>The built host, <c>cmek</c>.</summary>
-    public static string HostAssembly { get; } = Path.GetFullPath(Metadata("HostAssembly"));
+    /// <summary>The folder of modules that has Pester.</summary>
+    public static string Modules { get; } = Path.GetFullPath(Metadata("ModulesOutput"));
 
-    /// <summary>Runs the built host.</summary>
-    public static Task<FinishedProgram> CmekAsync(params string[] arguments) => RunAsync("dotnet", [HostAssembly, .. arguments]);
+    /// <summary>The real PowerShell, which the tool manifest pins and the build brings: <c>dotnet</c> runs it.</summary>
+    public static string PowerShellProgram { get; } = Metadata("PowerShellProgram");
+
+    /// <summary>Runs the real PowerShell to its end. It finds Pester in the folder of modules that the build laid out.</summary>
+    public static Task<FinishedProgram> PwshAsync(
+        IEnumerable<string> arguments, IEnumerable<(string Name, string? Value)>? environment = null, string input = "") =>
+        RunAsync("dotnet", [PowerShellProgram, .. arguments], [("PSModulePath", Modules), .. environment ?? []], input);
 
     /// <summary>Runs a program to its end.</summary>
     /// <param name="program">The program.</param>

@@ -10,7 +10,15 @@ public sealed class ImportTests
     public async Task ImportingLoadsNoCloudAndNoHttpAssembly()
     {
         // A process of its own: this one has loaded all of them for the sandbox.
-        FinishedProgram run = (await ExternalProgram.CmekAsync("-c", "(Get-Command -Module CmekTools).Count; foreach ($a in [System.AppDomain]::CurrentDomain.GetAssemblies()) { \"$([System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($a).Name)/$($a.GetName().Name)\" }")).Expect();
+        const string Script = """
+            Import-Module $env:CMEKTOOLS_MODULE
+            (Get-Command -Module CmekTools).Count
+            foreach ($a in [System.AppDomain]::CurrentDomain.GetAssemblies()) {
+                "$([System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($a).Name)/$($a.GetName().Name)"
+            }
+            """;
+        FinishedProgram run = (await ExternalProgram.PwshAsync(
+            ["-NoProfile", "-NonInteractive", "-Command", Script], [("CMEKTOOLS_MODULE", PowerShellSession.ModuleManifest)])).Expect();
         string[] lines = run.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Assert.True(int.Parse(lines[0], System.Globalization.CultureInfo.InvariantCulture) >= 27, "the module's commands are not there");
         Assert.Contains("CmekTools/CmekTools.Module", lines);
@@ -19,15 +27,5 @@ public sealed class ImportTests
         Assert.DoesNotContain(lines, l => l == "CmekTools/Newtonsoft.Json");
         string[] names = [.. lines.Select(l => l[(l.IndexOf('/', StringComparison.Ordinal) + 1)..])];
         Assert.DoesNotContain(names, n => n.StartsWith("AWSSDK", StringComparison.Ordinal) || n.StartsWith("Google", StringComparison.Ordinal) || n is "Polly.Core" or "System.Net.Http");
-    }
-
-    [Fact]
-    public async Task ItCanBeImportedTwiceRemovedAndImportedAgain()
-    {
-        await using PowerShellSession shell = await PowerShellSession.OpenAsync();
-        PowerShellResult result = (await shell.InvokeAsync(
-            "param($Path) Import-Module $Path; Remove-Module CmekTools; Import-Module $Path -Force; (Get-Command -Module CmekTools).Count",
-            new { Path = PowerShellSession.ModuleManifest })).Expect();
-        Assert.True((int)Assert.Single(result.Output).BaseObject >= 27);
     }
 }

@@ -8,8 +8,7 @@ using Xunit;
 namespace CmekTools.Tests.Shipping;
 
 /// <summary>
-/// The help's examples do what the pages show. They run in pwsh where it is on PATH (all of them). With CMEKTOOLS_APPROVE=1 the
-/// pages' outputs are written anew where they differ in more than ids, times and spaces.
+/// The help's examples do what the pages show, in the real PowerShell. With CMEKTOOLS_APPROVE=1 the pages' outputs are written anew where they differ in more than ids, times and spaces.
 /// </summary>
 public sealed partial class ExampleTests : IDisposable
 {
@@ -22,7 +21,6 @@ public sealed partial class ExampleTests : IDisposable
     [Fact]
     public async Task ExamplesPrintWhatThePagesShow()
     {
-        ExternalProgram.Need("pwsh");
         Page[] pages = HelpMaker.ReadPages(Folder);
         JsonArray work = [.. pages.Select(p => (JsonNode)new JsonObject
         {
@@ -31,7 +29,8 @@ public sealed partial class ExampleTests : IDisposable
         })];
         await File.WriteAllTextAsync(Path.Combine(_work.FullName, "pages.json"), work.ToJsonString(), TestContext.Current.CancellationToken);
         string script = Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "Scripts", "examples.ps1");
-        FinishedProgram run = (await ExternalProgram.RunAsync("pwsh", ["-NoProfile", "-NonInteractive", "-File", script, "-Module", PowerShellSession.ModuleManifest, "-Work", _work.FullName])).Expect();
+        FinishedProgram run = (await ExternalProgram.PwshAsync(
+            ["-NoProfile", "-NonInteractive", "-File", script, "-Module", PowerShellSession.ModuleManifest, "-Work", _work.FullName])).Expect();
         Dictionary<(string, int), string> printed = Printed(run.Output);
 
         bool update = Environment.GetEnvironmentVariable("CMEKTOOLS_APPROVE") == "1";

@@ -27,23 +27,13 @@ public sealed class LoadTests : IDisposable
     public void Dispose() => _fakes.Delete(recursive: true);
 
     [Theory]
-    [InlineData("cmek", "Before")]
-    [InlineData("cmek", "After")]
-    [InlineData("pwsh", "Before")]
-    public async Task ItWorksBesideOtherVersionsOfItsAssembliesTwiceAgainAndInTwoRunspaces(string program, string when)
+    [InlineData("Before")]
+    [InlineData("After")]
+    public async Task ItWorksBesideOtherVersionsOfItsAssembliesTwiceAgainAndInTwoRunspaces(string when)
     {
         string script = Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "Scripts", "load.ps1");
-        string[] arguments = [script, "-Module", PowerShellSession.ModuleManifest, "-Fakes", _fakes.FullName, "-When", when];
-        string empty = Path.Combine(_fakes.FullName, "empty.psm1");
-        await File.WriteAllTextAsync(empty, string.Empty, TestContext.Current.CancellationToken);
-        if (program == "pwsh")
-        {
-            ExternalProgram.Need("pwsh");
-        }
-
-        FinishedProgram run = (program == "pwsh"
-            ? await ExternalProgram.RunAsync("pwsh", ["-NoProfile", "-NonInteractive", "-File", .. arguments])
-            : await ExternalProgram.CmekAsync(["--module", empty, "run", .. arguments])).Expect();
+        FinishedProgram run = (await ExternalProgram.PwshAsync(
+            ["-NoProfile", "-NonInteractive", "-File", script, "-Module", PowerShellSession.ModuleManifest, "-Fakes", _fakes.FullName, "-When", when])).Expect();
         string[] lines = run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         foreach (string stage in new[] { "first", "twice", "again", "runspace1", "runspace2" })
         {
