@@ -24,7 +24,10 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings) : IDi
     /// <summary>KMS in a region.</summary>
     public IAmazonKeyManagementService Kms(string region) => Kms(region, once: false);
 
-    /// <summary>KMS in a region, for a call that must not be sent twice: after an uncertain failure a second CreateKey could make a second key.</summary>
+    /// <summary>
+    /// KMS in a region, for a call that must not be sent twice: after an uncertain failure a second CreateKey could make a second
+    /// key.
+    /// </summary>
     public IAmazonKeyManagementService KmsOnce(string region) => Kms(region, once: true);
 
     /// <summary>IAM of a partition.</summary>
@@ -47,7 +50,10 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings) : IDi
 
         using AmazonSecurityTokenServiceClient sts = new(Credentials(), Place(new AmazonSecurityTokenServiceConfig(), region));
         GetCallerIdentityResponse answer = await AwsErrors.CallAsync(
-            "sts:GetCallerIdentity", "the caller", ct => sts.GetCallerIdentityAsync(new GetCallerIdentityRequest(), ct), cancellation).ConfigureAwait(false);
+            "sts:GetCallerIdentity",
+            "the caller",
+            ct => sts.GetCallerIdentityAsync(new GetCallerIdentityRequest(), ct),
+            cancellation).ConfigureAwait(false);
         AwsCaller caller = new(answer.Account, answer.Arn, partition);
         _callers.TryAdd(partition, caller);
         return caller;

@@ -1,12 +1,35 @@
-using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Aws;
 
-/// <summary>AWS KMS keys and IAM roles, as the life cycle needs them.</summary>
-internal sealed partial class AwsKeyProvider(SessionContext session) : IKeyProvider
+/// <summary>AWS KMS keys and IAM roles, as the life cycle needs them: a facade over parts that can be read alone.</summary>
+internal sealed class AwsKeyProvider : IKeyProvider
 {
-    private readonly AwsClients _clients = new(session.ProviderOptions, session.Timings);
+    private readonly AwsClients _clients;
+    private readonly AwsKeyReader _reader;
+    private readonly AwsKeyMaker _maker;
+    private readonly AwsKeyLife _life;
+    private readonly AwsGranting _granting;
+    private readonly AwsCut _cut;
+    private readonly AwsDecisions _decisions;
+    private readonly AwsChecks _checks;
+    private readonly AwsReach _reach;
+
+    /// <summary>Makes the parts for a session; nothing is asked of AWS yet.</summary>
+    public AwsKeyProvider(SessionContext session)
+    {
+        _clients = new AwsClients(session.ProviderOptions, session.Timings);
+        _reader = new AwsKeyReader(_clients);
+        _maker = new AwsKeyMaker(_clients, _reader);
+        _life = new AwsKeyLife(_clients, _reader);
+        AwsPrincipals principals = new(_clients, _reader);
+        AwsPolicies policies = new(_clients, _reader);
+        _granting = new AwsGranting(_reader, principals, policies);
+        _cut = new AwsCut(_reader, principals, policies, _life);
+        _reach = new AwsReach(_clients, _reader);
+        _decisions = new AwsDecisions(_reader);
+        _checks = new AwsChecks(_reader);
+    }
 
     /// <inheritdoc/>
     public CmekProvider Provider => CmekProvider.AWS;
@@ -15,139 +38,73 @@ internal sealed partial class AwsKeyProvider(SessionContext session) : IKeyProvi
     public string KeyType => "AWS_KMS";
 
     /// <inheritdoc/>
+    public string RotationChange => AwsKeyLife.RotationChange;
+
+    /// <inheritdoc/>
     public void Dispose() => _clients.Dispose();
 
     /// <inheritdoc/>
-    public void ValidateKeyUri(string keyUri, CmekCluster? cluster = null, string? region = null)
-    {
-        KeyArn key = ParseKey(keyUri);
-        string? place = region ?? (cluster?.Regions is [var first, ..] ? first.Name : null);
-        if (place is not null && AwsNames.Partition(place) != key.Partition)
-        {
-            throw new CmekException(
-                "KeyUriInvalid",
-                CmekErrorKind.InvalidArgument,
-                $"The key {keyUri} is in the partition {key.Partition}, but the cluster's region {place} is in {AwsNames.Partition(place)}: a cluster cannot reach a key of another partition.",
-                $"Give a key of the partition {AwsNames.Partition(place)}.",
-                keyUri);
-        }
-
-        if (AwsNames.Partition(key.Region) != key.Partition)
-        {
-            throw new CmekException(
-                "KeyUriInvalid",
-                CmekErrorKind.InvalidArgument,
-                $"The ARN {keyUri} contradicts itself: the region {key.Region} is in the partition {AwsNames.Partition(key.Region)}, not {key.Partition}.",
-                $"Ask KMS for the ARN: aws kms describe-key --key-id {key.KeyId} --region {key.Region} --query KeyMetadata.Arn --output text",
-                keyUri);
-        }
-    }
+    public void ValidateKeyUri(string keyUri, CmekCluster? cluster = null, string? region = null) =>
+        AwsInput.ValidateKeyUri(keyUri, cluster, region);
 
     /// <inheritdoc/>
-    public void ValidatePrincipal(string principal)
-    {
-        if (AwsNames.TryParseRole(principal) is null)
-        {
-            throw new CmekException(
-                "PrincipalInvalid",
-                CmekErrorKind.InvalidArgument,
-                $"'{principal}' is not the ARN of an IAM role.",
-                "Give it as arn:aws:iam::111122223333:role/NAME; `aws iam get-role --role-name NAME --query Role.Arn --output text` shows it.",
-                principal);
-        }
-    }
+    public void ValidatePrincipal(string principal) => AwsInput.ValidatePrincipal(principal);
 
     /// <inheritdoc/>
-    public void RequireUsable(CmekKey key)
-    {
-        string uri = key.KeyUri ?? key.ToString();
-        if (key.KeySpec is not (null or "SYMMETRIC_DEFAULT") || key.KeyUsage is not (null or "ENCRYPT_DECRYPT"))
-        {
-            throw new CmekException(
-                "KeyNotSymmetric",
-                CmekErrorKind.InvalidArgument,
-                $"The key {uri} is {key.KeySpec} for {key.KeyUsage}; a cluster needs a symmetric key (SYMMETRIC_DEFAULT) for ENCRYPT_DECRYPT. A key's kind cannot be changed.",
-                "Make another key with New-CmekKey, or give the ARN of a symmetric one.",
-                key);
-        }
+    public void RequireUsable(CmekKey key) => AwsInput.RequireUsable(key);
 
-        switch (key.State)
-        {
-            case CmekKeyState.PendingDeletion:
-                throw new CmekException(
-                    "KeyPendingDeletion",
-                    CmekErrorKind.InvalidOperation,
-                    $"The key {uri} is scheduled for deletion{(key.DeletionDate is { } date ? $" on {date:yyyy-MM-dd}" : string.Empty)}: nothing can be encrypted or decrypted with it.",
-                    "Rescue it first: " + AwsErrors.CancelDeletionCommand(uri),
-                    key);
-            case CmekKeyState.Disabled:
-                throw new CmekException(
-                    "KeyDisabled", CmekErrorKind.InvalidOperation, $"The key {uri} is disabled: nothing can be encrypted or decrypted with it.", "Enable it first: " + AwsErrors.EnableCommand(uri), key);
-            case CmekKeyState.Creating:
-                throw new CmekException(
-                    "KeyNotReady", CmekErrorKind.InvalidOperation, $"The key {uri} is still being made.", "Run the command again in a minute.", key);
-            case CmekKeyState.Destroyed or CmekKeyState.Unknown:
-                throw new CmekException(
-                    "KeyUnusable",
-                    CmekErrorKind.InvalidOperation,
-                    $"The key {uri} cannot be used in the state that it is in (imported material missing, a key store out of reach, or a state that this version does not know).",
-                    "See the key's state in the AWS console, or make another key with New-CmekKey.",
-                    key);
-        }
-    }
+    /// <inheritdoc/>
+    public string MaterialOf(string keyUri) => AwsKeyLife.MaterialOf(keyUri);
 
-    private static KeyArn ParseKey(string keyUri)
-    {
-        if (AwsNames.TryParseKey(keyUri) is { } key)
-        {
-            return key;
-        }
+    /// <inheritdoc/>
+    public Task<CmekKey> GetKeyAsync(string keyUri, Operation op) => _reader.GetKeyAsync(keyUri, op);
 
-        string text = keyUri ?? string.Empty;
-        string region = text.Split(':') is { Length: > 4 } parts && parts[3].Length > 0 ? parts[3] : "REGION";
-        string what = text switch
-        {
-            _ when text.Contains(":alias/", StringComparison.Ordinal) => "is the ARN of an alias; an alias can be moved to another key, so a cluster takes the key's own ARN only",
-            _ when text.StartsWith("alias/", StringComparison.Ordinal) => "is an alias; an alias can be moved to another key, so a cluster takes the key's own ARN only",
-            _ when text.StartsWith("arn:", StringComparison.OrdinalIgnoreCase) => "is not a key's ARN",
-            _ => "is not an ARN (a bare key id does not say the region and the account)",
-        };
-        string id = text switch
-        {
-            "" => "KEY_ID",
-            _ when text.StartsWith("arn:", StringComparison.OrdinalIgnoreCase) && !text.Contains(":alias/", StringComparison.Ordinal) => "KEY_ID",
-            _ => text,
-        };
-        throw new CmekException(
-            "KeyUriInvalid",
-            CmekErrorKind.InvalidArgument,
-            $"'{text}' {what}. Needed is arn:aws:kms:REGION:ACCOUNT:key/ID.",
-            $"Ask KMS for the ARN: aws kms describe-key --key-id {id} --region {region} --query KeyMetadata.Arn --output text",
-            text);
-    }
+    /// <inheritdoc/>
+    public IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op) =>
+        _maker.FindKeysAsync(cluster, region, options, op);
 
-    private static async Task<bool> ChangeAsync(Operation op, ICollection<string> changes, PlannedChange change, Func<CancellationToken, Task> send)
-    {
-        bool made = await op.ChangeAsync(change, send).ConfigureAwait(false);
-        if (made)
-        {
-            lock (changes)
-            {
-                changes.Add(change.Summary);
-            }
-        }
+    /// <inheritdoc/>
+    public Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op) =>
+        _maker.EnsureKeyAsync(cluster, region, options, op);
 
-        return made;
-    }
+    /// <inheritdoc/>
+    public Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op) =>
+        _granting.GrantAsync(cluster, key, region, options, op);
 
-    private static JsonObject ToJson(IReadOnlyDictionary<string, string> pairs)
-    {
-        JsonObject json = [];
-        foreach ((string key, string value) in pairs)
-        {
-            json[key] = value;
-        }
+    /// <inheritdoc/>
+    public Task<string?> RotateKeyAsync(string keyUri, Operation op) => _life.RotateKeyAsync(keyUri, op);
 
-        return json;
-    }
+    /// <inheritdoc/>
+    public Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op) =>
+        _life.ScheduleDeletionAsync(keyUri, days, op);
+
+    /// <inheritdoc/>
+    public Task ReviveKeyAsync(string keyUri, Operation op) => _life.ReviveKeyAsync(keyUri, op);
+
+    /// <inheritdoc/>
+    public Task DisableKeyAsync(string keyUri, Operation op) => _life.DisableKeyAsync(keyUri, op);
+
+    /// <inheritdoc/>
+    public Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op) => Task.FromResult(AwsReach.Identify(keyUri));
+
+    /// <inheritdoc/>
+    public Task<KeyReach> ReadReachAsync(string keyUri, Operation op) => _reach.ReadReachAsync(keyUri, op);
+
+    /// <inheritdoc/>
+    public Task RevokeGrantAsync(KeyGrant grant, Operation op) => _reach.RevokeGrantAsync(grant, op);
+
+    /// <inheritdoc/>
+    public Task<AccessSnapshot> CaptureAsync(AccessTarget target, Operation op) => _cut.CaptureAsync(target, op);
+
+    /// <inheritdoc/>
+    public Task CutAsync(AccessTarget target, CutOptions options, Operation op) => _cut.CutAsync(target, options, op);
+
+    /// <inheritdoc/>
+    public Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op) => _cut.RestoreAsync(target, snapshot, op);
+
+    /// <inheritdoc/>
+    public Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op) => _decisions.EvaluateAsync(target, op);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);
 }

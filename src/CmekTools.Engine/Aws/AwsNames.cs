@@ -13,7 +13,9 @@ internal sealed record KeyArn(string Text, string Partition, string Region, stri
 /// <summary>The parts of an IAM role's ARN.</summary>
 internal sealed record RoleArn(string Text, string Partition, string Account, string Name);
 
-/// <summary>Names that are derived from a cluster, so that a second run finds what the first one made, and the forms of AWS's own names.</summary>
+/// <summary>
+/// Names that are derived from a cluster, so that a second run finds what the first one made, and the forms of AWS's own names.
+/// </summary>
 internal static partial class AwsNames
 {
     /// <summary>The tag with the cluster's id: it marks a key or role as ours.</summary>
@@ -104,7 +106,9 @@ internal static partial class AwsNames
     public static KeyArn? TryParseKey(string? text)
     {
         Match match = KeyPattern().Match(text ?? string.Empty);
-        return match.Success ? new KeyArn(text!, match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value, match.Groups[4].Value) : null;
+        return match.Success
+            ? new KeyArn(text!, match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value, match.Groups[4].Value)
+            : null;
     }
 
     /// <summary>Reads a role's ARN; null where it is something else.</summary>

@@ -41,7 +41,12 @@ internal sealed class IamClient : AmazonServiceClient, IIamService
         XElement answer = await SendAsync(
             "CreateRole",
             cancellation,
-            [("RoleName", name), ("AssumeRolePolicyDocument", trustPolicy), ("Description", description), .. TagParameters(tags)]).ConfigureAwait(false);
+            [
+                ("RoleName", name),
+                ("AssumeRolePolicyDocument", trustPolicy),
+                ("Description", description),
+                .. TagParameters(tags),
+            ]).ConfigureAwait(false);
         return Role(answer);
     }
 
@@ -60,33 +65,52 @@ internal sealed class IamClient : AmazonServiceClient, IIamService
     /// <inheritdoc/>
     public async Task<string> GetRolePolicyAsync(string name, string policyName, CancellationToken cancellation)
     {
-        XElement answer = await SendAsync("GetRolePolicy", cancellation, ("RoleName", name), ("PolicyName", policyName)).ConfigureAwait(false);
+        XElement answer = await SendAsync(
+            "GetRolePolicy",
+            cancellation,
+            ("RoleName", name),
+            ("PolicyName", policyName)).ConfigureAwait(false);
         return Document(answer, "PolicyDocument");
     }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<string>> ListAttachedRolePoliciesAsync(string name, CancellationToken cancellation) =>
-        ListAsync("ListAttachedRolePolicies", name, answer => Elements(answer, "AttachedPolicies").Select(m => Text(m, "PolicyArn") ?? string.Empty), cancellation);
+        ListAsync(
+            "ListAttachedRolePolicies",
+            name,
+            answer => Elements(answer, "AttachedPolicies").Select(m => Text(m, "PolicyArn") ?? string.Empty),
+            cancellation);
 
     /// <inheritdoc/>
     public async Task<string> GetManagedPolicyAsync(string policyArn, CancellationToken cancellation)
     {
         XElement policy = await SendAsync("GetPolicy", cancellation, ("PolicyArn", policyArn)).ConfigureAwait(false);
         string version = Text(policy, "DefaultVersionId") ?? "v1";
-        XElement answer = await SendAsync("GetPolicyVersion", cancellation, ("PolicyArn", policyArn), ("VersionId", version)).ConfigureAwait(false);
+        XElement answer = await SendAsync(
+            "GetPolicyVersion",
+            cancellation,
+            ("PolicyArn", policyArn),
+            ("VersionId", version)).ConfigureAwait(false);
         return Document(answer, "Document");
     }
 
     /// <inheritdoc/>
     protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => pipeline.AddHandlerAfter<Marshaller>(new SigV4Only());
 
-    private async Task<IReadOnlyList<string>> ListAsync(string action, string role, Func<XElement, IEnumerable<string>> items, CancellationToken cancellation)
+    private async Task<IReadOnlyList<string>> ListAsync(
+        string action,
+        string role,
+        Func<XElement, IEnumerable<string>> items,
+        CancellationToken cancellation)
     {
         List<string> found = [];
         string? marker = null;
         do
         {
-            XElement answer = await SendAsync(action, cancellation, marker is null ? [("RoleName", role)] : [("RoleName", role), ("Marker", marker)]).ConfigureAwait(false);
+            XElement answer = await SendAsync(
+                action,
+                cancellation,
+                marker is null ? [("RoleName", role)] : [("RoleName", role), ("Marker", marker)]).ConfigureAwait(false);
             found.AddRange(items(answer));
             marker = Text(answer, "IsTruncated") == "true" ? Text(answer, "Marker") : null;
         }
@@ -121,7 +145,11 @@ internal sealed class IamClient : AmazonServiceClient, IIamService
             tags[Text(tag, "Key") ?? string.Empty] = Text(tag, "Value") ?? string.Empty;
         }
 
-        DateTimeOffset? created = DateTimeOffset.TryParse(Text(role, "CreateDate"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset date)
+        DateTimeOffset? created = DateTimeOffset.TryParse(
+            Text(role, "CreateDate"),
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal,
+            out DateTimeOffset date)
             ? date
             : null;
         return new IamRole(
@@ -199,7 +227,10 @@ internal sealed class IamClient : AmazonServiceClient, IIamService
             return new IamAnswer { Content = content, ResponseMetadata = new ResponseMetadata { RequestId = id } };
         }
 
-        public override AmazonServiceException UnmarshallException(XmlUnmarshallerContext context, Exception innerException, HttpStatusCode statusCode)
+        public override AmazonServiceException UnmarshallException(
+            XmlUnmarshallerContext context,
+            Exception innerException,
+            HttpStatusCode statusCode)
         {
             ErrorResponse error = XmlErrorResponseUnmarshaller.GetInstance().Unmarshall(context);
             return new AmazonServiceException(error.Message, innerException, error.Type, error.Code, error.RequestId, statusCode);

@@ -48,15 +48,15 @@ public sealed class PolicyTests
     {
         PolicyDocument before = PolicyDocument.Parse(text, Key);
         PolicyDocument policy = PolicyDocument.Parse(text, Key);
-        AwsKeyProvider.Cut(policy, MotoTests.Shop, Role);
+        PolicyEdits.Cut(policy, MotoTests.Shop, Role);
         Assert.All(OurStatements.Calls, call => Assert.Equal(PolicyAnswer.Denied, Ask(policy, call).Answer));
         string cut = policy.Text();
-        AwsKeyProvider.Cut(policy, MotoTests.Shop, Role);
+        PolicyEdits.Cut(policy, MotoTests.Shop, Role);
         Assert.Equal(cut, policy.Text());
-        AwsKeyProvider.Restore(policy, before, MotoTests.Shop, Role, "AROAEXAMPLE000000001");
+        PolicyEdits.Restore(policy, before, MotoTests.Shop, Role, "AROAEXAMPLE000000001");
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(text), policy.Root), policy.Text());
         Assert.Equal(before.Text(), policy.Text());
-        AwsKeyProvider.Restore(policy, before, MotoTests.Shop, Role, "AROAEXAMPLE000000001");
+        PolicyEdits.Restore(policy, before, MotoTests.Shop, Role, "AROAEXAMPLE000000001");
         Assert.Equal(before.Text(), policy.Text());
     }
 
@@ -65,9 +65,9 @@ public sealed class PolicyTests
     {
         PolicyDocument before = PolicyDocument.Parse(P(Root, Ours), Key);
         PolicyDocument policy = PolicyDocument.Parse(P(Root, Ours), Key);
-        AwsKeyProvider.Cut(policy, MotoTests.Shop, Role);
+        PolicyEdits.Cut(policy, MotoTests.Shop, Role);
         policy.Add((JsonObject)JsonNode.Parse("""{"Sid":"New","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/x"},"Action":"kms:Decrypt","Resource":"*"}""")!);
-        AwsKeyProvider.Restore(policy, before, MotoTests.Shop, Role, null);
+        PolicyEdits.Restore(policy, before, MotoTests.Shop, Role, null);
         Assert.Equal(["Enable IAM User Permissions", "CmekToolsUse3f1c2b7a", "New"], policy.Statements.Select(s => s["Sid"]!.GetValue<string>()));
     }
 
@@ -76,8 +76,8 @@ public sealed class PolicyTests
     {
         PolicyDocument before = PolicyDocument.Parse(P(Root, Ours.Replace(Role, "AROADEADDEADDEADDEAD1", StringComparison.Ordinal)), Key);
         PolicyDocument policy = before.Clone();
-        AwsKeyProvider.Cut(policy, MotoTests.Shop, Role);
-        AwsKeyProvider.Restore(policy, before, MotoTests.Shop, Role, "AROAEXAMPLE000000001");
+        PolicyEdits.Cut(policy, MotoTests.Shop, Role);
+        PolicyEdits.Restore(policy, before, MotoTests.Shop, Role, "AROAEXAMPLE000000001");
         Assert.Equal(P(Root, Ours), policy.Text());
     }
 
@@ -132,7 +132,7 @@ public sealed class PolicyTests
     public void TheTrustIsJudgedWithAndWithoutTheExternalId(string condition, bool allowed, bool needsId)
     {
         string text = """{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999988887777:root"},"Action":"sts:AssumeRole","Condition":""" + condition + "}}";
-        AwsKeyProvider.TrustVerdict verdict = AwsKeyProvider.JudgeTrust(PolicyDocument.Parse(text, Role), "999988887777", "org", DateTimeOffset.UtcNow);
+        TrustVerdict verdict = TrustPolicies.JudgeTrust(PolicyDocument.Parse(text, Role), "999988887777", "org", DateTimeOffset.UtcNow);
         Assert.Equal((allowed, needsId), (verdict.Allowed == true, verdict.NeedsExternalId));
         Assert.True(verdict.AllowedWithoutConditions);
     }

@@ -9,12 +9,24 @@ namespace CmekTools.Engine.Aws.Policies;
 internal static class OurStatements
 {
     /// <summary>What a cluster needs, exactly: the vendor's list.</summary>
-    public static IReadOnlyList<string> Actions { get; } = ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey", "kms:ReEncrypt*"];
+    public static IReadOnlyList<string> Actions { get; } = [
+        "kms:Encrypt",
+        "kms:Decrypt",
+        "kms:GenerateDataKey*",
+        "kms:DescribeKey",
+        "kms:ReEncrypt*",
+    ];
 
     /// <summary>The calls that those five patterns stand for.</summary>
     public static IReadOnlyList<string> Calls { get; } =
     [
-        "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:DescribeKey", "kms:ReEncryptFrom", "kms:ReEncryptTo",
+        "kms:Encrypt",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "kms:GenerateDataKeyWithoutPlaintext",
+        "kms:DescribeKey",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
     ];
 
     /// <summary>The Sid of the statement that lets the cluster's role use the key.</summary>
@@ -75,7 +87,8 @@ internal static class OurStatements
 
     /// <summary>Somebody else's statement that gives a role exactly what ours would.</summary>
     public static JsonObject? FindEqualUse(PolicyDocument policy, string roleArn) => policy.Statements.FirstOrDefault(s =>
-        HasOnly(s, "Sid", "Effect", "Principal", "Action", "Resource") && PolicyJson.Text(s, "Effect") == "Allow" && OnlyPrincipal(s) == roleArn
+        HasOnly(s, "Sid", "Effect", "Principal", "Action", "Resource") && PolicyJson.Text(s, "Effect") == "Allow"
+            && OnlyPrincipal(s) == roleArn
         && PolicyJson.Strings(s["Resource"]) is ["*"] && SameActions(s));
 
     /// <summary>True where a statement gives exactly the five actions.</summary>
@@ -83,16 +96,22 @@ internal static class OurStatements
         PolicyJson.Strings(statement["Action"]).ToHashSet(StringComparer.OrdinalIgnoreCase).SetEquals(Actions);
 
     /// <summary>Our Deny for a role.</summary>
-    public static JsonObject? FindRevoke(PolicyDocument policy, CmekCluster cluster, string roleArn) => policy.Statements.FirstOrDefault(s => RevokedRole(s, cluster) == roleArn);
+    public static JsonObject? FindRevoke(PolicyDocument policy, CmekCluster cluster, string roleArn) =>
+        policy.Statements.FirstOrDefault(s => RevokedRole(s, cluster) == roleArn);
 
     /// <summary>The role that a statement of ours cuts off, or null where the statement is not such a one.</summary>
     public static string? RevokedRole(JsonObject statement, CmekCluster cluster) =>
-        IsSid(statement, RevokeSid(cluster)) && statement["Condition"] is JsonObject { Count: 1 } condition && condition["ArnEquals"] is JsonObject { Count: 1 } arn
-        && PolicyJson.Strings(arn["aws:PrincipalArn"]) is [string role] && PolicyJson.Same(statement, Revoke(PolicyJson.Text(statement, "Sid")!, role)) ? role : null;
+        IsSid(statement, RevokeSid(cluster)) && statement["Condition"] is JsonObject { Count: 1 } condition
+            && condition["ArnEquals"] is JsonObject { Count: 1 } arn
+        && PolicyJson.Strings(arn["aws:PrincipalArn"]) is [string role]
+        && PolicyJson.Same(statement, Revoke(PolicyJson.Text(statement, "Sid")!, role))
+            ? role
+            : null;
 
     /// <summary>Our trust statement, complete or not.</summary>
     public static JsonObject? FindTrust(PolicyDocument policy, CmekCluster cluster) => policy.Statements.FirstOrDefault(s =>
-        IsSid(s, TrustSid(cluster)) && HasOnly(s, "Sid", "Effect", "Principal", "Action", "Condition") && PolicyJson.Text(s, "Effect") == "Allow"
+        IsSid(s, TrustSid(cluster)) && HasOnly(s, "Sid", "Effect", "Principal", "Action", "Condition")
+            && PolicyJson.Text(s, "Effect") == "Allow"
         && OnlyPrincipal(s) is not null && PolicyJson.Strings(s["Action"]) is ["sts:AssumeRole"]);
 
     /// <summary>The one AWS principal of a statement, or null where it has several or another kind.</summary>
@@ -101,7 +120,8 @@ internal static class OurStatements
 
     /// <summary>True for our Allow for some role of this cluster.</summary>
     public static bool IsUse(JsonObject s, CmekCluster cluster) =>
-        IsSid(s, UseSid(cluster)) && HasOnly(s, "Sid", "Effect", "Principal", "Action", "Resource") && PolicyJson.Text(s, "Effect") == "Allow"
+        IsSid(s, UseSid(cluster)) && HasOnly(s, "Sid", "Effect", "Principal", "Action", "Resource")
+            && PolicyJson.Text(s, "Effect") == "Allow"
         && PolicyJson.Strings(s["Resource"]) is ["*"] && PolicyJson.Strings(s["Action"]) is { Count: > 0 } actions
         && actions.All(a => Actions.Contains(a, StringComparer.OrdinalIgnoreCase));
 

@@ -16,7 +16,14 @@ internal sealed class PolicyContext
         context.Common(who, key.Region, now);
         context.Set("kms:CallerAccount", who.Account);
         // The cluster calls KMS itself, and not an AWS service for it.
-        context.Absent("kms:ViaService", "kms:GrantIsForAWSResource", "aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:SourceArn", "aws:SourceAccount");
+        context.Absent(
+            "kms:ViaService",
+            "kms:GrantIsForAWSResource",
+            "aws:CalledVia",
+            "aws:CalledViaFirst",
+            "aws:CalledViaLast",
+            "aws:SourceArn",
+            "aws:SourceAccount");
         context.Set("aws:ViaAWSService", "false");
         return context;
     }
@@ -35,12 +42,19 @@ internal sealed class PolicyContext
             context.Set("sts:ExternalId", externalId);
         }
 
-        context.Absent("aws:CalledVia", "aws:SourceArn", "aws:SourceAccount", "sts:SourceIdentity", "aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge");
+        context.Absent(
+            "aws:CalledVia",
+            "aws:SourceArn",
+            "aws:SourceAccount",
+            "sts:SourceIdentity",
+            "aws:MultiFactorAuthPresent",
+            "aws:MultiFactorAuthAge");
         return context;
     }
 
     /// <summary>A key's value; null and false where it cannot be known.</summary>
-    public (bool Known, string? Value) Look(string key) => _known.TryGetValue(key, out string? value) ? (true, value) : (_absent.Contains(key), null);
+    public (bool Known, string? Value) Look(string key) =>
+        _known.TryGetValue(key, out string? value) ? (true, value) : (_absent.Contains(key), null);
 
     private void Common(PolicyPrincipal who, string? region, DateTimeOffset now)
     {
@@ -192,6 +206,8 @@ internal static class PolicyConditions
             return DateTimeOffset.FromUnixTimeSeconds(seconds);
         }
 
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset date) ? date : null;
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset date)
+            ? date
+            : null;
     }
 }

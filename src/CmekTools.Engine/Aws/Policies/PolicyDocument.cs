@@ -149,7 +149,8 @@ internal sealed class PolicyDocument
                 "PolicyTooLarge",
                 CmekErrorKind.LimitsExceeded,
                 $"The key policy of {target} would hold {size} bytes; KMS takes {SizeLimit}. Nothing was written.",
-                "Take statements out that nobody needs any more, or join statements that differ in their principals only; then run the command again.",
+                "Take statements out that nobody needs any more, or join statements that differ in their principals only; then run the "
+                    + "command again.",
                 target);
         }
     }

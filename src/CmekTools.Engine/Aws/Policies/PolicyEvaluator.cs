@@ -42,7 +42,12 @@ internal static class PolicyEvaluator
     /// <param name="action">The action, without wildcards.</param>
     /// <param name="resource">The resource's ARN; null for a trust policy, which has none.</param>
     /// <param name="context">The request's condition keys as far as they are known.</param>
-    public static PolicyDecision Resource(PolicyDocument policy, PolicyPrincipal who, string action, string? resource, PolicyContext context) =>
+    public static PolicyDecision Resource(
+        PolicyDocument policy,
+        PolicyPrincipal who,
+        string action,
+        string? resource,
+        PolicyContext context) =>
         Decide(policy, action, resource, context, statement => PrincipalMatches(statement, who));
 
     /// <summary>Evaluates a role's own policy, whose statements name no principal.</summary>
@@ -116,8 +121,13 @@ internal static class PolicyEvaluator
             if (match == Match.Perhaps || holds is null)
             {
                 string hangs = why is null ? "on its principal" : $"on {why}";
-                PolicyDecision perhaps = new(PolicyAnswer.Unknown, $"{name} {(deny ? "may deny" : "may allow")} {action}; it hangs {hangs}, which cannot be seen from here", statement);
-                (perhapsDenied, perhapsAllowed) = deny ? (perhapsDenied ?? perhaps, perhapsAllowed) : (perhapsDenied, perhapsAllowed ?? perhaps);
+                PolicyDecision perhaps = new(
+                    PolicyAnswer.Unknown,
+                    $"{name} {(deny ? "may deny" : "may allow")} {action}; it hangs {hangs}, which cannot be seen from here",
+                    statement);
+                (perhapsDenied, perhapsAllowed) = deny
+                    ? (perhapsDenied ?? perhaps, perhapsAllowed)
+                    : (perhapsDenied, perhapsAllowed ?? perhaps);
             }
             else if (deny)
             {
@@ -125,7 +135,10 @@ internal static class PolicyEvaluator
             }
             else if (match == Match.Account)
             {
-                delegated ??= new PolicyDecision(PolicyAnswer.Delegated, $"{name} leaves {action} to the account's own policies", statement);
+                delegated ??= new PolicyDecision(
+                    PolicyAnswer.Delegated,
+                    $"{name} leaves {action} to the account's own policies",
+                    statement);
             }
             else
             {
@@ -137,7 +150,8 @@ internal static class PolicyEvaluator
         return best is null ? new PolicyDecision(PolicyAnswer.NotAllowed, $"no statement allows {action}") : perhapsDenied ?? best;
     }
 
-    private static string Name(JsonObject statement) => PolicyJson.Text(statement, "Sid") is { Length: > 0 } sid ? $"the statement {sid}" : "a statement without a Sid";
+    private static string Name(JsonObject statement) =>
+        PolicyJson.Text(statement, "Sid") is { Length: > 0 } sid ? $"the statement {sid}" : "a statement without a Sid";
 
     private static bool ActionMatches(JsonObject statement, string action) =>
         statement.ContainsKey("NotAction")
@@ -201,7 +215,8 @@ internal static class PolicyEvaluator
             return Match.Yes;
         }
 
-        if (name == who.Account || (name.EndsWith($":iam::{who.Account}:root", StringComparison.Ordinal) && name.StartsWith("arn:", StringComparison.Ordinal)))
+        if (name == who.Account
+            || (name.EndsWith($":iam::{who.Account}:root", StringComparison.Ordinal) && name.StartsWith("arn:", StringComparison.Ordinal)))
         {
             return Match.Account;
         }

@@ -9,7 +9,7 @@ namespace CmekTools.Engine.Aws.Policies;
 internal static class PolicyJson
 {
     private static readonly JsonSerializerOptions s_compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly JsonSerializerOptions s_indented = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true };
+    private static readonly JsonSerializerOptions s_indented = new(s_compact) { WriteIndented = true };
 
     /// <summary>The text that is sent.</summary>
     public static string Compact(JsonNode node) => node.ToJsonString(s_compact);
@@ -31,7 +31,10 @@ internal static class PolicyJson
     public static string? Text(JsonObject within, string name) =>
         within[name] is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
 
-    /// <summary>True where two documents mean the same: the order of properties and of sets, and single strings against arrays of one, do not count.</summary>
+    /// <summary>
+    /// True where two documents mean the same: the order of properties and of sets, and single strings against arrays of one, do not
+    /// count.
+    /// </summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>
     /// <param name="rename">Applied to every string first, for names that stand for the same thing.</param>
@@ -113,7 +116,10 @@ internal static class PolicyJson
                 break;
             case JsonArray or JsonValue when place == Place.Set:
                 text.Append('<');
-                text.AppendJoin('|', Strings(node).Select(rename).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(s => JsonSerializer.Serialize(s)));
+                text.AppendJoin(
+                    '|',
+                    Strings(node).Select(rename).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(
+                        s => JsonSerializer.Serialize(s)));
                 text.Append('>');
                 break;
             case JsonArray array:

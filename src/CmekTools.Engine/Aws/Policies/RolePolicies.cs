@@ -36,7 +36,11 @@ internal sealed record RolePolicies(IReadOnlyList<(string Name, PolicyDocument D
 
         if (Unseen is not null)
         {
-            return allowed is not null && unknown is null ? allowed : new PolicyDecision(PolicyAnswer.Unknown, $"the role's own policies could not be read, so whether they allow or deny {action} is not known ({Unseen})");
+            return allowed is not null && unknown is null
+                ? allowed
+                : new PolicyDecision(
+                    PolicyAnswer.Unknown,
+                    $"the role's own policies could not be read, so whether they allow or deny {action} is not known ({Unseen})");
         }
 
         return unknown ?? allowed ?? new PolicyDecision(PolicyAnswer.NotAllowed, $"the role's own policies do not allow {action}");

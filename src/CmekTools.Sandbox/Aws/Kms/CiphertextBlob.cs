@@ -25,7 +25,12 @@ internal static class CiphertextBlob
         Span<byte> nonce = blob.AsSpan(head, NonceLength);
         RandomNumberGenerator.Fill(nonce);
         using AesGcm aes = new(key.Material.Current.Bytes, TagLength);
-        aes.Encrypt(nonce, plaintext, blob.AsSpan(head + NonceLength + TagLength), blob.AsSpan(head + NonceLength, TagLength), Bound(context));
+        aes.Encrypt(
+            nonce,
+            plaintext,
+            blob.AsSpan(head + NonceLength + TagLength),
+            blob.AsSpan(head + NonceLength, TagLength),
+            Bound(context));
         return blob;
     }
 
@@ -55,7 +60,12 @@ internal static class CiphertextBlob
         using AesGcm aes = new(key.Material.Versions[version].Bytes, TagLength);
         try
         {
-            aes.Decrypt(blob.AsSpan(head, NonceLength), blob.AsSpan(head + NonceLength + TagLength), blob.AsSpan(head + NonceLength, TagLength), plaintext, Bound(context));
+            aes.Decrypt(
+                blob.AsSpan(head, NonceLength),
+                blob.AsSpan(head + NonceLength + TagLength),
+                blob.AsSpan(head + NonceLength, TagLength),
+                plaintext,
+                Bound(context));
         }
         catch (AuthenticationTagMismatchException)
         {
@@ -70,5 +80,7 @@ internal static class CiphertextBlob
 
     // The order in which a context is written does not matter.
     private static byte[] Bound(JsonObject? context) => Encoding.UTF8.GetBytes(new JsonArray(
-        [.. (context ?? []).OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => new JsonArray(c.Key, c.Value?.ToString()))]).ToJsonString());
+        [
+            .. (context ?? []).OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => new JsonArray(c.Key, c.Value?.ToString())),
+        ]).ToJsonString());
 }

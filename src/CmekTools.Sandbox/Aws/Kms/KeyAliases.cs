@@ -60,7 +60,12 @@ internal static partial class KeyAliases
     {
         call.Demand("kms:ListAliases");
         KmsKey? only = call.Text("KeyId") is { } id ? KeyLookup.Find(call, id, aliases: false, "kms:ListAliases") : null;
-        return Paging.Page(call, "Aliases", call.Keys.AliasesIn(call.Caller.AccountId, call.Region).Where(a => only is null || a.KeyId == only.Id).Select(Show), 50, 100);
+        return Paging.Page(
+            call,
+            "Aliases",
+            call.Keys.AliasesIn(call.Caller.AccountId, call.Region).Where(a => only is null || a.KeyId == only.Id).Select(Show),
+            50,
+            100);
     }
 
     private static JsonObject Show(KmsAlias alias) => new()
@@ -84,7 +89,9 @@ internal static partial class KeyAliases
         name = call.Need("AliasName");
         if (!name.StartsWith("alias/", StringComparison.Ordinal))
         {
-            throw KmsCall.Invalid("Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html");
+            throw KmsCall.Invalid(
+                "Alias must start with the prefix \"alias/\". Please see "
+                    + "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html");
         }
 
         if (name.Length > 256 || !NamePattern().IsMatch(name))

@@ -15,7 +15,9 @@ internal static class KeyCrypto
         byte[] plaintext = call.Bytes("Plaintext");
         if (plaintext.Length > MostBytes)
         {
-            throw KmsCall.Invalid("1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4096");
+            throw KmsCall.Invalid(
+                "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than or "
+                    + "equal to 4096");
         }
 
         KmsKey key = Usable(call, call.Key("kms:Encrypt", aliases: true));
@@ -92,16 +94,23 @@ internal static class KeyCrypto
         call.DemandUsable(key);
         if (key.Usage != "ENCRYPT_DECRYPT")
         {
-            throw new AwsErrorException("InvalidKeyUsageException", $"{key.Arn} key usage is {key.Usage} which is not valid for this operation.");
+            throw new AwsErrorException(
+                "InvalidKeyUsageException",
+                $"{key.Arn} key usage is {key.Usage} which is not valid for this operation.");
         }
 
         if (!key.IsSymmetric)
         {
-            throw new AwsErrorException("UnsupportedOperationException", $"{key.Arn} is a {key.Spec} key; the sandbox only has symmetric encryption.");
+            throw new AwsErrorException(
+                "UnsupportedOperationException",
+                $"{key.Arn} is a {key.Spec} key; the sandbox only has symmetric encryption.");
         }
 
         return call.Flag("DryRun")
-            ? throw new AwsErrorException("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.", 412)
+            ? throw new AwsErrorException(
+                "DryRunOperationException",
+                "The request would have succeeded, but the DryRun option is set.",
+                412)
             : key;
     }
 
@@ -114,12 +123,15 @@ internal static class KeyCrypto
             KmsKey given = call.Key(action, aliases: true, name: parameter);
             return given.Id == id && given.AccountId == account
                 ? given
-                : throw new AwsErrorException("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.");
+                : throw new AwsErrorException(
+                    "IncorrectKeyException",
+                    "The key ID in the request does not identify a CMK that can perform this operation.");
         }
 
         KmsKey key = call.Keys.Find(KmsStore.Arn(call.Region, account, "key/" + id)) ?? throw new AwsErrorException(
             "AccessDeniedException",
-            "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.");
+            "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed "
+                + "to access.");
         call.Demand(action, key);
         return key;
     }

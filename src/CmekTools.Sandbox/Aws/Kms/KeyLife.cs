@@ -29,7 +29,9 @@ internal static class KeyLife
         string origin = call.Text("Origin") ?? "AWS_KMS";
         if (!Usages.TryGetValue(spec, out string[]? usages))
         {
-            throw KmsCall.Invalid($"1 validation error detected: Value '{spec}' at 'KeySpec' failed to satisfy constraint: Member must satisfy enum value set: [{string.Join(", ", Usages.Keys)}]");
+            throw KmsCall.Invalid(
+                $"1 validation error detected: Value '{spec}' at 'KeySpec' failed to satisfy constraint: Member must satisfy enum value "
+                    + $"set: [{string.Join(", ", Usages.Keys)}]");
         }
 
         string? usage = call.Text("KeyUsage") ?? (spec == "SYMMETRIC_DEFAULT" ? "ENCRYPT_DECRYPT" : null);
@@ -112,7 +114,12 @@ internal static class KeyLife
     public static JsonObject List(KmsCall call)
     {
         call.Demand("kms:ListKeys");
-        return Paging.Page(call, "Keys", call.Keys.In(call.Caller.AccountId, call.Region).Select(k => new JsonObject { ["KeyId"] = k.Id, ["KeyArn"] = k.Arn }), 100, 1000);
+        return Paging.Page(
+            call,
+            "Keys",
+            call.Keys.In(call.Caller.AccountId, call.Region).Select(k => new JsonObject { ["KeyId"] = k.Id, ["KeyArn"] = k.Arn }),
+            100,
+            1000);
     }
 
     /// <summary>UpdateKeyDescription.</summary>

@@ -33,7 +33,11 @@ internal static class KeyLookup
         if (arn[4] != call.Caller.AccountId && call.Keys.Find(name) is null)
         {
             // To another account AWS does not tell what does not exist from what is not allowed.
-            throw call.Denied(action, name, "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access");
+            throw call.Denied(
+                action,
+                name,
+                "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based "
+                    + "policy explicitly denies access");
         }
 
         return ById(call, name, arn[5][4..]);
@@ -42,7 +46,9 @@ internal static class KeyLookup
     private static KmsKey ById(KmsCall call, string arn, string id)
     {
         bool hasShape = Guid.TryParseExact(id, "D", out _) || (id.StartsWith("mrk-", StringComparison.Ordinal) && id.Length == 36);
-        return call.Keys.Find(arn) ?? throw new AwsErrorException("NotFoundException", hasShape ? $"Key '{arn}' does not exist" : $"Invalid keyId '{id}'");
+        return call.Keys.Find(arn) ?? throw new AwsErrorException(
+            "NotFoundException",
+            hasShape ? $"Key '{arn}' does not exist" : $"Invalid keyId '{id}'");
     }
 
     private static KmsKey ByAlias(KmsCall call, string arn, bool aliases)

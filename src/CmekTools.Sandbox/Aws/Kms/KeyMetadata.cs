@@ -63,7 +63,9 @@ internal static class KeyMetadata
         }
         else if (key.Usage == "ENCRYPT_DECRYPT")
         {
-            data["EncryptionAlgorithms"] = key.IsSymmetric ? new JsonArray("SYMMETRIC_DEFAULT") : new JsonArray("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256");
+            data["EncryptionAlgorithms"] = key.IsSymmetric
+                ? new JsonArray("SYMMETRIC_DEFAULT")
+                : new JsonArray("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256");
         }
     }
 

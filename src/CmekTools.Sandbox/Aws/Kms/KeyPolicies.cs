@@ -72,7 +72,9 @@ internal static class KeyPolicies
     {
         KmsKey key = call.Key("kms:GetKeyPolicy");
         CheckName(call);
-        return new JsonObject { ["Policy"] = key.Policy.Current.Show(new PrincipalNames(call.World).ToShown, indented: true), ["PolicyName"] = "default" };
+        return new JsonObject { ["Policy"] = key.Policy.Current.Show(
+            new PrincipalNames(call.World).ToShown,
+            indented: true), ["PolicyName"] = "default" };
     }
 
     /// <summary>ListKeyPolicies.</summary>

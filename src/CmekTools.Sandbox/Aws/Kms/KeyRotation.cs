@@ -14,7 +14,9 @@ internal static class KeyRotation
         int days = call.Number("RotationPeriodInDays") ?? (key.Material.PeriodInDays is > 0 and int before ? before : 365);
         if (days is < 90 or > 2560)
         {
-            throw KmsCall.Invalid($"1 validation error detected: Value '{days}' at 'rotationPeriodInDays' failed to satisfy constraint: Member must have value between 90 and 2560");
+            throw KmsCall.Invalid(
+                $"1 validation error detected: Value '{days}' at 'rotationPeriodInDays' failed to satisfy constraint: Member must have "
+                    + "value between 90 and 2560");
         }
 
         key.Material.Enable(days, call.Now);
@@ -63,7 +65,9 @@ internal static class KeyRotation
 
         if (key.Material.OnDemandCount >= MostOnDemand)
         {
-            throw new AwsErrorException("LimitExceededException", $"The on-demand rotation limit of {MostOnDemand} for the key {key.Arn} is reached.");
+            throw new AwsErrorException(
+                "LimitExceededException",
+                $"The on-demand rotation limit of {MostOnDemand} for the key {key.Arn} is reached.");
         }
 
         key.Material.RotateOnDemand(call.Now, call.World.Lag);
@@ -104,7 +108,9 @@ internal static class KeyRotation
 
         if (key.PrimaryRegion is not null && !key.IsPrimary)
         {
-            throw new AwsErrorException("UnsupportedOperationException", $"{key.Arn} is a multi-Region replica key; its rotation is that of its primary key.");
+            throw new AwsErrorException(
+                "UnsupportedOperationException",
+                $"{key.Arn} is a multi-Region replica key; its rotation is that of its primary key.");
         }
 
         call.DemandUsable(key);
@@ -112,5 +118,7 @@ internal static class KeyRotation
     }
 
     private static AwsErrorException Unsupported(KmsKey key) =>
-        new("UnsupportedOperationException", $"{key.Arn} key usage is {key.Usage}, key spec {key.Spec} and origin {key.Origin}, which are not valid for this operation.");
+        new(
+            "UnsupportedOperationException",
+            $"{key.Arn} key usage is {key.Usage}, key spec {key.Spec} and origin {key.Origin}, which are not valid for this operation.");
 }

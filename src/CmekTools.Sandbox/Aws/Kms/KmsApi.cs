@@ -50,6 +50,11 @@ internal static class KmsApi
             "GetKeyPolicy" => KeyPolicies.Get(call),
             "PutKeyPolicy" => KeyPolicies.Put(call),
             "ListKeyPolicies" => KeyPolicies.List(call),
+            "CreateGrant" => KeyGrants.Create(call),
+            "ListGrants" => KeyGrants.List(call),
+            "ListRetirableGrants" => KeyGrants.ListRetirable(call),
+            "RevokeGrant" => KeyGrants.Revoke(call),
+            "RetireGrant" => KeyGrants.Retire(call),
             "EnableKeyRotation" => KeyRotation.Enable(call),
             "DisableKeyRotation" => KeyRotation.Disable(call),
             "GetKeyRotationStatus" => KeyRotation.Status(call),
@@ -65,8 +70,10 @@ internal static class KmsApi
     }
 
     /// <summary>True for an action that a key policy can give to another account.</summary>
-    public static bool WorksAcrossAccounts(string action) => action is "kms:DescribeKey" or "kms:GetKeyRotationStatus" or "kms:Encrypt" or "kms:Decrypt"
-        or "kms:ReEncryptFrom" or "kms:ReEncryptTo" or "kms:GenerateDataKey" or "kms:GenerateDataKeyWithoutPlaintext";
+    public static bool WorksAcrossAccounts(string action) =>
+        action is "kms:DescribeKey" or "kms:GetKeyRotationStatus" or "kms:Encrypt" or "kms:Decrypt"
+        or "kms:ReEncryptFrom" or "kms:ReEncryptTo" or "kms:GenerateDataKey" or "kms:GenerateDataKeyWithoutPlaintext"
+        or "kms:CreateGrant" or "kms:ListGrants" or "kms:RevokeGrant" or "kms:RetireGrant";
 
     private static JsonObject Body(string text)
     {

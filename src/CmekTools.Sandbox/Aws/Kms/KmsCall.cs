@@ -33,10 +33,20 @@ internal sealed class KmsCall(AwsWorld world, AwsCaller caller, string region, J
     /// <summary>A text, or null.</summary>
     public string? Text(string name) => Value<string>(name);
 
+    /// <summary>The texts of a list; none where it is absent.</summary>
+    public IEnumerable<string> Texts(string name) => Body[name] switch
+    {
+        null => [],
+        JsonArray list => list.Select(n => n?.ToString() ?? string.Empty),
+        _ => throw new AwsErrorException("SerializationException", $"{name} has another type"),
+    };
+
     /// <summary>A text that has to be there.</summary>
     public string Need(string name) => Text(name) is { Length: > 0 } text
         ? text
-        : throw Invalid($"1 validation error detected: Value at '{char.ToLowerInvariant(name[0])}{name[1..]}' failed to satisfy constraint: Member must not be null");
+        : throw Invalid(
+            $"1 validation error detected: Value at '{char.ToLowerInvariant(name[0])}{name[1..]}' failed to satisfy constraint: Member "
+                + "must not be null");
 
     /// <summary>A number, or null.</summary>
     public int? Number(string name) => Body[name] is null ? null : Value<int>(name);
@@ -91,12 +101,16 @@ internal sealed class KmsCall(AwsWorld world, AwsCaller caller, string region, J
     }
 
     /// <summary>Demands that the policies allow an action on a key.</summary>
-    public void Demand(string action, KmsKey key)
+    public void Demand(string action, KmsKey key) => Demand(Ask(action, key.Arn, key), key);
+
+    /// <summary>Demands that the policies or a grant allow what is asked of a key.</summary>
+    public void Demand(PolicyQuestion question, KmsKey key)
     {
         PolicyDocument policy = key.Policy.Effective(Now, World.Lag).Parsed;
-        if (Authorizer.Decide(Ask(action, key.Arn, key), policy, PolicyKind.Key, key.AccountId) is { } reason)
+        if (Authorizer.Decide(question, policy, PolicyKind.Key, key.AccountId) is { } reason
+            && (Authorizer.IsExplicit(reason) || !KeyGrants.Allow(this, key, question)))
         {
-            throw Denied(action, key.Arn, reason);
+            throw Denied(question.Action, key.Arn, reason);
         }
     }
 
@@ -116,7 +130,8 @@ internal sealed class KmsCall(AwsWorld world, AwsCaller caller, string region, J
     /// <summary>AWS's words for what is not allowed.</summary>
     public AwsErrorException Denied(string action, string? resource, string reason) => new(
         "AccessDeniedException",
-        $"User: {Caller.Arn} is not authorized to perform: {action}{(resource is null ? string.Empty : " on resource: " + resource)} {reason}");
+        $"User: {Caller.Arn} is not authorized to perform: {action}{(resource is null ? string.Empty : " on resource: " + resource)} "
+            + $"{reason}");
 
     /// <summary>Demands that a key can be used.</summary>
     public void DemandUsable(KmsKey key)

@@ -29,6 +29,9 @@ internal sealed class KmsKey(string accountId, string region, string id, DateTim
     /// <summary>The tags.</summary>
     public SortedDictionary<string, string> Tags { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>The grants, ended ones too.</summary>
+    public List<KmsGrant> Grants { get; } = [];
+
     /// <summary>For people.</summary>
     public string Description { get; set; } = string.Empty;
 

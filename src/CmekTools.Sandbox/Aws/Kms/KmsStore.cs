@@ -17,11 +17,14 @@ internal sealed class KmsStore
 
     /// <summary>The keys of an account in a region, the oldest first.</summary>
     public IEnumerable<KmsKey> In(string account, string region) =>
-        _keys.Values.Where(k => k.AccountId == account && k.Region == region).OrderBy(k => k.Created).ThenBy(k => k.Id, StringComparer.Ordinal);
+        _keys.Values.Where(
+            k => k.AccountId == account && k.Region == region).OrderBy(k => k.Created).ThenBy(k => k.Id, StringComparer.Ordinal);
 
     /// <summary>The regions of a multi-region key.</summary>
     public IEnumerable<KmsKey> Related(KmsKey key) =>
-        _keys.Values.Where(k => k.PrimaryRegion is not null && k.Id == key.Id && k.AccountId == key.AccountId).OrderBy(k => k.Region, StringComparer.Ordinal);
+        _keys.Values.Where(
+            k => k.PrimaryRegion is not null && k.Id == key.Id
+                && k.AccountId == key.AccountId).OrderBy(k => k.Region, StringComparer.Ordinal);
 
     /// <summary>Adds a key.</summary>
     public void Add(KmsKey key) => _keys.Add(key.Arn, key);
@@ -30,7 +33,8 @@ internal sealed class KmsStore
     public KmsAlias? FindAlias(string arn) => _aliases.GetValueOrDefault(arn);
 
     /// <summary>The aliases of an account in a region, by name.</summary>
-    public IEnumerable<KmsAlias> AliasesIn(string account, string region) => _aliases.Values.Where(a => a.AccountId == account && a.Region == region);
+    public IEnumerable<KmsAlias> AliasesIn(string account, string region) =>
+        _aliases.Values.Where(a => a.AccountId == account && a.Region == region);
 
     /// <summary>Adds an alias, or gives it another key.</summary>
     public void Put(KmsAlias alias) => _aliases[alias.Arn] = alias;

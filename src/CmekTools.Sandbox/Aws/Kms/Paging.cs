@@ -13,7 +13,9 @@ internal static class Paging
         int limit = call.Number("Limit") ?? usual;
         if (limit < 1 || limit > most)
         {
-            throw KmsCall.Invalid($"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: Member must have value less than or equal to {most}");
+            throw KmsCall.Invalid(
+                $"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: Member must have value less "
+                    + $"than or equal to {most}");
         }
 
         List<JsonNode> all = [.. items];
@@ -21,7 +23,8 @@ internal static class Paging
         JsonObject answer = new() { [name] = new JsonArray([.. all.Skip(start).Take(limit)]), ["Truncated"] = start + limit < all.Count };
         if (start + limit < all.Count)
         {
-            answer["NextMarker"] = Convert.ToBase64String(Encoding.ASCII.GetBytes("p" + (start + limit).ToString(CultureInfo.InvariantCulture)));
+            answer["NextMarker"] = Convert.ToBase64String(
+                Encoding.ASCII.GetBytes("p" + (start + limit).ToString(CultureInfo.InvariantCulture)));
         }
 
         return answer;

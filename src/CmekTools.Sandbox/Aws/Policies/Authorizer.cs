@@ -42,6 +42,9 @@ internal static class Authorizer
         return answer.Allows == Reach.Role ? Limits(question) : null;
     }
 
+    /// <summary>True for a reason that nothing else outweighs.</summary>
+    public static bool IsExplicit(string reason) => reason.StartsWith("with an explicit deny", StringComparison.Ordinal);
+
     private static string? OwnDeny(PolicyQuestion question)
     {
         if (question.Caller.Identity.Any(p => PolicyEvaluation.Evaluate(p, question, PolicyKind.Identity).Denies))
@@ -60,7 +63,9 @@ internal static class Authorizer
     }
 
     private static string? OwnAllow(PolicyQuestion question) =>
-        question.Caller.Identity.Any(p => Allows(p, question)) ? Limits(question) : $"because no identity-based policy allows the {question.Action} action";
+        question.Caller.Identity.Any(p => Allows(p, question))
+            ? Limits(question)
+            : $"because no identity-based policy allows the {question.Action} action";
 
     private static string? Limits(PolicyQuestion question)
     {

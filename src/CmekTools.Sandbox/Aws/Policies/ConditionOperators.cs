@@ -35,7 +35,8 @@ internal static class ConditionOperators
             return ifExists || set == "ForAllValues" || (negated && set.Length == 0);
         }
 
-        bool Fits(string value) => condition.Values.Any(wanted => Compare(name.Replace("Not", string.Empty, StringComparison.Ordinal), wanted, value)) != negated;
+        bool Fits(string value) => condition.Values.Any(
+            wanted => Compare(name.Replace("Not", string.Empty, StringComparison.Ordinal), wanted, value)) != negated;
         return set == "ForAllValues" || (negated && set.Length == 0) ? values.All(Fits) : values.Any(Fits);
     }
 
@@ -80,5 +81,8 @@ internal static class ConditionOperators
 
     private static bool InNetwork(string network, string address) =>
         IPAddress.TryParse(address, out IPAddress? ip)
-        && (IPNetwork.TryParse(network, out IPNetwork range) ? range.Contains(ip) : IPAddress.TryParse(network, out IPAddress? one) && one.Equals(ip));
+        && (
+            IPNetwork.TryParse(network, out IPNetwork range)
+                ? range.Contains(ip)
+                : IPAddress.TryParse(network, out IPAddress? one) && one.Equals(ip));
 }

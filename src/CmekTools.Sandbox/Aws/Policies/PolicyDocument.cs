@@ -76,10 +76,13 @@ internal sealed record PolicyDocument(IReadOnlyList<PolicyStatement> Statements)
 
     private static void CheckSids(JsonObject policy)
     {
-        List<string> sids = [.. StatementNodes(policy["Statement"]).Select(s => s["Sid"]).OfType<JsonNode>().Select(Text).Where(s => s.Length > 0)];
+        List<string> sids = [
+            .. StatementNodes(policy["Statement"]).Select(s => s["Sid"]).OfType<JsonNode>().Select(Text).Where(s => s.Length > 0),
+        ];
         if (sids.Exists(s => !s.All(char.IsAsciiLetterOrDigit)))
         {
-            throw new FormatException("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*");
+            throw new FormatException(
+                "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*");
         }
 
         if (sids.Distinct(StringComparer.Ordinal).Count() != sids.Count)
@@ -114,11 +117,23 @@ internal sealed record PolicyDocument(IReadOnlyList<PolicyStatement> Statements)
             throw new FormatException("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
         }
 
-        return new PolicyStatement(deny, notPrincipal, principals, notAction, actions, notResource, resources, [.. Conditions(statement["Condition"])]);
+        return new PolicyStatement(
+            deny,
+            notPrincipal,
+            principals,
+            notAction,
+            actions,
+            notResource,
+            resources,
+            [.. Conditions(statement["Condition"])]);
     }
 
     // An element comes as itself or as its opposite, never as both.
-    private static (bool Not, IReadOnlyList<string> Values) Pair(JsonObject statement, string name, bool wanted, Func<JsonNode?, IEnumerable<string>> read)
+    private static (bool Not, IReadOnlyList<string> Values) Pair(
+        JsonObject statement,
+        string name,
+        bool wanted,
+        Func<JsonNode?, IEnumerable<string>> read)
     {
         bool plain = statement.ContainsKey(name);
         bool not = statement.ContainsKey("Not" + name);
@@ -159,14 +174,18 @@ internal sealed record PolicyDocument(IReadOnlyList<PolicyStatement> Statements)
             yield break;
         }
 
-        foreach ((string name, JsonNode? keys) in node as JsonObject ?? throw new FormatException("Syntax errors in policy: Condition is not an object."))
+        foreach (
+            (string name, JsonNode? keys) in node as JsonObject ?? throw new FormatException(
+                "Syntax errors in policy: Condition is not an object."))
         {
             if (!ConditionOperators.IsKnown(name))
             {
                 throw new FormatException($"Invalid Condition type : {name}.");
             }
 
-            foreach ((string key, JsonNode? values) in keys as JsonObject ?? throw new FormatException("Syntax errors in policy: a condition is not an object."))
+            foreach (
+                (string key, JsonNode? values) in keys as JsonObject ?? throw new FormatException(
+                    "Syntax errors in policy: a condition is not an object."))
             {
                 yield return new PolicyCondition(name, key, [.. Texts(values)]);
             }

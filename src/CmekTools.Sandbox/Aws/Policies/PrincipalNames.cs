@@ -35,13 +35,16 @@ internal sealed class PrincipalNames(AwsWorld world)
         {
             "iam" when arn[5] == "root" => written,
             "iam" => world.FindPrincipal(written) is { } principal ? Spread(principal) : null,
-            "sts" => arn[5].Split('/') is ["assumed-role", var role, { Length: > 0 }] && world.FindRole(arn[4], role) is not null ? written : null,
+            "sts" => arn[5].Split('/') is ["assumed-role", var role, { Length: > 0 }] && world.FindRole(arn[4], role) is not null
+                ? written
+                : null,
             _ => null,
         };
     }
 
     /// <summary>The shown form: the ARN, or the bare id once nobody bears it.</summary>
-    public string ToShown(string stored) => world.FindPrincipalById(stored) is { } principal && !AwsIds.IsAccount(stored) ? principal.Arn : stored;
+    public string ToShown(string stored) =>
+        world.FindPrincipalById(stored) is { } principal && !AwsIds.IsAccount(stored) ? principal.Arn : stored;
 
     private string? Spread(AwsPrincipal principal) => world.HasSpread(principal) ? principal.UniqueId : null;
 }

@@ -20,7 +20,8 @@ internal sealed class StoredPolicy
     }
 
     /// <summary>Allows everything.</summary>
-    public static StoredPolicy AllowAll { get; } = Identity("""{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}""");
+    public static StoredPolicy AllowAll { get; } = Identity(
+        """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}""");
 
     /// <summary>What authorization goes by.</summary>
     public PolicyDocument Parsed { get; }

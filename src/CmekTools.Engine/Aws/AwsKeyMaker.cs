@@ -1,43 +1,53 @@
-using CmekTools.Engine.Aws.Policies;
 using System.Text.Json.Nodes;
-using Amazon.KeyManagementService;
 using Amazon.KeyManagementService.Model;
+using Amazon.KeyManagementService;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Aws.Policies;
 
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Finding and making keys.</summary>
-internal sealed partial class AwsKeyProvider
+internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 {
     // Enough to be quick in an account of hundreds of keys, few enough not to be throttled.
     private const int SearchWidth = 8;
     private const int DefaultRotationDays = 365;
 
-    /// <inheritdoc/>
     public async IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op)
     {
         foreach (string place in region is null ? cluster.Regions.Select(r => r.Name) : [region])
         {
             if (await FindAsync(cluster, place, options, op).ConfigureAwait(false) is { } found)
             {
-                yield return (await ReadKeyAsync(AwsNames.TryParseKey(found.Arn)!, op, found).ConfigureAwait(false)) with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = place };
+                yield return (
+                    await reader.ReadKeyAsync(
+                        AwsNames.TryParseKey(found.Arn)!,
+                        op,
+                        found).ConfigureAwait(false)) with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = place };
             }
         }
     }
 
-    /// <inheritdoc/>
     public async Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
     {
         if (options.RotationPeriodDays is < 90 or > 2560)
         {
             throw new CmekException(
-                "RotationPeriodInvalid", CmekErrorKind.InvalidArgument, $"A rotation period of {options.RotationPeriodDays} days is not possible: KMS takes 90 to 2560.", "Give -RotationPeriod between 90 and 2560 days, for example 365.00:00:00.", options.RotationPeriodDays);
+                "RotationPeriodInvalid",
+                CmekErrorKind.InvalidArgument,
+                $"A rotation period of {options.RotationPeriodDays} days is not possible: KMS takes 90 to 2560.",
+                "Give -RotationPeriod between 90 and 2560 days, for example 365.00:00:00.",
+                options.RotationPeriodDays);
         }
 
         if (!AwsNames.IsRegion(region))
         {
             throw new CmekException(
-                "RegionUnknown", CmekErrorKind.InvalidArgument, $"'{region}' has not the form of an AWS region. Nothing was made.", "Give a region such as eu-west-1; `aws account list-regions` shows them.", region);
+                "RegionUnknown",
+                CmekErrorKind.InvalidArgument,
+                $"'{region}' has not the form of an AWS region. Nothing was made.",
+                "Give a region such as eu-west-1; `aws account list-regions` shows them.",
+                region);
         }
 
         List<string> changes = [];
@@ -51,7 +61,9 @@ internal sealed partial class AwsKeyProvider
         }
         else if (options.MultiRegion && found.MultiRegion != true)
         {
-            await op.Host.WarningAsync($"The key {found.Arn} for {cluster.Name}/{region} is there already and is a single-region key; that cannot be changed, so it is kept as it is.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"The key {found.Arn} for {cluster.Name}/{region} is there already and is a single-region key; that cannot be changed, "
+                    + "so it is kept as it is.").ConfigureAwait(false);
         }
 
         if (found is null)
@@ -78,19 +90,26 @@ internal sealed partial class AwsKeyProvider
         KeyArn arn = AwsNames.TryParseKey(found.Arn)!;
         if (found.KeyState == KeyState.PendingDeletion)
         {
-            RequireUsable(ToKey(found, null, null, alias));
+            AwsInput.RequireUsable(AwsKeyReader.ToKey(found, null, null, alias));
         }
 
-        CmekKey key = await ReadKeyAsync(arn, op, found).ConfigureAwait(false);
+        CmekKey key = await reader.ReadKeyAsync(arn, op, found).ConfigureAwait(false);
         await CompleteTagsAsync(cluster, region, options, key, op, changes).ConfigureAwait(false);
         await CompleteAliasAsync(arn, alias, op, changes).ConfigureAwait(false);
         await CompleteRotationAsync(arn, found, key, options, op, changes).ConfigureAwait(false);
         if (changes.Count > 0)
         {
-            key = await ReadKeyAsync(arn, op, found).ConfigureAwait(false);
+            key = await reader.ReadKeyAsync(arn, op, found).ConfigureAwait(false);
         }
 
-        return key with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = region, Alias = key.Alias ?? alias, Changes = changes };
+        return key with
+        {
+            ClusterId = cluster.Id,
+            ClusterName = cluster.Name,
+            Region = region,
+            Alias = key.Alias ?? alias,
+            Changes = changes,
+        };
     }
 
     // By the alias, which is one call; and where it is absent by the tags, for a run that stopped between CreateKey and CreateAlias.
@@ -99,14 +118,15 @@ internal sealed partial class AwsKeyProvider
         string alias = AwsNames.Alias(cluster, region, options.AliasName);
         try
         {
-            KeyMetadata named = await DescribeAsync(alias, region, op.Cancellation).ConfigureAwait(false);
-            IReadOnlyDictionary<string, string>? tags = await TagsAsync(named.Arn, region, op.Cancellation).ConfigureAwait(false);
+            KeyMetadata named = await reader.DescribeAsync(alias, region, op.Cancellation).ConfigureAwait(false);
+            IReadOnlyDictionary<string, string>? tags = await reader.TagsAsync(named.Arn, region, op.Cancellation).ConfigureAwait(false);
             if (!IsOurs(tags, cluster, region))
             {
                 throw new CmekException(
                     "AliasTaken",
                     CmekErrorKind.ResourceExists,
-                    $"The alias {alias} in {region} belongs to the key {named.Arn}, which does not carry the tags of {cluster.Name}/{region}. Nothing was changed.",
+                    $"The alias {alias} in {region} belongs to the key {named.Arn}, which does not carry the tags of "
+                        + $"{cluster.Name}/{region}. Nothing was changed.",
                     $"Give -AliasName another name, or use that key as it is: Grant-CmekAccess -KeyUri {named.Arn}",
                     alias);
             }
@@ -115,7 +135,8 @@ internal sealed partial class AwsKeyProvider
         }
         catch (CmekServiceException e) when (e.ErrorId == AwsErrors.KeyNotFound)
         {
-            await op.Host.VerboseAsync($"There is no {alias} in {region}; looking for a key with the tags of {cluster.Name}/{region}.").ConfigureAwait(false);
+            await op.Host.VerboseAsync(
+                $"There is no {alias} in {region}; looking for a key with the tags of {cluster.Name}/{region}.").ConfigureAwait(false);
         }
 
         List<KeyMetadata> ours = [];
@@ -130,7 +151,9 @@ internal sealed partial class AwsKeyProvider
 
         if (ours.Count > 1)
         {
-            await op.Host.WarningAsync($"{ours.Count} keys carry the tags of {cluster.Name}/{region}: {string.Join(", ", ours.Select(k => k.Arn))}. The oldest is taken.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"{ours.Count} keys carry the tags of {cluster.Name}/{region}: {string.Join(", ", ours.Select(k => k.Arn))}. The oldest "
+                    + "is taken.").ConfigureAwait(false);
         }
 
         return ours.OrderBy(k => k.CreationDate).FirstOrDefault();
@@ -139,7 +162,10 @@ internal sealed partial class AwsKeyProvider
     private async Task<bool> HasAliasAsync(string arn, string region, Operation op)
     {
         ListAliasesResponse has = await AwsErrors.CallAsync(
-            "kms:ListAliases", arn, ct => _clients.Kms(region).ListAliasesAsync(new ListAliasesRequest { KeyId = arn }, ct), op.Cancellation).ConfigureAwait(false);
+            "kms:ListAliases",
+            arn,
+            ct => clients.Kms(region).ListAliasesAsync(new ListAliasesRequest { KeyId = arn }, ct),
+            op.Cancellation).ConfigureAwait(false);
         return has.Aliases is { Count: > 0 };
     }
 
@@ -152,7 +178,10 @@ internal sealed partial class AwsKeyProvider
         {
             string? from = marker;
             ListKeysResponse page = await AwsErrors.CallAsync(
-                "kms:ListKeys", region, ct => _clients.Kms(region).ListKeysAsync(new ListKeysRequest { Marker = from }, ct), op.Cancellation).ConfigureAwait(false);
+                "kms:ListKeys",
+                region,
+                ct => clients.Kms(region).ListKeysAsync(new ListKeysRequest { Marker = from }, ct),
+                op.Cancellation).ConfigureAwait(false);
             looks.AddRange((page.Keys ?? []).Select(k => OursAsync(k.KeyArn)));
             marker = page.Truncated == true ? page.NextMarker : null;
         }
@@ -162,8 +191,8 @@ internal sealed partial class AwsKeyProvider
         {
             if (arn is not null)
             {
-                KeyMetadata key = await DescribeAsync(arn, region, op.Cancellation).ConfigureAwait(false);
-                if (ToState(key) is not CmekKeyState.PendingDeletion)
+                KeyMetadata key = await reader.DescribeAsync(arn, region, op.Cancellation).ConfigureAwait(false);
+                if (AwsKeyReader.ToState(key) is not CmekKeyState.PendingDeletion)
                 {
                     yield return key;
                 }
@@ -175,7 +204,12 @@ internal sealed partial class AwsKeyProvider
             await gate.WaitAsync(op.Cancellation).ConfigureAwait(false);
             try
             {
-                return IsOurs(await SeenAsync(TagsAsync(arn, region, op.Cancellation)).ConfigureAwait(false), cluster, region) ? arn : null;
+                return IsOurs(
+                    await AwsKeyReader.SeenAsync(reader.TagsAsync(arn, region, op.Cancellation)).ConfigureAwait(false),
+                    cluster,
+                    region)
+                    ? arn
+                    : null;
             }
             finally
             {
@@ -185,11 +219,12 @@ internal sealed partial class AwsKeyProvider
     }
 
     private static bool IsOurs(IReadOnlyDictionary<string, string>? tags, CmekCluster cluster, string region) =>
-        tags is not null && tags.GetValueOrDefault(AwsNames.ClusterIdTag) == cluster.Id && tags.GetValueOrDefault(AwsNames.RegionTag) == region;
+        tags is not null && tags.GetValueOrDefault(AwsNames.ClusterIdTag) == cluster.Id
+            && tags.GetValueOrDefault(AwsNames.RegionTag) == region;
 
     private async Task<KeyMetadata?> CreateAsync(CmekCluster cluster, string region, KeyOptions options, Operation op, List<string> changes)
     {
-        AwsCaller caller = await _clients.CallerAsync(region, op.Cancellation).ConfigureAwait(false);
+        AwsCaller caller = await clients.CallerAsync(region, op.Cancellation).ConfigureAwait(false);
         IReadOnlyDictionary<string, string> tags = AllTags(cluster, region, options);
         PolicyDocument policy = PolicyDocument.Create(OurStatements.Root(caller.Partition, caller.Account));
         string description = $"CMEK of the CockroachDB Cloud cluster {cluster.Name}, region {region}";
@@ -200,17 +235,22 @@ internal sealed partial class AwsKeyProvider
             ["KeyUsage"] = "ENCRYPT_DECRYPT",
             ["MultiRegion"] = options.MultiRegion,
             ["Policy"] = policy.Root.DeepClone(),
-            ["Tags"] = ToJson(tags),
+            ["Tags"] = AwsChanges.ToJson(tags),
         };
         KeyMetadata? made = null;
         PlannedChange change = new(
-            "kms:CreateKey", $"{cluster.Name}/{region}", $"make a {(options.MultiRegion ? "multi-region " : string.Empty)}KMS key in {region}, account {caller.Account}", PolicyJson.Indented(request), null, request);
-        await ChangeAsync(op, changes, change, async cancellation =>
+            "kms:CreateKey",
+            $"{cluster.Name}/{region}",
+            $"make a {(options.MultiRegion ? "multi-region " : string.Empty)}KMS key in {region}, account {caller.Account}",
+            PolicyJson.Indented(request),
+            null,
+            request);
+        await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
         {
             CreateKeyResponse answer = await AwsErrors.CallAsync(
                 "kms:CreateKey",
                 region,
-                ct => _clients.KmsOnce(region).CreateKeyAsync(
+                ct => clients.KmsOnce(region).CreateKeyAsync(
                     new CreateKeyRequest
                     {
                         Description = description,
@@ -227,7 +267,12 @@ internal sealed partial class AwsKeyProvider
         return made;
     }
 
-    private async Task<KeyMetadata?> ReplicateAsync(CmekCluster cluster, string region, KeyOptions options, Operation op, List<string> changes)
+    private async Task<KeyMetadata?> ReplicateAsync(
+        CmekCluster cluster,
+        string region,
+        KeyOptions options,
+        Operation op,
+        List<string> changes)
     {
         string home = cluster.Regions[0].Name;
         CmekKey primary = await EnsureKeyAsync(cluster, home, options, op).ConfigureAwait(false);
@@ -242,7 +287,7 @@ internal sealed partial class AwsKeyProvider
                 primary);
         }
 
-        AwsCaller caller = await _clients.CallerAsync(region, op.Cancellation).ConfigureAwait(false);
+        AwsCaller caller = await clients.CallerAsync(region, op.Cancellation).ConfigureAwait(false);
         IReadOnlyDictionary<string, string> tags = AllTags(cluster, region, options);
         PolicyDocument policy = PolicyDocument.Create(OurStatements.Root(caller.Partition, caller.Account));
         JsonObject request = new()
@@ -250,18 +295,30 @@ internal sealed partial class AwsKeyProvider
             ["KeyId"] = primary.KeyUri,
             ["ReplicaRegion"] = region,
             ["Policy"] = policy.Root.DeepClone(),
-            ["Tags"] = ToJson(tags),
+            ["Tags"] = AwsChanges.ToJson(tags),
         };
         KeyMetadata? made = null;
         PlannedChange change = new(
-            "kms:ReplicateKey", primary.KeyUri ?? $"{cluster.Name}/{home}", $"make a replica of {cluster.Name}'s key in {region}", PolicyJson.Indented(request), null, request);
-        await ChangeAsync(op, changes, change, async cancellation =>
+            "kms:ReplicateKey",
+            primary.KeyUri ?? $"{cluster.Name}/{home}",
+            $"make a replica of {cluster.Name}'s key in {region}",
+            PolicyJson.Indented(request),
+            null,
+            request);
+        await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
         {
             ReplicateKeyResponse answer = await AwsErrors.CallAsync(
                 "kms:ReplicateKey",
                 primary.KeyUri!,
-                ct => _clients.KmsOnce(home).ReplicateKeyAsync(
-                    new ReplicateKeyRequest { KeyId = ParseKey(primary.KeyUri!).KeyId, ReplicaRegion = region, Policy = policy.Text(), Tags = ToTags(tags) }, ct),
+                ct => clients.KmsOnce(home).ReplicateKeyAsync(
+                    new ReplicateKeyRequest
+                    {
+                        KeyId = AwsInput.ParseKey(primary.KeyUri!).KeyId,
+                        ReplicaRegion = region,
+                        Policy = policy.Text(),
+                        Tags = ToTags(tags),
+                    },
+                    ct),
                 cancellation).ConfigureAwait(false);
             made = answer.ReplicaKeyMetadata;
         }).ConfigureAwait(false);
@@ -275,14 +332,14 @@ internal sealed partial class AwsKeyProvider
         {
             try
             {
-                key = await DescribeAsync(key.Arn, region, op.Cancellation).ConfigureAwait(false);
+                key = await reader.DescribeAsync(key.Arn, region, op.Cancellation).ConfigureAwait(false);
             }
             catch (CmekServiceException e) when (e.ErrorId == AwsErrors.KeyNotFound && op.Session.Time.GetUtcNow() < end)
             {
                 await op.Host.VerboseAsync($"{region} does not show the replica yet.").ConfigureAwait(false);
             }
 
-            if (ToState(key) is not CmekKeyState.Creating || op.Session.Time.GetUtcNow() >= end)
+            if (AwsKeyReader.ToState(key) is not CmekKeyState.Creating || op.Session.Time.GetUtcNow() >= end)
             {
                 return key;
             }
@@ -292,65 +349,106 @@ internal sealed partial class AwsKeyProvider
         }
     }
 
-    private async Task CompleteTagsAsync(CmekCluster cluster, string region, KeyOptions options, CmekKey key, Operation op, List<string> changes)
+    private async Task CompleteTagsAsync(
+        CmekCluster cluster,
+        string region,
+        KeyOptions options,
+        CmekKey key,
+        Operation op,
+        List<string> changes)
     {
         IReadOnlyDictionary<string, string> wanted = AllTags(cluster, region, options);
-        Dictionary<string, string> missing = wanted.Where(t => key.Tags.GetValueOrDefault(t.Key) != t.Value).ToDictionary(t => t.Key, t => t.Value);
+        Dictionary<string, string> missing = wanted.Where(
+            t => key.Tags.GetValueOrDefault(t.Key) != t.Value).ToDictionary(t => t.Key, t => t.Value);
         if (missing.Count == 0)
         {
             return;
         }
 
-        await ChangeAsync(
+        await AwsChanges.ChangeAsync(
             op,
             changes,
-            new PlannedChange("kms:TagResource", key.KeyUri!, $"tag the key with {string.Join(", ", missing.Keys)}", PolicyJson.Indented(ToJson(missing)), ToJson(key.Tags), ToJson(missing)),
+            new PlannedChange(
+                "kms:TagResource",
+                key.KeyUri!,
+                $"tag the key with {string.Join(", ", missing.Keys)}",
+                PolicyJson.Indented(AwsChanges.ToJson(missing)),
+                AwsChanges.ToJson(key.Tags),
+                AwsChanges.ToJson(missing)),
             cancellation => AwsErrors.CallAsync(
                 "kms:TagResource",
                 key.KeyUri!,
-                ct => _clients.Kms(key.Location!).TagResourceAsync(new TagResourceRequest { KeyId = key.KeyUri, Tags = ToTags(missing) }, ct),
+                ct => clients.Kms(key.Location!).TagResourceAsync(
+                    new TagResourceRequest { KeyId = key.KeyUri, Tags = ToTags(missing) },
+                    ct),
                 cancellation)).ConfigureAwait(false);
     }
 
     private async Task CompleteAliasAsync(KeyArn key, string alias, Operation op, List<string> changes)
     {
         ListAliasesResponse has = await AwsErrors.CallAsync(
-            "kms:ListAliases", key.Text, ct => _clients.Kms(key.Region).ListAliasesAsync(new ListAliasesRequest { KeyId = key.Text }, ct), op.Cancellation).ConfigureAwait(false);
+            "kms:ListAliases",
+            key.Text,
+            ct => clients.Kms(key.Region).ListAliasesAsync(new ListAliasesRequest { KeyId = key.Text }, ct),
+            op.Cancellation).ConfigureAwait(false);
         if ((has.Aliases ?? []).Any(a => a.AliasName == alias))
         {
             return;
         }
 
-        await ChangeAsync(
+        await AwsChanges.ChangeAsync(
             op,
             changes,
-            new PlannedChange("kms:CreateAlias", key.Text, $"name the key {alias}", null, null, new JsonObject { ["AliasName"] = alias, ["TargetKeyId"] = key.Text }),
+            new PlannedChange(
+                "kms:CreateAlias",
+                key.Text,
+                $"name the key {alias}",
+                null,
+                null,
+                new JsonObject { ["AliasName"] = alias, ["TargetKeyId"] = key.Text }),
             cancellation => AwsErrors.CallAsync(
                 "kms:CreateAlias",
                 key.Text,
-                ct => _clients.Kms(key.Region).CreateAliasAsync(new CreateAliasRequest { AliasName = alias, TargetKeyId = key.Text }, ct),
+                ct => clients.Kms(key.Region).CreateAliasAsync(new CreateAliasRequest { AliasName = alias, TargetKeyId = key.Text }, ct),
                 cancellation)).ConfigureAwait(false);
     }
 
-    private async Task CompleteRotationAsync(KeyArn arn, KeyMetadata data, CmekKey key, KeyOptions options, Operation op, List<string> changes)
+    private async Task CompleteRotationAsync(
+        KeyArn arn,
+        KeyMetadata data,
+        CmekKey key,
+        KeyOptions options,
+        Operation op,
+        List<string> changes)
     {
         // A replica's rotation is the primary's.
         bool replica = data.MultiRegionConfiguration?.MultiRegionKeyType == MultiRegionKeyType.REPLICA;
-        bool asWanted = key.RotationEnabled == true && (options.RotationPeriodDays is null || key.RotationPeriodDays is null || key.RotationPeriodDays == options.RotationPeriodDays);
+        bool asWanted = key.RotationEnabled == true
+            && (
+                options.RotationPeriodDays is null || key.RotationPeriodDays is null
+                    || key.RotationPeriodDays == options.RotationPeriodDays);
         if (!options.EnableRotation || replica || asWanted)
         {
             return;
         }
 
         int days = options.RotationPeriodDays ?? DefaultRotationDays;
-        await ChangeAsync(
+        await AwsChanges.ChangeAsync(
             op,
             changes,
-            new PlannedChange("kms:EnableKeyRotation", arn.Text, $"rotate the key every {days} days", null, key.RotationPeriodDays, new JsonObject { ["RotationPeriodInDays"] = days }),
+            new PlannedChange(
+                "kms:EnableKeyRotation",
+                arn.Text,
+                $"rotate the key every {days} days",
+                null,
+                key.RotationPeriodDays,
+                new JsonObject { ["RotationPeriodInDays"] = days }),
             cancellation => AwsErrors.CallAsync(
                 "kms:EnableKeyRotation",
                 arn.Text,
-                ct => _clients.Kms(arn.Region).EnableKeyRotationAsync(new EnableKeyRotationRequest { KeyId = arn.Text, RotationPeriodInDays = days }, ct),
+                ct => clients.Kms(arn.Region).EnableKeyRotationAsync(
+                    new EnableKeyRotationRequest { KeyId = arn.Text, RotationPeriodInDays = days },
+                    ct),
                 cancellation)).ConfigureAwait(false);
     }
 
@@ -365,5 +463,6 @@ internal sealed partial class AwsKeyProvider
         return tags;
     }
 
-    private static List<Tag> ToTags(IReadOnlyDictionary<string, string> tags) => [.. tags.Select(t => new Tag { TagKey = t.Key, TagValue = t.Value })];
+    private static List<Tag> ToTags(IReadOnlyDictionary<string, string> tags) =>
+        [.. tags.Select(t => new Tag { TagKey = t.Key, TagValue = t.Value })];
 }

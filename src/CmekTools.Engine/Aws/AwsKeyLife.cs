@@ -1,0 +1,194 @@
+using System.Globalization;
+using Amazon.KeyManagementService.Model;
+
+namespace CmekTools.Engine.Aws;
+
+/// <summary>New key material, and the end of a key and its rescue from it.</summary>
+internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
+{
+    /// <summary>The kind of the change that completes a rotation.</summary>
+    public const string RotationChange = "kms:RotateKeyOnDemand";
+
+    public static string MaterialOf(string keyUri) =>
+            AwsInput.ParseKey(keyUri) is { MultiRegion: true } key ? $"{key.Account}/{key.KeyId}" : keyUri;
+
+    public async Task<string?> RotateKeyAsync(string keyUri, Operation op)
+    {
+        KeyArn key = AwsInput.ParseKey(keyUri);
+        KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
+        CmekKey seen = AwsKeyReader.ToKey(data, null, null, null);
+        AwsInput.RequireUsable(seen);
+        if (data.MultiRegionConfiguration is { MultiRegionKeyType.Value: "REPLICA", PrimaryKey.Arn: { } primary })
+        {
+            await op.Host.VerboseAsync($"{key.Text} is a replica; its material is rotated at {primary}.").ConfigureAwait(false);
+            key = AwsInput.ParseKey(primary);
+        }
+
+        IReadOnlyList<DateTime>? before = await reader.RotationsAsync(key, op).ConfigureAwait(false);
+        bool made;
+        try
+        {
+            made = await op.ChangeAsync(
+                new PlannedChange(RotationChange, key.Text, "make new key material (the ARN stays, older material goes on decrypting)"),
+                cancellation => AwsErrors.CallAsync(
+                    "kms:RotateKeyOnDemand",
+                    key.Text,
+                    ct => clients.KmsOnce(key.Region).RotateKeyOnDemandAsync(new RotateKeyOnDemandRequest { KeyId = key.Text }, ct),
+                    cancellation)).ConfigureAwait(false);
+        }
+        catch (CmekServiceException e) when (e.ErrorId == "AwsUnsupported")
+        {
+            throw new CmekServiceException(
+                e.Service,
+                "KeyRotationUnsupported",
+                CmekErrorKind.InvalidOperation,
+                $"The key {key.Text} cannot be rotated ({data.Origin?.Value} material): {e.Message}",
+                e.StatusCode,
+                e.Code,
+                e.RequestId,
+                "Make a new key with New-CmekKey and move the cluster to it with Update-CmekCluster.",
+                key.Text,
+                e);
+        }
+        catch (CmekServiceException e) when (e.ErrorId == "AwsConflict")
+        {
+            await op.Host.WarningAsync($"A rotation of {key.Text} is going on already; waiting for that one.").ConfigureAwait(false);
+            made = true;
+        }
+
+        return made ? await WaitForRotationAsync(key, before, op).ConfigureAwait(false) : null;
+    }
+
+    public async Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op)
+    {
+        if (days is < 7 or > 30)
+        {
+            throw new CmekException(
+                "DeletionDaysInvalid",
+                CmekErrorKind.InvalidArgument,
+                $"A key cannot be deleted after {days} days: KMS takes 7 to 30.",
+                "Give -PendingWindowInDays from 7 to 30.",
+                days);
+        }
+
+        KeyArn key = AwsInput.ParseKey(keyUri);
+        KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
+        if (AwsKeyReader.ToState(data) == CmekKeyState.PendingDeletion)
+        {
+            await op.Host.VerboseAsync($"{key.Text} is scheduled for deletion already.").ConfigureAwait(false);
+            return AwsKeyReader.ToOffset(data.DeletionDate);
+        }
+
+        DateTimeOffset? when = null;
+        await op.ChangeAsync(
+            new PlannedChange(
+                "kms:ScheduleKeyDeletion",
+                key.Text,
+                $"schedule the key's deletion in {days} days; until then it can be rescued, afterwards nothing that it encrypted can be "
+                    + "read",
+                null,
+                null,
+                new System.Text.Json.Nodes.JsonObject { ["PendingWindowInDays"] = days }),
+            async cancellation =>
+            {
+                ScheduleKeyDeletionResponse answer = await AwsErrors.CallAsync(
+                    "kms:ScheduleKeyDeletion",
+                    key.Text,
+                    ct => clients.Kms(key.Region).ScheduleKeyDeletionAsync(
+                        new ScheduleKeyDeletionRequest { KeyId = key.Text, PendingWindowInDays = days },
+                        ct),
+                    cancellation).ConfigureAwait(false);
+                when = AwsKeyReader.ToOffset(answer.DeletionDate) ?? op.Session.Time.GetUtcNow().AddDays(days);
+            }).ConfigureAwait(false);
+        return when;
+    }
+
+    public async Task DisableKeyAsync(string keyUri, Operation op)
+    {
+        KeyArn key = AwsInput.ParseKey(keyUri);
+        KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
+        if (AwsKeyReader.ToState(data) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion)
+        {
+            return;
+        }
+
+        await op.ChangeAsync(
+            new PlannedChange("kms:DisableKey", key.Text, "disable the key"),
+            cancellation => AwsErrors.CallAsync(
+                "kms:DisableKey",
+                key.Text,
+                ct => clients.Kms(key.Region).DisableKeyAsync(new DisableKeyRequest { KeyId = key.Text }, ct),
+                cancellation)).ConfigureAwait(false);
+    }
+
+    public async Task ReviveKeyAsync(string keyUri, Operation op)
+    {
+        KeyArn key = AwsInput.ParseKey(keyUri);
+        KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
+        CmekKeyState state = AwsKeyReader.ToState(data);
+        if (state == CmekKeyState.PendingDeletion)
+        {
+            bool made = await op.ChangeAsync(
+                new PlannedChange("kms:CancelKeyDeletion", key.Text, "cancel the key's scheduled deletion"),
+                cancellation => AwsErrors.CallAsync(
+                    "kms:CancelKeyDeletion",
+                    key.Text,
+                    ct => clients.Kms(key.Region).CancelKeyDeletionAsync(new CancelKeyDeletionRequest { KeyId = key.Text }, ct),
+                    cancellation)).ConfigureAwait(false);
+            if (!made && !op.Host.WhatIf)
+            {
+                return;
+            }
+
+            // A key that was rescued is disabled.
+            state = CmekKeyState.Disabled;
+        }
+
+        if (state == CmekKeyState.Disabled)
+        {
+            await op.ChangeAsync(
+                new PlannedChange("kms:EnableKey", key.Text, "enable the key"),
+                cancellation => AwsErrors.CallAsync(
+                    "kms:EnableKey",
+                    key.Text,
+                    ct => clients.Kms(key.Region).EnableKeyAsync(new EnableKeyRequest { KeyId = key.Text }, ct),
+                    cancellation)).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<string?> WaitForRotationAsync(KeyArn key, IReadOnlyList<DateTime>? before, Operation op)
+    {
+        DateTimeOffset end = op.Session.Time.GetUtcNow() + op.Timings.PropagationLimit;
+        while (true)
+        {
+            IReadOnlyList<DateTime>? now = await reader.RotationsAsync(key, op).ConfigureAwait(false);
+            if (now is null || before is null)
+            {
+                await op.Host.WarningAsync(
+                    $"Whether the rotation of {key.Text} has ended cannot be seen: that takes the permission "
+                        + "kms:ListKeyRotations.").ConfigureAwait(false);
+                return null;
+            }
+
+            if (now.Count > before.Count)
+            {
+                await op.Host.ProgressAsync(new OperationProgress("Rotating the key", "done", 100, Completed: true)).ConfigureAwait(false);
+                return now.Max().ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+            }
+
+            if (op.Session.Time.GetUtcNow() >= end)
+            {
+                throw new CmekException(
+                    "RotationNotSeen",
+                    CmekErrorKind.OperationTimeout,
+                    $"KMS took the rotation of {key.Text}, but does not list it yet.",
+                    $"See it with: aws kms list-key-rotations --key-id {key.Text} --region {key.Region}",
+                    key.Text);
+            }
+
+            await op.Host.ProgressAsync(
+                new OperationProgress("Rotating the key", $"KMS is making new material for {key.Text}")).ConfigureAwait(false);
+            await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+        }
+    }
+}
