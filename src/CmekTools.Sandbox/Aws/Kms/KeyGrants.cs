@@ -170,9 +170,13 @@ internal static class KeyGrants
             return true;
         }
 
-        JsonObject given = call.Body[
-            operation switch { "ReEncryptFrom" => "SourceEncryptionContext", "ReEncryptTo" => "DestinationEncryptionContext", _ => "EncryptionContext" },
-        ] as JsonObject ?? [];
+        string field = operation switch
+        {
+            "ReEncryptFrom" => "SourceEncryptionContext",
+            "ReEncryptTo" => "DestinationEncryptionContext",
+            _ => "EncryptionContext",
+        };
+        JsonObject given = call.Body[field] as JsonObject ?? [];
         return constraints["EncryptionContextEquals"] is JsonObject all
             ? JsonNode.DeepEquals(all, given)
             : (constraints["EncryptionContextSubset"] as JsonObject ?? []).All(p => JsonNode.DeepEquals(p.Value, given[p.Key]));
