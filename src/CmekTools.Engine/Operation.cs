@@ -61,7 +61,9 @@ internal sealed record Timings
 internal sealed class Operation(string command, SessionContext session, IOperationHost host, CancellationToken cancellation)
 {
     private readonly List<string> _changes = [];
-    private readonly Dictionary<string, Task<CmekCluster>> _clusters = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<string> _all = [];
+    private ReadOnce<CmekCluster> _clusters = new();
+    private ReadOnce<CmekStatus> _statuses = new();
     private readonly AsyncLocal<CmekCluster?> _cluster = new();
 
     /// <summary>The command's name, for the journal.</summary>
@@ -73,8 +75,11 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <summary>Whoever runs it.</summary>
     public IOperationHost Host { get; } = host;
 
-    /// <summary>Ends every call in flight.</summary>
+    /// <summary>Ends every read and every wait. A change that was announced goes on until <see cref="Abort"/>.</summary>
     public CancellationToken Cancellation { get; } = cancellation;
+
+    /// <summary>Ends every call in flight, changes too.</summary>
+    public CancellationToken Abort { get; private init; } = cancellation;
 
     /// <summary>How long things take.</summary>
     public Timings Timings => Session.Timings;
@@ -95,7 +100,33 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     public bool Declined { get; private set; }
 
     /// <summary>One id for everything that this run writes to the journal.</summary>
-    public string RunId { get; } = Guid.NewGuid().ToString("N")[..12];
+    public string RunId { get; private init; } = Guid.NewGuid().ToString("N")[..12];
+
+    /// <summary>Everything that was changed so far, however often <see cref="TakeChanges"/> was called.</summary>
+    public IReadOnlyList<string> AllChanges
+    {
+        get
+        {
+            lock (_changes)
+            {
+                return [.. _all];
+            }
+        }
+    }
+
+    /// <summary>
+    /// The part of this run that works on one record, so that records side by side have changes and answers of their own. What was read is shared.
+    /// </summary>
+    /// <param name="host">The record's host.</param>
+    /// <param name="cancellation">Ends the record's reads and waits.</param>
+    /// <param name="abort">Ends its changes too.</param>
+    public Operation ForRecord(IOperationHost host, CancellationToken cancellation, CancellationToken abort) => new(Command, Session, host, cancellation)
+    {
+        RunId = RunId,
+        Abort = abort,
+        _clusters = _clusters,
+        _statuses = _statuses,
+    };
 
     /// <summary>
     /// Asks for a change, journals it, makes it, and journals how it ended.
@@ -117,7 +148,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         JournalTicket ticket = await Session.Journal.BeginAsync(this, change).ConfigureAwait(false);
         try
         {
-            await send(Cancellation).ConfigureAwait(false);
+            await send(Abort).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -130,6 +161,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         lock (_changes)
         {
             _changes.Add(change.Summary);
+            _all.Add(change.Summary);
         }
 
         await Session.Journal.EndAsync(ticket, "done").ConfigureAwait(false);
@@ -137,19 +169,14 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     }
 
     /// <summary>A cluster, read once in a run however many records name it.</summary>
-    public Task<CmekCluster> GetClusterAsync(string id)
-    {
-        lock (_clusters)
-        {
-            if (!_clusters.TryGetValue(id, out Task<CmekCluster>? found) || found.IsFaulted || found.IsCanceled)
-            {
-                found = Session.Cloud.GetClusterAsync(id, Cancellation);
-                _clusters[id] = found;
-            }
+    public Task<CmekCluster> GetClusterAsync(string id) => _clusters.GetAsync(id, () => Session.Cloud.GetClusterAsync(id, Cancellation), Cancellation);
 
-            return found;
-        }
-    }
+    /// <summary>A cluster as it was listed or read within a time, or read now.</summary>
+    public Task<CmekCluster> RecentClusterAsync(string id, TimeSpan within) =>
+        Session.Cloud.Recent.Find(id, within) is { } recent ? Task.FromResult(recent) : GetClusterAsync(id);
+
+    /// <summary>A cluster's status as it was when this run first looked: for what does not change within a run.</summary>
+    public Task<CmekStatus> FirstStatusAsync(CmekCluster cluster) => _statuses.GetAsync(cluster.Id, () => Session.Cloud.GetCmekAsync(cluster, Cancellation), Cancellation);
 
     /// <summary>Takes the summaries of the changes made since the last call.</summary>
     public IReadOnlyList<string> TakeChanges()

@@ -3,6 +3,8 @@ using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using CmekTools.Engine.Clusters;
+using CmekTools.Engine.Pacing;
 using Polly;
 using Polly.Retry;
 using Polly.Timeout;
@@ -22,15 +24,22 @@ internal sealed class CloudApiClient : IDisposable
     private readonly HttpClient _http;
     private readonly ResiliencePipeline<HttpResponseMessage> _patient;
     private readonly ResiliencePipeline<HttpResponseMessage> _careful;
+    private readonly ResiliencePipeline<HttpResponseMessage> _limit;
+    private readonly Pacer? _pacer;
+    private readonly TimeProvider _time;
 
     /// <summary>Makes a client; no request is sent.</summary>
     /// <param name="server">The base address.</param>
     /// <param name="apiKey">The secret key of a service account.</param>
     /// <param name="timings">Pauses and limits.</param>
     /// <param name="time">The clock.</param>
-    public CloudApiClient(Uri server, string apiKey, Timings timings, TimeProvider? time = null)
+    /// <param name="pacer">What the requests wait for; null for none.</param>
+    public CloudApiClient(Uri server, string apiKey, Timings timings, TimeProvider? time = null, Pacer? pacer = null)
     {
         Server = server;
+        _pacer = pacer;
+        _time = time ?? TimeProvider.System;
+        Recent = new RecentClusters(_time);
         // The key must not follow a redirect to wherever it points.
         SocketsHttpHandler handler = new()
         {
@@ -43,12 +52,17 @@ internal sealed class CloudApiClient : IDisposable
         _http.DefaultRequestHeaders.Add("Cc-Version", ApiVersion);
         _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
         _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("CmekTools", typeof(CloudApiClient).Assembly.GetName().Version?.ToString(3)));
-        _patient = Pipeline(timings, time ?? TimeProvider.System, retryUncertain: true);
-        _careful = Pipeline(timings, time ?? TimeProvider.System, retryUncertain: false);
+        _patient = Pipeline(timings, _time, retryUncertain: true);
+        _careful = Pipeline(timings, _time, retryUncertain: false);
+        // Only the answer is waited for within the limit; the queue in front of the service is another matter.
+        _limit = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _time }.AddTimeout(timings.CallLimit).Build();
     }
 
     /// <summary>The base address.</summary>
     public Uri Server { get; }
+
+    /// <summary>The clusters that were read just now.</summary>
+    public RecentClusters Recent { get; }
 
     /// <summary>Whether the API key may change a cluster, by the last change that it tried; null where it has tried none. No call tells.</summary>
     public bool? MayChange(string clusterId) => _mayChange.TryGetValue(clusterId, out bool may) ? may : null;
@@ -76,9 +90,11 @@ internal sealed class CloudApiClient : IDisposable
             string path = $"api/v1/clusters?pagination.limit={PageSize}" + (page is null ? string.Empty : "&pagination.page=" + Uri.EscapeDataString(page));
             ClusterListWire wire = await SendAsync<object, ClusterListWire>(
                 HttpMethod.Get, path, null, null, WireJson.Default.ClusterListWire, "Listing the clusters", Server, cancellation).ConfigureAwait(false);
-            foreach (ClusterWire cluster in wire.Clusters ?? [])
+            foreach (ClusterWire one in wire.Clusters ?? [])
             {
-                yield return ToCluster(cluster);
+                CmekCluster cluster = ToCluster(one);
+                Recent.Add(cluster);
+                yield return cluster;
             }
 
             page = wire.Pagination?.NextPage;
@@ -89,8 +105,13 @@ internal sealed class CloudApiClient : IDisposable
 
     /// <summary>One cluster.</summary>
     /// <exception cref="CmekServiceException"><c>CloudApiNotFound</c> where the API key sees no such cluster.</exception>
-    public async Task<CmekCluster> GetClusterAsync(string id, CancellationToken cancellation) => ToCluster(await SendAsync<object, ClusterWire>(
-        HttpMethod.Get, ClusterPath(id), null, null, WireJson.Default.ClusterWire, $"Reading the cluster {id}", id, cancellation).ConfigureAwait(false));
+    public async Task<CmekCluster> GetClusterAsync(string id, CancellationToken cancellation)
+    {
+        CmekCluster cluster = ToCluster(await SendAsync<object, ClusterWire>(
+            HttpMethod.Get, ClusterPath(id), null, null, WireJson.Default.ClusterWire, $"Reading the cluster {id}", id, cancellation).ConfigureAwait(false));
+        Recent.Add(cluster);
+        return cluster;
+    }
 
     /// <summary>Makes a cluster. An uncertain failure is not tried again: a second request could make a second cluster.</summary>
     public async Task<CmekCluster> CreateClusterAsync(ClusterCreateWire body, CancellationToken cancellation) => ToCluster(await SendAsync(
@@ -231,13 +252,62 @@ internal sealed class CloudApiClient : IDisposable
                     ? (wanted < s_longestPause ? wanted : s_longestPause)
                     : null,
             })
-            .AddTimeout(timings.CallLimit)
             .Build();
 
     private static async ValueTask<bool> HealsAsync(HttpResponseMessage response, bool retryUncertain, CancellationToken cancellation)
     {
         CloudApiErrors.Failure failure = await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false);
         return retryUncertain ? failure.Heals : failure.IsRateLimit;
+    }
+
+    // One try, in its turn.
+    private async ValueTask<HttpResponseMessage> OnceAsync(HttpMethod method, string path, byte[]? body, CancellationToken cancellation)
+    {
+        using PacedCall? call = _pacer is null ? null : await _pacer.EnterAsync(cancellation).ConfigureAwait(false);
+        TimeSpan waited = call?.Waited ?? TimeSpan.Zero;
+        long start = _time.GetTimestamp();
+        try
+        {
+            HttpResponseMessage response = await _limit.ExecuteAsync(
+                async token =>
+                {
+                    using HttpRequestMessage request = new(method, path);
+                    if (body is not null)
+                    {
+                        request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+                    }
+
+                    return await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, token).ConfigureAwait(false);
+                },
+                cancellation).ConfigureAwait(false);
+            TimeSpan took = _time.GetElapsedTime(start);
+            await PaceAsync(call, response, cancellation).ConfigureAwait(false);
+            await RequestTrace.TellAsync($"{method} /{path}", $"{(int)response.StatusCode}", took, waited).ConfigureAwait(false);
+            return response;
+        }
+        catch (Exception e) when (e is HttpRequestException or TimeoutRejectedException)
+        {
+            await RequestTrace.TellAsync($"{method} /{path}", "no answer", _time.GetElapsedTime(start), waited).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static async Task PaceAsync(PacedCall? call, HttpResponseMessage response, CancellationToken cancellation)
+    {
+        if (call is null)
+        {
+            return;
+        }
+
+        CloudApiErrors.Failure? failure = response.IsSuccessStatusCode ? null : await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false);
+        if (failure is { IsRateLimit: true })
+        {
+            call.Refused(failure.RetryAfter);
+        }
+        else
+        {
+            call.Served();
+        }
     }
 
     private async Task<TAnswer> SendAsync<TBody, TAnswer>(
@@ -254,22 +324,15 @@ internal sealed class CloudApiClient : IDisposable
         where TAnswer : class
     {
         HttpResponseMessage response;
+        if (method != HttpMethod.Get && target is CmekCluster about)
+        {
+            Recent.Forget(about.Id);
+        }
+
         try
         {
             response = await (careful ? _careful : _patient).ExecuteAsync(
-                async token =>
-                {
-                    using HttpRequestMessage request = new(method, path);
-                    if (body is not null && bodyType is not null)
-                    {
-                        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, bodyType))
-                        {
-                            Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
-                        };
-                    }
-
-                    return await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, token).ConfigureAwait(false);
-                },
+                token => OnceAsync(method, path, body is null || bodyType is null ? null : JsonSerializer.SerializeToUtf8Bytes(body, bodyType), token),
                 cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (e is HttpRequestException or TimeoutRejectedException)

@@ -1,4 +1,5 @@
 using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Pacing;
 using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Lifecycle;
@@ -18,6 +19,9 @@ internal sealed record ConnectOptions
     /// <summary>The providers' side.</summary>
     public ProviderOptions Providers { get; init; } = new();
 
+    /// <summary>Cloud API requests a second; 0 for no limit of our own.</summary>
+    public int RequestsPerSecond { get; init; } = Pacers.CloudRequestsPerSecond;
+
     /// <summary>Pauses and limits.</summary>
     public Timings Timings { get; init; } = new();
 
@@ -33,7 +37,8 @@ internal static class Connecting
     public static async Task<SessionContext> ConnectAsync(ConnectOptions options, CancellationToken cancellation)
     {
         Validate(options);
-        CloudApiClient cloud = new(options.Server, options.ApiKey.Trim(), options.Timings);
+        string key = options.ApiKey.Trim();
+        CloudApiClient cloud = new(options.Server, key, options.Timings, pacer: Pacers.Cloud(options.Server, key, options.RequestsPerSecond));
         try
         {
             CmekOrganization organization = await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false);

@@ -91,7 +91,7 @@ internal static class Granting
         }
         else
         {
-            CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+            CmekStatus status = await op.FirstStatusAsync(cluster).ConfigureAwait(false);
             CmekRegionStatus? revoked = status.Regions.FirstOrDefault(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED && r.Keys.Any(k => k.KeyUri == uri));
             reason = revoked is null ? null : $"the service says {revoked}";
         }

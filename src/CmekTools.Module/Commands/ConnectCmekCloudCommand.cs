@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Management.Automation;
 using System.Net;
 using System.Security;
 using CmekTools.Engine;
 using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.Pacing;
 
 namespace CmekTools.Module.Commands;
 
@@ -13,6 +15,7 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
 {
     private const string CloudSet = "Cloud";
     private const string SandboxSet = "Sandbox";
+    private const string LimitVariable = "CMEKTOOLS_REQUESTS_PER_SECOND";
 
     /// <summary>The secret key of a service account; COCKROACH_API_KEY where not given.</summary>
     [Parameter(ParameterSetName = CloudSet)]
@@ -45,9 +48,19 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
     [ValidateNotNullOrEmpty]
     public string? StateFolder { get; set; }
 
+    /// <summary>Cloud API requests a second; the service's own limit (10 a user) where not given, 0 for none.</summary>
+    [Parameter]
+    [ValidateRange(0, 10000)]
+    public int RequestsPerSecond { get; set; }
+
     internal override async Task ProcessAsync()
     {
         ConnectOptions options = Sandbox is null ? CloudOptions() : SandboxOptions(Sandbox);
+        if (MyInvocation.BoundParameters.ContainsKey(nameof(RequestsPerSecond)))
+        {
+            options = options with { RequestsPerSecond = RequestsPerSecond };
+        }
+
         if (StateFolder is not null)
         {
             string folder = string.Empty;
@@ -85,9 +98,12 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
         {
             Server = address,
             ApiKey = ApiKey is null ? Environment.GetEnvironmentVariable("COCKROACH_API_KEY") ?? string.Empty : new NetworkCredential(string.Empty, ApiKey).Password,
+            RequestsPerSecond = Limit(Environment.GetEnvironmentVariable(LimitVariable)),
             Providers = new ProviderOptions { AwsProfileName = ProfileName, GoogleProject = Project },
         };
     }
+
+    private static int Limit(string? text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) ? limit : Pacers.CloudRequestsPerSecond;
 
     // Its token is made anew for each sandbox, and is known wherever the sandbox is.
     private static string InstanceOf(CmekSandbox sandbox)
@@ -104,6 +120,7 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             Server = sandbox.BaseAddress,
             ApiKey = Value("COCKROACH_API_KEY") ?? string.Empty,
             Timings = Timings.Sandbox,
+            RequestsPerSecond = Limit(Value(LimitVariable)),
             // What is played in a sandbox belongs neither into the record of the real clusters nor into another sandbox's, which has the same ids.
             StateFolder = Path.Combine(Engine.State.JournalWriter.DefaultFolder(), "sandbox", InstanceOf(sandbox)),
             Providers = new ProviderOptions

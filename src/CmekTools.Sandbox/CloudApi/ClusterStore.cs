@@ -4,6 +4,7 @@ namespace CmekTools.Sandbox.CloudApi;
 internal sealed class ClusterStore
 {
     private readonly List<CloudCluster> _clusters = [];
+    private readonly Dictionary<string, CloudCluster> _byId = new(StringComparer.Ordinal);
 
     public IReadOnlyList<CloudCluster> All => _clusters;
 
@@ -23,12 +24,18 @@ internal sealed class ClusterStore
             UpdatedAt = now,
         };
         cluster.Regions.AddRange(options.Regions.Select(r => new CloudRegion(r, 3)));
-        _clusters.Add(cluster);
+        Add(cluster);
     }
 
-    public void Add(CloudCluster cluster) => _clusters.Add(cluster);
+    public void Add(CloudCluster cluster)
+    {
+        _clusters.Add(cluster);
+        _byId[cluster.Id] = cluster;
+    }
 
-    public CloudCluster Get(string id) => _clusters.Find(c => c.Id == id) ?? throw CloudApiFault.NotFound($"cluster {id} not found");
+    public CloudCluster? Find(string id) => _byId.GetValueOrDefault(id);
+
+    public CloudCluster Get(string id) => Find(id) ?? throw CloudApiFault.NotFound($"cluster {id} not found");
 
     public bool IsTaken(string name) => _clusters.Exists(c => c.Name == name && c.ForcedState is not "DELETED");
 }
