@@ -5,7 +5,8 @@ namespace CmekTools.Engine;
 /// <param name="Status">Where it stands.</param>
 /// <param name="Percent">0 to 100, or −1 where it cannot be known.</param>
 /// <param name="Completed">True takes the bar away.</param>
-internal sealed record OperationProgress(string Activity, string Status, int Percent = -1, bool Completed = false);
+/// <param name="State">Where it stands in one word, for counting; null where it has none.</param>
+internal sealed record OperationProgress(string Activity, string Status, int Percent = -1, bool Completed = false, string? State = null);
 
 /// <summary>What an operation may ask of whoever runs it (a cmdlet, or a test). Every call may be made from any thread.</summary>
 internal interface IOperationHost
@@ -24,6 +25,11 @@ internal interface IOperationHost
 
     /// <summary>Shows progress.</summary>
     Task ProgressAsync(OperationProgress progress);
+
+    /// <summary>From here on the work only waits for the service: others may begin in its place.</summary>
+    void BeginsToWait()
+    {
+    }
 
     /// <summary>Asks whether a change is to be made. False under <c>-WhatIf</c> and where the user says no.</summary>
     /// <param name="target">The resource.</param>

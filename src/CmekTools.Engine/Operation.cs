@@ -60,6 +60,9 @@ internal sealed record Timings
 /// </summary>
 internal sealed class Operation(string command, SessionContext session, IOperationHost host, CancellationToken cancellation)
 {
+    // A policy has no version to compare with on AWS: two that read, merge and write it at once would lose one of the changes.
+    private static readonly OneAtATime s_resources = new();
+
     private readonly List<string> _changes = [];
     private readonly List<string> _all = [];
     private ReadOnce<CmekCluster> _clusters = new();
@@ -79,7 +82,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     public CancellationToken Cancellation { get; } = cancellation;
 
     /// <summary>Ends every call in flight, changes too.</summary>
-    public CancellationToken Abort { get; private init; } = cancellation;
+    public CancellationToken Abort { get; init; } = cancellation;
 
     /// <summary>How long things take.</summary>
     public Timings Timings => Session.Timings;
@@ -144,6 +147,8 @@ internal sealed class Operation(string command, SessionContext session, IOperati
             return false;
         }
 
+        // What is urgent waits for nobody: a grant may be waiting for IAM for minutes.
+        using IDisposable? hold = Pacing.Urgency.Current ? null : await s_resources.HoldAsync(change.Target, Cancellation).ConfigureAwait(false);
         Cancellation.ThrowIfCancellationRequested();
         JournalTicket ticket = await Session.Journal.BeginAsync(this, change).ConfigureAwait(false);
         try

@@ -3,7 +3,6 @@ using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Pacing;
 using Polly;
 using Polly.Retry;

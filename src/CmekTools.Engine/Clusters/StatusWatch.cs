@@ -40,10 +40,17 @@ internal static class StatusWatch
     /// <summary>The vendor's provider allows two hours; so does the default here.</summary>
     public static TimeSpan DefaultLimit { get; } = TimeSpan.FromHours(2);
 
-    /// <summary>Polls until every region is where it should be.</summary>
+    /// <summary>Looks until every region is where it should be, in one watch with all others of the session.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="goal">What is waited for.</param>
+    /// <param name="limit">How long.</param>
+    /// <param name="op">The run.</param>
+    /// <param name="seen">What the service has just said (the answer to the request that began it), so that it is not asked again at once.</param>
     /// <exception cref="CmekException"><c>CmekOperationFailed</c> or <c>StatusTimeout</c>.</exception>
-    public static async Task<CmekStatus> WaitAsync(CmekCluster cluster, StatusGoal goal, TimeSpan limit, Operation op)
+    public static async Task<CmekStatus> WaitAsync(CmekCluster cluster, StatusGoal goal, TimeSpan limit, Operation op, CmekStatus? seen = null)
     {
+        op.Host.BeginsToWait();
+        using SharedWatch.Watched watched = SharedWatch.Of(op.Session).Begin();
         long start = op.Session.Time.GetTimestamp();
         int failedLooks = 0;
         bool warned = false;
@@ -53,10 +60,11 @@ internal static class StatusWatch
         {
             while (true)
             {
-                CmekStatus? status = null;
+                CmekStatus? status = seen;
+                seen = null;
                 try
                 {
-                    status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+                    status ??= (await watched.LookAsync(cluster, op).ConfigureAwait(false)).Status;
                 }
                 catch (CmekServiceException e) when (e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded)
                 {
@@ -79,7 +87,8 @@ internal static class StatusWatch
                     }
 
                     last = string.Join(", ", regions.Select(Describe));
-                    await op.Host.ProgressAsync(new OperationProgress(activity, last, 100 * there / Math.Max(1, regions.Length))).ConfigureAwait(false);
+                    await op.Host.ProgressAsync(new OperationProgress(
+                        activity, last, 100 * there / Math.Max(1, regions.Length), State: status.State.ToString())).ConfigureAwait(false);
 
                     // One look may still show the state from before the request; two in a row do not.
                     failedLooks = regions.Any(goal.Failed) ? failedLooks + 1 : 0;
@@ -104,7 +113,7 @@ internal static class StatusWatch
                         cluster);
                 }
 
-                await op.DelayAsync(op.Timings.StatusPoll).ConfigureAwait(false);
+                await watched.PauseAsync(op).ConfigureAwait(false);
             }
         }
         finally

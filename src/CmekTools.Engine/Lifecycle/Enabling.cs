@@ -55,7 +55,7 @@ internal static class Enabling
 
         if (options.Wait)
         {
-            status = await StatusWatch.WaitAsync(cluster, StatusGoal.Keys("Enabling CMEK", wanted), options.Limit, op).ConfigureAwait(false);
+            status = await StatusWatch.WaitAsync(cluster, StatusGoal.Keys("Enabling CMEK", wanted), options.Limit, op, status).ConfigureAwait(false);
         }
 
         return status with { Changed = changed };

@@ -1,4 +1,4 @@
-namespace CmekTools.Engine.Clusters;
+namespace CmekTools.Engine.CloudApi;
 
 /// <summary>
 /// The clusters that a session has just read, so that what was listed a moment ago is not read again by the next command of the pipeline.
