@@ -54,6 +54,28 @@ internal sealed record SandboxOptions
     /// <summary>How long IAM takes: a new principal is refused by policies, and a new grant or a cut does not work yet.</summary>
     public TimeSpan IamLag { get; init; } = TimeSpan.Zero;
 
+    /// <summary>Google Cloud: how long reads give a policy or account as it was before the last write.</summary>
+    public TimeSpan StaleReads { get; init; } = TimeSpan.Zero;
+
+    /// <summary>Google Cloud: a service account that is missing is refused (403) like a forbidden one, with the project named too.</summary>
+    public bool MissingIsDenied { get; init; }
+
+    /// <summary>Google Cloud: calls a second and service (KMS, IAM …), past which 429 is the answer; 0: no limit.</summary>
+    public int GoogleQuota { get; init; }
+
+    /// <summary>Google Cloud: folders and the organization above the project, from below (<c>folders/1</c>, <c>organizations/2</c>); empty: it stands alone.</summary>
+    public IReadOnlyList<string> GoogleAncestors { get; init; } = [];
+
+    /// <summary>The same with what the real services do to a client: lag, old reads, refusals for what is missing, an organization, quotas.</summary>
+    public SandboxOptions AsReal() => this with
+    {
+        IamLag = IamLag > TimeSpan.Zero ? IamLag : TimeSpan.FromMilliseconds(700),
+        StaleReads = StaleReads > TimeSpan.Zero ? StaleReads : TimeSpan.FromMilliseconds(400),
+        MissingIsDenied = true,
+        GoogleQuota = GoogleQuota > 0 ? GoogleQuota : 40,
+        GoogleAncestors = GoogleAncestors.Count > 0 ? GoogleAncestors : ["folders/223344556677", "organizations/334455667788"],
+    };
+
     /// <summary>Added to each answer.</summary>
     public TimeSpan AnswerTime { get; init; } = TimeSpan.Zero;
 

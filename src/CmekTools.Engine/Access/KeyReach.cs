@@ -40,4 +40,7 @@ internal sealed record KeyReach(IReadOnlyList<KeyReplica> Replicas, IReadOnlyLis
 {
     /// <summary>The key's state, as last read; Unknown where it was not.</summary>
     public CmekKeyState State { get; init; } = CmekKeyState.Unknown;
+
+    /// <summary>Who else gets in by what was read, a line each: keys of an account that people hold, identities of other providers.</summary>
+    public IReadOnlyList<string> Others { get; init; } = [];
 }

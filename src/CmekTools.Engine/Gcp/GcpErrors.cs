@@ -29,6 +29,13 @@ internal static partial class GcpErrors
         _ => false,
     };
 
+    /// <summary>
+    /// Is it the refusal that Google gives for what does not exist too: 403 "Permission '…' denied on resource (or it may not exist)"?
+    /// (hashicorp/terraform-provider-google#3349, #11208; sethvargo/vault-on-gke#33)
+    /// </summary>
+    public static bool MayBeMissing(CmekServiceException e) =>
+        e.StatusCode == 403 && e.Message.Contains("may not exist", StringComparison.OrdinalIgnoreCase) && e.ErrorId != "GoogleServiceDisabled";
+
     /// <summary>The exception for a failure that is final.</summary>
     public static CmekServiceException ToException(Exception failure, string service, string what, string resource) => failure switch
     {

@@ -1,14 +1,35 @@
-using System.Globalization;
-using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp;
 
-/// <summary>Keys and access on Google Cloud.</summary>
-internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvider
+/// <summary>Keys and access on Google Cloud: a thin face of the parts beside it.</summary>
+internal sealed class GcpKeyProvider : IKeyProvider
 {
-    private readonly SemaphoreSlim _gate = new(1, 1);
-    private IGoogleCloud? _cloud;
+    private readonly GcpClients _clients;
+    private readonly GcpKeyReader _reader;
+    private readonly GcpKeyMaker _maker;
+    private readonly GcpKeyVersions _versions;
+    private readonly GcpPrincipals _principals;
+    private readonly GcpGrants _grants;
+    private readonly GcpCut _cut;
+    private readonly GcpDecisions _decisions;
+    private readonly GcpReach _reach;
+    private readonly GcpChecks _checks;
+
+    public GcpKeyProvider(SessionContext session)
+    {
+        _clients = new GcpClients(session);
+        _reader = new GcpKeyReader(_clients);
+        _maker = new GcpKeyMaker(_clients, _reader);
+        _versions = new GcpKeyVersions(_clients, _reader);
+        _principals = new GcpPrincipals(_clients);
+        _grants = new GcpGrants(_clients, _principals);
+        GcpEvidenceReader evidence = new(_clients, _principals);
+        _cut = new GcpCut(_clients, _principals, evidence);
+        _decisions = new GcpDecisions(_clients, evidence);
+        _reach = new GcpReach(_clients, evidence);
+        _checks = new GcpChecks(evidence);
+    }
 
     /// <inheritdoc/>
     public CmekProvider Provider => CmekProvider.GCP;
@@ -17,184 +38,71 @@ internal sealed partial class GcpKeyProvider(SessionContext session) : IKeyProvi
     public string KeyType => "GCP_CLOUD_KMS";
 
     /// <inheritdoc/>
-    public void ValidateKeyUri(string keyUri, CmekCluster? cluster = null, string? region = null)
-    {
-        GcpKeyName name = GcpNames.ParseKey(keyUri);
-        GcpNames.RequireProject(name.Project);
-        GcpNames.RequireLocation(name.Location);
-    }
+    public string RotationChange => GcpKeyVersions.RotationChange;
+
+    /// <inheritdoc/>
+    public void ValidateKeyUri(string keyUri, CmekCluster? cluster = null, string? region = null) => GcpNames.RequireKey(keyUri);
 
     /// <inheritdoc/>
     public void ValidatePrincipal(string principal) => GcpNames.ParseAccount(principal);
 
     /// <inheritdoc/>
-    public async Task<CmekKey> GetKeyAsync(string keyUri, Operation op)
-    {
-        GcpKeyName name = GcpNames.ParseKey(keyUri);
-        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
-        Task<JsonObject> key = KeyOrThrowAsync(cloud, name, op);
-        Task<IReadOnlyList<JsonObject>> versions = cloud.ListVersionsAsync(keyUri, op.Cancellation);
-        // The key's failure says more than its versions', and whichever comes first must not leave the other unobserved.
-        await Task.WhenAll(key, versions).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        JsonObject seen = await key.ConfigureAwait(false);
-        return ToKey(name, seen, await versions.ConfigureAwait(false));
-    }
+    public void RequireUsable(CmekKey key) => GcpKeyReader.RequireUsable(key);
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op)
-    {
-        (string Region, GcpKeyName Name)[] wanted = [.. (region is null ? cluster.Regions.Select(r => r.Name) : [region]).Select(r => (r, NameFor(cluster, r, options)))];
-        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
-        JsonObject?[] found = await Task.WhenAll(wanted.Select(w => TryAsync(cloud.GetKeyAsync(w.Name.ToString(), op.Cancellation)))).ConfigureAwait(false);
-        for (int i = 0; i < wanted.Length; i++)
-        {
-            GcpKeyName name = wanted[i].Name;
-            if (found[i] is { } key && IsOurs(key, cluster))
-            {
-                yield return ToKey(name, key, await cloud.ListVersionsAsync(name.ToString(), op.Cancellation).ConfigureAwait(false)) with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = wanted[i].Region };
-            }
-        }
-    }
+    public string MaterialOf(string keyUri) => keyUri;
 
     /// <inheritdoc/>
-    public void RequireUsable(CmekKey key)
-    {
-        if (key.KeyUsage != "ENCRYPT_DECRYPT" || key.KeySpec is not ("GOOGLE_SYMMETRIC_ENCRYPTION" or "EXTERNAL_SYMMETRIC_ENCRYPTION"))
-        {
-            throw new CmekException(
-                "KeyNotSymmetric",
-                CmekErrorKind.InvalidArgument,
-                $"{key.KeyUri} has the purpose {key.KeyUsage} and the algorithm {key.KeySpec}; CMEK needs ENCRYPT_DECRYPT with GOOGLE_SYMMETRIC_ENCRYPTION, and neither can be changed.",
-                $"New-CmekKey -ClusterName {key.ClusterName ?? "CLUSTER"} makes one that fits.",
-                key);
-        }
-
-        switch (key.State)
-        {
-            case CmekKeyState.PendingDeletion or CmekKeyState.Destroyed:
-                throw new CmekException("KeyPendingDeletion", CmekErrorKind.InvalidOperation, $"{key.KeyUri} is {key.State}{(key.DeletionDate is { } date ? $" ({date:u})" : string.Empty)}.", $"gcloud kms keys versions restore {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri} rescues a version that is scheduled for destruction; then enable it.", key);
-            case CmekKeyState.Disabled or CmekKeyState.Unknown:
-                throw new CmekException("KeyDisabled", CmekErrorKind.InvalidOperation, $"{key.KeyUri} has no enabled primary version.", $"gcloud kms keys versions enable {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri}", key);
-        }
-    }
+    public Task<CmekKey> GetKeyAsync(string keyUri, Operation op) => _reader.GetKeyAsync(keyUri, op);
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _cloud?.Dispose();
-        _gate.Dispose();
-    }
+    public IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op) =>
+        _reader.FindKeysAsync(cluster, region, options, op);
 
-    private static async Task<JsonObject?> TryAsync(Task<JsonObject> read)
-    {
-        try
-        {
-            return await read.ConfigureAwait(false);
-        }
-        catch (CmekServiceException e) when (e.StatusCode == 404)
-        {
-            return null;
-        }
-    }
+    /// <inheritdoc/>
+    public Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op) => _maker.EnsureKeyAsync(cluster, region, options, op);
 
-    private static async Task<JsonObject> KeyOrThrowAsync(IGoogleCloud cloud, GcpKeyName name, Operation op)
-    {
-        try
-        {
-            return await cloud.GetKeyAsync(name.ToString(), op.Cancellation).ConfigureAwait(false);
-        }
-        catch (CmekServiceException e) when (e.StatusCode == 404)
-        {
-            throw new CmekServiceException(e.Service, "KeyNotFound", CmekErrorKind.ObjectNotFound, $"There is no key {name}: {e.Message}", e.StatusCode, e.Code, e.RequestId, $"gcloud kms keys list --keyring {name.Ring} --location {name.Location} --project {name.Project} shows what there is.", name.ToString(), e);
-        }
-    }
+    /// <inheritdoc/>
+    public Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op) =>
+        _grants.GrantAsync(cluster, key, region, options, op);
 
-    private static bool IsOurs(JsonObject key, CmekCluster cluster) => key["labels"]?[GcpNames.ClusterLabel]?.ToString() == GcpNames.Label(cluster.Id);
+    /// <inheritdoc/>
+    public Task<string?> RotateKeyAsync(string keyUri, Operation op) => _versions.RotateKeyAsync(keyUri, op);
 
-    private static DateTimeOffset? Time(JsonNode? node) => DateTimeOffset.TryParse(node?.ToString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time : null;
+    /// <inheritdoc/>
+    public Task<AccessSnapshot> CaptureAsync(AccessTarget target, Operation op) => _cut.CaptureAsync(target, op);
 
-    private static string Version(JsonObject version) => version["name"]?.ToString().Split('/')[^1] ?? string.Empty;
+    /// <inheritdoc/>
+    public Task CutAsync(AccessTarget target, CutOptions options, Operation op) => _cut.CutAsync(target, options, op);
 
-    private static string State(JsonObject? version) => version?["state"]?.ToString() ?? string.Empty;
+    /// <inheritdoc/>
+    public Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op) => _decisions.EvaluateAsync(target, op);
 
-    private static CmekKey ToKey(GcpKeyName name, JsonObject key, IReadOnlyList<JsonObject> versions)
-    {
-        JsonObject? primary = key["primary"] as JsonObject;
-        int? days = int.TryParse(key["rotationPeriod"]?.ToString().TrimEnd('s'), NumberStyles.Integer, CultureInfo.InvariantCulture, out int seconds) ? seconds / 86400 : null;
-        return new CmekKey
-        {
-            ClusterId = key["labels"]?[GcpNames.ClusterLabel]?.ToString(),
-            Region = key["labels"]?[GcpNames.RegionLabel]?.ToString(),
-            Provider = CmekProvider.GCP,
-            KeyUri = name.ToString(),
-            Location = name.Location,
-            State = StateOf(key, versions),
-            DeletionDate = Time(primary?["destroyTime"]),
-            KeyUsage = key["purpose"]?.ToString(),
-            KeySpec = key["versionTemplate"]?["algorithm"]?.ToString(),
-            ProtectionLevel = key["versionTemplate"]?["protectionLevel"]?.ToString(),
-            MultiRegion = GcpNames.IsMultiRegion(name.Location),
-            RotationEnabled = days is not null,
-            RotationPeriodDays = days,
-            NextRotation = Time(key["nextRotationTime"]),
-            PrimaryVersion = primary is null ? null : Version(primary),
-            CreatedAt = Time(key["createTime"]),
-            LastRotation = primary is not null && Version(primary) != "1" ? Time(primary["createTime"]) : null,
-            Tags = (key["labels"] as JsonObject ?? []).ToDictionary(l => l.Key, l => l.Value?.ToString() ?? string.Empty),
-        };
-    }
+    /// <inheritdoc/>
+    public Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op) => _reach.IdentifyAsync(keyUri, op);
 
-    // A symmetric key is as good as its primary version: without one it encrypts nothing, whatever its other versions are.
-    private static CmekKeyState StateOf(JsonObject key, IReadOnlyList<JsonObject> versions)
-    {
-        string state = State(key["primary"] as JsonObject ?? (versions.Count > 0 ? versions[^1] : null));
-        return state switch
-        {
-            "ENABLED" => key["primary"] is null && key["purpose"]?.ToString() == "ENCRYPT_DECRYPT" ? CmekKeyState.Disabled : CmekKeyState.Enabled,
-            "DISABLED" or "" => CmekKeyState.Disabled,
-            "DESTROY_SCHEDULED" => CmekKeyState.PendingDeletion,
-            "DESTROYED" => CmekKeyState.Destroyed,
-            "PENDING_GENERATION" => CmekKeyState.Creating,
-            _ => CmekKeyState.Unknown,
-        };
-    }
+    /// <inheritdoc/>
+    public Task<KeyReach> ReadReachAsync(string keyUri, Operation op) => _reach.ReadAsync(keyUri, op);
 
-    private GcpKeyName NameFor(CmekCluster cluster, string region, KeyOptions options)
-    {
-        string location = options.Location ?? region;
-        GcpNames.RequireLocation(location);
-        return new GcpKeyName(
-            ProjectOf(options),
-            location,
-            GcpNames.RequireName(options.KeyRing ?? "cmektools", "KeyRing"),
-            GcpNames.RequireName(options.KeyName ?? GcpNames.KeyName(cluster, region), "KeyName"));
-    }
+    /// <inheritdoc/>
+    public Task RevokeGrantAsync(KeyGrant grant, Operation op) =>
+        throw new CmekException("GrantNotSupported", CmekErrorKind.InvalidOperation, "Cloud KMS has no grants.", "Take the binding away instead.", grant.KeyUri);
 
-    private string ProjectOf(KeyOptions? options)
-    {
-        string? project = options?.Project
-            ?? session.ProviderOptions.GoogleProject
-            ?? Environment.GetEnvironmentVariable("GOOGLE_CLOUD_PROJECT")
-            ?? Environment.GetEnvironmentVariable("CLOUDSDK_CORE_PROJECT");
-        return string.IsNullOrWhiteSpace(project)
-            ? throw new CmekException(
-                "ProjectMissing",
-                CmekErrorKind.InvalidArgument,
-                "It is not said which Google Cloud project holds the keys.",
-                "Give -Project (here or to Connect-CmekCloud), or set GOOGLE_CLOUD_PROJECT.")
-            : GcpNames.RequireProject(project);
-    }
+    /// <inheritdoc/>
+    public Task DisableKeyAsync(string keyUri, Operation op) => _versions.DisableKeyAsync(keyUri, op);
 
-    private async Task<IGoogleCloud> CloudAsync(Operation op)
-    {
-        await _gate.WaitAsync(op.Cancellation).ConfigureAwait(false);
-        try
-        {
-            return _cloud ??= await GoogleCloud.CreateAsync(session, op.Cancellation).ConfigureAwait(false);
-        }
-        finally
-        {
-            _gate.Release();
-        }
-    }
+    /// <inheritdoc/>
+    public Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op) => _cut.RestoreAsync(target, snapshot, op);
+
+    /// <inheritdoc/>
+    public Task ReviveKeyAsync(string keyUri, Operation op) => _versions.ReviveKeyAsync(keyUri, op);
+
+    /// <inheritdoc/>
+    public Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op) => _versions.ScheduleDeletionAsync(keyUri, days, op);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);
+
+    /// <inheritdoc/>
+    public void Dispose() => _clients.Dispose();
 }

@@ -12,6 +12,12 @@ internal sealed record GcpKeyName(string Project, string Location, string Ring, 
     public override string ToString() => $"{RingName}/cryptoKeys/{Key}";
 }
 
+/// <summary>A service account's email taken apart.</summary>
+/// <param name="Id">What stands before the at sign.</param>
+/// <param name="Project">The project's id, or its number for an account that Google has made.</param>
+/// <param name="CanBeMade">False for the accounts that only Google makes.</param>
+internal sealed record GcpAccountName(string Id, string Project, bool CanBeMade);
+
 /// <summary>Names and their checks: no request is sent here.</summary>
 internal static partial class GcpNames
 {
@@ -46,22 +52,48 @@ internal static partial class GcpNames
 
     /// <summary>Checks a service account's email.</summary>
     /// <exception cref="CmekException"><c>PrincipalInvalid</c>.</exception>
-    public static (string Id, string Project) ParseAccount(string email)
+    public static GcpAccountName ParseAccount(string email)
     {
         if (AccountPattern().Match(email) is { Success: true } match)
         {
             RequireAccountId(match.Groups[1].Value);
             // The project "example.com:shop" is written "shop.example.com" in an email.
             string[] project = match.Groups[2].Value.Split('.', 2);
-            return (match.Groups[1].Value, project.Length == 2 ? $"{project[1]}:{project[0]}" : project[0]);
+            return new GcpAccountName(match.Groups[1].Value, project.Length == 2 ? $"{project[1]}:{project[0]}" : project[0], CanBeMade: true);
+        }
+
+        // The accounts that Google makes for a project: NUMBER-compute@developer…, PROJECT@appspot…
+        if (DefaultAccountPattern().Match(email) is { Success: true } named)
+        {
+            return new GcpAccountName(email[..email.IndexOf('@', StringComparison.Ordinal)], named.Groups[1].Success ? named.Groups[1].Value : named.Groups[2].Value, CanBeMade: false);
         }
 
         throw new CmekException(
             "PrincipalInvalid",
             CmekErrorKind.InvalidArgument,
-            $"'{email}' is not the email of a service account (id@project.iam.gserviceaccount.com).",
+            $"'{email}' is not the email of a service account (id@project.iam.gserviceaccount.com, number-compute@developer.gserviceaccount.com or project@appspot.gserviceaccount.com).",
             "gcloud iam service-accounts list prints the emails.",
             email);
+    }
+
+    /// <summary>Is it the email of a service account, as far as its form tells?</summary>
+    public static bool IsAccount(string email) => DefaultAccountPattern().IsMatch(email)
+        || (AccountPattern().Match(email) is { Success: true } match && AccountIdPattern().IsMatch(match.Groups[1].Value));
+
+    /// <summary>The account's resource name. Its project is named: under <c>projects/-</c> a missing account is refused like a forbidden one.</summary>
+    public static string AccountName(string email) => $"projects/{ParseAccount(email).Project}/serviceAccounts/{email}";
+
+    /// <summary>Checks a key's resource name without any request; its project may go by id or by number.</summary>
+    /// <exception cref="CmekException"><c>KeyUriInvalid</c>, <c>ProjectInvalid</c>, <c>LocationInvalid</c>.</exception>
+    public static void RequireKey(string keyUri)
+    {
+        GcpKeyName name = ParseKey(keyUri);
+        if (!ProjectNumberPattern().IsMatch(name.Project))
+        {
+            RequireProject(name.Project);
+        }
+
+        RequireLocation(name.Location);
     }
 
     /// <summary>The email of an account of a project.</summary>
@@ -210,6 +242,12 @@ internal static partial class GcpNames
 
     [GeneratedRegex(@"^([^@]+)@([a-z][a-z0-9.:-]*[a-z0-9])\.iam\.gserviceaccount\.com\z")]
     private static partial Regex AccountPattern();
+
+    [GeneratedRegex(@"^(?:([0-9]{4,20})-compute@developer|([a-z][a-z0-9-]{4,28}[a-z0-9])@appspot)\.gserviceaccount\.com\z")]
+    private static partial Regex DefaultAccountPattern();
+
+    [GeneratedRegex(@"^[0-9]{4,20}\z")]
+    private static partial Regex ProjectNumberPattern();
 
     [GeneratedRegex(@"^[a-z][-a-z0-9]{4,28}[a-z0-9]\z")]
     private static partial Regex AccountIdPattern();

@@ -22,8 +22,13 @@ internal sealed class GoogleCloud : IGoogleCloud
     // For what may not be made twice: tried again only where it is known that nothing was done.
     private readonly ResiliencePipeline _once;
 
+    private readonly Timings _timings;
+    private readonly TimeProvider _time;
+
     private GoogleCloud(IConfigurableHttpClientInitializer credentials, ProviderOptions options, Timings timings, TimeProvider time)
     {
+        _timings = timings;
+        _time = time;
         _kms = new GoogleService("cloudkms", options.GoogleKmsEndpoint ?? Address("CLOUDKMS", "https://cloudkms.googleapis.com/"), credentials);
         _iam = new GoogleService("iam", options.GoogleIamEndpoint ?? Address("IAM", "https://iam.googleapis.com/"), credentials);
         _projects = new GoogleService("cloudresourcemanager", options.GoogleIamEndpoint ?? Address("CLOUDRESOURCEMANAGER", "https://cloudresourcemanager.googleapis.com/"), credentials);
@@ -147,8 +152,87 @@ internal sealed class GoogleCloud : IGoogleCloud
     public Task<JsonObject> SetAccountPolicyAsync(string email, JsonObject policy, CancellationToken cancellation) =>
         PostAsync(_iam, Iam, "Writing the service account's IAM policy", Account(email), "setIamPolicy", new JsonObject { ["policy"] = policy.DeepClone() }, cancellation);
 
-    public Task<JsonObject> GetProjectPolicyAsync(string project, CancellationToken cancellation) =>
-        PostAsync(_projects, Projects, "Reading the project's IAM policy", "projects/" + project, "getIamPolicy", new JsonObject { ["options"] = new JsonObject { ["requestedPolicyVersion"] = 3 } }, cancellation);
+    public Task<JsonObject> GetPolicyAboveAsync(string resource, CancellationToken cancellation)
+    {
+        JsonObject body = new() { ["options"] = new JsonObject { ["requestedPolicyVersion"] = 3 } };
+        string kind = resource[..resource.IndexOf('/', StringComparison.Ordinal)].TrimEnd('s');
+        // Version 1 has no folders.
+        string version = kind == "project" ? "v1" : "v3";
+        return SendAsync(_projects, Projects, $"Reading the {kind}'s IAM policy", resource, () => new GoogleRequest(_projects, "POST", version + "/{+name}:getIamPolicy", resource, body), cancellation);
+    }
+
+    public Task<JsonObject> ListAccountsAsync(string project, CancellationToken cancellation) =>
+        ListAsync(_iam, Iam, "Listing the project's service accounts", "projects/" + project, "v1/{+name}/serviceAccounts", "accounts", cancellation);
+
+    public Task<JsonObject> ListAccountKeysAsync(string email, CancellationToken cancellation) =>
+        SendAsync(_iam, Iam, "Listing the service account's keys", Account(email), () => new GoogleRequest(_iam, "GET", "v1/{+name}/keys", Account(email)) { KeyTypes = "USER_MANAGED" }, cancellation);
+
+    public Task<JsonObject> GetProjectAsync(string project, CancellationToken cancellation) => GetAsync(_projects, Projects, "Reading the project", "projects/" + project, cancellation);
+
+    public Task<JsonObject> GetAncestryAsync(string project, CancellationToken cancellation) =>
+        PostAsync(_projects, Projects, "Reading what is above the project", "projects/" + project, "getAncestry", [], cancellation);
+
+    public async Task<IReadOnlyList<string>> TestProjectPermissionsAsync(string project, IReadOnlyList<string> permissions, CancellationToken cancellation)
+    {
+        JsonObject body = new() { ["permissions"] = new JsonArray([.. permissions.Select(p => (JsonNode)p)]) };
+        JsonObject answer = await PostAsync(_projects, Projects, "Asking for one's own permissions on", "projects/" + project, "testIamPermissions", body, cancellation).ConfigureAwait(false);
+        return [.. (answer["permissions"] as JsonArray ?? []).Select(p => p?.ToString() ?? string.Empty)];
+    }
+
+    public Task<JsonObject> GetRoleAsync(string name, CancellationToken cancellation) => GetAsync(_iam, Iam, "Reading the role", name, cancellation);
+
+    public async Task<JsonObject> ListDenyPoliciesAsync(string resource, CancellationToken cancellation)
+    {
+        string path = $"v2/policies/{Policies.DenyPolicy.Point(resource)}/denypolicies";
+        JsonObject list = await ListAsync(_iam, Iam, "Listing the deny policies of", resource, path, "policies", cancellation).ConfigureAwait(false);
+        string[] names = [.. (list["policies"] as JsonArray ?? []).Select(p => p?["name"]?.ToString()).OfType<string>()];
+        // The list leaves the rules out.
+        JsonObject?[] whole = await Task.WhenAll(names.Select(n => GetDenyPolicyAsync(n, cancellation))).ConfigureAwait(false);
+        return new JsonObject { ["policies"] = new JsonArray([.. whole.OfType<JsonObject>().Select(p => (JsonNode)p.DeepClone())]) };
+    }
+
+    public async Task<JsonObject?> GetDenyPolicyAsync(string name, CancellationToken cancellation)
+    {
+        try
+        {
+            return await SendAsync(_iam, Iam, "Reading the deny policy", name, () => new GoogleRequest(_iam, "GET", "v2/" + name, name), cancellation).ConfigureAwait(false);
+        }
+        catch (CmekServiceException e) when (e.StatusCode == 404)
+        {
+            return null;
+        }
+    }
+
+    public async Task CreateDenyPolicyAsync(string name, JsonObject policy, CancellationToken cancellation)
+    {
+        int at = name.LastIndexOf('/');
+        try
+        {
+            await OperationAsync(await SendAsync(_iam, Iam, "Writing the deny policy", name, () => new GoogleRequest(_iam, "POST", "v2/" + name[..at], name, policy) { PolicyId = name[(at + 1)..] }, cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+        }
+        catch (CmekServiceException e) when (e.StatusCode == 409)
+        {
+            // Another run was quicker, or the answer to the first try was lost.
+        }
+    }
+
+    public async Task DeleteDenyPolicyAsync(string name, CancellationToken cancellation)
+    {
+        try
+        {
+            await OperationAsync(await SendAsync(_iam, Iam, "Deleting the deny policy", name, () => new GoogleRequest(_iam, "DELETE", "v2/" + name, name), cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+        }
+        catch (CmekServiceException e) when (e.StatusCode == 404)
+        {
+            // Gone already.
+        }
+    }
+
+    public async Task<string?> EncryptingVersionAsync(string key, CancellationToken cancellation)
+    {
+        JsonObject answer = await PostAsync(_kms, Kms, "Encrypting with", key, "encrypt", new JsonObject { ["plaintext"] = "AA==" }, cancellation).ConfigureAwait(false);
+        return answer["name"]?.ToString().Split('/')[^1];
+    }
 
     public void Dispose()
     {
@@ -157,12 +241,54 @@ internal sealed class GoogleCloud : IGoogleCloud
         _projects.Dispose();
     }
 
-    private static string Account(string email) => "projects/-/serviceAccounts/" + email;
+    // The project is named: under projects/- a missing account is refused like a forbidden one.
+    private static string Account(string email) => GcpNames.AccountName(email);
 
     private static Uri Address(string variable, string standard)
     {
         string? given = Environment.GetEnvironmentVariable("CLOUDSDK_API_ENDPOINT_OVERRIDES_" + variable);
         return new Uri(string.IsNullOrWhiteSpace(given) ? standard : given.TrimEnd('/') + "/");
+    }
+
+    // All pages, as one.
+    private async Task<JsonObject> ListAsync(GoogleService service, string title, string what, string name, string path, string items, CancellationToken cancellation)
+    {
+        JsonArray all = [];
+        string? page = null;
+        do
+        {
+            string? token = page;
+            JsonObject answer = await SendAsync(service, title, what, name, () => new GoogleRequest(service, "GET", path, name) { PageToken = token }, cancellation).ConfigureAwait(false);
+            foreach (JsonNode? item in answer[items] as JsonArray ?? [])
+            {
+                all.Add(item?.DeepClone());
+            }
+
+            page = answer["nextPageToken"]?.ToString();
+        }
+        while (!string.IsNullOrEmpty(page));
+        return new JsonObject { [items] = all };
+    }
+
+    // Deny policies are changed by long-running operations, which take seconds.
+    private async Task OperationAsync(JsonObject operation, CancellationToken cancellation)
+    {
+        long start = _time.GetTimestamp();
+        while (operation["done"]?.ToString() != "true" && operation["name"]?.ToString() is { Length: > 0 } name)
+        {
+            if (_time.GetElapsedTime(start) > _timings.CallLimit)
+            {
+                throw new CmekServiceException(Iam, "GoogleUnreachable", CmekErrorKind.ConnectionError, $"{name} does not end; whether it will is not known.", 0, null, null, "Run the command again: it looks at what is there now.", name);
+            }
+
+            await Task.Delay(_timings.PropagationPoll, _time, cancellation).ConfigureAwait(false);
+            operation = await SendAsync(_iam, Iam, "Reading the operation", name, () => new GoogleRequest(_iam, "GET", "v2/" + name, name), cancellation).ConfigureAwait(false);
+        }
+
+        if (operation["error"] is JsonObject error)
+        {
+            throw new CmekServiceException(Iam, "GoogleRequestRefused", CmekErrorKind.InvalidArgument, $"The deny policy was refused: {error["message"]}", 400, error["status"]?.ToString(), null, "Google does not take what was sent: correct what the message names and run the command again.", operation["name"]?.ToString());
+        }
     }
 
     private Task<JsonObject> GetAsync(GoogleService service, string title, string what, string name, CancellationToken cancellation) =>

@@ -31,6 +31,17 @@ internal sealed class GoogleService : BaseClientService
     {
         _name = name;
         _address = address;
+        // A token goes where it was meant to go, and nowhere else.
+        HttpClient.MessageHandler.FollowRedirect = false;
+        if (address.Scheme != Uri.UriSchemeHttps && !(address.Scheme == Uri.UriSchemeHttp && address.IsLoopback))
+        {
+            throw new CmekException(
+                "GoogleEndpointInvalid",
+                CmekErrorKind.InvalidArgument,
+                $"{address} is not an address to send a Google token to: https, or http on this machine only.",
+                "Mend the variable CLOUDSDK_API_ENDPOINT_OVERRIDES_… or the endpoint that the session was given.",
+                address);
+        }
     }
 
     public override string Name => _name;
@@ -105,6 +116,12 @@ internal sealed class GoogleRequest : ClientServiceRequest<JsonObject>
     [RequestParameter("pageToken", RequestParameterType.Query)]
     public string? PageToken { get; init; }
 
+    [RequestParameter("keyTypes", RequestParameterType.Query)]
+    public string? KeyTypes { get; init; }
+
+    [RequestParameter("policyId", RequestParameterType.Query)]
+    public string? PolicyId { get; init; }
+
     [RequestParameter("options.requestedPolicyVersion", RequestParameterType.Query)]
     public string? PolicyVersion { get; init; }
 
@@ -113,9 +130,10 @@ internal sealed class GoogleRequest : ClientServiceRequest<JsonObject>
     protected override void InitParameters()
     {
         base.InitParameters();
-        foreach ((string parameter, string kind) in (ReadOnlySpan<(string, string)>)[("name", "path"), ("keyRingId", "query"), ("cryptoKeyId", "query"), ("updateMask", "query"), ("pageToken", "query"), ("options.requestedPolicyVersion", "query")])
+        RequestParameters.Add("name", new Parameter { Name = "name", IsRequired = true, ParameterType = "path" });
+        foreach (string parameter in (ReadOnlySpan<string>)["keyRingId", "cryptoKeyId", "updateMask", "pageToken", "keyTypes", "policyId", "options.requestedPolicyVersion"])
         {
-            RequestParameters.Add(parameter, new Parameter { Name = parameter, IsRequired = kind == "path", ParameterType = kind });
+            RequestParameters.Add(parameter, new Parameter { Name = parameter, ParameterType = "query" });
         }
     }
 }

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>
-/// The calls of Cloud KMS v1, IAM v1 and Resource Manager v1 that CmekTools needs. Google.Cloud.Kms.V1 can take the place of the one
+/// The calls of Cloud KMS v1, IAM v1 and v2, and Resource Manager v1 and v3 that CmekTools needs. Google.Cloud.Kms.V1 can take the place of the one
 /// implementation. Resources are JSON trees, so that a field that is not known here comes back as it was.
 /// </summary>
 internal interface IGoogleCloud : IDisposable
@@ -54,6 +54,39 @@ internal interface IGoogleCloud : IDisposable
 
     Task<JsonObject> SetAccountPolicyAsync(string email, JsonObject policy, CancellationToken cancellation);
 
-    /// <summary>The project's policy, in version 3. Never written.</summary>
-    Task<JsonObject> GetProjectPolicyAsync(string project, CancellationToken cancellation);
+    /// <summary>The policy of a project, folder or organization, in version 3. Never written.</summary>
+    Task<JsonObject> GetPolicyAboveAsync(string resource, CancellationToken cancellation);
+
+    /// <summary>The accounts of a project, as <c>{"accounts":[…]}</c>, whatever pages they come in.</summary>
+    Task<JsonObject> ListAccountsAsync(string project, CancellationToken cancellation);
+
+    /// <summary>The keys of an account that people manage, as <c>{"keys":[…]}</c>.</summary>
+    Task<JsonObject> ListAccountKeysAsync(string email, CancellationToken cancellation);
+
+    /// <summary>A project, with its id and its number.</summary>
+    Task<JsonObject> GetProjectAsync(string project, CancellationToken cancellation);
+
+    /// <summary>What a project is in, itself first.</summary>
+    Task<JsonObject> GetAncestryAsync(string project, CancellationToken cancellation);
+
+    /// <summary>Which of some permissions the caller has on a project.</summary>
+    Task<IReadOnlyList<string>> TestProjectPermissionsAsync(string project, IReadOnlyList<string> permissions, CancellationToken cancellation);
+
+    /// <summary>A role with its permissions.</summary>
+    Task<JsonObject> GetRoleAsync(string name, CancellationToken cancellation);
+
+    /// <summary>The deny policies of a project, folder or organization with their rules, as <c>{"policies":[…]}</c>.</summary>
+    Task<JsonObject> ListDenyPoliciesAsync(string resource, CancellationToken cancellation);
+
+    /// <summary>A deny policy; null where there is none of this name.</summary>
+    Task<JsonObject?> GetDenyPolicyAsync(string name, CancellationToken cancellation);
+
+    /// <summary>Makes a deny policy, and waits until the service says that it is made.</summary>
+    Task CreateDenyPolicyAsync(string name, JsonObject policy, CancellationToken cancellation);
+
+    /// <summary>Deletes a deny policy, and waits until the service says that it is gone.</summary>
+    Task DeleteDenyPolicyAsync(string name, CancellationToken cancellation);
+
+    /// <summary>Encrypts one byte, and tells which version did it. Needs useToEncrypt, which who manages keys need not have.</summary>
+    Task<string?> EncryptingVersionAsync(string key, CancellationToken cancellation);
 }

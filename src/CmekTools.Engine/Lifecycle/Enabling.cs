@@ -166,7 +166,8 @@ internal static class Enabling
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         AccessDecision[] verdicts = await Task.WhenAll(accesses.Select(a => provider.EvaluateAsync(
             new AccessTarget(cluster, op.Session.Organization.Id, a.Region, a.KeyUri!, a.AuthPrincipal!), op))).ConfigureAwait(false);
-        if (verdicts.Any(v => v.Use != Decision.Allowed))
+        // What limits it may be beyond this caller's sight (deny policies of an organization): then waiting is right all the same.
+        if (verdicts.Any(v => v.Use is not (Decision.Allowed or Decision.Unread)))
         {
             return false;
         }

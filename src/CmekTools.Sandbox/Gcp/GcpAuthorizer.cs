@@ -3,13 +3,15 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Sandbox.Gcp;
 
 /// <summary>Decides by the bindings on a resource and what is above it.</summary>
-internal sealed class GcpAuthorizer(GcpPolicies policies)
+internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy, GcpRoles roles)
 {
-    private readonly Dictionary<string, string[]> _customRoles = [];
     private readonly Dictionary<string, HashSet<string>> _groups = [];
 
     /// <summary>A role of the customer's own.</summary>
-    public void AddCustomRole(string name, params string[] permissions) => _customRoles[name] = permissions;
+    public void AddCustomRole(string name, params string[] permissions) => roles.Add(name, permissions);
+
+    /// <summary>The deny policies, which win over everything.</summary>
+    public GcpDenyPolicies? Denies { get; set; }
 
     /// <summary>A group's members.</summary>
     public void AddGroup(string email, params string[] members) => _groups["group:" + email] = [.. members];
@@ -29,13 +31,14 @@ internal sealed class GcpAuthorizer(GcpPolicies policies)
     };
 
     public bool Allows(string caller, string permission, string resource) =>
-        Chain(resource).Any(level => (policies.Effective(level)["bindings"]?.AsArray() ?? []).OfType<JsonObject>().Any(binding =>
-            Grants(binding["role"]?.ToString() ?? string.Empty, permission)
+        !Chain(resource).Any(level => Denies?.Denies(level, caller, permission, IsInGroup) == true)
+        && Chain(resource).Any(level => (policies.Effective(level)["bindings"]?.AsArray() ?? []).OfType<JsonObject>().Any(binding =>
+            roles.Gives(binding["role"]?.ToString() ?? string.Empty, permission)
             && (binding["members"]?.AsArray() ?? []).Any(m => IsMember(caller, m!.ToString()))
             && (binding["condition"]?["expression"]?.ToString() is not { } expression || GcpConditions.Holds(expression, resource, DateTimeOffset.UtcNow))));
 
     // A key's policy, its ring's and the project's; a service account's and the project's.
-    private static IEnumerable<string> Chain(string resource)
+    private IEnumerable<string> Chain(string resource)
     {
         string[] parts = resource.Split('/');
         if (parts.Length >= 8)
@@ -48,34 +51,22 @@ internal sealed class GcpAuthorizer(GcpPolicies policies)
             yield return string.Join('/', parts[..6]);
         }
 
-        if (parts.Length == 4)
+        if (parts.Length == 4 && parts[2] == "serviceAccounts")
         {
             yield return resource;
         }
 
-        yield return string.Join('/', parts[..2]);
+        foreach (string level in parts[0] == "projects" ? hierarchy.LevelsOf(string.Join('/', parts[..2])) : hierarchy.Above.SkipWhile(l => l != resource))
+        {
+            yield return level;
+        }
     }
 
     private bool IsMember(string caller, string member) =>
         member == caller
         || member is "allUsers" or "allAuthenticatedUsers"
         || (member.StartsWith("domain:", StringComparison.Ordinal) && caller.EndsWith("@" + member[7..], StringComparison.Ordinal))
-        || (_groups.TryGetValue(member, out HashSet<string>? members) && members.Contains(caller));
+        || IsInGroup(member, caller);
 
-    private bool Grants(string role, string permission) => role switch
-    {
-        "roles/owner" => permission != "iam.serviceAccounts.getAccessToken",
-        "roles/editor" => !permission.EndsWith("IamPolicy", StringComparison.Ordinal) && !IsCrypto(permission) && permission != "iam.serviceAccounts.getAccessToken",
-        "roles/cloudkms.admin" => permission.StartsWith("cloudkms.", StringComparison.Ordinal) && !IsCrypto(permission),
-        "roles/cloudkms.viewer" => permission.StartsWith("cloudkms.", StringComparison.Ordinal) && (permission.EndsWith(".get", StringComparison.Ordinal) || permission.EndsWith(".list", StringComparison.Ordinal)),
-        "roles/cloudkms.cryptoKeyEncrypterDecrypter" => IsCrypto(permission),
-        "roles/cloudkms.cryptoKeyEncrypter" => permission == "cloudkms.cryptoKeyVersions.useToEncrypt",
-        "roles/cloudkms.cryptoKeyDecrypter" => permission == "cloudkms.cryptoKeyVersions.useToDecrypt",
-        "roles/iam.serviceAccountTokenCreator" => permission == "iam.serviceAccounts.getAccessToken",
-        "roles/iam.serviceAccountUser" => permission is "iam.serviceAccounts.actAs" or "iam.serviceAccounts.get" or "iam.serviceAccounts.list",
-        "roles/iam.serviceAccountAdmin" => permission.StartsWith("iam.serviceAccounts.", StringComparison.Ordinal) && permission != "iam.serviceAccounts.getAccessToken",
-        _ => _customRoles.TryGetValue(role, out string[]? permissions) && permissions.Contains(permission),
-    };
-
-    private static bool IsCrypto(string permission) => permission.StartsWith("cloudkms.cryptoKeyVersions.useTo", StringComparison.Ordinal);
+    private bool IsInGroup(string group, string caller) => _groups.TryGetValue(group, out HashSet<string>? members) && members.Contains(caller);
 }

@@ -6,16 +6,23 @@ namespace CmekTools.Sandbox.Gcp;
 /// <summary>A request taken apart: the resource, the verb after the colon, the query and the body.</summary>
 internal sealed class GcpCall
 {
-    public GcpCall(SandboxRequest request, string caller)
+    public GcpCall(SandboxRequest request, string caller, GcpHierarchy hierarchy)
     {
         Method = request.Method;
         Caller = caller;
-        string path = Uri.UnescapeDataString(request.RawPath).TrimStart('/');
-        path = path.StartsWith("v1/", StringComparison.Ordinal) ? path[3..] : path;
+        string path = request.RawPath.TrimStart('/');
+        path = path[(path.IndexOf('/', StringComparison.Ordinal) + 1)..];
         int colon = path.LastIndexOf(':');
-        Resource = colon > 0 ? path[..colon] : path;
-        Verb = colon > 0 ? path[(colon + 1)..] : null;
-        Segments = Resource.Split('/');
+        colon = colon < 0 ? path.LastIndexOf("%3A", StringComparison.OrdinalIgnoreCase) : colon;
+        Verb = colon > 0 ? Uri.UnescapeDataString(path[colon..])[1..] : null;
+        // A slash that is written %2F belongs to its segment.
+        Segments = [.. (colon > 0 ? path[..colon] : path).Split('/').Select(Uri.UnescapeDataString)];
+        Resource = hierarchy.Canonical(string.Join('/', Segments));
+        if (Segments[0] == "projects")
+        {
+            Segments = Resource.Split('/');
+        }
+
         foreach (string pair in request.RawQuery.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             string[] halves = pair.Split('=', 2);

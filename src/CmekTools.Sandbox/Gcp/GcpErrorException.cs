@@ -24,6 +24,15 @@ internal sealed class GcpErrorException(int code, string status, string message)
             Details = new Dictionary<string, string> { ["permission"] = permission, ["resource"] = resource },
         };
 
+    public static GcpErrorException DeniedOrMissing(string permission) =>
+        new(403, "PERMISSION_DENIED", $"Permission '{permission}' denied on resource (or it may not exist).")
+        {
+            Details = new Dictionary<string, string> { ["permission"] = permission },
+        };
+
+    public static GcpErrorException QuotaExceeded(string metric) =>
+        new(429, "RESOURCE_EXHAUSTED", $"Quota exceeded for quota metric '{metric}' and limit '{metric} per minute' of service 'cloudkms.googleapis.com' for consumer 'project_number:{GcpHierarchy.Number}'.");
+
     public static GcpErrorException Unauthenticated() => new(
         401,
         "UNAUTHENTICATED",

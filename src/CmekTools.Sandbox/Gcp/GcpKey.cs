@@ -9,6 +9,8 @@ internal sealed class GcpKey
     private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
     private JsonObject _settings;
     private GcpKeyVersion? _primary;
+    private GcpKeyVersion? _before;
+    private DateTimeOffset _since;
 
     private GcpKey(string name, JsonObject settings)
     {
@@ -23,6 +25,9 @@ internal sealed class GcpKey
     public IReadOnlyList<GcpKeyVersion> Versions => _versions;
 
     public GcpKeyVersion? Primary => _primary;
+
+    /// <summary>A new primary version is not used everywhere at once: for a while the one before it encrypts.</summary>
+    public GcpKeyVersion? EncryptsWith(TimeSpan lag) => _before is not null && DateTimeOffset.UtcNow - _since < lag ? _before : _primary;
 
     public bool ImportOnly => _settings["importOnly"] is not null;
 
@@ -92,6 +97,8 @@ internal sealed class GcpKey
             throw GcpErrorException.Precondition($"{version.Name} cannot be made primary: it is {version.State}.");
         }
 
+        _before = _primary;
+        _since = DateTimeOffset.UtcNow;
         _primary = version;
     }
 

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace CmekTools.Sandbox.Gcp;
 
 /// <summary>Cloud KMS: rings, keys, versions and their policies.</summary>
-internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authorizer, Func<string, string?> whyNoMember)
+internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies, GcpAuthorizer authorizer, Func<string, string?> whyNoMember)
 {
     private readonly SortedDictionary<string, GcpKeyRing> _rings = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, GcpKey> _keys = new(StringComparer.Ordinal);
@@ -118,6 +118,11 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
             (_, "decrypt") => "cloudkms.cryptoKeyVersions.useToDecrypt",
             (_, var verb) => "cloudkms.cryptoKeys." + verb,
         };
+        if (call.Method == "DELETE")
+        {
+            throw GcpErrorException.NotFound($"{call.Method} {call.Resource}");
+        }
+
         if (call.Verb != "testIamPermissions")
         {
             authorizer.Require(call.Caller, permission, call.Resource);
@@ -135,7 +140,7 @@ internal sealed partial class GcpKms(GcpPolicies policies, GcpAuthorizer authori
                 key.SetPrimary(call.Text("cryptoKeyVersionId") ?? throw GcpErrorException.Invalid("cryptoKeyVersionId is required."));
                 return key.ToJson();
             case ("POST", "encrypt"):
-                return GcpCrypto.Encrypt(key, call.Body);
+                return GcpCrypto.Encrypt(key, call.Body, key.EncryptsWith(server.Options.IamLag));
             case ("POST", "decrypt"):
                 return GcpCrypto.Decrypt(key, call.Body);
             default:

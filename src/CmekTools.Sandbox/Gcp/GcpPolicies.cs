@@ -14,6 +14,18 @@ internal sealed class GcpPolicies(SandboxServer server)
     /// <summary>The policy as it was last written.</summary>
     public JsonObject Get(string resource) => _policies.TryGetValue(resource, out var all) ? all[^1].Policy : new JsonObject { ["etag"] = "ACAB" };
 
+    // Reads are eventually consistent: for a while after a write they give the policy before it.
+    private JsonObject Shown(string resource)
+    {
+        if (server.Options.StaleReads > TimeSpan.Zero && _policies.TryGetValue(resource, out var all))
+        {
+            DateTimeOffset settled = DateTimeOffset.UtcNow - server.Options.StaleReads;
+            return all.FindLast(p => p.Since <= settled).Policy ?? new JsonObject { ["etag"] = "ACAB" };
+        }
+
+        return Get(resource);
+    }
+
     /// <summary>The policy that decides now.</summary>
     public JsonObject Effective(string resource)
     {
@@ -43,7 +55,7 @@ internal sealed class GcpPolicies(SandboxServer server)
     /// <summary>What getIamPolicy answers: conditions only to those who asked for version 3.</summary>
     public JsonObject Read(string resource, int version)
     {
-        JsonObject policy = Get(resource).DeepClone().AsObject();
+        JsonObject policy = Shown(resource).DeepClone().AsObject();
         bool conditional = policy["bindings"] is JsonArray bindings && bindings.Any(b => b!["condition"] is not null);
         if (!conditional)
         {

@@ -9,18 +9,30 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
     private const string Admin = "user:admin@example.com";
     private readonly GcpKms _kms;
     private readonly GcpServiceAccounts _accounts;
+    private readonly GcpRoles _roles = new();
+    private readonly GcpQuota _quota;
 
     public GcpService(SandboxServer server)
     {
+        Hierarchy = new GcpHierarchy(server.Options.GoogleProject) { Above = server.Options.GoogleAncestors };
         Policies = new GcpPolicies(server);
-        Authorizer = new GcpAuthorizer(Policies);
+        Authorizer = new GcpAuthorizer(Policies, Hierarchy, _roles);
+        Denies = new GcpDenyPolicies(Hierarchy, Authorizer);
+        Authorizer.Denies = Denies;
         _accounts = new GcpServiceAccounts(server, Policies, Authorizer, Tokens);
-        _kms = new GcpKms(Policies, Authorizer, _accounts.WhyNoMember);
+        _quota = new GcpQuota(server);
+        _kms = new GcpKms(server, Policies, Authorizer, _accounts.WhyNoMember);
         string project = server.Options.GoogleProject;
         Policies.Put(
             "projects/" + project,
             new JsonObject { ["bindings"] = new JsonArray(new JsonObject { ["role"] = "roles/owner", ["members"] = new JsonArray(Admin) }) },
             DateTimeOffset.MinValue);
+        foreach (string level in Hierarchy.Above.Where(l => l.StartsWith("organizations/", StringComparison.Ordinal)))
+        {
+            // Whoever runs a sandbox sees what decides; who manages one project only does not.
+            Policies.Put(level, new JsonObject { ["bindings"] = new JsonArray(new JsonObject { ["role"] = "roles/iam.securityReviewer", ["members"] = new JsonArray(Admin) }) }, DateTimeOffset.MinValue);
+        }
+
         string address = server.BaseAddress.ToString();
         foreach (string name in (string[])["CLOUDKMS", "IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER"])
         {
@@ -39,6 +51,12 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
     /// <summary>The policies, for tests that arrange things behind the scenes.</summary>
     public GcpPolicies Policies { get; }
 
+    /// <summary>What the project is in.</summary>
+    public GcpHierarchy Hierarchy { get; }
+
+    /// <summary>The deny policies.</summary>
+    public GcpDenyPolicies Denies { get; }
+
     /// <summary>The roles and groups.</summary>
     public GcpAuthorizer Authorizer { get; }
 
@@ -49,6 +67,24 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
     public bool Claims(SandboxRequest request)
     {
         string path = Uri.UnescapeDataString(request.RawPath).TrimStart('/');
+        if (Above(path) is { } above)
+        {
+            (request.Service, request.Operation, request.IsWrite) = above with { Write = above.Write && request.Method != "GET" };
+            if (above.Operation == "denypolicies")
+            {
+                bool item = !path.EndsWith("/denypolicies", StringComparison.Ordinal);
+                request.Operation += request.Method switch
+                {
+                    "GET" => item ? ".get" : ".list",
+                    "POST" => ".create",
+                    "DELETE" => ".delete",
+                    _ => ".update",
+                };
+            }
+
+            return true;
+        }
+
         if (!path.StartsWith("v1/projects/", StringComparison.Ordinal))
         {
             return false;
@@ -68,6 +104,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
             > 10 or 10 => "cryptoKeyVersions",
             8 or 9 when kind == "locations" => "cryptoKeys",
             6 or 7 when kind == "locations" => "keyRings",
+            6 when kind == "serviceAccounts" => "serviceAccountKeys",
             _ => kind,
         };
         bool isItem = s.Length % 2 == 1 && s.Length > 3;
@@ -80,7 +117,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
             _ => "create",
         };
         request.Operation = $"{collection}.{operation}";
-        request.IsWrite = operation is not ("get" or "list" or "getIamPolicy" or "testIamPermissions" or "encrypt" or "decrypt" or "generateAccessToken");
+        request.IsWrite = operation is not ("get" or "list" or "getIamPolicy" or "testIamPermissions" or "getAncestry" or "encrypt" or "decrypt" or "generateAccessToken");
         return true;
     }
 
@@ -96,11 +133,15 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
                 throw new GcpErrorException(401, "UNAUTHENTICATED", why);
             }
 
-            GcpCall call = new(request, caller);
+            _quota.Take(request);
+            GcpCall call = new(request, caller, Hierarchy);
             JsonObject answer = request.Service switch
             {
                 "gcp-kms" => _kms.Answer(call),
                 "gcp-iam" => _accounts.Answer(call),
+                "gcp-roles" => _roles.ToJson(call.Resource),
+                "gcp-deny" => Denies.Answer(call),
+                "gcp-above" => AboveProject(call),
                 _ => Project(call),
             };
             return SandboxResponse.Json(answer);
@@ -123,6 +164,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         string own = $"serviceAccount:crl-kms-user-{id[^12..]}@{cluster.AccountId}.iam.gserviceaccount.com";
         try
         {
+            keyUri = Hierarchy.Canonical(keyUri);
             if (keyUri.Split('/') is not { Length: 8 })
             {
                 throw GcpErrorException.Invalid($"'{keyUri}' is not the resource name of a key.");
@@ -149,6 +191,29 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         }
     }
 
+    // Roles, deny policies, folders and organizations: what is not below a project.
+    private static AboveCall? Above(string path) => path switch
+    {
+        _ when path.StartsWith("v2/policies/", StringComparison.Ordinal) => new AboveCall("gcp-deny", "denypolicies", true),
+        _ when path.StartsWith("v1/roles/", StringComparison.Ordinal) => new AboveCall("gcp-roles", "roles.get", false),
+        _ when path.StartsWith("v1/projects/", StringComparison.Ordinal) && path.Contains("/roles/", StringComparison.Ordinal) => new AboveCall("gcp-roles", "roles.get", false),
+        _ when path.StartsWith("v1/organizations/", StringComparison.Ordinal) && path.Contains("/roles/", StringComparison.Ordinal) => new AboveCall("gcp-roles", "roles.get", false),
+        _ when path.StartsWith("v3/folders/", StringComparison.Ordinal) => new AboveCall("gcp-above", "folders." + path[(path.LastIndexOf(':') + 1)..], !path.EndsWith(":getIamPolicy", StringComparison.Ordinal)),
+        _ when path.StartsWith("v3/organizations/", StringComparison.Ordinal) => new AboveCall("gcp-above", "organizations." + path[(path.LastIndexOf(':') + 1)..], !path.EndsWith(":getIamPolicy", StringComparison.Ordinal)),
+        _ => null,
+    };
+
+    private JsonObject AboveProject(GcpCall call)
+    {
+        Authorizer.Require(call.Caller, $"resourcemanager.{call.Segments[0]}.{call.Verb}", call.Resource);
+        return call.Verb switch
+        {
+            "getIamPolicy" => Policies.Read(call.Resource, int.TryParse(call.Body["options"]?["requestedPolicyVersion"]?.ToString(), out int version) ? version : 0),
+            "setIamPolicy" => Policies.Write(call.Resource, call.Body, _accounts.WhyNoMember),
+            _ => throw GcpErrorException.NotFound(call.Resource),
+        };
+    }
+
     private JsonObject Project(GcpCall call)
     {
         string name = string.Join('/', call.Segments[..2]);
@@ -162,11 +227,16 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
                 return Policies.Write(name, call.Body, _accounts.WhyNoMember);
             case "testIamPermissions":
                 return Authorizer.Test(call, name);
+            case "getAncestry":
+                Authorizer.Require(call.Caller, "resourcemanager.projects.get", name);
+                return Hierarchy.Ancestry(call.Segments[1]);
             case null when call.Method == "GET":
                 Authorizer.Require(call.Caller, "resourcemanager.projects.get", name);
-                return new JsonObject { ["projectId"] = call.Segments[1], ["projectNumber"] = "123456789012", ["lifecycleState"] = "ACTIVE", ["name"] = call.Segments[1] };
+                return new JsonObject { ["projectId"] = call.Segments[1], ["projectNumber"] = GcpHierarchy.Number, ["lifecycleState"] = "ACTIVE", ["name"] = call.Segments[1] };
             default:
                 throw GcpErrorException.NotFound(call.Resource);
         }
     }
+
+    private sealed record AboveCall(string Service, string Operation, bool Write);
 }

@@ -19,6 +19,9 @@ internal sealed class GcpServiceAccount(string project, string email, string uni
 
     public DateTimeOffset Since { get; init; }
 
+    /// <summary>The ids of the keys that people hold.</summary>
+    public List<string> Keys { get; } = [];
+
     public bool Disabled { get; set; }
 
     public bool Deleted { get; set; }

@@ -50,7 +50,17 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
 
         GcpServiceAccount account = Find(id) is { } found && found.Project == project ? found : throw (call.Verb == "generateAccessToken"
             ? GcpErrorException.Denied("iam.serviceAccounts.getAccessToken", call.Resource)
-            : new GcpErrorException(404, "NOT_FOUND", $"Unknown service account"));
+            : Unknown(call, id));
+        if (call.Segments.Length == 5)
+        {
+            return Keys(call, account);
+        }
+
+        if (call.Method == "GET" && account.Since + server.Options.StaleReads > DateTimeOffset.UtcNow)
+        {
+            throw Unknown(call, id);
+        }
+
         return (call.Method, call.Verb) switch
         {
             ("GET", null) => Allowed(call, "get", account, () => account.ToJson()),
@@ -63,6 +73,23 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
             ("POST", "generateAccessToken") => Allowed(call, "getAccessToken", account, () => Token(account)),
             _ => throw GcpErrorException.NotFound(call.Resource),
         };
+    }
+
+    // Under projects/- Google does not say whether an account is missing or hidden; with the project named it mostly does.
+    private GcpErrorException Unknown(GcpCall call, string id) => call.Segments[1] == "-" || server.Options.MissingIsDenied
+        ? GcpErrorException.DeniedOrMissing("iam.serviceAccounts." + (call.Verb ?? (call.Method == "DELETE" ? "delete" : "get")))
+        : new GcpErrorException(404, "NOT_FOUND", $"Unknown service account: {id}");
+
+    private JsonObject Keys(GcpCall call, GcpServiceAccount account)
+    {
+        authorizer.Require(call.Caller, call.Method == "POST" ? "iam.serviceAccountKeys.create" : "iam.serviceAccountKeys.list", account.Name);
+        if (call.Method == "POST")
+        {
+            account.Keys.Add(Guid.NewGuid().ToString("N"));
+        }
+
+        JsonObject Key(string id) => new() { ["name"] = $"{account.Name}/keys/{id}", ["keyType"] = "USER_MANAGED", ["keyAlgorithm"] = "KEY_ALG_RSA_2048" };
+        return call.Method == "POST" ? Key(account.Keys[^1]) : new JsonObject { ["keys"] = new JsonArray([.. account.Keys.Select(k => (JsonNode)Key(k))]) };
     }
 
     private static int Version(GcpCall call)

@@ -29,7 +29,7 @@ public sealed class GcpBadInputTests
     [InlineData(Key + "\n", "KeyUriInvalid", Key)]
     [InlineData("projects/customer-project/locations/us-central1/keyRings/r", "KeyUriInvalid", "gcloud kms keys describe")]
     [InlineData("arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "KeyUriInvalid", "gcloud kms keys describe")]
-    [InlineData("projects/123456789012/locations/us-central1/keyRings/r/cryptoKeys/k", "ProjectInvalid", "gcloud projects describe 123456789012")]
+    [InlineData("projects/123/locations/us-central1/keyRings/r/cryptoKeys/k", "ProjectInvalid", "gcloud projects describe 123")]
     [InlineData("projects/customer-project/locations/us-central1-a/keyRings/r/cryptoKeys/k", "LocationInvalid", "gcloud kms locations list")]
     public void AWrongKeyIsRefusedWithoutARequest(string uri, string id, string todo)
     {
@@ -163,7 +163,25 @@ public sealed class GcpBadInputTests
 
         Assert.Equal("crl-kms-user-a1b2c3d4e5f6@crl-prod-abc.iam.gserviceaccount.com", GcpNames.ClusterPrincipal(Ledger));
         Assert.Equal(GcpNames.ClusterPrincipal(Ledger), GcpNames.ClusterPrincipal(Ledger with { Id = Ledger.Id.Replace("-", string.Empty, StringComparison.Ordinal).ToUpperInvariant() }));
-        Assert.Equal(("cmek-x", "example.com:shop"), GcpNames.ParseAccount(GcpNames.Email("cmek-x", "example.com:shop")));
+        Assert.Equal(new GcpAccountName("cmek-x", "example.com:shop", CanBeMade: true), GcpNames.ParseAccount(GcpNames.Email("cmek-x", "example.com:shop")));
+    }
+
+    // https://cloud.google.com/iam/docs/service-account-types: the accounts that Google makes for a project.
+    [Theory]
+    [InlineData("123456789012-compute@developer.gserviceaccount.com", "123456789012")]
+    [InlineData("customer-project@appspot.gserviceaccount.com", "customer-project")]
+    public void TheAccountsThatGoogleMakesAreNamesToo(string email, string project)
+    {
+        using EngineKit kit = EngineKit.Create();
+        kit.Session.GetProvider(CmekProvider.GCP).ValidatePrincipal(email);
+        Assert.Equal((project, false), (GcpNames.ParseAccount(email).Project, GcpNames.ParseAccount(email).CanBeMade));
+    }
+
+    [Fact]
+    public void AProjectGoesByItsNumberTooInAKey()
+    {
+        using EngineKit kit = EngineKit.Create();
+        kit.Session.GetProvider(CmekProvider.GCP).ValidateKeyUri("projects/123456789012/locations/us-central1/keyRings/r/cryptoKeys/k", Ledger, "us-central1");
     }
 
     private static async Task<string> GrantFailsAsync(GoogleKit kit, CmekKey key, CmekCluster cluster, PrincipalOptions options) =>

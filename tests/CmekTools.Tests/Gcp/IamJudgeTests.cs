@@ -1,88 +1,196 @@
-using CmekTools.Engine.Gcp.Policies;
 using System.Text.Json.Nodes;
-using CmekTools.Sandbox.Gcp;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Gcp;
+using CmekTools.Engine.Gcp.Policies;
 using Xunit;
 
 namespace CmekTools.Tests.Gcp;
 
-/// <summary>What a policy gives is decided as Google decides, and left open where it cannot be known.</summary>
+/// <summary>
+/// What policies give is decided as Google decides, and left open where it cannot be known. Sources: https://cloud.google.com/iam/docs/policy-types (which policy
+/// wins), …/roles-permissions/cloudkms and …/iam (what roles give), …/principal-identifiers (members), …/deny-overview (deny rules).
+/// </summary>
 public sealed class IamJudgeTests
 {
     private const string Me = "serviceAccount:cmek@p.iam.gserviceaccount.com";
     private const string Key = "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k";
     private static readonly DateTimeOffset s_now = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
 
+    internal static PolicyLevel Level(string resource, LevelKind kind, JsonObject? policy, JsonObject? denies = null) => new(
+        resource,
+        kind,
+        policy is null ? Evidence.Unread("cannot be seen", "x.y.z", resource) : new Evidence(policy, false, null, "x.y.z", resource),
+        kind < LevelKind.Project ? null : denies is null ? Evidence.Unread("cannot be seen", "iam.denypolicies.list", resource) : new Evidence(denies, false, null, "x", resource));
+
+    private static JsonObject Policy(string role, string member) => new() { ["bindings"] = new JsonArray(new JsonObject { ["role"] = role, ["members"] = new JsonArray(member) }) };
+
+    private static JsonObject NoDenies => new() { ["policies"] = new JsonArray() };
+
+    // The binding stands on one level; everything else is there and empty.
+    private static PolicyLevel[] Chain(LevelKind at, JsonObject policy, JsonObject? denies = null) =>
+    [
+        Level(Key, LevelKind.Key, at == LevelKind.Key ? policy : []),
+        Level(Key[..Key.IndexOf("/cryptoKeys", StringComparison.Ordinal)], LevelKind.KeyRing, at == LevelKind.KeyRing ? policy : []),
+        Level("projects/p", LevelKind.Project, at == LevelKind.Project ? policy : [], denies ?? NoDenies),
+        Level("folders/1", LevelKind.Folder, at == LevelKind.Folder ? policy : [], NoDenies),
+        Level("organizations/2", LevelKind.Organization, at == LevelKind.Organization ? policy : [], NoDenies),
+    ];
+
+    private static IamJudge Judge() => new(new Dictionary<string, RoleContents>(), [], s_now);
+
+    private static Decision Use(PolicyLevel[] chain) => Judgement.Weaker(
+        Judge().Decide(chain, 0, Me, Permissions.Decrypt, Horizon.Now),
+        Judge().Decide(chain, 0, Me, Permissions.Encrypt, Horizon.Now)).Decision;
+
+    // By the table alone, as where no role may be read: use, and reading (which giving oneself access is too).
     [Theory]
-    [InlineData("true", true)]
-    [InlineData("false", false)]
-    [InlineData("request.time < timestamp(\"2030-01-01T00:00:00Z\")", true)]
-    [InlineData("request.time < timestamp('2020-01-01T00:00:00Z')", false)]
-    [InlineData("request.time<=timestamp( '2020-01-01T00:00:00Z' )", false)]
-    [InlineData("request.time > timestamp(\"2020-01-01T00:00:00Z\") && request.time < timestamp(\"2030-01-01T00:00:00Z\")", true)]
-    [InlineData("resource.name == \"projects/p/locations/us-east1/keyRings/r/cryptoKeys/k\"", true)]
-    [InlineData("resource.name == \"projects/p\"", false)]
-    [InlineData("resource.name != \"projects/p\"", true)]
-    [InlineData("resource.name.startsWith(\"projects/p/locations/us-east1\")", true)]
-    [InlineData("resource.name.startsWith('projects/q')", false)]
-    [InlineData("!resource.name.startsWith('projects/q')", true)]
-    [InlineData("false || true", true)]
-    [InlineData("true && false || true", true)]
-    [InlineData("true && (false || false)", false)]
-    [InlineData("(request.time < timestamp('2020-01-01T00:00:00Z')) || resource.name == 'projects/p'", false)]
-    [InlineData("request.auth.claims.x == 'y'", null)]
-    [InlineData("request.auth.claims.x == 'y' && false", false)]
-    [InlineData("false && request.auth.claims.x == 'a && b'", false)]
-    [InlineData("request.auth.claims.x == 'y' || true", true)]
-    [InlineData("request.auth.claims.x == 'y' && true", null)]
-    [InlineData("(f(a, b) || false) && true", null)]
-    [InlineData("false ? true : true", null)]
-    [InlineData("resource.name == 'projects/p' + '/x'", null)]
-    [InlineData("request.time < timestamp('soon')", null)]
-    [InlineData("(true", null)]
-    [InlineData("true)", null)]
-    [InlineData("true &", null)]
-    [InlineData("", null)]
-    public void ConditionsAreJudgedAsFarAsTheyCanBe(string expression, bool? holds)
+    [InlineData("roles/cloudkms.cryptoKeyEncrypterDecrypter", LevelKind.Key, Decision.Allowed, Decision.Allowed)]
+    [InlineData("roles/cloudkms.cryptoOperator", LevelKind.KeyRing, Decision.Allowed, Decision.Allowed)]
+    [InlineData("roles/cloudkms.cryptoKeyDecrypter", LevelKind.Folder, Decision.Denied, Decision.Allowed)]
+    [InlineData("roles/cloudkms.cryptoKeyEncrypter", LevelKind.Key, Decision.Denied, Decision.Denied)]
+    [InlineData("roles/cloudkms.cryptoKeyDecrypterViaDelegation", LevelKind.Key, Decision.Denied, Decision.Perhaps)]
+    [InlineData("roles/cloudkms.viewer", LevelKind.Organization, Decision.Denied, Decision.Denied)]
+    [InlineData("roles/cloudkms.admin", LevelKind.Key, Decision.Denied, Decision.Allowed)]
+    [InlineData("roles/cloudkms.admin", LevelKind.Organization, Decision.Denied, Decision.Allowed)]
+    [InlineData("roles/owner", LevelKind.Project, Decision.Allowed, Decision.Allowed)]
+    [InlineData("roles/admin", LevelKind.Project, Decision.Perhaps, Decision.Perhaps)]
+    [InlineData("roles/writer", LevelKind.Project, Decision.Perhaps, Decision.Perhaps)]
+    [InlineData("roles/reader", LevelKind.Project, Decision.Denied, Decision.Denied)]
+    [InlineData("roles/iam.securityAdmin", LevelKind.Organization, Decision.Perhaps, Decision.Allowed)]
+    [InlineData("roles/resourcemanager.projectIamAdmin", LevelKind.Project, Decision.Denied, Decision.Allowed)]
+    // On a key the project's policy cannot be set, whatever the role says.
+    [InlineData("roles/resourcemanager.projectIamAdmin", LevelKind.Key, Decision.Denied, Decision.Denied)]
+    // As another account of the project, that may decrypt.
+    [InlineData("roles/iam.serviceAccountTokenCreator", LevelKind.Project, Decision.Denied, Decision.Perhaps)]
+    [InlineData("roles/iam.serviceAccountTokenCreator", LevelKind.Key, Decision.Denied, Decision.Denied)]
+    [InlineData("projects/p/roles/custom", LevelKind.Key, Decision.Perhaps, Decision.Perhaps)]
+    [InlineData("roles/brandnew.role", LevelKind.Organization, Decision.Perhaps, Decision.Perhaps)]
+    public void RolesAreToldByWhatTheyGiveOnEachLevel(string role, object at, object use, object read)
     {
-        Assert.Equal(holds, IamCondition.Holds(expression, Key, s_now));
-        if (holds == true && !expression.Contains('!', StringComparison.Ordinal) && !expression.Contains("claims", StringComparison.Ordinal))
-        {
-            // The sandbox, which was written by itself, agrees.
-            Assert.True(GcpConditions.Holds(expression, Key, s_now));
-        }
+        PolicyLevel[] chain = Chain((LevelKind)at, Policy(role, Me));
+        Assert.Equal(((Decision)use, (Decision)read), (Use(chain), Judge().Read(chain, Me).Decision));
+    }
+
+    [Theory]
+    [InlineData("allUsers", Decision.Allowed)]
+    [InlineData("allAuthenticatedUsers", Decision.Allowed)]
+    [InlineData("serviceAccount:CMEK@p.iam.gserviceaccount.com", Decision.Allowed)]
+    [InlineData("principal://iam.googleapis.com/projects/-/serviceAccounts/cmek@p.iam.gserviceaccount.com", Decision.Allowed)]
+    [InlineData("group:g@x.com", Decision.Perhaps)]
+    [InlineData("domain:p.iam.gserviceaccount.com", Decision.Perhaps)]
+    [InlineData("domain:x.com", Decision.Denied)]
+    [InlineData("user:a@x.com", Decision.Denied)]
+    [InlineData("serviceAccount:other@p.iam.gserviceaccount.com", Decision.Denied)]
+    [InlineData("serviceAccount:p.svc.id.goog[ns/cmek]", Decision.Denied)]
+    [InlineData("deleted:" + Me + "?uid=1", Decision.Denied)]
+    [InlineData("principalSet://cloudresourcemanager.googleapis.com/projects/1/type/ServiceAccount", Decision.Perhaps)]
+    [InlineData("principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/w/*", Decision.Denied)]
+    [InlineData("principal://goog/subject/a@x.com", Decision.Denied)]
+    [InlineData("projectOwner:p", Decision.Perhaps)]
+    [InlineData("somethingNew:x", Decision.Perhaps)]
+    public void MembersAreToldByWhomTheyStandFor(string member, object decision) =>
+        Assert.Equal((Decision)decision, Use(Chain(LevelKind.Key, Policy(IamTree.CryptoRole, member))));
+
+    [Fact]
+    public void TwoHalvesAreAWholeOnWhateverLevelTheyStand()
+    {
+        PolicyLevel[] chain = Chain(LevelKind.Key, Policy("roles/cloudkms.cryptoKeyEncrypter", Me));
+        chain[4] = Level("organizations/2", LevelKind.Organization, Policy("roles/cloudkms.cryptoKeyDecrypter", Me), NoDenies);
+        Assert.Equal(Decision.Allowed, Use(chain));
     }
 
     [Fact]
-    public void TheEndOfAConditionIsSeen()
+    public void ARoleIsWhatIamSaysAndADeletedOneIsNothing()
     {
-        Assert.Equal(new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.Zero), IamCondition.Ends("request.time < timestamp('2030-01-01T00:00:00Z') && request.time < timestamp('2027-01-01T00:00:00Z')", s_now));
-        Assert.Null(IamCondition.Ends("request.time > timestamp('2030-01-01T00:00:00Z')", s_now));
+        JsonObject role = JsonNode.Parse("""{"name":"projects/p/roles/custom","includedPermissions":["cloudkms.cryptoKeyVersions.useToDecrypt"],"stage":"GA"}""")!.AsObject();
+        PolicyLevel[] chain = Chain(LevelKind.KeyRing, Policy("projects/p/roles/custom", Me));
+        Decision Read(JsonObject answer) => new IamJudge(new Dictionary<string, RoleContents> { ["projects/p/roles/custom"] = RoleContents.From(answer)! }, [], s_now).Read(chain, Me).Decision;
+        Assert.Equal(Decision.Allowed, Read(role));
+        role["deleted"] = true;
+        Assert.Equal(Decision.Denied, Read(role));
     }
 
-    // No, Maybe, Yes as 0, 1, 2: what the policy gives for use, and for decrypting alone.
     [Theory]
-    [InlineData("roles/cloudkms.cryptoKeyEncrypterDecrypter", Me, 2, 2)]
-    [InlineData("roles/cloudkms.cryptoKeyDecrypter", Me, 0, 2)]
-    [InlineData("roles/cloudkms.cryptoKeyEncrypter", Me, 0, 0)]
-    [InlineData("roles/owner", Me, 2, 2)]
-    [InlineData("roles/cloudkms.admin", Me, 0, 0)]
-    [InlineData("roles/cloudkms.cryptoOperator", Me, 1, 1)]
-    [InlineData("projects/p/roles/custom", Me, 1, 1)]
-    [InlineData("roles/cloudkms.cryptoKeyEncrypterDecrypter", "allUsers", 2, 2)]
-    [InlineData("roles/cloudkms.cryptoKeyEncrypterDecrypter", "group:g@x.com", 1, 1)]
-    [InlineData("roles/cloudkms.cryptoKeyEncrypterDecrypter", "user:a@x.com", 0, 0)]
-    [InlineData("roles/cloudkms.cryptoKeyEncrypterDecrypter", "deleted:" + Me + "?uid=1", 0, 0)]
-    public void RolesAndMembersAreTold(string role, string member, int use, int decrypt)
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void ALevelThatWasNotReadProvesNothing(int at)
     {
-        JsonObject policy = new() { ["bindings"] = new JsonArray(new JsonObject { ["role"] = role, ["members"] = new JsonArray(member) }) };
-        Assert.Equal((Standing)use, IamJudge.Crypto(policy, Me, Key, s_now, onKey: false).Standing);
-        Assert.Equal((Standing)decrypt, IamJudge.Decrypt(policy, Me, Key, s_now, onKey: false).Standing);
+        PolicyLevel[] chain = Chain(LevelKind.Account, []);
+        Assert.Equal((Decision.Denied, Decision.Denied), (Use(chain), Judge().Read(chain, Me).Decision));
+        chain[at] = chain[at] with { Policy = Evidence.Unread("cannot be seen", "x", chain[at].Resource) };
+        Assert.Equal((Decision.Unread, Decision.Unread), (Use(chain), Judge().Read(chain, Me).Decision));
+        chain[at] = chain[at] with { Policy = new Evidence(null, true, "not found", "x", chain[at].Resource) };
+        Assert.Equal(Decision.Unread, Judge().Read(chain, Me).Decision);
+    }
+
+    private static JsonObject Deny(string principal, string permission, string? exceptPrincipal = null, string? exceptPermission = null, string? condition = null)
+    {
+        JsonObject rule = new() { ["deniedPrincipals"] = new JsonArray(principal), ["deniedPermissions"] = new JsonArray(permission) };
+        _ = exceptPrincipal is null ? null : rule["exceptionPrincipals"] = new JsonArray(exceptPrincipal);
+        _ = exceptPermission is null ? null : rule["exceptionPermissions"] = new JsonArray(exceptPermission);
+        _ = condition is null ? null : rule["denialCondition"] = new JsonObject { ["expression"] = condition };
+        return new JsonObject { ["policies"] = new JsonArray(new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["denyRule"] = rule }) }) };
+    }
+
+    private const string MeDenied = "principal://iam.googleapis.com/projects/-/serviceAccounts/cmek@p.iam.gserviceaccount.com";
+    private const string DecryptDenied = "cloudkms.googleapis.com/cryptoKeyVersions.useToDecrypt";
+
+    [Theory]
+    [InlineData(MeDenied, DecryptDenied, null, null, null, Decision.Denied)]
+    [InlineData("principalSet://goog/public:all", "cloudkms.googleapis.com/*.*", null, null, null, Decision.Denied)]
+    [InlineData(MeDenied, "cloudkms.googleapis.com/cryptoKeyVersions.*", null, null, null, Decision.Denied)]
+    [InlineData(MeDenied, "cloudkms.googleapis.com/*.useToDecrypt", null, null, null, Decision.Denied)]
+    [InlineData("principalSet://goog/public:all", DecryptDenied, MeDenied, null, null, Decision.Allowed)]
+    [InlineData("principalSet://goog/public:all", DecryptDenied, "principalSet://goog/group/g@x.com", null, null, Decision.Perhaps)]
+    [InlineData(MeDenied, "cloudkms.googleapis.com/*.*", null, DecryptDenied, null, Decision.Allowed)]
+    [InlineData("principalSet://goog/group/g@x.com", DecryptDenied, null, null, null, Decision.Perhaps)]
+    [InlineData("principal://goog/subject/a@x.com", DecryptDenied, null, null, null, Decision.Allowed)]
+    [InlineData("deleted:" + MeDenied + "?uid=1", DecryptDenied, null, null, null, Decision.Allowed)]
+    [InlineData(MeDenied, DecryptDenied, null, null, "resource.matchTag('1/env', 'prod')", Decision.Perhaps)]
+    [InlineData(MeDenied, "cloudkms.googleapis.com/cryptoKeyVersions.useToEncrypt", null, null, null, Decision.Allowed)]
+    [InlineData(MeDenied, "storage.googleapis.com/cryptoKeyVersions.useToDecrypt", null, null, null, Decision.Allowed)]
+    public void ADenyPolicyWinsWhereItCertainlyApplies(string principal, string permission, string? exceptPrincipal, string? exceptPermission, string? condition, object read)
+    {
+        PolicyLevel[] chain = Chain(LevelKind.Key, Policy(IamTree.CryptoRole, Me), Deny(principal, permission, exceptPrincipal, exceptPermission, condition));
+        Judgement judged = Judge().Read(chain, Me);
+        Assert.Equal(((Decision)read, (Decision)read == Decision.Denied), (judged.Decision, judged.ByDenyPolicy));
     }
 
     [Fact]
-    public void TwoHalvesAreAWhole()
+    public void WhoMayTakeTheDenyAwayIsNotCut()
     {
-        JsonObject policy = IamTreeTests.Parse($$"""{"bindings":[{"role":"roles/cloudkms.cryptoKeyEncrypter","members":["{{Me}}"]},{"role":"roles/cloudkms.cryptoKeyDecrypter","members":["{{Me}}"]}]}""");
-        Assert.Equal(Standing.Yes, IamJudge.Crypto(policy, Me, Key, s_now, onKey: false).Standing);
+        PolicyLevel[] chain = Chain(LevelKind.Organization, Policy("roles/iam.denyAdmin", Me), Deny(MeDenied, DecryptDenied));
+        Assert.Equal(Decision.Perhaps, Judge().Read(chain, Me).Decision);
+        // Giving oneself the key is of no use against a deny.
+        chain = Chain(LevelKind.Project, Policy("roles/resourcemanager.projectIamAdmin", Me), Deny(MeDenied, DecryptDenied));
+        Assert.Equal(Decision.Denied, Judge().Read(chain, Me).Decision);
+    }
+
+    [Fact]
+    public void DenyPoliciesThatWereNotReadLeaveUseOpenAndNoCutIsClaimedForThem()
+    {
+        PolicyLevel[] chain = Chain(LevelKind.Key, Policy(IamTree.CryptoRole, Me));
+        chain[4] = Level("organizations/2", LevelKind.Organization, [], null);
+        Assert.Equal((Decision.Unread, Decision.Allowed), (Use(chain), Judge().Read(chain, Me).Decision));
+    }
+
+    [Theory]
+    [InlineData("roles/iam.serviceAccountTokenCreator", Decision.Allowed)]
+    [InlineData("roles/iam.workloadIdentityUser", Decision.Allowed)]
+    [InlineData("roles/iam.serviceAccountKeyAdmin", Decision.Allowed)]
+    [InlineData("roles/iam.serviceAccountAdmin", Decision.Allowed)]
+    [InlineData("roles/iam.serviceAccountUser", Decision.Perhaps)]
+    [InlineData("roles/iam.serviceAccountViewer", Decision.Denied)]
+    public void WhoBecomesAnAccountIsTold(string role, object decision)
+    {
+        PolicyLevel[] chain =
+        [
+            Level("projects/p/serviceAccounts/cmek@p.iam.gserviceaccount.com", LevelKind.Account, Policy(role, Me)),
+            Level("projects/p", LevelKind.Project, [], NoDenies),
+        ];
+        Assert.Equal((Decision)decision, Judge().Become(chain, Me).Decision);
     }
 }

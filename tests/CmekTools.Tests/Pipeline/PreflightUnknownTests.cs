@@ -12,7 +12,8 @@ public sealed class PreflightUnknownTests
     private static readonly string[] s_googlePermissions =
     [
         "cloudkms.cryptoKeys.get", "cloudkms.cryptoKeys.getIamPolicy", "cloudkms.keyRings.getIamPolicy", "resourcemanager.projects.getIamPolicy",
-        "iam.serviceAccounts.get", "iam.serviceAccounts.getIamPolicy", "cloudkms.cryptoKeyVersions.list",
+        "iam.serviceAccounts.get", "iam.serviceAccounts.getIamPolicy", "cloudkms.cryptoKeyVersions.list", "resourcemanager.projects.get",
+        "iam.denypolicies.list", "iam.denypolicies.get", "iam.roles.get",
     ];
 
     [Theory]
@@ -37,6 +38,7 @@ public sealed class PreflightUnknownTests
     [InlineData("cloudkms.cryptoKeys.getIamPolicy", "GcpKeyBinding")]
     [InlineData("iam.serviceAccounts.get", "GcpServiceAccount")]
     [InlineData("iam.serviceAccounts.getIamPolicy", "GcpTokenCreator")]
+    [InlineData("iam.denypolicies.list", "GcpDenyPolicies")]
     [InlineData("everything", "GcpKeyExists GcpServiceAccount GcpTokenCreator")]
     public async Task OnGoogleCloud(string missing, string unknown)
     {

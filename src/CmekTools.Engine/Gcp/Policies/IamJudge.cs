@@ -1,104 +1,181 @@
 using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp.Policies;
 
-/// <summary>How a policy stands to one member and one need.</summary>
-internal enum Standing
+/// <summary>Which time a judgement is about.</summary>
+internal enum Horizon
 {
-    /// <summary>It does not give it.</summary>
-    No,
-    /// <summary>It may: a condition, a custom role or a group that cannot be judged from here.</summary>
-    Maybe,
-    /// <summary>It gives it.</summary>
-    Yes,
+    /// <summary>Does it work now? For what a cluster needs.</summary>
+    Now,
+
+    /// <summary>Can it ever work, by these policies? For a cut, that must not open again by itself.</summary>
+    Ever,
 }
 
-/// <summary>How a policy stands to a member, and the binding that decides it.</summary>
-internal readonly record struct Judged(Standing Standing, string Role, string Member, string? Condition)
+/// <summary>
+/// Decides what policies give, as Google would where that can be known (https://cloud.google.com/iam/docs/policy-types); where it cannot, it says so. No request is
+/// sent here.
+/// </summary>
+/// <param name="roles">What the roles of the bindings give.</param>
+/// <param name="projects">Projects by id and number.</param>
+/// <param name="now">The time.</param>
+internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, IReadOnlyList<ProjectNames> projects, DateTimeOffset now)
 {
-    /// <summary>The weaker of two, where both are needed.</summary>
-    public static Judged Weaker(Judged a, Judged b) => a.Standing < b.Standing ? a : b;
-
-    /// <summary>The stronger of two, where one will do. Of two that are equal the one without a condition lasts longer.</summary>
-    public static Judged Stronger(Judged a, Judged b) =>
-        b.Standing > a.Standing || (b.Standing == a.Standing && a.Condition is not null && b.Condition is null) ? b : a;
-}
-
-/// <summary>Decides what policies give, as Google would where that can be known; where it cannot, it says so.</summary>
-internal static class IamJudge
-{
-    private const string Encrypter = "roles/cloudkms.cryptoKeyEncrypter";
-    private const string Decrypter = "roles/cloudkms.cryptoKeyDecrypter";
-
-    /// <summary>Does the policy let a member encrypt and decrypt?</summary>
-    /// <param name="policy">The policy.</param>
+    /// <summary>May a member do one thing on one level, by its bindings and by those above?</summary>
+    /// <param name="chain">The levels, from below.</param>
+    /// <param name="at">Which of them is acted on.</param>
     /// <param name="member">The member.</param>
-    /// <param name="resource">The key's resource name, for conditions.</param>
-    /// <param name="now">The time, for conditions.</param>
-    /// <param name="onKey">True for the key's own policy: a custom role there was given for the purpose.</param>
-    public static Judged Crypto(JsonObject policy, string member, string resource, DateTimeOffset now, bool onKey) => Judged.Stronger(
-        Best(policy, member, resource, now, GivesAll, MayGive, onKey),
-        Judged.Weaker(
-            Best(policy, member, resource, now, r => r == Encrypter, _ => false, onKey),
-            Best(policy, member, resource, now, r => r == Decrypter, _ => false, onKey)));
-
-    /// <summary>Does the policy let a member decrypt? For a cut that is what counts: whoever decrypts reads the data.</summary>
-    public static Judged Decrypt(JsonObject policy, string member, string resource, DateTimeOffset now, bool onKey) =>
-        Best(policy, member, resource, now, r => GivesAll(r) || r == Decrypter, MayGive, onKey);
-
-    /// <summary>Does the policy let a member take tokens of a service account?</summary>
-    public static Judged Token(JsonObject policy, string member, string resource, DateTimeOffset now, bool onAccount) =>
-        Best(policy, member, resource, now, r => r == IamTree.TokenRole, r => IsCustom(r) || r == "roles/iam.workloadIdentityUser", onAccount);
-
-    /// <summary>Is it a role by which its members can decrypt?</summary>
-    public static bool OpensKey(string role) => GivesAll(role) || role is Decrypter or "roles/cloudkms.cryptoOperator";
-
-    /// <summary>Is it a role that is, or may be, of use for a key?</summary>
-    public static bool IsForKey(string role) => OpensKey(role) || role == Encrypter || IsCustom(role);
-
-    private static bool GivesAll(string role) => role is IamTree.CryptoRole or "roles/owner";
-
-    private static bool MayGive(string role) => IsCustom(role) || role == "roles/cloudkms.cryptoOperator";
-
-    private static bool IsCustom(string role) => role.StartsWith("projects/", StringComparison.Ordinal) || role.StartsWith("organizations/", StringComparison.Ordinal);
-
-    private static Judged Best(JsonObject policy, string member, string resource, DateTimeOffset now, Func<string, bool> gives, Func<string, bool> mayGive, bool own)
+    /// <param name="permission">The permission.</param>
+    /// <param name="horizon">Now, or ever.</param>
+    public Judgement Decide(IReadOnlyList<PolicyLevel> chain, int at, string member, string permission, Horizon horizon)
     {
-        Judged best = default;
-        foreach (JsonObject binding in IamTree.Bindings(policy))
+        Judgement best = Judgement.None with { Permission = permission };
+        for (int i = at; i < chain.Count; i++)
         {
-            string role = IamTree.Role(binding);
-            Standing byRole = gives(role) ? Standing.Yes : !mayGive(role) ? Standing.No : own && IsCustom(role) ? Standing.Yes : Standing.Maybe;
-            if (byRole == Standing.No)
-            {
-                continue;
-            }
+            best = Judgement.Stronger(best, Allow(chain[i], chain[at], member, permission, horizon));
+        }
 
-            string? expression = binding["condition"]?["expression"]?.ToString();
-            Standing byCondition = expression is null ? Standing.Yes : IamCondition.Holds(expression, resource, now) switch
+        // From above: which deny policy is named makes no difference, whether there is one does.
+        foreach (PolicyLevel level in chain.Skip(at).Where(l => l.Denies is not null))
+        {
+            if (level.Denies!.Value is { } denies)
             {
-                true => Standing.Yes,
-                false => Standing.No,
-                null => Standing.Maybe,
-            };
-            foreach (string named in IamTree.Members(binding))
+                Decision denied = DenyRules.Deny(denies, member, permission);
+                if (denied == Decision.Allowed)
+                {
+                    return Judgement.None with { Permission = permission, Level = level, ByDenyPolicy = true };
+                }
+
+                best = denied == Decision.Denied ? best : best.AtMost(Decision.Perhaps);
+            }
+            else if (horizon == Horizon.Now)
             {
-                Standing one = new[] { byRole, byCondition, Includes(named, member) }.Min();
-                best = Judged.Stronger(best, new Judged(one, role, named, expression));
+                best = best.Decision > Decision.Unread ? best with { Decision = Decision.Unread, Why = $"deny policies on the {level.Place} {level.Denies.Why}" } : best;
             }
         }
 
         return best;
     }
 
-    // Who is in a group cannot be seen with the rights that this module asks for.
-    private static Standing Includes(string named, string member) => named switch
+    /// <summary>Can a member read what was encrypted under the key, now or after one more call that it may make? The strongest way is told.</summary>
+    /// <param name="chain">The key, its ring, its project and what is above.</param>
+    /// <param name="member">The member.</param>
+    public Judgement Read(IReadOnlyList<PolicyLevel> chain, string member)
     {
-        _ when named == member => Standing.Yes,
-        "allUsers" or "allAuthenticatedUsers" => Standing.Yes,
-        _ when named.StartsWith("domain:", StringComparison.Ordinal) => member.EndsWith("@" + named[7..], StringComparison.Ordinal) ? Standing.Yes : Standing.No,
-        _ when named.StartsWith("group:", StringComparison.Ordinal) => Standing.Maybe,
-        _ when named.StartsWith("principalSet://cloudresourcemanager.googleapis.com/", StringComparison.Ordinal) => Standing.Maybe,
-        _ => Standing.No,
-    };
+        Judgement decrypt = Decide(chain, 0, member, Permissions.Decrypt, Horizon.Ever);
+        Judgement delegated = Decide(chain, 0, member, Permissions.DecryptViaDelegation, Horizon.Ever).AtMost(Decision.Perhaps);
+        Judgement best = Judgement.Stronger(decrypt, delegated);
+        for (int i = 0; i < chain.Count; i++)
+        {
+            if (chain[i].Kind >= LevelKind.Project)
+            {
+                // As another account of the project, that may decrypt; by a custom role that it fills up itself.
+                foreach (string permission in Permissions.BecomeAccount.Concat(Permissions.MayBecomeAccount).Append(Permissions.UpdateRoles))
+                {
+                    best = Judgement.Stronger(best, Decide(chain, i, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));
+                }
+            }
+
+            if (!decrypt.ByDenyPolicy)
+            {
+                best = Judgement.Stronger(best, Decide(chain, i, member, Permissions.SetPolicy(chain[i].Kind), Horizon.Ever));
+            }
+            else if (chain[i].Denies is not null)
+            {
+                // Whatever it gives itself, the deny policy stops it, unless it takes that away first.
+                foreach (string permission in Permissions.LiftDenies)
+                {
+                    best = Judgement.Stronger(best, Decide(chain, i, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));
+                }
+            }
+        }
+
+        return best.Decision == Decision.Denied && decrypt.ByDenyPolicy ? decrypt : best;
+    }
+
+    /// <summary>Can a member become a service account, now or after one more call?</summary>
+    /// <param name="chain">The account, its project and what is above.</param>
+    /// <param name="member">The member.</param>
+    public Judgement Become(IReadOnlyList<PolicyLevel> chain, string member)
+    {
+        Judgement best = Judgement.None;
+        foreach (string permission in Permissions.BecomeAccount)
+        {
+            best = Judgement.Stronger(best, Decide(chain, 0, member, permission, Horizon.Ever));
+        }
+
+        foreach (string permission in Permissions.MayBecomeAccount.Append(Permissions.EnableAccounts))
+        {
+            best = Judgement.Stronger(best, Decide(chain, 0, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));
+        }
+
+        for (int i = 1; i < chain.Count; i++)
+        {
+            best = Judgement.Stronger(best, Decide(chain, i, member, Permissions.SetPolicy(chain[i].Kind), Horizon.Ever));
+        }
+
+        return best;
+    }
+
+    /// <summary>The roles that these levels bind to whoever may stand for one of the members.</summary>
+    public static IEnumerable<string> RolesFor(IEnumerable<PolicyLevel> levels, IReadOnlyList<string> members) => levels
+        .Select(l => l.Policy.Value)
+        .OfType<JsonObject>()
+        .SelectMany(IamTree.Bindings)
+        .Where(b => IamTree.Members(b).Any(named => members.Any(m => IamMembers.Includes(named, m) != Decision.Denied)))
+        .Select(IamTree.Role);
+
+    /// <summary>Does a role give a permission?</summary>
+    public Decision Gives(string role, string permission) => (roles.GetValueOrDefault(role) ?? RoleContents.FromTable(role)).Gives(permission);
+
+    private Judgement Allow(PolicyLevel level, PolicyLevel on, string member, string permission, Horizon horizon)
+    {
+        Judgement best = Judgement.None with { Permission = permission };
+        if (level.Policy.Value is not { } policy)
+        {
+            return best with { Decision = Decision.Unread, Level = level, Why = $"the policy of the {level.Place} {(level.Policy.Missing ? "was not found" : level.Policy.Why)}" };
+        }
+
+        foreach (JsonObject binding in IamTree.Bindings(policy))
+        {
+            string role = IamTree.Role(binding);
+            string[] named = [.. IamTree.Members(binding).Where(n => IamMembers.Includes(n, member) != Decision.Denied)];
+            Decision gives = named.Length == 0 ? Decision.Denied : Gives(role, permission);
+            if (gives == Decision.Denied)
+            {
+                continue;
+            }
+
+            string? expression = binding["condition"]?["expression"]?.ToString();
+            Decision holds = binding["condition"] is null ? Decision.Allowed : Holds(expression, on, horizon);
+            foreach (string one in named)
+            {
+                Decision decision = new[] { gives, holds, IamMembers.Includes(one, member) }.Min();
+                best = Judgement.Stronger(best, new Judgement(decision, level, role, one, expression) { Permission = permission });
+            }
+        }
+
+        return best;
+    }
+
+    private Decision Holds(string? expression, PolicyLevel on, Horizon horizon)
+    {
+        if (expression is null)
+        {
+            // A condition in a form that is not known here.
+            return Decision.Perhaps;
+        }
+
+        ConditionScope scope = new([.. Spellings(on.Resource)], on.Type, now);
+        return horizon == Horizon.Now ? IamConditions.Holds(expression, scope) : IamConditions.EverHolds(expression, scope);
+    }
+
+    private IEnumerable<string> Spellings(string resource)
+    {
+        string[] parts = resource.Split('/', 3);
+        ProjectNames? names = parts[0] == "projects" ? projects.FirstOrDefault(p => p.Id == parts[1] || p.Number == parts[1]) : null;
+        string rest = parts.Length == 3 ? "/" + parts[2] : string.Empty;
+        return names is null ? [resource] : new[] { names.Id, names.Number }.OfType<string>().Select(n => $"projects/{n}{rest}");
+    }
 }

@@ -6,9 +6,10 @@ namespace CmekTools.Engine.Gcp.Policies;
 /// One resource's IAM policy, and the one way to change it: read, edit, show, write with the etag, and on a lost race read and edit again, so that nobody's
 /// change is overwritten. What was written is read back.
 /// </summary>
-internal sealed class PolicyOf(
+internal sealed class PolicyEdit(
     string target,
     string kind,
+    WrittenPolicies written,
     Operation op,
     Func<CancellationToken, Task<JsonObject>> read,
     Func<JsonObject, CancellationToken, Task<JsonObject>> write)
@@ -16,11 +17,24 @@ internal sealed class PolicyOf(
     /// <summary>The resource.</summary>
     public string Target => target;
 
-    public static PolicyOf Key(IGoogleCloud cloud, string uri, Operation op) =>
-        new(uri, "cloudkms:cryptoKeys.setIamPolicy", op, t => cloud.GetKmsPolicyAsync(uri, t), (p, t) => cloud.SetKmsPolicyAsync(uri, p, t));
+    /// <summary>True for a resource that was made now: a read that finds nothing is tried again.</summary>
+    public bool Young { get; init; }
 
-    public static PolicyOf Account(IGoogleCloud cloud, string email, Operation op) =>
-        new(email, "iam:serviceAccounts.setIamPolicy", op, t => cloud.GetAccountPolicyAsync(email, t), (p, t) => cloud.SetAccountPolicyAsync(email, p, t));
+    // How long a read that is older than the write is looked at again; what then still is old is no fault.
+    private TimeSpan Settle { get; set; } = op.Timings.PropagationLimit;
+
+    /// <summary>Looks no longer than this at a read that is older than the write.</summary>
+    public PolicyEdit Settled(TimeSpan within)
+    {
+        Settle = within;
+        return this;
+    }
+
+    public static PolicyEdit Key(IGoogleCloud cloud, string uri, WrittenPolicies written, Operation op) =>
+        new(uri, "cloudkms:cryptoKeys.setIamPolicy", written, op, t => cloud.GetKmsPolicyAsync(uri, t), (p, t) => cloud.SetKmsPolicyAsync(uri, p, t));
+
+    public static PolicyEdit Account(IGoogleCloud cloud, string email, WrittenPolicies written, Operation op, bool young = false) =>
+        new(email, "iam:serviceAccounts.setIamPolicy", written, op, t => cloud.GetAccountPolicyAsync(email, t), (p, t) => cloud.SetAccountPolicyAsync(email, p, t)) { Young = young };
 
     /// <summary>Makes one change.</summary>
     /// <param name="summary">What it does.</param>
@@ -29,7 +43,7 @@ internal sealed class PolicyOf(
     /// <returns>True where the policy is as wanted at the end; false where the change was declined.</returns>
     public async Task<bool> EditAsync(string summary, Func<JsonObject, bool> edit, Func<JsonObject, Task>? look = null)
     {
-        JsonObject before = await read(op.Cancellation).ConfigureAwait(false);
+        JsonObject before = await ReadAsync(op.Cancellation).ConfigureAwait(false);
         if (look is not null)
         {
             await look(before).ConfigureAwait(false);
@@ -45,12 +59,56 @@ internal sealed class PolicyOf(
         bool done = await op.ChangeAsync(
             new PlannedChange(kind, target, summary, IamTree.Difference(before, after), before.DeepClone(), after.DeepClone()),
             token => WriteAsync(after, edit, token)).ConfigureAwait(false);
-        if (done && edit((await read(op.Cancellation).ConfigureAwait(false)).DeepClone().AsObject()))
+        if (done)
         {
-            throw new CmekException("PolicyNotAsWritten", CmekErrorKind.InvalidData, $"{target}: the policy was written, and what is there now is not what was written; something else has changed it in between.", "Run the command again.", target);
+            await RequireWrittenAsync(edit).ConfigureAwait(false);
         }
 
         return done;
+    }
+
+    // A read may still give the policy that was replaced: its etag tells. What is neither that nor as wanted was changed by somebody else.
+    private async Task RequireWrittenAsync(Func<JsonObject, bool> edit)
+    {
+        long start = op.Session.Time.GetTimestamp();
+        while (true)
+        {
+            JsonObject now = await read(op.Cancellation).ConfigureAwait(false);
+            bool old = written.IsReplaced(target, now);
+            if (!old && edit(now.DeepClone().AsObject()))
+            {
+                throw new CmekException("PolicyNotAsWritten", CmekErrorKind.InvalidData, $"{target}: the policy was written, and what is there now is not what was written; something else has changed it in between.", "Run the command again.", target);
+            }
+
+            if (!old)
+            {
+                return;
+            }
+
+            if (op.Session.Time.GetElapsedTime(start) >= Settle)
+            {
+                await op.Host.VerboseAsync($"{target}: the policy was written, and reads still give the one before it.").ConfigureAwait(false);
+                return;
+            }
+
+            await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<JsonObject> ReadAsync(CancellationToken cancellation)
+    {
+        long start = op.Session.Time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return written.Newer(target, await read(cancellation).ConfigureAwait(false));
+            }
+            catch (CmekServiceException e) when (Young && InTime(start) && (e.StatusCode == 404 || GcpErrors.MayBeMissing(e)))
+            {
+                await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+            }
+        }
     }
 
     private async Task WriteAsync(JsonObject policy, Func<JsonObject, bool> edit, CancellationToken cancellation)
@@ -63,7 +121,13 @@ internal sealed class PolicyOf(
             TimeSpan pause;
             try
             {
-                await write(policy, cancellation).ConfigureAwait(false);
+                JsonObject answer = await write(policy, cancellation).ConfigureAwait(false);
+                written.Add(target, policy, answer);
+                if (edit(answer.DeepClone().AsObject()))
+                {
+                    throw new CmekException("PolicyNotAsWritten", CmekErrorKind.InvalidData, $"{target}: the policy was written, and the service's own answer is not what was written.", "Run the command again.", target);
+                }
+
                 break;
             }
             catch (CmekServiceException e) when (e.StatusCode == 409 && e.Code is "ABORTED" or null && InTime(start))
@@ -81,7 +145,7 @@ internal sealed class PolicyOf(
             }
 
             await op.DelayAsync(pause).ConfigureAwait(false);
-            policy = await read(cancellation).ConfigureAwait(false);
+            policy = await ReadAsync(cancellation).ConfigureAwait(false);
             if (!edit(policy))
             {
                 break;

@@ -1,53 +1,39 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>Makes, destroys and rescues key versions.</summary>
-internal sealed partial class GcpKeyProvider
+internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
 {
     // A version this young that never became primary is taken for the work of an interrupted rotation.
     private static readonly TimeSpan s_unfinished = TimeSpan.FromHours(1);
 
-    /// <inheritdoc/>
-    public string RotationChange => "cloudkms:cryptoKeys.updatePrimaryVersion";
+    /// <summary>The kind of the change that completes a rotation.</summary>
+    public const string RotationChange = "cloudkms:cryptoKeys.updatePrimaryVersion";
 
-    /// <inheritdoc/>
-    public string MaterialOf(string keyUri) => keyUri;
-
-    /// <inheritdoc/>
-    public Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op) => Task.FromResult(new KeyIdentity(keyUri, keyUri));
-
-    /// <inheritdoc/>
-    public Task<KeyReach> ReadReachAsync(string keyUri, Operation op) => Task.FromResult(new KeyReach([], [], []));
-
-    /// <inheritdoc/>
-    public Task RevokeGrantAsync(KeyGrant grant, Operation op) =>
-        throw new CmekException("GrantNotSupported", CmekErrorKind.InvalidOperation, "Cloud KMS has no grants.", "Take the binding away instead.", grant.KeyUri);
-
-    /// <inheritdoc/>
+    /// <summary>Disables every enabled version.</summary>
     public async Task DisableKeyAsync(string keyUri, Operation op)
     {
-        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
+        IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         foreach (JsonObject version in await cloud.ListVersionsAsync(keyUri, op.Cancellation).ConfigureAwait(false))
         {
-            if (State(version) == "ENABLED")
+            if (GcpKeyReader.State(version) == "ENABLED")
             {
                 string name = version["name"]!.ToString();
                 await op.ChangeAsync(
-                    new PlannedChange("cloudkms:cryptoKeyVersions.patch", name, $"disable version {Version(version)}", Before: version.DeepClone()),
+                    new PlannedChange("cloudkms:cryptoKeyVersions.patch", name, $"disable version {GcpKeyReader.Version(version)}", Before: version.DeepClone()),
                     token => cloud.SetVersionStateAsync(name, "DISABLED", token)).ConfigureAwait(false);
             }
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Makes a new version and makes it primary.</summary>
     public async Task<string?> RotateKeyAsync(string keyUri, Operation op)
     {
-        CmekKey known = await GetKeyAsync(keyUri, op).ConfigureAwait(false);
-        RequireUsable(known);
-        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
+        CmekKey known = await reader.GetKeyAsync(keyUri, op).ConfigureAwait(false);
+        GcpKeyReader.RequireUsable(known);
+        IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         JsonObject? newest = await UnfinishedAsync(cloud, known, op).ConfigureAwait(false);
         if (newest is not null)
         {
@@ -61,28 +47,28 @@ internal sealed partial class GcpKeyProvider
         }
 
         newest = await WhenEnabledAsync(cloud, newest!, keyUri, op).ConfigureAwait(false);
-        string id = Version(newest);
+        string id = GcpKeyReader.Version(newest);
         bool made = await op.ChangeAsync(
             new PlannedChange(RotationChange, keyUri, $"make version {id} primary", $$"""{"cryptoKeyVersionId":"{{id}}"}""", JsonValue.Create(known.PrimaryVersion), JsonValue.Create(id)),
             token => cloud.SetPrimaryVersionAsync(keyUri, id, token)).ConfigureAwait(false);
         return made ? id : null;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Schedules the destruction of every version.</summary>
     public async Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op)
     {
-        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
-        JsonObject key = await KeyOrThrowAsync(cloud, GcpNames.ParseKey(keyUri), op).ConfigureAwait(false);
+        IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
+        JsonObject key = await GcpKeyReader.KeyOrThrowAsync(cloud, GcpNames.ParseKey(keyUri), op).ConfigureAwait(false);
         await op.Host.VerboseAsync($"On Google Cloud the waiting time is the key's own ({key["destroyScheduledDuration"]?.ToString() ?? "its default"}), set when it was made; {days} days cannot be asked for.").ConfigureAwait(false);
         DateTimeOffset? last = null;
         foreach (JsonObject version in await cloud.ListVersionsAsync(keyUri, op.Cancellation).ConfigureAwait(false))
         {
             JsonObject after = version;
-            if (State(version) is "ENABLED" or "DISABLED")
+            if (GcpKeyReader.State(version) is "ENABLED" or "DISABLED")
             {
                 string name = version["name"]!.ToString();
                 bool done = await op.ChangeAsync(
-                    new PlannedChange("cloudkms:cryptoKeyVersions.destroy", name, $"schedule the destruction of version {Version(version)} (after the key's own waiting time)", Before: version.DeepClone()),
+                    new PlannedChange("cloudkms:cryptoKeyVersions.destroy", name, $"schedule the destruction of version {GcpKeyReader.Version(version)} (after the key's own waiting time)", Before: version.DeepClone()),
                     async token => after = await cloud.DestroyVersionAsync(name, token).ConfigureAwait(false)).ConfigureAwait(false);
                 if (!done)
                 {
@@ -90,17 +76,17 @@ internal sealed partial class GcpKeyProvider
                 }
             }
 
-            DateTimeOffset? time = Time(after["destroyTime"]);
+            DateTimeOffset? time = GcpKeyReader.Time(after["destroyTime"]);
             last = last is null || time > last ? time : last;
         }
 
         return last;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Rescues and enables versions; touches no policy.</summary>
     public async Task ReviveKeyAsync(string keyUri, Operation op)
     {
-        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
+        IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         await ReviveVersionsAsync(cloud, GcpNames.ParseKey(keyUri), null, op).ConfigureAwait(false);
     }
 
@@ -109,9 +95,9 @@ internal sealed partial class GcpKeyProvider
         IReadOnlyList<JsonObject> versions = await cloud.ListVersionsAsync(known.KeyUri!, op.Cancellation).ConfigureAwait(false);
         return versions.Count > 0
             && versions[^1] is { } newest
-            && State(newest) is "ENABLED" or "PENDING_GENERATION"
-            && Number(Version(newest)) > Number(known.PrimaryVersion)
-            && Time(newest["createTime"]) is { } made
+            && GcpKeyReader.State(newest) is "ENABLED" or "PENDING_GENERATION"
+            && Number(GcpKeyReader.Version(newest)) > Number(known.PrimaryVersion)
+            && GcpKeyReader.Time(newest["createTime"]) is { } made
             && op.Session.Time.GetUtcNow() - made < s_unfinished ? newest : null;
     }
 
@@ -119,20 +105,20 @@ internal sealed partial class GcpKeyProvider
     {
         string name = version["name"]!.ToString();
         long start = op.Session.Time.GetTimestamp();
-        while (State(version) != "ENABLED")
+        while (GcpKeyReader.State(version) != "ENABLED")
         {
-            bool pending = State(version) == "PENDING_GENERATION";
+            bool pending = GcpKeyReader.State(version) == "PENDING_GENERATION";
             if (!pending || op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit)
             {
                 throw new CmekException(
                     "RotationNotSeen",
                     pending ? CmekErrorKind.OperationTimeout : CmekErrorKind.InvalidOperation,
-                    $"{name} is {State(version)}{(version["generationFailureReason"] is { } why ? $": {why}" : string.Empty)}; the primary version was left as it is.",
+                    $"{name} is {GcpKeyReader.State(version)}{(version["generationFailureReason"] is { } why ? $": {why}" : string.Empty)}; the primary version was left as it is.",
                     pending ? "Run the command again: it goes on with this version." : "Run the command again: it makes another version.",
                     keyUri);
             }
 
-            await op.Host.ProgressAsync(new OperationProgress("Waiting for the key version", State(version))).ConfigureAwait(false);
+            await op.Host.ProgressAsync(new OperationProgress("Waiting for the key version", GcpKeyReader.State(version))).ConfigureAwait(false);
             await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
             version = await cloud.GetVersionAsync(name, op.Cancellation).ConfigureAwait(false);
         }
@@ -142,17 +128,17 @@ internal sealed partial class GcpKeyProvider
 
     // Rescues what is scheduled for destruction and enables it; with a snapshot only what that had otherwise. The primary version is enabled in any case:
     // without it the key is of no use.
-    private static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonArray? snapshot, Operation op)
+    internal static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonArray? snapshot, Operation op)
     {
-        JsonObject seen = await KeyOrThrowAsync(cloud, key, op).ConfigureAwait(false);
-        string? primary = seen["primary"] is JsonObject version ? Version(version) : null;
-        Dictionary<string, string> was = (snapshot ?? []).OfType<JsonObject>().ToDictionary(v => v["version"]?.ToString() ?? string.Empty, State);
+        JsonObject seen = await GcpKeyReader.KeyOrThrowAsync(cloud, key, op).ConfigureAwait(false);
+        string? primary = seen["primary"] is JsonObject version ? GcpKeyReader.Version(version) : null;
+        Dictionary<string, string> was = (snapshot ?? []).OfType<JsonObject>().ToDictionary(v => v["version"]?.ToString() ?? string.Empty, GcpKeyReader.State);
         List<string> off = [];
         foreach (JsonObject one in await cloud.ListVersionsAsync(key.ToString(), op.Cancellation).ConfigureAwait(false))
         {
-            string id = Version(one);
+            string id = GcpKeyReader.Version(one);
             string name = one["name"]!.ToString();
-            string state = State(one);
+            string state = GcpKeyReader.State(one);
             string? before = was.GetValueOrDefault(id);
             bool rescued = false;
             if (state == "DESTROY_SCHEDULED" && (before != "DESTROY_SCHEDULED" || id == primary))

@@ -5,21 +5,22 @@ using CmekTools.Engine.Access;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>Makes keys.</summary>
-internal sealed partial class GcpKeyProvider
+internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
 {
-    private const int DefaultRotationDays = 90;
+    /// <summary>Days between automatic rotations where nobody says how many.</summary>
+    public const int DefaultRotationDays = 90;
 
-    /// <inheritdoc/>
+    /// <summary>Finds the region's key, or makes it and completes what is missing.</summary>
     public async Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
     {
         op.TakeChanges();
         JsonObject labels = Labels(cluster, region, options);
         RequirePossible(options);
-        GcpKeyName name = NameFor(cluster, region, options);
+        GcpKeyName name = reader.NameFor(cluster, region, options);
         await WarnIfFarAsync(name.Location, region, op).ConfigureAwait(false);
 
-        IGoogleCloud cloud = await CloudAsync(op).ConfigureAwait(false);
-        JsonObject? key = await TryAsync(cloud.GetKeyAsync(name.ToString(), op.Cancellation)).ConfigureAwait(false);
+        IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
+        JsonObject? key = await GcpKeyReader.TryAsync(cloud.GetKeyAsync(name.ToString(), op.Cancellation)).ConfigureAwait(false);
         if (key is null)
         {
             key = await EnsureRingAsync(cloud, name, op).ConfigureAwait(false) ? await CreateAsync(cloud, name, labels, options, op).ConfigureAwait(false) : null;
@@ -43,16 +44,16 @@ internal sealed partial class GcpKeyProvider
         // What another run has made in the same moment is looked at like what was there before.
         RequireOurs(cluster, region, name, key, options);
         CmekKey known = await WhenMadeAsync(cloud, name, op).ConfigureAwait(false);
-        RequireUsable(known with { ClusterName = cluster.Name });
+        GcpKeyReader.RequireUsable(known with { ClusterName = cluster.Name });
         RequireLevel(known, options);
-        await EnsureLabelsAsync(cloud, name, key, IsOurs(key, cluster) ? labels : new JsonObject(options.Tags.Select(t => KeyValuePair.Create(t.Key, (JsonNode?)t.Value))), op).ConfigureAwait(false);
+        await EnsureLabelsAsync(cloud, name, key, GcpKeyReader.IsOurs(key, cluster) ? labels : new JsonObject(options.Tags.Select(t => KeyValuePair.Create(t.Key, (JsonNode?)t.Value))), op).ConfigureAwait(false);
         await EnsureRotationAsync(cloud, name, key, options, op).ConfigureAwait(false);
         IReadOnlyList<string> changes = op.TakeChanges();
-        known = changes.Count > 0 ? await GetKeyAsync(name.ToString(), op).ConfigureAwait(false) : known;
+        known = changes.Count > 0 ? await reader.GetKeyAsync(name.ToString(), op).ConfigureAwait(false) : known;
         return known with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = region, Changes = changes };
     }
 
-    private static Task WarnIfFarAsync(string location, string region, Operation op) => GcpNames.Distance(location, region) == 2
+    internal static Task WarnIfFarAsync(string location, string region, Operation op) => GcpNames.Distance(location, region) == 2
         ? op.Host.WarningAsync($"{location} is far from {region}: every start of a node there depends on the other place and on the way to it.")
         : Task.CompletedTask;
 
@@ -71,7 +72,7 @@ internal sealed partial class GcpKeyProvider
 
     private static void RequireOurs(CmekCluster cluster, string region, GcpKeyName name, JsonObject key, KeyOptions options)
     {
-        if (!IsOurs(key, cluster) && options.KeyName is null)
+        if (!GcpKeyReader.IsOurs(key, cluster) && options.KeyName is null)
         {
             throw new CmekException(
                 "KeyExists",
@@ -101,7 +102,7 @@ internal sealed partial class GcpKeyProvider
         long start = op.Session.Time.GetTimestamp();
         while (true)
         {
-            CmekKey key = await GetKeyAsync(name.ToString(), op).ConfigureAwait(false);
+            CmekKey key = await reader.GetKeyAsync(name.ToString(), op).ConfigureAwait(false);
             if (key.State != CmekKeyState.Creating)
             {
                 return key;
@@ -118,7 +119,7 @@ internal sealed partial class GcpKeyProvider
 
     private static async Task<bool> EnsureRingAsync(IGoogleCloud cloud, GcpKeyName name, Operation op)
     {
-        if (await TryAsync(cloud.GetKeyRingAsync(name.RingName, op.Cancellation)).ConfigureAwait(false) is not null)
+        if (await GcpKeyReader.TryAsync(cloud.GetKeyRingAsync(name.RingName, op.Cancellation)).ConfigureAwait(false) is not null)
         {
             return true;
         }

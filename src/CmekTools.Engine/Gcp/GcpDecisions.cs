@@ -1,0 +1,170 @@
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Gcp.Policies;
+
+namespace CmekTools.Engine.Gcp;
+
+/// <summary>
+/// Decides whether a cluster can use a key, and whether it can still read. A cluster has two ways to a key: as the service account, whose tokens its own principal
+/// takes, and as that principal itself, where somebody has bound it to the key. A cut closes both.
+/// </summary>
+internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
+{
+    /// <summary>Reads the policies anew and decides.</summary>
+    public async Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op)
+    {
+        AccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
+        if (evidence.Key.Missing)
+        {
+            return AccessDecision.Of(Decision.Missing, $"{target.KeyUri} does not exist");
+        }
+
+        AccessDecision byPolicy = Decide(target, evidence);
+        KeyVersions versions = await VersionsAsync(target, evidence.Key, op).ConfigureAwait(false);
+        return Limit(byPolicy, versions, target, evidence);
+    }
+
+    /// <summary>What the policies alone decide.</summary>
+    public static AccessDecision Decide(AccessTarget target, AccessEvidence evidence)
+    {
+        string member = "serviceAccount:" + target.AuthPrincipal;
+        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
+        IamJudge judge = evidence.Judge;
+        Judgement use = UseOf(evidence, member);
+        Judgement token = judge.Decide(evidence.AccountChain, 0, own, Permissions.GetAccessToken, Horizon.Now);
+        Judgement read = judge.Read(evidence.KeyChain, member);
+        Judgement direct = judge.Read(evidence.KeyChain, own);
+        Judgement become = judge.Become(evidence.AccountChain, own);
+        bool off = evidence.Account.Missing || GcpPrincipals.IsDisabled(evidence.Account.Value);
+
+        List<string> reasons = [];
+        Decision using_ = off ? Decision.Denied : AccessDecision.Both(use.Decision, token.Decision);
+        using_ = evidence.Account.Hidden ? AccessDecision.Both(using_, Decision.Unread) : using_;
+        Decision via = Via(evidence, member, own, read, become);
+        if (off)
+        {
+            reasons.Add($"the service account {target.AuthPrincipal} {(evidence.Account.Missing ? "does not exist" : "is disabled")}");
+            AddUnless(reasons, via == Decision.Denied, $"{own} may be able to bring it back");
+        }
+        else
+        {
+            reasons.Add(use.Say(member, "use the key"));
+            AddUnless(reasons, read.Decision == Decision.Denied || use.Decision == Decision.Allowed, read.Say(member, "decrypt with the key"));
+            reasons.Add(token.Decision switch
+            {
+                Decision.Allowed => $"{own} may take its tokens",
+                Decision.Denied when read.Decision != Decision.Denied => $"{own} may not take new tokens of {target.AuthPrincipal}, but tokens that it has work for up to an hour",
+                Decision.Denied => $"{own} may not take tokens of {target.AuthPrincipal}",
+                _ => token.Say(own, $"take tokens of {target.AuthPrincipal}"),
+            });
+            AddUnless(reasons, !evidence.Account.Hidden, evidence.Account.Why!);
+        }
+
+        AddUnless(reasons, direct.Decision == Decision.Denied, direct.Say(own, "decrypt with the key"));
+        Decision reading = AccessDecision.Either(via, direct.Decision);
+        return new AccessDecision(using_, reading, reasons)
+        {
+            ExplicitlyStopped = reading == Decision.Denied && (direct.ByDenyPolicy || off) && (read.ByDenyPolicy || (off && !evidence.Account.Missing)),
+        };
+    }
+
+    /// <summary>What a cluster needs of a key: to encrypt and to decrypt, now.</summary>
+    public static Judgement UseOf(AccessEvidence evidence, string member) => Judgement.Weaker(
+        evidence.Judge.Decide(evidence.KeyChain, 0, member, Permissions.Decrypt, Horizon.Now),
+        evidence.Judge.Decide(evidence.KeyChain, 0, member, Permissions.Encrypt, Horizon.Now));
+
+    private static void AddUnless(List<string> reasons, bool not, string reason)
+    {
+        if (!not && !reasons.Contains(reason))
+        {
+            reasons.Add(reason);
+        }
+    }
+
+    // As the account. Whoever cannot take its tokens any more may hold some that work for an hour, and others may hold its keys.
+    private static Decision Via(AccessEvidence evidence, string member, string own, Judgement read, Judgement become)
+    {
+        if (read.Decision == Decision.Denied)
+        {
+            return Decision.Denied;
+        }
+
+        if (evidence.Account.Missing || GcpPrincipals.IsDisabled(evidence.Account.Value))
+        {
+            Judgement enable = evidence.Judge.Decide(evidence.AccountChain, 0, own, Permissions.EnableAccounts, Horizon.Ever);
+            Decision back = evidence.Account.Missing
+                ? Decision.Denied
+                : AccessDecision.Either(enable.Decision, evidence.AccountChain.Select((l, i) => evidence.Judge.Decide(evidence.AccountChain, i, own, Permissions.SetPolicy(l.Kind), Horizon.Ever).Decision).Max());
+            return back == Decision.Denied ? Decision.Denied : Decision.Perhaps;
+        }
+
+        return become.Decision == Decision.Denied ? AccessDecision.Both(read.Decision, Decision.Perhaps) : AccessDecision.Both(read.Decision, become.Decision);
+    }
+
+    // The primary version encrypts; any enabled version decrypts what was encrypted under it.
+    private async Task<KeyVersions> VersionsAsync(AccessTarget target, Evidence key, Operation op)
+    {
+        if (key.Value is null)
+        {
+            return new KeyVersions(VersionState.Unread, [key.Why!]);
+        }
+
+        string state = GcpKeyReader.State(key.Value["primary"] as JsonObject);
+        if (state == "ENABLED")
+        {
+            return new KeyVersions(VersionState.PrimaryEnabled, []);
+        }
+
+        string primary = $"the key's primary version is {(state.Length == 0 ? "missing" : state)}";
+        IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
+        try
+        {
+            IReadOnlyList<JsonObject> versions = await cloud.ListVersionsAsync(target.KeyUri, op.Cancellation).ConfigureAwait(false);
+            return versions.LastOrDefault(v => GcpKeyReader.State(v) == "ENABLED") is { } open
+                ? new KeyVersions(VersionState.OthersEnabled, [primary, $"version {GcpKeyReader.Version(open)} is enabled and decrypts what was encrypted under it"])
+                : new KeyVersions(VersionState.NoneEnabled, [primary]);
+        }
+        catch (CmekServiceException e) when (e.StatusCode == 403)
+        {
+            return new KeyVersions(VersionState.OthersUnread, [primary, e.Message]);
+        }
+    }
+
+    private static AccessDecision Limit(AccessDecision byPolicy, KeyVersions versions, AccessTarget target, AccessEvidence evidence)
+    {
+        IReadOnlyList<string> reasons = [.. versions.Reasons, .. byPolicy.Reasons];
+        switch (versions.State)
+        {
+            case VersionState.PrimaryEnabled:
+                return byPolicy;
+            case VersionState.Unread:
+                return byPolicy with { Use = AccessDecision.Both(byPolicy.Use, Decision.Unread), Reasons = reasons };
+            case VersionState.OthersEnabled or VersionState.OthersUnread:
+                return byPolicy with { Use = Decision.Denied, Read = AccessDecision.Both(byPolicy.Read, Decision.Perhaps), Reasons = reasons };
+            default:
+                Decision back = BackOn(target, evidence);
+                bool stays = byPolicy.Read == Decision.Denied || back == Decision.Denied;
+                return new AccessDecision(Decision.Denied, stays ? Decision.Denied : AccessDecision.Both(AccessDecision.Either(byPolicy.Read, Decision.Unread), Decision.Perhaps), reasons)
+                {
+                    ExplicitlyStopped = stays && back == Decision.Denied,
+                };
+        }
+    }
+
+    // Who may enable a version opens the key again.
+    private static Decision BackOn(AccessTarget target, AccessEvidence evidence) =>
+        new[] { "serviceAccount:" + target.AuthPrincipal, "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster) }
+            .SelectMany(m => new[] { Permissions.UpdateVersions, Permissions.RestoreVersions }.Select(p => evidence.Judge.Decide(evidence.KeyChain, 0, m, p, Horizon.Ever).Decision))
+            .Max();
+
+    private enum VersionState
+    {
+        PrimaryEnabled,
+        OthersEnabled,
+        OthersUnread,
+        NoneEnabled,
+        Unread,
+    }
+
+    private sealed record KeyVersions(VersionState State, IReadOnlyList<string> Reasons);
+}
