@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Clusters;
 
@@ -25,20 +26,20 @@ internal static class ManifestWriter
     /// <summary>The vendor's Terraform resource, with its import block. The form is <c>terraform fmt</c>'s.</summary>
     public static string ToTerraform(CmekCluster cluster, IEnumerable<CmekAccess> accesses)
     {
-        string name = new([.. cluster.Name.Select(c => char.IsAsciiLetterOrDigit(c) || c == '_' ? c : '_')]);
-        name = char.IsAsciiLetter(name[0]) ? name : "c_" + name;
+        string name = HclText.Name(cluster.Name);
+        string id = HclText.Quote(cluster.Id);
         StringBuilder text = new();
-        text.Append(CultureInfo.InvariantCulture, $"import {{\n  to = cockroach_cmek.{name}\n  id = \"{cluster.Id}\"\n}}\n\n");
-        text.Append(CultureInfo.InvariantCulture, $"resource \"cockroach_cmek\" \"{name}\" {{\n  id = \"{cluster.Id}\"\n  regions = [\n");
+        text.Append(CultureInfo.InvariantCulture, $"import {{\n  to = cockroach_cmek.{name}\n  id = {id}\n}}\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"resource \"cockroach_cmek\" \"{name}\" {{\n  id = {id}\n  regions = [\n");
         foreach (CmekAccess access in accesses)
         {
             text.Append(CultureInfo.InvariantCulture, $$"""
                     {
-                      region = "{{access.Region}}"
+                      region = {{HclText.Quote(access.Region)}}
                       key = {
-                        auth_principal = {{Quote(Required(access.AuthPrincipal, access))}}
-                        type           = "{{Specs.KeyType(cluster.Provider)}}"
-                        uri            = {{Quote(Required(access.KeyUri, access))}}
+                        auth_principal = {{HclText.Quote(Required(access.AuthPrincipal, access))}}
+                        type           = {{HclText.Quote(Specs.KeyType(cluster.Provider))}}
+                        uri            = {{HclText.Quote(Required(access.KeyUri, access))}}
                       }
                     },
 
@@ -47,8 +48,6 @@ internal static class ManifestWriter
 
         return text.Append("  ]\n}\n").ToString();
     }
-
-    private static string Quote(string text) => "\"" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("${", "$${", StringComparison.Ordinal) + "\"";
 
     private static string Required(string? value, CmekAccess access) => value ?? throw new CmekException(
         "AccessPlanned",

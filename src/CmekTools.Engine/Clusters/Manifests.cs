@@ -1,11 +1,15 @@
 using System.Text.Json;
 using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>The vendor's <c>cmek_config.json</c>: the body that its procedure sends with curl.</summary>
 internal static class Manifests
 {
+    private const int SizeLimit = 4 * 1024 * 1024;
+    private const int RegionLimit = 1000;
+
     /// <summary>Reads a manifest for a cluster.</summary>
     /// <exception cref="CmekException"><c>ManifestUnreadable</c> or <c>ManifestInvalid</c>, with the place.</exception>
     public static IReadOnlyList<CmekAccess> Read(string path, CmekCluster cluster)
@@ -13,7 +17,7 @@ internal static class Manifests
         string text;
         try
         {
-            text = File.ReadAllText(path);
+            text = StateFiles.ReadText(path, SizeLimit);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -30,6 +34,7 @@ internal static class Manifests
         CmekSpecWire? body;
         try
         {
+            SafeJson.Check(text, SizeLimit);
             body = JsonSerializer.Deserialize(text, WireJson.Default.CmekSpecWire);
         }
         catch (JsonException e)
@@ -40,6 +45,11 @@ internal static class Manifests
         if (body?.RegionSpecs is not { Count: > 0 } specs)
         {
             throw Invalid(name, "it has no region_specs.");
+        }
+
+        if (specs.Count > RegionLimit)
+        {
+            throw Invalid(name, $"it has {specs.Count} regions, and {RegionLimit} is the most that is read.");
         }
 
         List<CmekAccess> accesses = [];

@@ -12,7 +12,7 @@ internal static class Errors
         {
             return new ErrorRecord(failure, "UnexpectedFailure", ErrorCategory.InvalidResult, null)
             {
-                ErrorDetails = new ErrorDetails(failure.Message)
+                ErrorDetails = new ErrorDetails(ViewText.Plain(failure.Message))
                 {
                     RecommendedAction = "This is a fault in CmekTools. Nothing is assumed about what was done: look with Get-CmekJournal and Get-CmekStatus before you go on, and report it.",
                 },
@@ -22,9 +22,15 @@ internal static class Errors
         // Each kind has a namesake among the categories; a test holds them together.
         ErrorCategory category = Enum.Parse<ErrorCategory>(known.Kind.ToString());
         ErrorRecord record = new(known, known.ErrorId, category, known.Target);
+        string shown = ViewText.Plain(known.Message);
         if (known.RecommendedAction is { } action)
         {
-            record.ErrorDetails = new ErrorDetails(known.Message) { RecommendedAction = action };
+            record.ErrorDetails = new ErrorDetails(shown) { RecommendedAction = ViewText.Plain(action) };
+        }
+        else if (shown != known.Message)
+        {
+            // What is printed; the exception keeps the service's own words.
+            record.ErrorDetails = new ErrorDetails(shown);
         }
 
         return record;

@@ -25,10 +25,10 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
     public Task OutputAsync(object value) => PostAsync(() => command.WriteObject(value));
 
     /// <inheritdoc/>
-    public Task VerboseAsync(string message) => PostAsync(() => command.WriteVerbose(message));
+    public Task VerboseAsync(string message) => PostAsync(() => command.WriteVerbose(ViewText.Plain(message)));
 
     /// <inheritdoc/>
-    public Task WarningAsync(string message) => PostAsync(() => command.WriteWarning(message));
+    public Task WarningAsync(string message) => PostAsync(() => command.WriteWarning(ViewText.Plain(message)));
 
     /// <inheritdoc/>
     public Task ErrorAsync(CmekException error) => PostAsync(() => command.WriteError(Errors.ToRecord(error)));
@@ -37,7 +37,7 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
     public Task ProgressAsync(OperationProgress progress)
     {
         int id = _activities.GetOrAdd(progress.Activity, _ => _activities.Count + 1);
-        ProgressRecord record = new(id, progress.Activity, progress.Status.Length == 0 ? " " : progress.Status)
+        ProgressRecord record = new(id, ViewText.Plain(progress.Activity), progress.Status.Length == 0 ? " " : ViewText.Plain(progress.Status))
         {
             PercentComplete = Math.Clamp(progress.Percent, -1, 100),
             RecordType = progress.Completed ? ProgressRecordType.Completed : ProgressRecordType.Processing,
@@ -48,7 +48,7 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
     /// <inheritdoc/>
     public Task<bool> ShouldProcessAsync(string target, string action) => PostAsync(() =>
     {
-        string text = $"{target}: {action}";
+        string text = ViewText.Plain($"{target}: {action}");
         if (!WhatIf && (Force || _runConfirmed))
         {
             command.WriteVerbose(text);
@@ -61,7 +61,7 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
     /// <inheritdoc/>
     public Task<bool> ConfirmRunAsync(string target, string action) => PostAsync(() =>
     {
-        string text = $"{target}: {action}";
+        string text = ViewText.Plain($"{target}: {action}");
         if (WhatIf)
         {
             command.ShouldProcess(text, text, "Confirm");
@@ -78,7 +78,7 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
         // The form with a security impact is the one whose answer to a bare Enter is No.
         bool yesToAll = false;
         bool noToAll = false;
-        return command.ShouldContinue(query, caption, hasSecurityImpact: true, ref yesToAll, ref noToAll);
+        return command.ShouldContinue(ViewText.Plain(query), ViewText.Plain(caption), hasSecurityImpact: true, ref yesToAll, ref noToAll);
     });
 
     /// <summary>Does something on the pipeline's thread.</summary>
