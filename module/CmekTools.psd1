@@ -38,6 +38,7 @@
         'Start-CmekSandbox'
         'Stop-CmekSandbox'
         'Test-CmekAccess'
+        'Test-CmekJournal'
         'Update-CmekCluster'
         'Wait-CmekStatus'
     )

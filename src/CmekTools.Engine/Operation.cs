@@ -68,6 +68,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     private ReadOnce<CmekCluster> _clusters = new();
     private ReadOnce<CmekStatus> _statuses = new();
     private readonly AsyncLocal<CmekCluster?> _cluster = new();
+    private List<CmekJournalEntry>? _unsettled;
 
     /// <summary>The command's name, for the journal.</summary>
     public string Command { get; } = command;
@@ -136,9 +137,12 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// </summary>
     /// <param name="change">The change.</param>
     /// <param name="send">The one request (or the few that belong together) that makes it.</param>
+    /// <param name="look">
+    /// Looks, where the request's answer was lost, whether the change was made after all; null where that cannot be seen. Where it was, nothing has failed.
+    /// </param>
     /// <returns>True where it was made; false under <c>-WhatIf</c> or where the user said no.</returns>
     /// <exception cref="CmekException">The journal cannot be written (nothing was sent), or the request failed.</exception>
-    public async Task<bool> ChangeAsync(PlannedChange change, Func<CancellationToken, Task> send)
+    public async Task<bool> ChangeAsync(PlannedChange change, Func<CancellationToken, Task> send, Func<CancellationToken, Task<bool>>? look = null)
     {
         string action = change.Detail is null ? change.Summary : change.Summary + Environment.NewLine + change.Detail;
         if (!await Host.ShouldProcessAsync(change.Target, action).ConfigureAwait(false))
@@ -150,10 +154,15 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         // What is urgent waits for nobody: a grant may be waiting for IAM for minutes.
         using IDisposable? hold = Pacing.Urgency.Current ? null : await s_resources.HoldAsync(change.Target, Cancellation).ConfigureAwait(false);
         Cancellation.ThrowIfCancellationRequested();
+        await SettleAsync(change.Kind, change.Target, change.Before).ConfigureAwait(false);
         JournalTicket ticket = await Session.Journal.BeginAsync(this, change).ConfigureAwait(false);
         try
         {
             await send(Abort).ConfigureAwait(false);
+        }
+        catch (Exception e) when (look is not null && LostAnswer.IsLost(e))
+        {
+            await LookAfterAsync(ticket, look, e).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -171,6 +180,68 @@ internal sealed class Operation(string command, SessionContext session, IOperati
 
         await Session.Journal.EndAsync(ticket, "done").ConfigureAwait(false);
         return true;
+    }
+
+    /// <summary>
+    /// Tells of a resource as it was just read, so that what nobody knew the outcome of is settled: where it is as a change was to leave it, the change was
+    /// made after all; where it is as it was before, and that is long enough ago, it was not. Anything else settles nothing.
+    /// </summary>
+    /// <param name="kind">The change's kind.</param>
+    /// <param name="target">The resource.</param>
+    /// <param name="now">The resource now, in the form of the change's Before and After; null where it is not there.</param>
+    public async Task SettleAsync(string kind, string target, JsonNode? now)
+    {
+        foreach (CmekJournalEntry entry in Unsettled().Where(e => e.Kind == kind && e.Target == target))
+        {
+            bool made = Same(entry.After, now) && entry.After is not null;
+            if (made || (IsOld(entry) && Same(entry.Before, now) && entry.Before is not null))
+            {
+                string seen = made ? "was made after all: a later command saw it" : "was not made: a later command found all as it was before";
+                await SettleAsync(entry, made ? "done" : "not made", seen).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Settles one change.</summary>
+    /// <param name="entry">One of <see cref="Unsettled"/>.</param>
+    /// <param name="outcome"><c>done</c> or <c>not made</c>.</param>
+    /// <param name="message">What was seen.</param>
+    public async Task SettleAsync(CmekJournalEntry entry, string outcome, string message)
+    {
+        lock (_changes)
+        {
+            if (_unsettled is null || !_unsettled.Remove(entry))
+            {
+                return;
+            }
+        }
+
+        if (!Host.WhatIf)
+        {
+            await Session.Journal.SettleAsync(this, entry, outcome, message).ConfigureAwait(false);
+            await Host.VerboseAsync($"{entry.Kind} on {entry.Target} ({entry.Time:u}): {message}.").ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The changes of earlier runs whose outcome nobody knows; read once in a run. None where the journal cannot be read: that stops nothing.</summary>
+    public IReadOnlyList<CmekJournalEntry> Unsettled()
+    {
+        lock (_changes)
+        {
+            if (_unsettled is null)
+            {
+                try
+                {
+                    _unsettled = [.. JournalReader.Read(Session.Journal.FilePath).Where(e => e.IsUnsettled && e.RunId != RunId && e.Id is not null)];
+                }
+                catch (CmekException)
+                {
+                    _unsettled = [];
+                }
+            }
+
+            return [.. _unsettled];
+        }
     }
 
     /// <summary>A cluster, read once in a run however many records name it.</summary>
@@ -196,4 +267,50 @@ internal sealed class Operation(string command, SessionContext session, IOperati
 
     /// <summary>Waits.</summary>
     public Task DelayAsync(TimeSpan time) => Task.Delay(time, Session.Time, Cancellation);
+
+    /// <summary>
+    /// True where a change was announced so long ago that a read which does not show it tells something: a read may be behind by minutes, and a request
+    /// that is on its way may still arrive.
+    /// </summary>
+    public bool IsOld(CmekJournalEntry entry) => Session.Time.GetUtcNow() - entry.Time > Timings.PropagationLimit;
+
+    private async Task LookAfterAsync(JournalTicket ticket, Func<CancellationToken, Task<bool>> look, Exception lost)
+    {
+        bool made;
+        try
+        {
+            made = await look(Cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is CmekException or OperationCanceledException)
+        {
+            made = false;
+        }
+
+        if (!made)
+        {
+            await Session.Journal.TryEndAsync(ticket, "unknown", lost.Message).ConfigureAwait(false);
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(lost);
+        }
+
+        await Host.VerboseAsync($"{ticket.Change.Kind} on {ticket.Change.Target}: the answer was lost ({lost.Message}), and the change is there.").ConfigureAwait(false);
+    }
+
+    private static bool Same(string? kept, JsonNode? now)
+    {
+        try
+        {
+            return JsonNode.DeepEquals(Bare(kept is null ? null : JsonNode.Parse(kept)), Bare(now?.DeepClone()));
+        }
+        catch (Exception e) when (e is System.Text.Json.JsonException or ArgumentException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    // Each write of a Google policy makes another etag: it says nothing about what is in the policy.
+    private static JsonNode? Bare(JsonNode? node)
+    {
+        (node as JsonObject)?.Remove("etag");
+        return node;
+    }
 }

@@ -6,7 +6,10 @@ public sealed record CmekJournalEntry
     /// <summary>When it was announced: before the request was sent.</summary>
     public DateTimeOffset Time { get; init; }
 
-    /// <summary>How it ended: done, failed, cancelled, or unknown where the process stopped in between.</summary>
+    /// <summary>
+    /// How it ended: done, failed (the service said no, or nothing was sent), cancelled (stopped before the answer), unknown (no answer came, or the process
+    /// stopped in between), or "not made" where a later command looked and did not find it.
+    /// </summary>
     public required string Outcome { get; init; }
 
     /// <summary>When it ended, or null.</summary>
@@ -32,6 +35,30 @@ public sealed record CmekJournalEntry
 
     /// <summary>The resource as it was to be, JSON.</summary>
     public string? After { get; init; }
+
+    /// <summary>True while nobody has looked whether the change was made: unknown or cancelled, and not settled since.</summary>
+    public bool IsUnsettled => Outcome is "unknown" or "cancelled";
+
+    /// <summary>The id of the cluster that it was for, or null.</summary>
+    public string? ClusterId { get; init; }
+
+    /// <summary>The name of the cluster that it was for, or null.</summary>
+    public string? ClusterName { get; init; }
+
+    /// <summary>The organization's id.</summary>
+    public string? OrganizationId { get; init; }
+
+    /// <summary>Who ran the command: the machine's user, the API key's id and the identity at the cloud, as far as they were known.</summary>
+    public string? Who { get; init; }
+
+    /// <summary>The machine's name.</summary>
+    public string? Machine { get; init; }
+
+    /// <summary>The version of CmekTools.</summary>
+    public string? ToolVersion { get; init; }
+
+    /// <summary>The change's id in the journal.</summary>
+    public string? Id { get; init; }
 
     /// <summary>Why it failed, or null.</summary>
     public string? Message { get; init; }

@@ -46,6 +46,13 @@ Describe 'Get-CmekJournal on <Cloud>' -ForEach $clouds {
         Get-CmekJournal 'no-such-target' | Should -BeNullOrEmpty
     }
 
+    It 'takes the name of the cluster that a change was for' {
+        $all = Get-CmekJournal
+        Get-CmekJournal $Name | Should -HaveCount $all.Count
+        Get-CmekJournal $Name -Unsettled | Should -BeNullOrEmpty
+        ($all | Where-Object ClusterName -ne $Name) | Should -BeNullOrEmpty
+    }
+
     It 'takes the time after which changes were announced' {
         $all = Get-CmekJournal
         Get-CmekJournal -After ([DateTimeOffset]::UtcNow.AddMinutes(1)) | Should -BeNullOrEmpty
@@ -255,5 +262,42 @@ Describe 'New-CmekSupportRequest' {
     It 'knows a purpose only for a cluster' {
         $sets = (Get-Command New-CmekSupportRequest).Parameters['Purpose'].ParameterSets.Keys
         $sets | Sort-Object | Should -Be 'Id', 'Name'
+    }
+}
+
+Describe 'Test-CmekJournal on <Cloud>' -ForEach $clouds {
+    BeforeAll {
+        $world = Connect-TestSandbox $TestDrive
+        $null = New-CmekKey $Name | Grant-CmekAccess
+        $path = Get-TestJournalPath $world.StateFolder
+    }
+
+    AfterAll {
+        Disconnect-TestSandbox
+    }
+
+    It 'finds nothing in a journal that nobody changed' {
+        $check = Test-CmekJournal
+        $check | Should -BeOfType CmekTools.CmekJournalCheck
+        $check.Result | Should -Be 'Pass'
+        Test-CmekJournal -Quiet | Should -BeTrue
+    }
+
+    It 'names the line that was changed' {
+        $text = [System.IO.File]::ReadAllText($path)
+        try {
+            [System.IO.File]::WriteAllText($path, $text.Replace('"phase":"done"', '"phase":"DONE"'))
+            $check = Test-CmekJournal
+            $check.Result | Should -Contain 'Fail'
+            $check.LineNumber | Should -Contain 3
+            Test-CmekJournal -Quiet | Should -BeFalse
+        }
+        finally {
+            [System.IO.File]::WriteAllText($path, $text)
+        }
+    }
+
+    It 'reads a folder without a connection' {
+        Test-CmekJournal -StateFolder (Split-Path $path) -Quiet | Should -BeTrue
     }
 }

@@ -26,6 +26,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
         ICollection<string> changes)
     {
         PolicyDocument before = await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false);
+        await op.SettleAsync("kms:PutKeyPolicy", key.Text, before.Root).ConfigureAwait(false);
         PolicyDocument after = before.Clone();
         edit(after);
         if (JsonNode.DeepEquals(after.Root, before.Root))

@@ -18,6 +18,7 @@ internal static class Restoration
     /// <summary>Gives access back: from a receipt, or from what the service says about the cluster's keys.</summary>
     public static async Task RestoreAsync(CmekCluster cluster, StoredReceipt? given, RestoreOptions options, Operation op)
     {
+        op.About(cluster);
         ReceiptStore store = new(op.Session.Journal.Folder);
         StoredReceipt? receipt = given ?? store.NewestOpen(cluster.Id, op.Session.Organization.Id);
         if (receipt is { } foreign && (foreign.Document.ClusterId != cluster.Id || foreign.Document.OrganizationId != op.Session.Organization.Id))

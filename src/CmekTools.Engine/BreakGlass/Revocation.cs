@@ -22,6 +22,7 @@ internal static class Revocation
     /// <summary>Revokes one cluster.</summary>
     public static async Task RevokeAsync(CmekCluster cluster, RevokeOptions options, Operation op)
     {
+        op.About(cluster);
         // Whoever names another cluster than the one at hand may mean another one altogether: noticed before anything is cut.
         if (options.ConfirmedName is not null && !string.Equals(options.ConfirmedName, cluster.Name, StringComparison.Ordinal))
         {

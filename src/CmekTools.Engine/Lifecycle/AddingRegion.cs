@@ -11,6 +11,7 @@ internal static class AddingRegion
     /// <summary>Adds the regions of the accesses with so many nodes each; the other regions are named as they are.</summary>
     public static async Task<CmekStatus> AddAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, int nodeCount, SwitchOptions options, Operation op)
     {
+        op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
         SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: false, newRegions: true, op);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);

@@ -27,6 +27,9 @@ internal sealed record ConnectOptions
 
     /// <summary>The folder of journal and receipts; null: the platform's.</summary>
     public string? StateFolder { get; init; }
+
+    /// <summary>A second place for the journal's lines: a file, or <see cref="JournalSink.SystemLog"/>; null: none.</summary>
+    public string? JournalSink { get; init; }
 }
 
 /// <summary>Connects: checks the input, then that the key is accepted.</summary>
@@ -41,8 +44,12 @@ internal static class Connecting
         CloudApiClient cloud = new(options.Server, key, options.Timings, pacer: Pacers.Cloud(options.Server, key, options.RequestsPerSecond));
         try
         {
+            JournalWriter journal = new(options.StateFolder ?? JournalWriter.DefaultFolder())
+            {
+                Sink = options.JournalSink is { } sink ? JournalSink.Create(sink) : null,
+            };
             CmekOrganization organization = await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false);
-            return new SessionContext(cloud, organization, options.Providers, options.Timings, new JournalWriter(options.StateFolder ?? JournalWriter.DefaultFolder()))
+            return new SessionContext(cloud, organization, options.Providers, options.Timings, journal)
             {
                 Who = new Who { ApiKeyId = Who.KeyIdOf(options.ApiKey.Trim()) },
             };

@@ -10,6 +10,7 @@ internal static class Disabling
     /// <summary>Sends NULL_KMS for every region and waits for DISABLED. Keys and grants are left alone.</summary>
     public static async Task<CmekStatus> DisableAsync(CmekCluster cluster, SwitchOptions options, Operation op)
     {
+        op.About(cluster);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         string[] regions = [.. status.Regions.Select(r => r.Region)];
         if (status.State == CmekState.DISABLED && status.Regions.All(r => r.State == CmekState.DISABLED))

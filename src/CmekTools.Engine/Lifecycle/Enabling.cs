@@ -16,6 +16,7 @@ internal static class Enabling
     /// <summary>Enables CMEK, or goes on with an enabling that was begun.</summary>
     public static async Task<CmekStatus> EnableAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, SwitchOptions options, Operation op)
     {
+        op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
         SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: true, newRegions: false, op);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
@@ -72,6 +73,7 @@ internal static class Enabling
         Operation op,
         CancellationToken cancellation)
     {
+        op.About(cluster);
         long start = op.Session.Time.GetTimestamp();
         string activity = $"Waiting for {cluster.Provider} to spread the grant";
         bool shown = false;

@@ -10,6 +10,7 @@ internal static class Granting
     /// <summary>Makes or completes one region's access.</summary>
     public static async Task<CmekAccess> GrantAsync(CmekCluster cluster, string region, CmekKey? known, string? keyUri, PrincipalOptions options, Operation op)
     {
+        op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
         CmekRegion? own = cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, region, StringComparison.OrdinalIgnoreCase));
         if (own is null && !IsWhereTheKeyIs(region, keyUri ?? known?.KeyUri, known) && Names.DidYouMean(region, cluster.Regions.Select(r => r.Name)).Length > 0)

@@ -9,6 +9,7 @@ internal static class Keys
     /// <summary>One key for each region (or for those named); the failure of one region does not stop the next.</summary>
     public static async Task MakeAsync(CmekCluster cluster, IReadOnlyList<string> regions, bool newRegions, KeyOptions options, Operation op)
     {
+        op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         if (options.KeyName is not null || options.AliasName is not null)

@@ -17,6 +17,7 @@ internal static class Updating
     /// <summary>Moves the regions of the accesses; the others stay.</summary>
     public static async Task<CmekStatus> MoveAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, SwitchOptions options, Operation op)
     {
+        op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
         SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: false, newRegions: false, op);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
@@ -60,6 +61,7 @@ internal static class Updating
     /// <summary>Sends the same keys again, so that the store key is wrapped under their newest version.</summary>
     public static async Task<CmekStatus> RewrapAsync(CmekCluster cluster, IReadOnlyList<string> regions, bool rotateKey, SwitchOptions options, Operation op)
     {
+        op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
         string[] names = regions.Count == 0 ? [.. cluster.Regions.Select(r => r.Name)] : [.. regions.Select(r => ClusterLookup.RequireRegion(cluster, r)).Distinct()];
         CmekStatus before = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
@@ -117,6 +119,7 @@ internal static class Updating
     /// <summary>Sends a PUT for some regions.</summary>
     public static async Task<(bool Changed, CmekStatus Status)> PutAsync(CmekCluster cluster, CmekStatus before, IReadOnlyList<CmekAccess> accesses, string summary, SwitchOptions options, Operation op)
     {
+        op.About(cluster);
         if (!options.SkipPreflight)
         {
             await Checks.Preflight.RequireAsync(cluster, accesses, op).ConfigureAwait(false);

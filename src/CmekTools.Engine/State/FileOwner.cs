@@ -73,7 +73,7 @@ internal static class FileOwner
         {
             uint me = Native.EffectiveUser();
             uint[] status = new uint[64];
-            if (me == 0 || Native.LinkStatus([.. Encoding.UTF8.GetBytes(path), 0], status) != 0)
+            if (Native.LinkStatus([.. Encoding.UTF8.GetBytes(path), 0], status) != 0)
             {
                 return null;
             }

@@ -65,6 +65,9 @@ internal sealed class JournalWriter
         }
     }
 
+    /// <summary>A second place that each line goes to; null: none. It is never in the way.</summary>
+    public JournalSink? Sink { get; init; }
+
     private TimeProvider Time { get; }
 
     /// <summary>The state folder of this platform: CMEKTOOLS_STATE, else the user's local application data.</summary>
@@ -98,10 +101,50 @@ internal sealed class JournalWriter
         }
     }
 
+    /// <summary>Writes down what a later look showed of a change whose outcome was not known.</summary>
+    /// <param name="op">The run that looked.</param>
+    /// <param name="entry">The change.</param>
+    /// <param name="outcome"><c>done</c> or <c>not made</c>.</param>
+    /// <param name="message">What was seen.</param>
+    public async Task SettleAsync(Operation op, CmekJournalEntry entry, string outcome, string message)
+    {
+        JsonObject line = new()
+        {
+            ["v"] = Version,
+            ["time"] = Time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture),
+            ["run"] = op.RunId,
+            ["id"] = entry.Id,
+            ["command"] = op.Command,
+            ["phase"] = "settled",
+            ["outcome"] = outcome,
+            ["kind"] = entry.Kind,
+            ["target"] = entry.Target,
+            ["message"] = message,
+        };
+        try
+        {
+            await AppendAsync(line, announces: false, op).ConfigureAwait(false);
+        }
+        catch (CmekException)
+        {
+            // It stays unsettled, and the next look tries again.
+        }
+    }
+
     /// <summary>The hash that the line after this one carries.</summary>
     /// <param name="line">A line without its end; null for none.</param>
     public static string HashOf(string? line) =>
         line is null ? new string('0', 64) : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(line))).ToLowerInvariant();
+
+    /// <summary>Appends an entry to a journal's file, chained to the line before it.</summary>
+    /// <returns>The line.</returns>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public static string Append(string path, JsonObject entry)
+    {
+        string line = string.Empty;
+        StateFiles.AppendLine(path, last => line = Chained(entry, last), () => JournalHead.Note(path, HashOf(line)));
+        return line;
+    }
 
     private JsonObject Entry(JournalTicket ticket, string phase, string? message)
     {
@@ -143,15 +186,16 @@ internal sealed class JournalWriter
 
     private async Task AppendAsync(JsonObject entry, bool announces, Operation op)
     {
-        string? written = null;
         Exception failure;
         try
         {
+            string line;
             lock (_lock)
             {
-                StateFiles.AppendLine(FilePath, last => written = Chained(entry, last));
+                line = Append(FilePath, entry);
             }
 
+            Sink?.Send(line);
             return;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.SecurityException)
@@ -175,6 +219,7 @@ internal sealed class JournalWriter
                 failure);
         }
 
+        Sink?.Send(Chained(entry, null));
         await ElsewhereAsync(entry, failure, op).ConfigureAwait(false);
     }
 

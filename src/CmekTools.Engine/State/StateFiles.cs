@@ -40,7 +40,8 @@ internal static class StateFiles
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="next">Makes the line (without its end) from the last whole line, which is null in a new file.</param>
-    public static void AppendLine(string path, Func<string?, string> next)
+    /// <param name="written">Is told once the line is on disk, while nobody else writes.</param>
+    public static void AppendLine(string path, Func<string?, string> next, Action? written = null)
     {
         EnsureFolder(Path.GetDirectoryName(path)!);
         using FileStream held = FileLock.Hold(path + ".lock");
@@ -56,6 +57,7 @@ internal static class StateFiles
         {
             file.Write(bytes);
             file.Flush(flushToDisk: true);
+            written?.Invoke();
         }
         catch (IOException)
         {
@@ -95,6 +97,26 @@ internal static class StateFiles
         using FileStream file = new(path, Options(FileMode.CreateNew, FileAccess.Write));
         file.Write(content);
         file.Flush(flushToDisk: true);
+    }
+
+    /// <summary>Appends a text under the file's lock, without waiting for the disk.</summary>
+    public static void AppendTo(string path, string text)
+    {
+        using FileStream held = FileLock.Hold(path + ".lock", TimeSpan.FromSeconds(1));
+        FileOwner.RequireFile(path);
+        FileStreamOptions options = Options(FileMode.OpenOrCreate, FileAccess.Write);
+        options.BufferSize = 0;
+        using FileStream file = new(path, options);
+        file.Position = file.Length;
+        file.Write(Encoding.UTF8.GetBytes(text));
+    }
+
+    /// <summary>Writes a short file in place, without waiting for the disk: for what is only good to have.</summary>
+    public static void Overwrite(string path, string text)
+    {
+        FileStreamOptions options = Options(FileMode.Create, FileAccess.Write);
+        using FileStream file = new(path, options);
+        file.Write(Encoding.UTF8.GetBytes(text));
     }
 
     /// <summary>Reads a text file of a bearable size.</summary>

@@ -53,6 +53,11 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
     [ValidateRange(0, 10000)]
     public int RequestsPerSecond { get; set; }
 
+    /// <summary>A second place for each line of the journal: a file, or SystemLog for the machine's own log.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? JournalSink { get; set; }
+
     internal override async Task ProcessAsync()
     {
         ConnectOptions options = Sandbox is null ? CloudOptions() : SandboxOptions(Sandbox);
@@ -66,6 +71,17 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             string folder = string.Empty;
             await Pipeline.OnPipelineAsync(() => folder = SessionState.Path.GetUnresolvedProviderPathFromPSPath(StateFolder)).ConfigureAwait(false);
             options = options with { StateFolder = folder };
+        }
+
+        if (JournalSink is not null)
+        {
+            string sink = JournalSink;
+            if (!string.Equals(sink, Engine.State.JournalSink.SystemLog, StringComparison.OrdinalIgnoreCase))
+            {
+                await Pipeline.OnPipelineAsync(() => sink = SessionState.Path.GetUnresolvedProviderPathFromPSPath(JournalSink)).ConfigureAwait(false);
+            }
+
+            options = options with { JournalSink = sink };
         }
 
         SessionContext context = await Connecting.ConnectAsync(options, Cancellation).ConfigureAwait(false);

@@ -8,15 +8,21 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekJournalEntry))]
 public sealed class GetCmekJournalCommand : StateCommand
 {
-    /// <summary>Only changes to resources whose name matches.</summary>
+    /// <summary>Only changes for clusters, or to resources, whose name or id matches.</summary>
     [Parameter(Position = 0)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
     public string Target { get; set; } = "*";
 
     /// <summary>Only changes announced at or after this time.</summary>
     [Parameter]
-    public DateTimeOffset After { get; set; } = DateTimeOffset.MinValue;
+    [Alias("After")]
+    public DateTimeOffset Since { get; set; } = DateTimeOffset.MinValue;
+
+    /// <summary>Only changes of which nobody knows yet whether they were made.</summary>
+    [Parameter]
+    public SwitchParameter Unsettled { get; set; }
 
     internal override async Task EndAsync()
     {
@@ -24,7 +30,8 @@ public sealed class GetCmekJournalCommand : StateCommand
         WildcardPattern pattern = WildcardPattern.Get(Target, WildcardOptions.IgnoreCase);
         foreach (CmekJournalEntry entry in JournalReader.Read(new JournalWriter(folder).FilePath))
         {
-            if (entry.Time >= After && pattern.IsMatch(entry.Target ?? string.Empty))
+            string?[] names = [entry.Target, entry.ClusterName, entry.ClusterId];
+            if (entry.Time >= Since && (!Unsettled || entry.IsUnsettled) && names.Any(n => pattern.IsMatch(n ?? string.Empty)))
             {
                 await Pipeline.OutputAsync(entry).ConfigureAwait(false);
             }

@@ -1,3 +1,4 @@
+using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 
 namespace CmekTools.Module.Commands;
@@ -10,6 +11,8 @@ public sealed class GetCmekStatusCommand : ClusterCommand
     internal override async Task ProcessAsync()
     {
         CmekCluster cluster = await ResolveClusterAsync().ConfigureAwait(false);
-        await Pipeline.OutputAsync(await Context.Cloud.GetCmekAsync(cluster, Cancellation).ConfigureAwait(false)).ConfigureAwait(false);
+        CmekStatus status = await Context.Cloud.GetCmekAsync(cluster, Cancellation).ConfigureAwait(false);
+        await Settling.ByStatusAsync(cluster, status, Op).ConfigureAwait(false);
+        await Pipeline.OutputAsync(status).ConfigureAwait(false);
     }
 }

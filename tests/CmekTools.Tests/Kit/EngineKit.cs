@@ -14,19 +14,19 @@ internal sealed class EngineKit : IDisposable
 
     private readonly string _folder;
 
-    private EngineKit(Uri server, string apiKey, string organizationId, ProviderOptions providers, Timings timings)
+    private EngineKit(Uri server, string apiKey, string organizationId, ProviderOptions providers, Timings timings, JournalWriter? journal = null)
     {
         _folder = Path.Combine(Path.GetTempPath(), "cmektools-test-" + Guid.NewGuid().ToString("N")[..12]);
         CmekOrganization organization = new() { Id = organizationId, Name = "Example" };
-        Session = new SessionContext(new CloudApiClient(server, apiKey, timings), organization, providers, timings, new JournalWriter(_folder));
+        Session = new SessionContext(new CloudApiClient(server, apiKey, timings), organization, providers, timings, journal ?? new JournalWriter(_folder));
     }
 
     /// <summary>The session.</summary>
     public SessionContext Session { get; }
 
     /// <summary>A session whose Cloud API is not there: for what only talks to a provider.</summary>
-    public static EngineKit Create(ProviderOptions? providers = null, Timings? timings = null) =>
-        new(new Uri("http://127.0.0.1:9/"), "unused", OrganizationId, providers ?? new ProviderOptions(), timings ?? Timings.Sandbox);
+    public static EngineKit Create(ProviderOptions? providers = null, Timings? timings = null, JournalWriter? journal = null) =>
+        new(new Uri("http://127.0.0.1:9/"), "unused", OrganizationId, providers ?? new ProviderOptions(), timings ?? Timings.Sandbox, journal);
 
     /// <summary>A session with a sandbox, Cloud API and providers; the credentials are those that the sandbox hands out.</summary>
     public static EngineKit Create(SandboxServer server, Timings? timings = null)

@@ -103,6 +103,34 @@ public sealed class ReceiptTrustTests
     }
 
     [Fact]
+    public void AReceiptOfTheFirstFormatIsReadAndProvesNothing()
+    {
+        StoredReceipt receipt = ReceiptStore.Load(Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "State", "Samples", "receipt-1.json"));
+        Assert.Equal(("0a1b2c3d", 1, CmekSealState.Unsealed), (receipt.Document.Id, receipt.Document.Accesses.Count, receipt.Seal));
+        Assert.Equal(ReceiptStanding.Unproven, ReceiptTrust.Judge(receipt, s_cluster.Id, "org").Standing);
+    }
+
+    [Fact]
+    public void ANewerFormatADoubledNameAndWhatIsTooDeepOrTooLongAreRefusedByName()
+    {
+        using TempFolder folder = new();
+        string path = Save(folder.Path);
+        string whole = File.ReadAllText(path);
+        string deep = string.Concat(Enumerable.Repeat("[", 200)) + string.Concat(Enumerable.Repeat("]", 200));
+        foreach ((string text, string said) in ((string, string)[])
+        [
+            (whole.Replace("\"version\": 2", "\"version\": 3", StringComparison.Ordinal), "this CmekTools reads versions 1 to 2"),
+            (whole.Replace("\"version\": 2", "\"version\": 2, \"version\": 2", StringComparison.Ordinal), "the name 'version' stands in one object twice"),
+            (whole.Replace("\"version\": 2", $"\"more\": {deep}, \"version\": 2", StringComparison.Ordinal), "depth"),
+            (whole + new string(' ', 17 * 1024 * 1024), "the most that is read"),
+        ])
+        {
+            File.WriteAllText(path, text);
+            Assert.Contains(said, Assert.Throws<CmekException>(() => ReceiptStore.Load(path)).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void AReceiptThatCannotBeWrittenGoesToTheTemporaryFolderWithItsSeal()
     {
         using TempFolder folder = new();

@@ -44,6 +44,7 @@ internal sealed class PolicyEdit(
     public async Task<bool> EditAsync(string summary, Func<JsonObject, bool> edit, Func<JsonObject, Task>? look = null)
     {
         JsonObject before = await ReadAsync(op.Cancellation).ConfigureAwait(false);
+        await op.SettleAsync(kind, target, before).ConfigureAwait(false);
         if (look is not null)
         {
             await look(before).ConfigureAwait(false);
