@@ -6,7 +6,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Cutting a cluster off from a key, and undoing exactly that.</summary>
-internal sealed class AwsCut(AwsKeyReader reader, AwsPrincipals principals, AwsPolicies policies, AwsKeyLife life)
+internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrincipals principals, AwsPolicies policies, AwsKeyLife life)
 {
     private const string SnapshotKind = "aws/1";
 
@@ -88,7 +88,7 @@ internal sealed class AwsCut(AwsKeyReader reader, AwsPrincipals principals, AwsP
     {
         try
         {
-            return (await reader.RoleAsync(role, op).ConfigureAwait(false), null);
+            return (await roles.RoleAsync(role, op.Cancellation).ConfigureAwait(false), null);
         }
         catch (CmekException e)
         {

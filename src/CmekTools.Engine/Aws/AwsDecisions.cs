@@ -1,95 +1,97 @@
+using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
 
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Whether a role can use a key, by everything that can be read.</summary>
-internal sealed class AwsDecisions(AwsKeyReader reader)
+internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, AwsReach reach)
 {
+    private static readonly string[] s_reading = ["kms:Decrypt", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:CreateGrant"];
+
+    /// <summary>
+    /// Reads key policy, state, grants, role, the role's policies and its boundary side by side, and decides. What a Deny of the key
+    /// policy or the key's state
+    /// stops already waits for nothing else.
+    /// </summary>
+    /// <exception cref="CmekException">A failure that heals, such as a service that cannot be reached, of the key itself.</exception>
     public async Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op)
     {
         KeyArn key = AwsInput.ParseKey(target.KeyUri);
-        RoleArn? role = AwsNames.TryParseRole(target.AuthPrincipal);
-        if (role is null)
-        {
-            AwsInput.ValidatePrincipal(target.AuthPrincipal);
-        }
-
+        RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
+        using CancellationTokenSource rest = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
         Task<Seen<PolicyDocument>> policy = AwsKeyReader.LookAsync(reader.PolicyAsync(key, op.Cancellation));
-        Task<Seen<Amazon.KeyManagementService.Model.KeyMetadata>> data = AwsKeyReader.LookAsync(
-            reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
-        Task<Seen<IamRole>> iam = AwsKeyReader.LookAsync(reader.RoleAsync(role!, op));
-        Task<RolePolicies> own = reader.RolePoliciesAsync(role!, op);
-        Task<Seen<PolicyDocument>?> boundary = reader.BoundaryAsync(iam, role!, op);
-        await Task.WhenAll(policy, data, iam, own, boundary).ConfigureAwait(false);
-        AccessDecision decision = Judge(
-            key,
-            role!,
-            await policy.ConfigureAwait(false),
-            await data.ConfigureAwait(false),
-            await iam.ConfigureAwait(false),
-            await own.ConfigureAwait(false),
-            op.Session.Time.GetUtcNow());
-        return await boundary.ConfigureAwait(false) is { } limit
-            ? Within(limit, decision, key, role!, (await iam.ConfigureAwait(false)).Value?.Id, op)
-            : decision;
+        Task<Seen<KeyMetadata>> data = AwsKeyReader.LookAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
+        Task<Seen<IReadOnlyList<KeyGrant>>> grants = AwsKeyReader.TryAsync(reach.GrantsAsync(key, rest.Token));
+        Task<AwsRoleFindings> principal = roles.RoleFindingsAsync(role, rest.Token);
+        try
+        {
+            await Task.WhenAll(policy, data).ConfigureAwait(false);
+            DateTimeOffset now = op.Session.Time.GetUtcNow();
+            Seen<PolicyDocument> read = await policy.ConfigureAwait(false);
+            Seen<KeyMetadata> state = await data.ConfigureAwait(false);
+            if (Stopped(key, role, read, state, now) is { } stopped)
+            {
+                return stopped;
+            }
+
+            AwsRoleFindings found = await principal.ConfigureAwait(false);
+            return Decide(found.Access(key, read, await grants.ConfigureAwait(false), now), state, found.Role.Missing);
+        }
+        finally
+        {
+            // What is not waited for is ended, and its failure is nobody's.
+            await rest.CancelAsync().ConfigureAwait(false);
+            _ = grants.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = principal.ContinueWith(
+                t => t.Exception,
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnFaulted,
+                TaskScheduler.Default);
+        }
     }
 
-    // A boundary gives nothing, but what it does not allow the role cannot do, whoever else allows it.
-    private static AccessDecision Within(
-        Seen<PolicyDocument> limit,
-        AccessDecision decision,
-        KeyArn key,
-        RoleArn role,
-        string? roleId,
-        Operation op)
+    /// <summary>Decides by what was read.</summary>
+    /// <param name="access">Policies and grants.</param>
+    /// <param name="state">The key.</param>
+    /// <param name="roleMissing">True where IAM knows no such role: it can make no call, and proves nothing of who can.</param>
+    internal static AccessDecision Decide(KeyAccess access, Seen<KeyMetadata> state, bool roleMissing)
     {
-        if (limit.Value is not { } boundary)
+        CallDecision[] uses = [.. OurStatements.Calls.Select(c => KeyAccessEvaluator.Decide(access, c))];
+        CallDecision[] reads = [.. Reading(access).Select(c => KeyAccessEvaluator.Decide(access, c))];
+        Decision use = uses.Select(d => d.Decision).Aggregate(Decision.Allowed, AccessDecision.Both);
+        Decision read = reads.Select(d => d.Decision).Aggregate(Decision.Denied, AccessDecision.Either);
+        List<string> reasons =
+        [
+            .. uses.Where(d => use == Decision.Allowed || d.Decision != Decision.Allowed).Select(d => d.Reason),
+            .. reads.Where(d => use != Decision.Allowed && d.Decision != Decision.Denied).Select(d => d.Reason),
+        ];
+        if (state.Value is null)
         {
-            Decision unread = Decision.Unread;
-            return decision with
-            {
-                Use = AccessDecision.Both(decision.Use, unread),
-                Read = decision.Read,
-                Reasons = [.. decision.Reasons, "the role's permissions boundary could not be read: " + limit.Why],
-            };
+            use = AccessDecision.Both(use, Decision.Unread);
+            reasons.Add("the key's state could not be read: " + state.Why);
+        }
+        else if (AwsKeyReader.ToState(state.Value) is not CmekKeyState.Enabled and var is_)
+        {
+            use = Decision.Denied;
+            reasons.Add($"the key's state is {is_}");
         }
 
-        PolicyContext context = PolicyContext.ForKey(
-            key,
-            new PolicyPrincipal(role.Account, role.Text, roleId),
-            op.Session.Time.GetUtcNow());
-        PolicyDecision[] uses = [.. OurStatements.Calls.Select(c => PolicyEvaluator.Identity(boundary, c, key.Text, context))];
-        PolicyDecision[] reads = [.. s_reading.Select(c => PolicyEvaluator.Identity(boundary, c, key.Text, context))];
-        Decision use = uses.Select(ToDecision).Aggregate(Decision.Allowed, AccessDecision.Both);
-        Decision read = reads.Select(ToDecision).Aggregate(Decision.Denied, AccessDecision.Either);
-        PolicyDecision? reason = uses.FirstOrDefault(
-            d => d.Answer is PolicyAnswer.Denied or PolicyAnswer.NotAllowed) ?? uses.FirstOrDefault(d => d.Answer == PolicyAnswer.Unknown);
-        return decision with
+        if (roleMissing)
         {
-            Use = AccessDecision.Both(decision.Use, use),
-            Read = AccessDecision.Both(decision.Read, read),
-            Reasons = reason is null ? decision.Reasons : [.. decision.Reasons, "in the role's permissions boundary, " + reason.Reason],
-        };
+            use = Decision.Denied;
+            reasons.Add($"there is no role {access.Role.Text}");
+        }
+
+        return new AccessDecision(use, read, [.. reasons.Distinct()]) { ExplicitlyStopped = reads.All(d => d.Explicit) };
     }
 
-    // The calls that open what was encrypted before, or that let their caller open it.
-    private static readonly string[] s_reading = ["kms:Decrypt", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:CreateGrant"];
-
-    private static Decision ToDecision(PolicyDecision decision) => decision.Answer switch
-    {
-        PolicyAnswer.Allowed => Decision.Allowed,
-        PolicyAnswer.Unknown => Decision.Perhaps,
-        _ => Decision.Denied,
-    };
-
-    private static AccessDecision Judge(
+    // What stops every reading call whatever the role's side says.
+    private static AccessDecision? Stopped(
         KeyArn key,
         RoleArn role,
         Seen<PolicyDocument> policy,
-        Seen<Amazon.KeyManagementService.Model.KeyMetadata> data,
-        Seen<IamRole> iam,
-        RolePolicies own,
+        Seen<KeyMetadata> data,
         DateTimeOffset now)
     {
         if (data.Missing || policy.Missing)
@@ -99,9 +101,7 @@ internal sealed class AwsDecisions(AwsKeyReader reader)
                 $"KMS finds no key {key.Text} (in another account, or at another endpoint, it may be there)");
         }
 
-        bool off = data.Value is { } metadata
-            && AwsKeyReader.ToState(metadata) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
-        if (off)
+        if (data.Value is { } metadata && AwsKeyReader.ToState(metadata) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion)
         {
             return AccessDecision.Of(
                 Decision.Denied,
@@ -110,74 +110,27 @@ internal sealed class AwsDecisions(AwsKeyReader reader)
 
         if (policy.Value is null)
         {
-            return AccessDecision.Of(Decision.Unread, "the key policy could not be read: " + policy.Why);
+            return null;
         }
 
-        PolicyDecision[] uses = [.. OurStatements.Calls.Select(c => DecideCall(policy.Value, key, role, iam.Value?.Id, own, c, now))];
-        PolicyDecision[] reads = [.. s_reading.Select(c => DecideCall(policy.Value, key, role, iam.Value?.Id, own, c, now))];
-        Decision use = uses.Select(ToDecision).Aggregate(Decision.Allowed, AccessDecision.Both);
-        Decision read = reads.Select(ToDecision).Aggregate(Decision.Denied, AccessDecision.Either);
-        List<string> reasons = [.. uses.Where(d => use == Decision.Allowed || d.Answer != PolicyAnswer.Allowed).Select(d => d.Reason)];
-        if (data.Value is null)
-        {
-            use = AccessDecision.Both(use, Decision.Unread);
-            reasons.Add("the key's state could not be read: " + data.Why);
-        }
-        else if (AwsKeyReader.ToState(data.Value) is not CmekKeyState.Enabled and var state)
-        {
-            use = Decision.Denied;
-            reasons.Add($"the key's state is {state}");
-        }
-
-        if (iam.Missing)
-        {
-            use = Decision.Denied;
-            reasons.Add($"there is no role {role.Text}");
-        }
-
-        return new AccessDecision(
-            use,
-            read,
-            [.. reasons.Distinct()]) { ExplicitlyStopped = reads.All(d => d.Answer == PolicyAnswer.Denied) };
+        KeyAccess access = new(
+            key,
+            role,
+            null,
+            policy,
+            new RolePolicies([], "not looked at"),
+            null,
+            Presence.Unknown,
+            new Seen<IReadOnlyList<KeyGrant>>(null, false, "not looked at"),
+            now);
+        AccessDecision decision = Decide(access, data, roleMissing: false);
+        return decision.ExplicitlyStopped ? decision with { Use = Decision.Denied, Reasons = Explicit(access) } : null;
     }
 
-    /// <summary>The key policy and the role's own policies together, for one call.</summary>
-    public static PolicyDecision DecideCall(
-        PolicyDocument policy,
-        KeyArn key,
-        RoleArn role,
-        string? roleId,
-        RolePolicies own,
-        string call,
-        DateTimeOffset now)
-    {
-        PolicyPrincipal who = new(role.Account, role.Text, roleId);
-        PolicyContext context = PolicyContext.ForKey(key, who, now);
-        PolicyDecision byKey = PolicyEvaluator.Resource(policy, who, call, key.Text, context);
-        if (byKey.Answer is PolicyAnswer.Denied or PolicyAnswer.NotAllowed)
-        {
-            return byKey;
-        }
+    private static IReadOnlyList<string> Explicit(KeyAccess access) =>
+        [.. Reading(access).Select(c => KeyAccessEvaluator.Decide(access, c).Reason).Distinct()];
 
-        PolicyDecision byRole = own.Decide(call, key.Text, context);
-        if (byRole.Answer == PolicyAnswer.Denied || byKey.Answer == PolicyAnswer.Unknown)
-        {
-            return byRole.Answer == PolicyAnswer.Denied ? byRole : byKey;
-        }
-
-        // A key in the role's own account needs one of the two to allow it; a key in another account needs both.
-        if (byKey.Answer == PolicyAnswer.Allowed && key.Account == role.Account)
-        {
-            return byKey;
-        }
-
-        return byRole.Answer switch
-        {
-            PolicyAnswer.Allowed => byRole,
-            _ when byKey.Perhaps is { } perhaps && key.Account == role.Account => perhaps,
-            PolicyAnswer.Unknown => byRole,
-            _ => byRole with { Reason = byKey.Answer == PolicyAnswer.Allowed ? "the role is in another account than the key, and its "
-                + $"own policies do not allow {call}" : $"{byKey.Reason}, and the role's own policies do not allow it" },
-        };
-    }
+    // A key policy can be changed from the key's own account only.
+    private static IEnumerable<string> Reading(KeyAccess access) =>
+        access.Key.Account == access.Role.Account ? s_reading.Append("kms:PutKeyPolicy") : s_reading;
 }

@@ -22,13 +22,14 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _reader = new AwsKeyReader(_clients);
         _maker = new AwsKeyMaker(_clients, _reader);
         _life = new AwsKeyLife(_clients, _reader);
-        AwsPrincipals principals = new(_clients, _reader);
+        AwsRoleReader roles = new(_clients);
+        AwsPrincipals principals = new(_clients, roles);
         AwsPolicies policies = new(_clients, _reader);
         _granting = new AwsGranting(_reader, principals, policies);
-        _cut = new AwsCut(_reader, principals, policies, _life);
+        _cut = new AwsCut(_reader, roles, principals, policies, _life);
         _reach = new AwsReach(_clients, _reader);
-        _decisions = new AwsDecisions(_reader);
-        _checks = new AwsChecks(_reader);
+        _decisions = new AwsDecisions(_reader, roles, _reach);
+        _checks = new AwsChecks(_reader, roles, _reach);
     }
 
     /// <inheritdoc/>

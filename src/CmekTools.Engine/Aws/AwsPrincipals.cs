@@ -5,7 +5,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>The role that a cluster acts as, and who may assume it.</summary>
-internal sealed class AwsPrincipals(AwsClients clients, AwsKeyReader reader)
+internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
 {
     public async Task<GrantRole> EnsureRoleAsync(
         CmekCluster cluster,
@@ -37,7 +37,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsKeyReader reader)
         }
 
         AwsCaller caller = await clients.CallerAsync(region, op.Cancellation).ConfigureAwait(false);
-        IamRole? role = await reader.FindRoleAsync(name, caller.Partition, op.Cancellation).ConfigureAwait(false);
+        IamRole? role = await roles.FindRoleAsync(name, caller.Partition, op.Cancellation).ConfigureAwait(false);
         return role is null
             ? await CreateRoleAsync(name, cluster, account, caller, op, changes).ConfigureAwait(false)
             : await CompleteRoleAsync(
@@ -52,7 +52,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsKeyReader reader)
 
     public async Task<GrantRole> RepairRoleAsync(AccessTarget target, RoleArn role, AccessSnapshot? snapshot, Operation op)
     {
-        Seen<IamRole> seen = await AwsKeyReader.LookAsync(reader.RoleAsync(role, op)).ConfigureAwait(false);
+        Seen<IamRole> seen = await AwsKeyReader.LookAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
         if (seen.Value is { } there)
         {
             string? before = snapshot?.Data["roleId"]?.GetValue<string>();
@@ -63,18 +63,18 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsKeyReader reader)
                         + "is written anew for it.").ConfigureAwait(false);
             }
 
-            TrustVerdict trust = TrustPolicies.JudgeTrust(
+            TrustDecision trust = TrustPolicies.Decide(
                 PolicyDocument.Parse(there.TrustPolicy, role.Text),
                 target.Cluster.AccountId ?? string.Empty,
                 target.OrganizationId,
                 op.Session.Time.GetUtcNow());
             bool ours = there.Tags.GetValueOrDefault(AwsNames.ClusterIdTag) == target.Cluster.Id;
-            if (trust.Allowed == false && ours && target.Cluster.AccountId is { } account)
+            if (trust.Assume == Decision.Denied && ours && target.Cluster.AccountId is { } account)
             {
                 return await CompleteRoleAsync(there, target.Cluster, account, role.Partition, named: true, op, []).ConfigureAwait(false);
             }
 
-            if (trust.Allowed == false)
+            if (trust.Assume == Decision.Denied)
             {
                 await op.Host.WarningAsync(
                     $"The role {role.Text} does not let the cluster's account assume it: {trust.Reason}. CmekTools did not change that; "
@@ -148,8 +148,8 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsKeyReader reader)
         bool mayBeNew = role.CreatedAt is { } made && op.Session.Time.GetUtcNow() - made < op.Timings.PropagationLimit;
         GrantRole result = new(role.Arn, role.Id, mayBeNew, false);
         PolicyDocument trust = PolicyDocument.Parse(role.TrustPolicy, role.Arn);
-        TrustVerdict verdict = TrustPolicies.JudgeTrust(trust, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
-        if (verdict is { Allowed: true, NeedsExternalId: true })
+        TrustDecision verdict = TrustPolicies.Decide(trust, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
+        if (verdict is { Assume: Decision.Allowed, ExternalId: ExternalIdDemand.Exact or ExternalIdDemand.TakesOthers })
         {
             return result;
         }
@@ -167,13 +167,13 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsKeyReader reader)
         }
 
         PolicyDocument after = WithTrust(trust, cluster, partition, account, op.Session.Organization.Id);
-        TrustVerdict then = TrustPolicies.JudgeTrust(after, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
-        if (then.Allowed == false)
+        TrustDecision then = TrustPolicies.Decide(after, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
+        if (then.Assume == Decision.Denied)
         {
             throw TrustInvalid(role.Arn, cluster, then, $"Take the Deny out of the trust policy, or give another name with -RoleName.");
         }
 
-        if (!then.NeedsExternalId)
+        if (then.ExternalId != ExternalIdDemand.Exact)
         {
             await op.Host.WarningAsync(
                 $"The role {role.Arn} can be assumed without the organization's id as external ID: {then.Reason}. That statement is not "
@@ -265,7 +265,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsKeyReader reader)
                 return new GrantRole(arn, null, false, false);
             }
 
-            seen = await reader.FindRoleAsync(role.Name, role.Partition, op.Cancellation).ConfigureAwait(false);
+            seen = await roles.FindRoleAsync(role.Name, role.Partition, op.Cancellation).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (e.ErrorId == AwsErrors.AccessDenied)
         {
@@ -283,19 +283,19 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsKeyReader reader)
                 arn);
         }
 
-        TrustVerdict verdict = TrustPolicies.JudgeTrust(
+        TrustDecision verdict = TrustPolicies.Decide(
             PolicyDocument.Parse(seen.TrustPolicy, arn),
             account,
             op.Session.Organization.Id,
             op.Session.Time.GetUtcNow());
-        if (verdict.Allowed == false)
+        if (verdict.Assume == Decision.Denied)
         {
             string wanted = PolicyJson.Compact(
                 OurStatements.Trust(OurStatements.TrustSid(cluster), role.Partition, account, op.Session.Organization.Id));
             throw TrustInvalid(arn, cluster, verdict, $"Have whoever manages the role add this statement to its trust policy: {wanted}");
         }
 
-        if (verdict.Allowed is null || !verdict.NeedsExternalId)
+        if (verdict.Assume != Decision.Allowed || verdict.ExternalId != ExternalIdDemand.Exact)
         {
             await op.Host.WarningAsync($"The trust of {arn} is not what it should be: {verdict.Reason}.").ConfigureAwait(false);
         }
@@ -303,7 +303,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsKeyReader reader)
         return new GrantRole(seen.Arn, seen.Id, false, false);
     }
 
-    private static CmekException TrustInvalid(string arn, CmekCluster cluster, TrustVerdict verdict, string action) => new(
+    private static CmekException TrustInvalid(string arn, CmekCluster cluster, TrustDecision verdict, string action) => new(
         "RoleTrustInvalid",
         CmekErrorKind.InvalidOperation,
         $"The role {arn} does not let the account {cluster.AccountId} of {cluster.Name} assume it with the organization's id as "

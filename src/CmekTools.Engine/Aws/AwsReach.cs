@@ -11,7 +11,9 @@ internal sealed class AwsReach(AwsClients clients, AwsKeyReader reader)
     /// <summary>Told by the ARN alone: a multi-region key and its copies have one id in every region.</summary>
     public static KeyIdentity Identify(string keyUri) => new(AwsInput.ParseKey(keyUri).Text, AwsKeyLife.MaterialOf(keyUri));
 
-    /// <summary>Copies and grants. What cannot be read is named and not thrown; a key that is not found is no proof that nothing opens it.</summary>
+    /// <summary>
+    /// Copies and grants. What cannot be read is named and not thrown; a key that is not found is no proof that nothing opens it.
+    /// </summary>
     public async Task<KeyReach> ReadReachAsync(string keyUri, Operation op)
     {
         KeyArn key = AwsInput.ParseKey(keyUri);

@@ -1,5 +1,6 @@
 using CmekTools.Engine.Aws.Policies;
 using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws;
 using Xunit;
 
@@ -98,7 +99,7 @@ public sealed class PolicyTests
         { P(Ours, S("Deny", "{\"AWS\":\"arn:aws:iam::111122223333:root\"}", "\"kms:Decrypt\"")), "kms:Decrypt", nameof(PolicyAnswer.Denied) },
         { P(Ours, S("Deny", "\"*\"", "\"kms:De*\"")), "kms:Encrypt", nameof(PolicyAnswer.Allowed) },
         { P(Ours, S("Deny", "\"*\"", "\"kms:De*\"")), "kms:DescribeKey", nameof(PolicyAnswer.Denied) },
-        { P(Ours, N("Deny", $"{{\"AWS\":[\"{Role}\"]}}", "\"kms:*\"")), "kms:Decrypt", nameof(PolicyAnswer.Allowed) },
+        { P(Ours, N("Deny", $"{{\"AWS\":[\"{Role}\"]}}", "\"kms:*\"")), "kms:Decrypt", nameof(PolicyAnswer.Unknown) },
         { P(Ours, N("Deny", "{\"AWS\":\"arn:aws:iam::111122223333:root\"}", "\"kms:*\"")), "kms:Decrypt", nameof(PolicyAnswer.Denied) },
         { P(Ours, N("Deny", "{\"AWS\":\"arn:aws:iam::111122223333:role/other\"}", "\"kms:*\"")), "kms:Decrypt", nameof(PolicyAnswer.Denied) },
         { P(Ours, C("Deny", "{\"Bool\":{\"aws:SecureTransport\":\"false\"}}")), "kms:Decrypt", nameof(PolicyAnswer.Allowed) },
@@ -122,20 +123,51 @@ public sealed class PolicyTests
         Assert.Equal(answer, Ask(PolicyDocument.Parse(text, Key), call).Answer.ToString());
 
     [Theory]
-    [InlineData("""{"StringEquals":{"sts:ExternalId":"org"}}""", true, true)]
-    [InlineData("""{"StringEquals":{"sts:ExternalId":["a","org"]}}""", true, true)]
-    [InlineData("""{"StringLike":{"sts:ExternalId":"o*"}}""", true, true)]
-    [InlineData("""{"StringLike":{"sts:ExternalId":"*"}}""", true, false)]
-    [InlineData("""{"StringEquals":{"sts:ExternalId":"other"}}""", false, true)]
-    [InlineData("""{}""", true, false)]
-    [InlineData("""{"Bool":{"aws:MultiFactorAuthPresent":"true"}}""", false, true)]
-    public void TheTrustIsJudgedWithAndWithoutTheExternalId(string condition, bool allowed, bool needsId)
+    [InlineData("""{"StringEquals":{"sts:ExternalId":"org"}}""", nameof(Decision.Allowed), nameof(ExternalIdDemand.Exact))]
+    [InlineData("""{"StringEquals":{"sts:ExternalId":["a","org"]}}""", nameof(Decision.Allowed), nameof(ExternalIdDemand.TakesOthers))]
+    [InlineData("""{"StringLike":{"sts:ExternalId":"o*"}}""", nameof(Decision.Allowed), nameof(ExternalIdDemand.TakesOthers))]
+    [InlineData("""{"StringLike":{"sts:ExternalId":"*"}}""", nameof(Decision.Allowed), nameof(ExternalIdDemand.None))]
+    [InlineData("""{"StringEquals":{"sts:ExternalId":"other"}}""", nameof(Decision.Denied), nameof(ExternalIdDemand.TakesOthers))]
+    [InlineData("""{}""", nameof(Decision.Allowed), nameof(ExternalIdDemand.None))]
+    [InlineData("""{"Bool":{"aws:MultiFactorAuthPresent":"true"}}""", nameof(Decision.Perhaps), nameof(ExternalIdDemand.Unknown))]
+    public void TheTrustIsJudgedWithAndWithoutTheExternalId(string condition, string assume, string demand)
     {
-        string text = """{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999988887777:root"},"Action":"sts:AssumeRole","Condition":""" + condition + "}}";
-        TrustVerdict verdict = TrustPolicies.JudgeTrust(PolicyDocument.Parse(text, Role), "999988887777", "org", DateTimeOffset.UtcNow);
-        Assert.Equal((allowed, needsId), (verdict.Allowed == true, verdict.NeedsExternalId));
-        Assert.True(verdict.AllowedWithoutConditions);
+        TrustDecision decision = Trust(T("999988887777", condition));
+        Assert.Equal((assume, demand), (decision.Assume.ToString(), decision.ExternalId.ToString()));
+        Assert.True(decision.AllowedWithoutConditions);
     }
+
+    /// <summary>A statement beside ours, what is then asked of the external ID, and who else may assume the role.</summary>
+    public static TheoryData<string, string, string> Trusts => new()
+    {
+        { T("999988887777", """{"Bool":{"aws:MultiFactorAuthPresent":"true"}}"""), nameof(ExternalIdDemand.Unknown), string.Empty },
+        { T("999988887777", "{}"), nameof(ExternalIdDemand.None), string.Empty },
+        { """{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}""", nameof(ExternalIdDemand.Exact), "ec2.amazonaws.com" },
+        {
+            """{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::111122223333:oidc-provider/x"},"Action":"sts:AssumeRoleWithWebIdentity"}""",
+            nameof(ExternalIdDemand.Exact),
+            "arn:aws:iam::111122223333:oidc-provider/x"
+        },
+        { """{"Effect":"Allow","Principal":{"AWS":"444455556666"},"NotAction":"sts:TagSession"}""", nameof(ExternalIdDemand.Exact), "444455556666" },
+        { """{"Effect":"Allow","NotPrincipal":{"AWS":"444455556666"},"Action":"sts:*"}""", nameof(ExternalIdDemand.None), "everybody whom NotPrincipal does not name" },
+        { """{"Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"sts:TagSession"}""", nameof(ExternalIdDemand.Exact), string.Empty },
+    };
+
+    [Theory]
+    [MemberData(nameof(Trusts))]
+    public void WhoElseMayAssumeTheRoleIsNamed(string beside, string demand, string others)
+    {
+        string ours = T("999988887777", """{"StringEquals":{"sts:ExternalId":"org"}}""");
+        PolicyDocument trust = PolicyDocument.Parse(P(ours, beside), Role);
+        Assert.Equal(demand, TrustPolicies.Decide(trust, "999988887777", "org", DateTimeOffset.UtcNow).ExternalId.ToString());
+        Assert.Equal(others, string.Join(", ", TrustPolicies.Others(trust, "999988887777")));
+    }
+
+    private static TrustDecision Trust(string statement) =>
+        TrustPolicies.Decide(PolicyDocument.Parse(P(statement), Role), "999988887777", "org", DateTimeOffset.UtcNow);
+
+    private static string T(string account, string condition, string action = "sts:AssumeRole") =>
+        $$"""{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::{{account}}:root"},"Action":"{{action}}","Condition":{{condition}}}""";
 
     [Theory]
     [InlineData("""{"Statement":{"Action":"a"}}""", """{"Statement":[{"Action":["a"]}]}""", true)]

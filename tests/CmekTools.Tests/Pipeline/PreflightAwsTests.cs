@@ -53,6 +53,11 @@ public sealed class PreflightAwsTests(SharedSession shared) : IClassFixture<Shar
         // What it gives too much, and to whom.
         ["scope: kms:* for the role"] = Widens(s => Statement("Allow", s.Principal, "kms:*")),
         ["scope: everybody"] = Widens(_ => Statement("Allow", "*", "kms:DescribeKey")),
+        ["scope: everybody under a condition"] = Widens(_ => Statement("Allow", "*", "kms:DescribeKey", When("StringEquals", "aws:PrincipalOrgID", "o-1"))),
+        ["scope: everybody under an empty condition"] = Widens(_ => Statement("Allow", "*", "kms:DescribeKey", [])),
+        ["scope: another account re-encrypts"] = Widens(_ => Statement("Allow", $"arn:aws:iam::{OtherAccount}:root", "kms:ReEncrypt*")),
+        ["scope: another account makes grants"] = Widens(_ => Statement("Allow", $"arn:aws:iam::{OtherAccount}:root", "kms:CreateGrant")),
+        ["scope: a grant lets somebody decrypt"] = new(GrantedAsync, "Warn AwsKeyGrants", "aws kms revoke-grant", WithAws),
         ["scope: another account decrypts"] = Widens(_ => Statement("Allow", $"arn:aws:iam::{OtherAccount}:root", "kms:Decrypt")),
         ["scope: a user decrypts"] = Widens(s => Statement("Allow", s.Aws.Aws.Admin.Arn, "kms:De*")),
         ["scope: no root"] = new(NoRootAsync, "Warn AwsKeyPolicyRoot", "Add a statement that allows kms:*"),
@@ -62,7 +67,10 @@ public sealed class PreflightAwsTests(SharedSession shared) : IClassFixture<Shar
         ["role: deleted"] = new(s => s.Aws.IamAsync("DeleteRole", ("RoleName", s.RoleName)), "Fail AwsRoleExists", Grant, InSession, Everywhere: true),
         ["role: made anew"] = new(MadeAnewAsync, "Fail AwsKeyPolicyPrincipal", Grant, InSession, Everywhere: true),
         ["trust: another account"] = Trusts(ours => ours["Principal"]!["AWS"] = $"arn:aws:iam::{OtherAccount}:root", "Fail AwsRoleTrust"),
-        ["trust: a service"] = Trusts(ours => ours["Principal"] = new JsonObject { ["Service"] = "ec2.amazonaws.com" }, "Fail AwsRoleTrust"),
+        ["trust: a service in the account's place"] = new(s => s.TrustAsync((_, ours) => ours["Principal"] = new JsonObject { ["Service"] = "ec2.amazonaws.com" }), "Fail AwsRoleTrust", Grant, Everywhere: true),
+        ["trust: a service beside"] = new(s => s.TrustAsync((all, _) => all.Add(Service("ec2.amazonaws.com"))), "Warn AwsRoleTrust", "Take these principals out", Everywhere: true),
+        ["trust: the account without an external ID, with a second factor"] = new(
+            s => s.TrustAsync((all, ours) => all.Add(Beside(ours, When("Bool", "aws:MultiFactorAuthPresent", "true")))), "Unknown AwsRoleExternalId", "Take the statement", Everywhere: true),
         ["trust: another action"] = Trusts(ours => ours["Action"] = "sts:TagSession", "Fail AwsRoleTrust"),
         ["trust: wrong external id"] = Trusts(ours => ours["Condition"] = When("StringEquals", "sts:ExternalId", "somebody-else"), "Fail AwsRoleExternalId"),
         ["trust: external id in capitals"] = Trusts(ours => ours["Condition"] = When("StringEquals", "sts:ExternalId", OrganizationId.ToUpperInvariant()), "Fail AwsRoleExternalId"),
@@ -115,6 +123,20 @@ public sealed class PreflightAwsTests(SharedSession shared) : IClassFixture<Shar
         return statement;
     }
 
+    private static JsonObject Service(string name) =>
+        new() { ["Effect"] = "Allow", ["Principal"] = new JsonObject { ["Service"] = name }, ["Action"] = "sts:AssumeRole" };
+
+    private static JsonObject Beside(JsonObject ours, JsonObject condition)
+    {
+        JsonObject copy = (JsonObject)ours.DeepClone();
+        copy["Sid"] = "Beside";
+        copy["Condition"] = condition;
+        return copy;
+    }
+
+    private static async Task GrantedAsync(DefectScene s) => await s.Kms().CreateGrantAsync(
+        new CreateGrantRequest { KeyId = s.Key, GranteePrincipal = s.Aws.Aws.Admin.Arn, Operations = ["Decrypt"] }, Cancel);
+
     private static JsonObject Renamed(JsonObject statement, string name)
     {
         statement[name] = statement["Principal"]!.DeepClone();
@@ -151,7 +173,7 @@ public sealed class PreflightAwsTests(SharedSession shared) : IClassFixture<Shar
 
     // KMS refuses a policy that locks its writer out, so whoever writes it stays.
     private static Task NoRootAsync(DefectScene s) => s.KeyPolicyAsync((all, _) =>
-        all[0] = Statement("Allow", s.Aws.Aws.Admin.Arn, "kms:PutKeyPolicy kms:GetKeyPolicy kms:DescribeKey kms:GetKeyRotationStatus"));
+        all[0] = Statement("Allow", s.Aws.Aws.Admin.Arn, "kms:PutKeyPolicy kms:GetKeyPolicy kms:DescribeKey kms:GetKeyRotationStatus kms:ListGrants"));
 
     private static async Task DeadBesideAsync(DefectScene s)
     {

@@ -19,6 +19,7 @@ public sealed class PreflightUnknownTests
     [Theory]
     [InlineData("kms:DescribeKey", "AwsKeyExists AwsKeyState AwsKeyType")]
     [InlineData("kms:GetKeyRotationStatus", "AwsKeyRotation")]
+    [InlineData("kms:ListGrants", "AwsKeyGrants")]
     [InlineData("kms:GetKeyPolicy", "AwsKeyPolicyActions AwsKeyPolicyDeny AwsKeyPolicyPrincipal AwsKeyPolicyScope AwsKeyPolicyRoot")]
     [InlineData("iam:GetRole", "AwsRoleExists AwsRoleTrust AwsRoleExternalId AwsRoleBoundary")]
     [InlineData("iam:ListRolePolicies", "AwsRolePolicies")]

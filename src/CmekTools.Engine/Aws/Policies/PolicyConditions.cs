@@ -3,92 +3,25 @@ using System.Text.Json.Nodes;
 
 namespace CmekTools.Engine.Aws.Policies;
 
-/// <summary>The condition keys of a request, as far as they are known.</summary>
-internal sealed class PolicyContext
-{
-    private readonly Dictionary<string, string> _known = new(StringComparer.OrdinalIgnoreCase);
-    private readonly HashSet<string> _absent = new(StringComparer.OrdinalIgnoreCase);
+/// <summary>Whether a statement's Condition holds.</summary>
+/// <param name="Holds">How sure that is.</param>
+/// <param name="Why">Where it is not sure: the operator and key that it hangs on.</param>
+internal readonly record struct ConditionFinding(Certainty Holds, string? Why = null);
 
-    /// <summary>The keys of a call to KMS that a cluster makes as its role.</summary>
-    public static PolicyContext ForKey(KeyArn key, PolicyPrincipal who, DateTimeOffset now)
-    {
-        PolicyContext context = new();
-        context.Common(who, key.Region, now);
-        context.Set("kms:CallerAccount", who.Account);
-        // The cluster calls KMS itself, and not an AWS service for it.
-        context.Absent(
-            "kms:ViaService",
-            "kms:GrantIsForAWSResource",
-            "aws:CalledVia",
-            "aws:CalledViaFirst",
-            "aws:CalledViaLast",
-            "aws:SourceArn",
-            "aws:SourceAccount");
-        context.Set("aws:ViaAWSService", "false");
-        return context;
-    }
-
-    /// <summary>The keys of the call by which the cluster's account assumes the role.</summary>
-    public static PolicyContext ForTrust(PolicyPrincipal who, string? externalId, DateTimeOffset now)
-    {
-        PolicyContext context = new();
-        context.Common(who, null, now);
-        if (externalId is null)
-        {
-            context.Absent("sts:ExternalId");
-        }
-        else
-        {
-            context.Set("sts:ExternalId", externalId);
-        }
-
-        context.Absent(
-            "aws:CalledVia",
-            "aws:SourceArn",
-            "aws:SourceAccount",
-            "sts:SourceIdentity",
-            "aws:MultiFactorAuthPresent",
-            "aws:MultiFactorAuthAge");
-        return context;
-    }
-
-    /// <summary>A key's value; null and false where it cannot be known.</summary>
-    public (bool Known, string? Value) Look(string key) =>
-        _known.TryGetValue(key, out string? value) ? (true, value) : (_absent.Contains(key), null);
-
-    private void Common(PolicyPrincipal who, string? region, DateTimeOffset now)
-    {
-        Set("aws:PrincipalAccount", who.Account);
-        Set("aws:SecureTransport", "true");
-        Set("aws:PrincipalIsAWSService", "false");
-        Set("aws:CurrentTime", now.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture));
-        Set("aws:EpochTime", now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
-        if (who.RoleArn is { } arn)
-        {
-            Set("aws:PrincipalArn", arn);
-            Set("aws:PrincipalType", "AssumedRole");
-        }
-
-        if (region is not null)
-        {
-            Set("aws:RequestedRegion", region);
-        }
-    }
-
-    private void Set(string key, string value) => _known[key] = value;
-
-    private void Absent(params string[] keys) => _absent.UnionWith(keys);
-}
-
-/// <summary>Evaluates a statement's Condition. What hangs on an unknown key is null.</summary>
+/// <summary>Evaluates a statement's Condition. What hangs on an unknown key is Perhaps.</summary>
 internal static class PolicyConditions
 {
-    /// <summary>True: holds; false: does not; null: cannot be known, and <c>Why</c> names the key.</summary>
-    public static (bool? Holds, string? Why) Evaluate(JsonNode? condition, PolicyContext context)
+    /// <summary>Evaluates a Condition: every operator and every key of it has to hold.</summary>
+    /// <param name="condition">The Condition element, or null.</param>
+    /// <param name="context">What is known of the request.</param>
+    /// <param name="variables">False where the document's version knows no variables.</param>
+    public static ConditionFinding Evaluate(JsonNode? condition, PolicyContext context, bool variables = true)
     {
         if (condition is not JsonObject operators)
         {
-            return (condition is null ? true : null, condition is null ? null : "the condition has a form that is not known");
+            return condition is null
+                ? new ConditionFinding(Certainty.Yes)
+                : new ConditionFinding(Certainty.Perhaps, "a condition of an unknown form");
         }
 
         string? why = null;
@@ -102,112 +35,140 @@ internal static class PolicyConditions
 
             foreach ((string key, JsonNode? values) in pairs)
             {
-                bool? holds = One(name, key, PolicyJson.Strings(values), context);
-                if (holds == false)
+                Certainty holds = One(name, key, PolicyJson.Strings(values), context, variables);
+                if (holds == Certainty.No)
                 {
-                    return (false, null);
+                    return new ConditionFinding(Certainty.No);
                 }
 
-                why ??= holds is null ? $"{name} {key}" : null;
+                why ??= holds == Certainty.Perhaps ? $"{name} {key}" : null;
             }
         }
 
-        return (why is null ? true : null, why);
+        return new ConditionFinding(why is null ? Certainty.Yes : Certainty.Perhaps, why);
     }
 
-    private static bool? One(string name, string key, IReadOnlyList<string> wanted, PolicyContext context)
+    /// <summary>True where a Condition names a key, under whatever operator.</summary>
+    public static bool Names(JsonNode? condition, Func<string, bool> key) =>
+        condition is JsonObject operators && operators.Any(o => o.Value is JsonObject pairs && pairs.Any(p => key(p.Key)));
+
+    /// <summary>True where a Condition limits a statement to principals by their ARN.</summary>
+    public static bool ByPrincipalArn(JsonNode? condition) => condition is JsonObject operators && operators.Any(o =>
+        !o.Key.Contains("Not", StringComparison.OrdinalIgnoreCase)
+        && !o.Key.EndsWith("IfExists", StringComparison.OrdinalIgnoreCase)
+        && !o.Key.Equals("Null", StringComparison.OrdinalIgnoreCase)
+        && o.Value is JsonObject pairs
+        && pairs.Any(p => p.Key.Equals("aws:PrincipalArn", StringComparison.OrdinalIgnoreCase)));
+
+    private static Certainty One(string name, string key, IReadOnlyList<string> wanted, PolicyContext context, bool variables)
     {
         bool forAll = name.StartsWith("ForAllValues:", StringComparison.OrdinalIgnoreCase);
         bool forAny = name.StartsWith("ForAnyValue:", StringComparison.OrdinalIgnoreCase);
         string bare = forAll || forAny ? name[(name.IndexOf(':', StringComparison.Ordinal) + 1)..] : name;
         bool ifExists = bare.EndsWith("IfExists", StringComparison.OrdinalIgnoreCase);
         bare = (ifExists ? bare[..^"IfExists".Length] : bare).ToUpperInvariant();
-        (bool known, string? value) = context.Look(key);
-        if (!known)
+        ContextValue value = context.Look(key);
+        if (value.Kind == ContextKind.Unknown || wanted.Count == 0)
         {
-            return null;
+            return Certainty.Perhaps;
         }
 
         if (bare == "NULL")
         {
-            return wanted.Any(w => string.Equals(w, value is null ? "true" : "false", StringComparison.OrdinalIgnoreCase));
+            return Certainties.Of(
+                wanted.Any(w => string.Equals(w, value.Kind == ContextKind.Absent ? "true" : "false", StringComparison.OrdinalIgnoreCase)));
         }
 
         bool negative = bare.Contains("NOT", StringComparison.Ordinal);
-        if (value is null)
+        string positive = bare.Replace("NOT", string.Empty, StringComparison.Ordinal);
+        if (!s_operators.Contains(positive))
         {
-            return ifExists || forAll || (negative && !forAny);
+            return Certainty.Perhaps;
         }
 
-        // Policy variables stand for things of the request that are not known here.
-        if (wanted.Any(w => w.Contains("${", StringComparison.Ordinal)))
+        if (value.Kind == ContextKind.Absent)
         {
-            return null;
+            // One value of none does not fit, whatever the operator; each of none does.
+            return Certainties.Of(!forAny && (ifExists || forAll || negative));
         }
 
-        bool?[] each = [.. wanted.Select(w => Compare(bare, value, w))];
-        if (each.Any(e => e is null))
-        {
-            return null;
-        }
-
-        return negative ? each.All(e => e == true) : each.Any(e => e == true);
+        Certainty fits = Certainties.Any(wanted.Select(w => PolicyPatterns.Resolve(w, context, variables) is { } pattern
+            ? Compare(positive, value, pattern)
+            : Certainty.Perhaps));
+        return negative ? Certainties.Not(fits) : fits;
     }
 
-    private static bool? Compare(string name, string value, string wanted) => name switch
-    {
-        "STRINGEQUALS" => value == wanted,
-        "STRINGNOTEQUALS" => value != wanted,
-        "STRINGEQUALSIGNORECASE" => string.Equals(value, wanted, StringComparison.OrdinalIgnoreCase),
-        "STRINGNOTEQUALSIGNORECASE" => !string.Equals(value, wanted, StringComparison.OrdinalIgnoreCase),
-        "STRINGLIKE" => PolicyEvaluator.Like(wanted, value),
-        "STRINGNOTLIKE" => !PolicyEvaluator.Like(wanted, value),
-        "ARNEQUALS" or "ARNLIKE" => ArnLike(wanted, value),
-        "ARNNOTEQUALS" or "ARNNOTLIKE" => !ArnLike(wanted, value),
-        "BOOL" => string.Equals(value, wanted, StringComparison.OrdinalIgnoreCase),
-        "NUMERICEQUALS" => Number(value, wanted, (a, b) => a == b),
-        "NUMERICNOTEQUALS" => Number(value, wanted, (a, b) => a != b),
-        "NUMERICLESSTHAN" => Number(value, wanted, (a, b) => a < b),
-        "NUMERICLESSTHANEQUALS" => Number(value, wanted, (a, b) => a <= b),
-        "NUMERICGREATERTHAN" => Number(value, wanted, (a, b) => a > b),
-        "NUMERICGREATERTHANEQUALS" => Number(value, wanted, (a, b) => a >= b),
-        "DATEEQUALS" => Date(value, wanted, (a, b) => a == b),
-        "DATENOTEQUALS" => Date(value, wanted, (a, b) => a != b),
-        "DATELESSTHAN" => Date(value, wanted, (a, b) => a < b),
-        "DATELESSTHANEQUALS" => Date(value, wanted, (a, b) => a <= b),
-        "DATEGREATERTHAN" => Date(value, wanted, (a, b) => a > b),
-        "DATEGREATERTHANEQUALS" => Date(value, wanted, (a, b) => a >= b),
-        _ => null,
-    };
+    private static readonly HashSet<string> s_operators =
+    [
+        "STRINGEQUALS", "STRINGEQUALSIGNORECASE", "STRINGLIKE", "ARNEQUALS", "ARNLIKE", "BOOL",
+        "NUMERICEQUALS", "NUMERICLESSTHAN", "NUMERICLESSTHANEQUALS", "NUMERICGREATERTHAN", "NUMERICGREATERTHANEQUALS",
+        "DATEEQUALS", "DATELESSTHAN", "DATELESSTHANEQUALS", "DATEGREATERTHAN", "DATEGREATERTHANEQUALS",
+    ];
 
-    // Each of the six parts is compared by itself, so that a * does not reach past a colon.
-    private static bool ArnLike(string pattern, string arn)
+    private static Certainty Compare(string name, ContextValue value, string pattern)
     {
-        string[] wanted = pattern.Split(':', 6);
-        string[] has = arn.Split(':', 6);
-        return wanted.Length == has.Length
-            ? wanted.Zip(has).All(pair => PolicyEvaluator.Like(pair.First, pair.Second))
-            : pattern == "*";
+        if (value.Kind == ContextKind.Begins)
+        {
+            return Begins(name, value.Text, pattern);
+        }
+
+        string text = value.Text;
+        return name switch
+        {
+            "STRINGEQUALS" => Certainties.Of(text == PolicyPatterns.Literal(pattern)),
+            "STRINGEQUALSIGNORECASE" or "BOOL" =>
+                Certainties.Of(string.Equals(text, PolicyPatterns.Literal(pattern), StringComparison.OrdinalIgnoreCase)),
+            "STRINGLIKE" => Certainties.Of(PolicyPatterns.Like(pattern, text)),
+            "ARNEQUALS" or "ARNLIKE" => PolicyPatterns.ArnLike(pattern, text),
+            _ when name.StartsWith("NUMERIC", StringComparison.Ordinal) => Ordered(name["NUMERIC".Length..], Number(text), Number(pattern)),
+            _ => Ordered(name["DATE".Length..], Instant(text), Instant(pattern)),
+        };
     }
 
-    private static bool? Number(string value, string wanted, Func<decimal, decimal, bool> test) =>
-        decimal.TryParse(value, NumberStyles.Number, CultureInfo.InvariantCulture, out decimal a)
-        && decimal.TryParse(wanted, NumberStyles.Number, CultureInfo.InvariantCulture, out decimal b)
-            ? test(a, b)
-            : null;
+    // Of the value only the beginning is known.
+    private static Certainty Begins(string name, string start, string pattern)
+    {
+        int wild = pattern.AsSpan().IndexOfAny('*', '?');
+        bool like = name is "STRINGLIKE" && wild >= 0;
+        string head = PolicyPatterns.Literal(like ? pattern[..wild] : pattern);
+        StringComparison how = name is "STRINGEQUALSIGNORECASE" ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
+        if (name is not ("STRINGEQUALS" or "STRINGEQUALSIGNORECASE" or "STRINGLIKE"))
+        {
+            return Certainty.Perhaps;
+        }
 
-    private static bool? Date(string value, string wanted, Func<DateTimeOffset, DateTimeOffset, bool> test) =>
-        Instant(value) is { } a && Instant(wanted) is { } b ? test(a, b) : null;
+        if (like && wild == pattern.Length - 1 && pattern[wild] == '*' && start.StartsWith(head, how))
+        {
+            return Certainty.Yes;
+        }
 
-    private static DateTimeOffset? Instant(string text)
+        bool fits = head.StartsWith(start, how) || (like && start.StartsWith(head, how));
+        return fits ? Certainty.Perhaps : Certainty.No;
+    }
+
+    private static Certainty Ordered(string how, decimal? value, decimal? wanted) => value is not { } a || wanted is not { } b
+        ? Certainty.Perhaps
+        : Certainties.Of(how switch
+        {
+            "EQUALS" => a == b,
+            "LESSTHAN" => a < b,
+            "LESSTHANEQUALS" => a <= b,
+            "GREATERTHAN" => a > b,
+            _ => a >= b,
+        });
+
+    private static decimal? Number(string text) =>
+        decimal.TryParse(text, NumberStyles.Number, CultureInfo.InvariantCulture, out decimal number) ? number : null;
+
+    private static decimal? Instant(string text)
     {
         if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long seconds) && seconds < 253_402_300_800)
         {
-            return DateTimeOffset.FromUnixTimeSeconds(seconds);
+            return seconds;
         }
 
         return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset date)
-            ? date
+            ? date.ToUnixTimeMilliseconds() / 1000m
             : null;
     }
 }

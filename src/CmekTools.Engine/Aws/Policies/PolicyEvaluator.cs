@@ -2,11 +2,31 @@ using System.Text.Json.Nodes;
 
 namespace CmekTools.Engine.Aws.Policies;
 
+/// <summary>Whether something is there, where it may not have been looked at.</summary>
+internal enum Presence
+{
+    /// <summary>It could not be looked at.</summary>
+    Unknown,
+
+    /// <summary>It is not there.</summary>
+    Absent,
+
+    /// <summary>It is there.</summary>
+    Present,
+}
+
 /// <summary>Who is asking: a role's session, or an account as a whole (of which no more is known).</summary>
 /// <param name="Account">The account.</param>
 /// <param name="RoleArn">The role's ARN; null where only the account is known.</param>
 /// <param name="RoleId">The role's unique id, where it could be seen.</param>
-internal sealed record PolicyPrincipal(string Account, string? RoleArn = null, string? RoleId = null);
+internal sealed record PolicyPrincipal(string Account, string? RoleArn = null, string? RoleId = null)
+{
+    /// <summary>Whether it has a permissions boundary: a Deny with NotPrincipal then hits it, whomever that names.</summary>
+    public Presence Boundary { get; init; } = Presence.Absent;
+
+    /// <summary>True where the role could not be read: then its boundary is not known either, and any unique id may be its own.</summary>
+    public bool IsUnread => Boundary == Presence.Unknown;
+}
 
 /// <summary>What a policy says.</summary>
 internal enum PolicyAnswer
@@ -27,8 +47,7 @@ internal enum PolicyAnswer
 /// <param name="Answer">What it says.</param>
 /// <param name="Reason">Why.</param>
 /// <param name="Statement">The statement that decided.</param>
-/// <param name="Perhaps">Where the account decides: a statement that may allow it all the same.</param>
-internal sealed record PolicyDecision(PolicyAnswer Answer, string Reason, JsonObject? Statement = null, PolicyDecision? Perhaps = null);
+internal sealed record PolicyDecision(PolicyAnswer Answer, string Reason, JsonObject? Statement = null);
 
 /// <summary>
 /// Evaluates a policy document for one principal and one action as AWS documents it: an explicit Deny before every Allow, and nothing
@@ -48,202 +67,137 @@ internal static class PolicyEvaluator
         string action,
         string? resource,
         PolicyContext context) =>
-        Decide(policy, action, resource, context, statement => PrincipalMatches(statement, who));
+        Decide(OfResource(policy, who, action, resource, context), action);
 
     /// <summary>Evaluates a role's own policy, whose statements name no principal.</summary>
     public static PolicyDecision Identity(PolicyDocument policy, string action, string resource, PolicyContext context) =>
-        Decide(policy, action, resource, context, _ => Match.Yes);
+        Decide(OfIdentity(policy, action, resource, context), action);
+
+    /// <summary>Every statement of a key policy or trust policy that concerns the call.</summary>
+    public static PolicyFindings OfResource(
+        PolicyDocument policy,
+        PolicyPrincipal who,
+        string action,
+        string? resource,
+        PolicyContext context) => Find(policy, action, resource, complete: false, context.For(action), s => PrincipalMatch.Of(s, who));
+
+    /// <summary>Every statement of a role's own policy or boundary that concerns the call.</summary>
+    public static PolicyFindings OfIdentity(PolicyDocument policy, string action, string resource, PolicyContext context) =>
+        Find(policy, action, resource, complete: true, context.For(action), _ => new PrincipalMatch(Certainty.Yes, PrincipalReach.Own));
 
     /// <summary>True where a pattern with * and ? stands for a text.</summary>
-    public static bool Like(string pattern, string text, bool ignoreCase = false)
+    public static bool Like(string pattern, string text, bool ignoreCase = false) => PolicyPatterns.Like(pattern, text, ignoreCase);
+
+    /// <summary>True where a statement's Action or NotAction takes an action in.</summary>
+    public static bool HasAction(JsonObject statement, string action) =>
+        statement.ContainsKey("NotAction")
+            ? !PolicyJson.Strings(statement["NotAction"]).Any(p => Like(p, action, ignoreCase: true))
+            : PolicyJson.Strings(statement["Action"]).Any(p => Like(p, action, ignoreCase: true));
+
+    /// <summary>A statement's name for messages.</summary>
+    public static string Name(JsonObject statement) =>
+        PolicyJson.Text(statement, "Sid") is { Length: > 0 } sid ? $"the statement {sid}" : "a statement without a Sid";
+
+    private static PolicyFindings Find(
+        PolicyDocument policy,
+        string action,
+        string? resource,
+        bool complete,
+        PolicyContext context,
+        Func<JsonObject, PrincipalMatch> principal)
     {
-        int p = 0;
-        int t = 0;
-        int star = -1;
-        int mark = 0;
-        while (t < text.Length)
+        bool variables = PolicyJson.Text(policy.Root, "Version") == "2012-10-17";
+        List<StatementFinding> denies = [];
+        List<StatementFinding> allows = [];
+        foreach (JsonObject statement in policy.Statements.Where(s => HasAction(s, action)))
         {
-            if (p < pattern.Length && pattern[p] == '*')
-            {
-                star = p++;
-                mark = t;
-            }
-            else if (p < pattern.Length && (pattern[p] == '?' || Equal(pattern[p], text[t], ignoreCase)))
-            {
-                p++;
-                t++;
-            }
-            else if (star >= 0)
-            {
-                p = star + 1;
-                t = ++mark;
-            }
-            else
-            {
-                return false;
-            }
-        }
-
-        while (p < pattern.Length && pattern[p] == '*')
-        {
-            p++;
-        }
-
-        return p == pattern.Length;
-    }
-
-    private static bool Equal(char a, char b, bool ignoreCase) =>
-        a == b || (ignoreCase && char.ToLowerInvariant(a) == char.ToLowerInvariant(b));
-
-    private static PolicyDecision Decide(
-        PolicyDocument policy, string action, string? resource, PolicyContext context, Func<JsonObject, Match> principal)
-    {
-        PolicyDecision? allowed = null;
-        PolicyDecision? delegated = null;
-        PolicyDecision? perhapsAllowed = null;
-        PolicyDecision? perhapsDenied = null;
-        foreach (JsonObject statement in policy.Statements)
-        {
-            if (!ActionMatches(statement, action) || !ResourceMatches(statement, resource))
-            {
-                continue;
-            }
-
-            Match match = principal(statement);
-            (bool? holds, string? why) = match == Match.No ? (false, null) : PolicyConditions.Evaluate(statement["Condition"], context);
-            if (holds == false)
+            PrincipalMatch match = principal(statement);
+            Certainty fits = Certainties.And(match.Certainty, HasResource(statement, resource, complete, context, variables));
+            ConditionFinding condition = fits == Certainty.No
+                ? new ConditionFinding(Certainty.No)
+                : PolicyConditions.Evaluate(statement["Condition"], context, variables);
+            Certainty holds = Certainties.And(fits, condition.Holds);
+            if (holds == Certainty.No)
             {
                 continue;
             }
 
             bool deny = PolicyJson.Text(statement, "Effect") == "Deny";
-            string name = Name(statement);
-            if (match == Match.Perhaps || holds is null)
+            if (!deny && PolicyJson.Text(statement, "Effect") != "Allow")
             {
-                string hangs = why is null ? "on its principal" : $"on {why}";
-                PolicyDecision perhaps = new(
-                    PolicyAnswer.Unknown,
-                    $"{name} {(deny ? "may deny" : "may allow")} {action}; it hangs {hangs}, which cannot be seen from here",
-                    statement);
-                (perhapsDenied, perhapsAllowed) = deny
-                    ? (perhapsDenied ?? perhaps, perhapsAllowed)
-                    : (perhapsDenied, perhapsAllowed ?? perhaps);
+                continue;
             }
-            else if (deny)
-            {
-                return new PolicyDecision(PolicyAnswer.Denied, $"{name} denies {action}", statement);
-            }
-            else if (match == Match.Account)
-            {
-                delegated ??= new PolicyDecision(
-                    PolicyAnswer.Delegated,
-                    $"{name} leaves {action} to the account's own policies",
-                    statement);
-            }
-            else
-            {
-                allowed ??= new PolicyDecision(PolicyAnswer.Allowed, $"{name} allows {action}", statement);
-            }
+
+            bool lasts = !PolicyConditions.Names(statement["Condition"], PolicyContext.IsTime);
+            PrincipalReach reach = match.Reach == PrincipalReach.Everybody && PolicyConditions.ByPrincipalArn(statement["Condition"])
+                ? PrincipalReach.Session
+                : match.Reach;
+            string reason = Reason(
+                statement,
+                action,
+                deny,
+                holds,
+                reach,
+                condition.Why ?? (match.Certainty == Certainty.Perhaps ? "its principal" : "its resource"));
+            (deny ? denies : allows).Add(new StatementFinding(holds, reach, reason, statement, lasts));
         }
 
-        PolicyDecision? best = allowed ?? (delegated is null ? perhapsAllowed : delegated with { Perhaps = perhapsAllowed });
-        return best is null ? new PolicyDecision(PolicyAnswer.NotAllowed, $"no statement allows {action}") : perhapsDenied ?? best;
+        return new PolicyFindings(denies, allows);
     }
 
-    private static string Name(JsonObject statement) =>
-        PolicyJson.Text(statement, "Sid") is { Length: > 0 } sid ? $"the statement {sid}" : "a statement without a Sid";
+    private static string Reason(JsonObject statement, string action, bool deny, Certainty holds, PrincipalReach reach, string hangs)
+    {
+        string name = Name(statement);
+        if (holds == Certainty.Perhaps)
+        {
+            return $"{name} {(deny ? "may deny" : "may allow")} {action}; it hangs on {hangs}, which cannot be seen from here";
+        }
 
-    private static bool ActionMatches(JsonObject statement, string action) =>
-        statement.ContainsKey("NotAction")
-            ? !PolicyJson.Strings(statement["NotAction"]).Any(p => Like(p, action, ignoreCase: true))
-            : PolicyJson.Strings(statement["Action"]).Any(p => Like(p, action, ignoreCase: true));
+        return deny ? $"{name} denies {action}"
+            : reach == PrincipalReach.Account ? $"{name} leaves {action} to the account's own policies"
+            : $"{name} allows {action}";
+    }
 
-    private static bool ResourceMatches(JsonObject statement, string? resource)
+    private static PolicyDecision Decide(PolicyFindings findings, string action)
+    {
+        if (findings.Denied is { } denied)
+        {
+            return new PolicyDecision(PolicyAnswer.Denied, denied.Reason, denied.Statement);
+        }
+
+        StatementFinding? direct = findings.Allows.FirstOrDefault(a => a.Certainty == Certainty.Yes && a.Reach != PrincipalReach.Account);
+        StatementFinding? account = findings.Allows.FirstOrDefault(a => a.Certainty == Certainty.Yes);
+        StatementFinding? best = direct ?? account ?? findings.Allow;
+        if (best is null)
+        {
+            return new PolicyDecision(PolicyAnswer.NotAllowed, $"no statement allows {action}");
+        }
+
+        if (findings.MayDeny is { } may)
+        {
+            return new PolicyDecision(PolicyAnswer.Unknown, may.Reason, may.Statement);
+        }
+
+        PolicyAnswer answer = direct is not null
+            ? PolicyAnswer.Allowed
+            : account is not null
+            ? PolicyAnswer.Delegated
+            : PolicyAnswer.Unknown;
+        return new PolicyDecision(answer, best.Reason, best.Statement);
+    }
+
+    private static Certainty HasResource(JsonObject statement, string? resource, bool complete, PolicyContext context, bool variables)
     {
         if (resource is null)
         {
-            return true;
+            return Certainty.Yes;
         }
 
-        return statement.ContainsKey("NotResource")
-            ? !PolicyJson.Strings(statement["NotResource"]).Any(p => Like(p, resource))
-            : PolicyJson.Strings(statement["Resource"]).Any(p => Like(p, resource));
-    }
-
-    private static Match PrincipalMatches(JsonObject statement, PolicyPrincipal who)
-    {
-        if (statement.TryGetPropertyValue("NotPrincipal", out JsonNode? excluded))
-        {
-            Match match = AnyPrincipal(excluded, who);
-            return match switch
-            {
-                Match.Yes => Match.No,
-                Match.Perhaps => Match.Perhaps,
-                // The account being excluded does not exclude its roles; nobody being named matches everybody.
-                Match.Account when who.RoleArn is null => Match.No,
-                _ => Match.Yes,
-            };
-        }
-
-        Match named = AnyPrincipal(statement["Principal"], who);
-        // A Deny for an account hits every principal of it; an Allow only lets the account decide.
-        return named == Match.Account && (who.RoleArn is null || PolicyJson.Text(statement, "Effect") == "Deny") ? Match.Yes : named;
-    }
-
-    private static Match AnyPrincipal(JsonNode? principal, PolicyPrincipal who)
-    {
-        IEnumerable<string> names = principal switch
-        {
-            JsonObject obj => PolicyJson.Strings(obj["AWS"]),
-            null => [],
-            _ => PolicyJson.Strings(principal),
-        };
-        Match best = Match.No;
-        foreach (string name in names)
-        {
-            Match match = OnePrincipal(name, who);
-            best = match > best ? match : best;
-        }
-
-        return best;
-    }
-
-    private static Match OnePrincipal(string name, PolicyPrincipal who)
-    {
-        if (name == "*" || (who.RoleArn is not null && name == who.RoleArn) || (who.RoleId is not null && name == who.RoleId))
-        {
-            return Match.Yes;
-        }
-
-        if (name == who.Account
-            || (name.EndsWith($":iam::{who.Account}:root", StringComparison.Ordinal) && name.StartsWith("arn:", StringComparison.Ordinal)))
-        {
-            return Match.Account;
-        }
-
-        string[] parts = name.Split(':', 6);
-        if (parts.Length < 6 || parts[4] != who.Account)
-        {
-            return Match.No;
-        }
-
-        if (who.RoleArn is null)
-        {
-            // Some principal of the account; whether it is the one that will ask is not known.
-            return Match.Perhaps;
-        }
-
-        // One session of the role by name: the cluster's sessions have names that we do not know.
-        string role = who.RoleArn[(who.RoleArn.LastIndexOf('/') + 1)..];
-        return parts[2] == "sts" && parts[5].StartsWith($"assumed-role/{role}/", StringComparison.Ordinal) ? Match.Perhaps : Match.No;
-    }
-
-    // In the order of how much they say.
-    private enum Match
-    {
-        No,
-        Perhaps,
-        Account,
-        Yes,
+        bool not = statement.ContainsKey("NotResource");
+        Certainty named = Certainties.Any(PolicyJson.Strings(statement[not ? "NotResource" : "Resource"]).Select(p =>
+            !PolicyPatterns.HasMisplacedVariable(p, variables) && PolicyPatterns.Resolve(p, context, variables) is { } pattern
+                ? PolicyPatterns.ResourceLike(pattern, resource, complete)
+                : Certainty.Perhaps));
+        return not ? Certainties.Not(named) : named;
     }
 }

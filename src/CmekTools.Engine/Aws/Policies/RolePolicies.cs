@@ -7,42 +7,28 @@ namespace CmekTools.Engine.Aws.Policies;
 internal sealed record Seen<T>(T? Value, bool Missing, string? Why)
     where T : class;
 
+/// <summary>A policy of a role, with the name to find it by.</summary>
+/// <param name="Name">The inline policy's name, or the managed one's ARN.</param>
+/// <param name="Document">The policy.</param>
+internal sealed record NamedPolicy(string Name, PolicyDocument Document);
+
 /// <summary>A role's own policies, as far as they can be seen.</summary>
 /// <param name="Policies">Name and document.</param>
 /// <param name="Unseen">Why some could not be read; null where all were.</param>
-internal sealed record RolePolicies(IReadOnlyList<(string Name, PolicyDocument Document)> Policies, string? Unseen)
+internal sealed record RolePolicies(IReadOnlyList<NamedPolicy> Policies, string? Unseen)
 {
-    /// <summary>What they say to a call.</summary>
-    public PolicyDecision Decide(string action, string resource, PolicyContext context)
+    /// <summary>What they say to a call, their denies and allows apart.</summary>
+    public PolicyFindings Find(string action, string resource, PolicyContext context)
     {
-        PolicyDecision? allowed = null;
-        PolicyDecision? unknown = null;
-        foreach ((string name, PolicyDocument document) in Policies)
+        List<StatementFinding> denies = [];
+        List<StatementFinding> allows = [];
+        foreach (NamedPolicy policy in Policies)
         {
-            PolicyDecision decision = PolicyEvaluator.Identity(document, action, resource, context);
-            PolicyDecision named = decision with { Reason = $"in the role's policy {name}, {decision.Reason}" };
-            switch (decision.Answer)
-            {
-                case PolicyAnswer.Denied:
-                    return named;
-                case PolicyAnswer.Allowed:
-                    allowed ??= named;
-                    break;
-                case PolicyAnswer.Unknown:
-                    unknown ??= named;
-                    break;
-            }
+            PolicyFindings one = PolicyEvaluator.OfIdentity(policy.Document, action, resource, context);
+            denies.AddRange(one.Denies.Select(d => d with { Reason = $"in the role's policy {policy.Name}, {d.Reason}" }));
+            allows.AddRange(one.Allows.Select(a => a with { Reason = $"in the role's policy {policy.Name}, {a.Reason}" }));
         }
 
-        if (Unseen is not null)
-        {
-            return allowed is not null && unknown is null
-                ? allowed
-                : new PolicyDecision(
-                    PolicyAnswer.Unknown,
-                    $"the role's own policies could not be read, so whether they allow or deny {action} is not known ({Unseen})");
-        }
-
-        return unknown ?? allowed ?? new PolicyDecision(PolicyAnswer.NotAllowed, $"the role's own policies do not allow {action}");
+        return new PolicyFindings(denies, allows);
     }
 }

@@ -1,0 +1,43 @@
+using Amazon.KeyManagementService.Model;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Aws.Policies;
+
+namespace CmekTools.Engine.Aws;
+
+/// <summary>Everything that the checks of one access look at.</summary>
+internal sealed record AwsFindings(
+    AccessTarget Target,
+    KeyArn Key,
+    Seen<KeyMetadata> Data,
+    Seen<PolicyDocument> Policy,
+    Seen<GetKeyRotationStatusResponse> Rotation,
+    Seen<IReadOnlyList<KeyGrant>> Grants,
+    AwsRoleFindings Principal,
+    DateTimeOffset Now)
+{
+    /// <summary>The role.</summary>
+    public RoleArn Role => Principal.Arn;
+
+    /// <summary>What IAM says of the role.</summary>
+    public Seen<IamRole> Iam => Principal.Role;
+
+    /// <summary>Everything that decides.</summary>
+    public KeyAccess Access { get; } = Principal.Access(Key, Policy, Grants, Now);
+
+    /// <summary>The command that completes role and key policy, whoever made the role.</summary>
+    public string Grant =>
+        $"Grant-CmekAccess -ClusterName {Target.Cluster.Name} -Region {Target.Region} -KeyUri {Key.Text} -RoleName {Role.Name}";
+
+    // A key alone is of no use to the cluster: what is printed ends with an access that can be enabled.
+    public string NewKey =>
+        $"New-CmekKey -ClusterName {Target.Cluster.Name} -Region {Target.Region} -EnableRotation | Grant-CmekAccess";
+
+    public CmekCheck Check(string name, CmekCheckResult result, string on, string seen, string? remedy = null) =>
+        Target.Check(name, result, on, seen, remedy);
+
+    public CmekCheck OnKey(string name, CmekCheckResult result, string seen, string? remedy = null) =>
+        Check(name, result, Key.Text, seen, remedy);
+
+    public CmekCheck OnRole(string name, CmekCheckResult result, string seen, string? remedy = null) =>
+        Check(name, result, Role.Text, seen, remedy);
+}
