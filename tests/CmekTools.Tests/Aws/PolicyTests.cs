@@ -100,7 +100,7 @@ public sealed class PolicyTests
         { P(Ours, S("Deny", "\"*\"", "\"kms:De*\"")), "kms:Encrypt", nameof(PolicyAnswer.Allowed) },
         { P(Ours, S("Deny", "\"*\"", "\"kms:De*\"")), "kms:DescribeKey", nameof(PolicyAnswer.Denied) },
         { P(Ours, N("Deny", $"{{\"AWS\":[\"{Role}\"]}}", "\"kms:*\"")), "kms:Decrypt", nameof(PolicyAnswer.Unknown) },
-        { P(Ours, N("Deny", "{\"AWS\":\"arn:aws:iam::111122223333:root\"}", "\"kms:*\"")), "kms:Decrypt", nameof(PolicyAnswer.Denied) },
+        { P(Ours, N("Deny", "{\"AWS\":\"arn:aws:iam::111122223333:root\"}", "\"kms:*\"")), "kms:Decrypt", nameof(PolicyAnswer.Unknown) },
         { P(Ours, N("Deny", "{\"AWS\":\"arn:aws:iam::111122223333:role/other\"}", "\"kms:*\"")), "kms:Decrypt", nameof(PolicyAnswer.Denied) },
         { P(Ours, C("Deny", "{\"Bool\":{\"aws:SecureTransport\":\"false\"}}")), "kms:Decrypt", nameof(PolicyAnswer.Allowed) },
         { P(Ours, C("Deny", "{\"StringNotEquals\":{\"aws:SourceVpce\":\"vpce-1\"}}")), "kms:Decrypt", nameof(PolicyAnswer.Unknown) },

@@ -45,7 +45,8 @@ public sealed class PreflightAwsTests(SharedSession shared) : IClassFixture<Shar
         ["deny: the role"] = Denies(s => Statement("Deny", s.Principal, "kms:Decrypt")),
         ["deny: every action"] = Denies(s => Statement("Deny", s.Principal, "kms:*")),
         ["deny: the account"] = Denies(s => Statement("Deny", s.AccountRoot, "kms:Encrypt")),
-        ["deny: all but the account"] = Denies(s => Renamed(Statement("Deny", s.AccountRoot, "kms:Encrypt"), "NotPrincipal")),
+        ["deny: all but the account"] = new(
+            s => s.StateAsync(Renamed(Statement("Deny", s.AccountRoot, "kms:Encrypt"), "NotPrincipal")), "Unknown AwsKeyPolicyDeny", "Look at that statement"),
         ["deny: everybody with the role's ARN"] = Denies(s => Statement("Deny", "*", "kms:GenerateDataKey", When("ArnEquals", "aws:PrincipalArn", s.Principal))),
         ["deny: a condition that cannot be judged"] = new(s => s.StateAsync(Statement("Deny", "*", "kms:Decrypt", When("StringNotEquals", "aws:SourceVpc", "vpc-1"))), "Unknown AwsKeyPolicyDeny", "Look at that statement"),
         ["deny: revoked in an emergency"] = new(RevokeAsync, "Warn CmekStatus, Fail AwsKeyPolicyDeny", "Restore-CmekAccess -ClusterName shop", InSession, Everywhere: true),

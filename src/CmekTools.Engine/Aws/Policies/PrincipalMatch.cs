@@ -45,12 +45,6 @@ internal readonly record struct PrincipalMatch(Certainty Certainty, PrincipalRea
             return account ? Certainty.No : Certainty.Perhaps;
         }
 
-        if (named.All(n => n.Reach == PrincipalReach.Account))
-        {
-            // The account alone does not except its roles.
-            return deny ? Certainty.Yes : Certainty.Perhaps;
-        }
-
         if (!deny)
         {
             return Certainty.Perhaps;
@@ -61,6 +55,8 @@ internal readonly record struct PrincipalMatch(Certainty Certainty, PrincipalRea
         {
             Presence.Present => Certainty.Yes,
             Presence.Unknown => Certainty.Perhaps,
+
+            // The account alone: the documentation asks for the role beside it, and evaluators do not agree on what happens without.
             _ => account && named.Any(n => n is { Reach: PrincipalReach.Role, Certainty: Certainty.Yes })
                 ? Certainty.No
                 : Certainty.Perhaps,
