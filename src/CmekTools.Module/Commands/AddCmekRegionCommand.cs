@@ -1,3 +1,4 @@
+using CmekTools.Engine;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
 
@@ -13,6 +14,6 @@ public sealed class AddCmekRegionCommand : AccessCommand
     [ValidateRange(1, 999)]
     public int NodeCount { get; set; }
 
-    internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses) =>
-        await Pipeline.OutputAsync(await AddingRegion.AddAsync(cluster, accesses, NodeCount, Options, Op).ConfigureAwait(false)).ConfigureAwait(false);
+    internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, Operation op) =>
+        await op.Host.OutputAsync(await AddingRegion.AddAsync(cluster, accesses, NodeCount, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
 }

@@ -1,3 +1,5 @@
+using CmekTools.Engine;
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Checks;
@@ -7,7 +9,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Holds what was declared (a manifest, or accesses) against what is. Nothing comes out where all is as declared.</summary>
 [Cmdlet(VerbsData.Compare, "CmekCluster", DefaultParameterSetName = NameSet)]
 [OutputType(typeof(CmekDifference))]
-public sealed class CompareCmekClusterCommand : SessionCommand
+public sealed class CompareCmekClusterCommand : FleetCommand
 {
     private const string NameSet = "Name";
     private const string ClusterSet = "Cluster";
@@ -41,7 +43,9 @@ public sealed class CompareCmekClusterCommand : SessionCommand
         _accesses.AddRange(InputObject);
         if (Cluster is not null)
         {
-            await RunAsync(await Op.GetClusterAsync(Cluster.Id).ConfigureAwait(false), null).ConfigureAwait(false);
+            string id = Cluster.Id;
+            await BesideAsync(Cluster.Name, async op =>
+                await RunAsync(await op.RecentClusterAsync(id, RecentClusters.Momentary).ConfigureAwait(false), null, op).ConfigureAwait(false)).ConfigureAwait(false);
         }
     }
 
@@ -56,20 +60,22 @@ public sealed class CompareCmekClusterCommand : SessionCommand
                 await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path)).ConfigureAwait(false);
             }
 
-            await RunAsync(cluster, path is null ? null : Manifests.Read(path, cluster)).ConfigureAwait(false);
+            IReadOnlyList<CmekAccess>? declared = path is null ? null : Manifests.Read(path, cluster);
+            await BesideAsync(cluster.Name, op => RunAsync(cluster, declared, op)).ConfigureAwait(false);
         }
 
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
-            await EachAsync(async () => await RunAsync(await Op.GetClusterAsync(group.Key).ConfigureAwait(false), [.. group]).ConfigureAwait(false)).ConfigureAwait(false);
+            await BesideAsync(group.First().ClusterName ?? group.Key, async op =>
+                await RunAsync(await op.GetClusterAsync(group.Key).ConfigureAwait(false), [.. group], op).ConfigureAwait(false)).ConfigureAwait(false);
         }
     }
 
-    private async Task RunAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? declared)
+    private static async Task RunAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? declared, Operation op)
     {
-        await foreach (CmekDifference difference in Comparing.RunAsync(cluster, declared, Op).ConfigureAwait(false))
+        await foreach (CmekDifference difference in Comparing.RunAsync(cluster, declared, op).ConfigureAwait(false))
         {
-            await Pipeline.OutputAsync(difference).ConfigureAwait(false);
+            await op.Host.OutputAsync(difference).ConfigureAwait(false);
         }
     }
 }

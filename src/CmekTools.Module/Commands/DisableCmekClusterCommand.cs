@@ -6,7 +6,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Moves a cluster back to CockroachDB-managed encryption; keys and grants are left alone.</summary>
 [Cmdlet(VerbsLifecycle.Disable, "CmekCluster", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekStatus))]
-public sealed class DisableCmekClusterCommand : ClusterCommand
+public sealed class DisableCmekClusterCommand : ClusterFleetCommand
 {
     /// <summary>Do not wait for DISABLED.</summary>
     [Parameter]
@@ -21,10 +21,10 @@ public sealed class DisableCmekClusterCommand : ClusterCommand
     [Parameter]
     public SwitchParameter SkipPreflight { get; set; }
 
-    internal override async Task ProcessAsync()
+    internal override Task ProcessAsync()
     {
-        CmekCluster cluster = await ResolveClusterAsync().ConfigureAwait(false);
         SwitchOptions options = new(!NoWait, TimeSpan.FromSeconds(TimeoutSeconds), SkipPreflight);
-        await Pipeline.OutputAsync(await Disabling.DisableAsync(cluster, options, Op).ConfigureAwait(false)).ConfigureAwait(false);
+        return BesideAsync(TimeSpan.Zero, async (cluster, op) =>
+            await op.Host.OutputAsync(await Disabling.DisableAsync(cluster, options, op).ConfigureAwait(false)).ConfigureAwait(false));
     }
 }

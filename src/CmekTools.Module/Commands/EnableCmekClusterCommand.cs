@@ -1,3 +1,4 @@
+using CmekTools.Engine;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
 
@@ -8,6 +9,9 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekStatus))]
 public sealed class EnableCmekClusterCommand : AccessCommand
 {
-    internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses) =>
-        await Pipeline.OutputAsync(await Enabling.EnableAsync(cluster, accesses, Options, Op).ConfigureAwait(false)).ConfigureAwait(false);
+    /// <inheritdoc/>
+    internal override bool ActsWhenComplete => true;
+
+    internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, Operation op) =>
+        await op.Host.OutputAsync(await Enabling.EnableAsync(cluster, accesses, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
 }

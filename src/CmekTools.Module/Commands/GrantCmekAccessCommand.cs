@@ -1,3 +1,5 @@
+using CmekTools.Engine;
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
@@ -8,12 +10,15 @@ namespace CmekTools.Module.Commands;
 /// <summary>Lets a cluster use a key: makes or completes the principal and its access, waits until it has spread, and reads it back.</summary>
 [Cmdlet(VerbsSecurity.Grant, "CmekAccess", DefaultParameterSetName = KeySet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekAccess))]
-public sealed class GrantCmekAccessCommand : SessionCommand
+public sealed class GrantCmekAccessCommand : FleetCommand
 {
     private const string KeySet = "Key";
     private const string KeyNameSet = "KeyAndName";
     private const string NameSet = "Name";
     private const string IdSet = "Id";
+
+    // The regions of a cluster share its principal, and clusters may share one that is named.
+    private readonly OneAtATime _principals = new();
 
     /// <summary>The key, from New-CmekKey or Get-CmekKey.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet, ValueFromPipeline = true)]
@@ -82,20 +87,31 @@ public sealed class GrantCmekAccessCommand : SessionCommand
         return Task.CompletedTask;
     }
 
-    internal override async Task ProcessAsync()
+    internal override Task ProcessAsync()
     {
-        string? id = ClusterId.Length > 0 ? ClusterId : Key?.ClusterId;
-        CmekCluster cluster = ClusterName.Length > 0
-            ? await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false)
-            : await Op.GetClusterAsync(id ?? throw new CmekException(
+        CmekKey? key = Key;
+        string name = ClusterName;
+        string? id = name.Length > 0 ? null : ClusterId.Length > 0 ? ClusterId : Key?.ClusterId;
+        if (name.Length == 0 && id is null)
+        {
+            throw new CmekException(
                 "ClusterMissing",
                 CmekErrorKind.InvalidArgument,
                 $"The key {Key?.KeyUri} was looked up by its URI and belongs to no cluster yet.",
                 "Name the cluster and region: Get-CmekKey … | Grant-CmekAccess -ClusterName shop -Region us-east-1.",
-                Key)).ConfigureAwait(false);
-        string region = Region.Length > 0 ? Region : Key?.Region ?? throw new CmekException("RegionMissing", CmekErrorKind.InvalidArgument, "The key does not say which region it is for.", "Give -Region.", Key);
+                Key);
+        }
+
+        string region = Region.Length > 0 ? Region : Key?.Region ?? throw new CmekException(
+            "RegionMissing", CmekErrorKind.InvalidArgument, "The key does not say which region it is for.", "Give -Region.", Key);
+        string? uri = KeyUri.Length > 0 ? KeyUri : null;
         PrincipalOptions options = new() { RoleName = RoleName, RoleArn = RoleArn, ServiceAccount = ServiceAccount, RoleId = RoleId };
-        CmekAccess access = await Granting.GrantAsync(cluster, region, Key, KeyUri.Length > 0 ? KeyUri : null, options, Op).ConfigureAwait(false);
-        await Pipeline.OutputAsync(access).ConfigureAwait(false);
+        string principal = RoleName ?? RoleArn ?? ServiceAccount ?? id ?? name;
+        return BesideAsync($"{key?.ClusterName ?? id ?? name}/{region}", async op =>
+        {
+            using IDisposable hold = await _principals.HoldAsync(principal, op.Cancellation).ConfigureAwait(false);
+            CmekCluster cluster = await (id is null ? ClusterLookup.ByNameAsync(name, op) : op.RecentClusterAsync(id, RecentClusters.Lasting)).ConfigureAwait(false);
+            await op.Host.OutputAsync(await Granting.GrantAsync(cluster, region, key, uri, options, op).ConfigureAwait(false)).ConfigureAwait(false);
+        });
     }
 }

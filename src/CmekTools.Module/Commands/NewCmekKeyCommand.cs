@@ -1,3 +1,4 @@
+using CmekTools.Engine.CloudApi;
 using System.Collections;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
@@ -8,7 +9,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Makes one key for each region of a cluster, or finds the ones that are there.</summary>
 [Cmdlet(VerbsCommon.New, "CmekKey", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekKey))]
-public sealed class NewCmekKeyCommand : ClusterCommand
+public sealed class NewCmekKeyCommand : ClusterFleetCommand
 {
     /// <summary>Only these regions; all of the cluster's where not given.</summary>
     [Parameter]
@@ -84,9 +85,8 @@ public sealed class NewCmekKeyCommand : ClusterCommand
         return Task.CompletedTask;
     }
 
-    internal override async Task ProcessAsync()
+    internal override Task ProcessAsync()
     {
-        CmekCluster cluster = await ResolveClusterAsync().ConfigureAwait(false);
         KeyOptions options = new()
         {
             AliasName = AliasName,
@@ -100,6 +100,6 @@ public sealed class NewCmekKeyCommand : ClusterCommand
             KeyName = KeyName,
             ProtectionLevel = ProtectionLevel,
         };
-        await Keys.MakeAsync(cluster, Region, NewRegion, options, Op).ConfigureAwait(false);
+        return BesideAsync(RecentClusters.Lasting, (cluster, op) => Keys.MakeAsync(cluster, Region, NewRegion, options, op));
     }
 }

@@ -8,7 +8,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Gives a cluster its access back, from a receipt where there is one, proves it, and writes the support request.</summary>
 [Cmdlet(VerbsData.Restore, "CmekAccess", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekStep), typeof(CmekSupportRequest))]
-public sealed class RestoreCmekAccessCommand : ClusterCommand
+public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
 {
     private const string ReceiptSet = "Receipt";
 
@@ -53,8 +53,16 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
         }
 
         StoredReceipt? given = path is null ? null : ReceiptStore.Load(path);
-        CmekCluster cluster = Receipt is null ? await ResolveClusterAsync().ConfigureAwait(false) : await Op.GetClusterAsync(Receipt.ClusterId).ConfigureAwait(false);
         PrincipalOptions? principal = RoleName is null && ServiceAccount is null ? null : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount };
-        await Restoration.RestoreAsync(cluster, given, new RestoreOptions(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)), Op).ConfigureAwait(false);
+        RestoreOptions options = new(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds));
+        if (Receipt is null)
+        {
+            await BesideAsync(TimeSpan.Zero, (cluster, op) => Restoration.RestoreAsync(cluster, given, options, op)).ConfigureAwait(false);
+            return;
+        }
+
+        string id = Receipt.ClusterId;
+        await BesideAsync(Receipt.ClusterName, async op =>
+            await Restoration.RestoreAsync(await op.GetClusterAsync(id).ConfigureAwait(false), given, options, op).ConfigureAwait(false)).ConfigureAwait(false);
     }
 }

@@ -1,3 +1,5 @@
+using CmekTools.Engine;
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Checks;
@@ -7,7 +9,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Looks for every reason why enabling CMEK, or a restart of a node, would fail, before it does. Reads only.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "CmekAccess", DefaultParameterSetName = NameSet)]
 [OutputType(typeof(CmekCheck), typeof(bool))]
-public sealed class TestCmekAccessCommand : SessionCommand
+public sealed class TestCmekAccessCommand : FleetCommand
 {
     private const string NameSet = "Name";
     private const string IdSet = "Id";
@@ -55,7 +57,8 @@ public sealed class TestCmekAccessCommand : SessionCommand
         _accesses.AddRange(InputObject);
         if (Cluster is not null)
         {
-            await RunAsync(() => Op.GetClusterAsync(Cluster.Id), Cluster.Name, null).ConfigureAwait(false);
+            string id = Cluster.Id;
+            await CheckAsync(op => op.RecentClusterAsync(id, RecentClusters.Momentary), Cluster.Name, null).ConfigureAwait(false);
         }
     }
 
@@ -66,36 +69,41 @@ public sealed class TestCmekAccessCommand : SessionCommand
             string path = string.Empty;
             await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ManifestPath)).ConfigureAwait(false);
             CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
-            await RunAsync(() => Task.FromResult(cluster), ClusterName, Manifests.Read(path, cluster)).ConfigureAwait(false);
+            await CheckAsync(_ => Task.FromResult(cluster), ClusterName, Manifests.Read(path, cluster)).ConfigureAwait(false);
         }
         else if (ClusterName.Length > 0)
         {
-            await RunAsync(() => ClusterLookup.ByNameAsync(ClusterName, Op), ClusterName, null).ConfigureAwait(false);
+            await CheckAsync(op => ClusterLookup.ByNameAsync(ClusterName, op), ClusterName, null).ConfigureAwait(false);
         }
         else if (ClusterId.Length > 0)
         {
-            await RunAsync(() => Op.GetClusterAsync(ClusterId), ClusterId, null).ConfigureAwait(false);
+            await CheckAsync(op => op.GetClusterAsync(ClusterId), ClusterId, null).ConfigureAwait(false);
         }
 
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
-            await EachAsync(() => RunAsync(() => Op.GetClusterAsync(group.Key), group.First().ClusterName ?? group.Key, [.. group])).ConfigureAwait(false);
+            await CheckAsync(op => op.GetClusterAsync(group.Key), group.First().ClusterName ?? group.Key, [.. group]).ConfigureAwait(false);
         }
 
         if (Quiet)
         {
+            await BesideEndAsync().ConfigureAwait(false);
             await Pipeline.OutputAsync(_sound).ConfigureAwait(false);
         }
     }
 
-    private async Task RunAsync(Func<Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared)
+    private Task CheckAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared) =>
+        BesideAsync(name, op => RunAsync(read, name, declared, op));
+
+    private async Task RunAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared, Operation op)
     {
-        await foreach (CmekCheck check in ClusterChecks.RunAsync(read, name, declared, Op).ConfigureAwait(false))
+        await foreach (CmekCheck check in ClusterChecks.RunAsync(() => read(op), name, declared, op).ConfigureAwait(false))
         {
+            // Only ever from true to false: whichever of those side by side is the last to write, writes the same.
             _sound &= check.Result is CmekCheckResult.Pass or CmekCheckResult.Warn || ClusterChecks.CannotBeKnown(check);
             if (!Quiet)
             {
-                await Pipeline.OutputAsync(check).ConfigureAwait(false);
+                await op.Host.OutputAsync(check).ConfigureAwait(false);
             }
         }
     }

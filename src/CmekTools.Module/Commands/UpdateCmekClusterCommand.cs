@@ -1,3 +1,5 @@
+using CmekTools.Engine;
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
@@ -47,7 +49,9 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
         await base.ProcessAsync().ConfigureAwait(false);
         if (Cluster is not null)
         {
-            await RewrapAsync(await Op.GetClusterAsync(Cluster.Id).ConfigureAwait(false)).ConfigureAwait(false);
+            string id = Cluster.Id;
+            await BesideAsync(Cluster.Name, async op =>
+                await RewrapAsync(await op.RecentClusterAsync(id, RecentClusters.Lasting).ConfigureAwait(false), op).ConfigureAwait(false)).ConfigureAwait(false);
         }
     }
 
@@ -55,16 +59,17 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
     {
         if (Rewrap && ClusterName.Length > 0)
         {
-            await RewrapAsync(await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false)).ConfigureAwait(false);
+            await BesideAsync(ClusterName, async op =>
+                await RewrapAsync(await ClusterLookup.ByNameAsync(ClusterName, op).ConfigureAwait(false), op).ConfigureAwait(false)).ConfigureAwait(false);
             return;
         }
 
         await base.EndAsync().ConfigureAwait(false);
     }
 
-    internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses) =>
-        await Pipeline.OutputAsync(await Updating.MoveAsync(cluster, accesses, RotateKey, Options, Op).ConfigureAwait(false)).ConfigureAwait(false);
+    internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, Operation op) =>
+        await op.Host.OutputAsync(await Updating.MoveAsync(cluster, accesses, RotateKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
 
-    private async Task RewrapAsync(CmekCluster cluster) =>
-        await Pipeline.OutputAsync(await Updating.RewrapAsync(cluster, Region, RotateKey, Options, Op).ConfigureAwait(false)).ConfigureAwait(false);
+    private async Task RewrapAsync(CmekCluster cluster, Operation op) =>
+        await op.Host.OutputAsync(await Updating.RewrapAsync(cluster, Region, RotateKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
 }

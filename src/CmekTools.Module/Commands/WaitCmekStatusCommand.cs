@@ -1,3 +1,4 @@
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 
@@ -6,7 +7,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Waits until every region of a cluster is in a state.</summary>
 [Cmdlet(VerbsLifecycle.Wait, "CmekStatus", DefaultParameterSetName = NameSet)]
 [OutputType(typeof(CmekStatus))]
-public sealed class WaitCmekStatusCommand : ClusterCommand
+public sealed class WaitCmekStatusCommand : ClusterFleetCommand
 {
     /// <summary>The state to wait for.</summary>
     [Parameter]
@@ -24,17 +25,12 @@ public sealed class WaitCmekStatusCommand : ClusterCommand
     [ValidateRange(1, 604800)]
     public int TimeoutSeconds { get; set; } = 7200;
 
-    internal override async Task ProcessAsync()
+    internal override Task ProcessAsync() => BesideAsync(RecentClusters.Lasting, async (cluster, op) =>
     {
-        CmekCluster cluster = await ResolveClusterAsync().ConfigureAwait(false);
         string[] regions = Region.Length == 0
             ? [.. cluster.Regions.Select(r => r.Name)]
             : [.. Region.Select(r => ClusterLookup.RequireRegion(cluster, r))];
-        CmekStatus status = await StatusWatch.WaitAsync(
-            cluster,
-            StatusGoal.State($"Waiting for {State}", regions, State),
-            TimeSpan.FromSeconds(TimeoutSeconds),
-            Op).ConfigureAwait(false);
-        await Pipeline.OutputAsync(status).ConfigureAwait(false);
-    }
+        StatusGoal goal = StatusGoal.State($"Waiting for {State}", regions, State);
+        await op.Host.OutputAsync(await StatusWatch.WaitAsync(cluster, goal, TimeSpan.FromSeconds(TimeoutSeconds), op).ConfigureAwait(false)).ConfigureAwait(false);
+    });
 }

@@ -1,3 +1,5 @@
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
@@ -5,7 +7,7 @@ using CmekTools.Engine.Lifecycle;
 namespace CmekTools.Module;
 
 /// <summary>A cmdlet that collects accesses by cluster and acts on each cluster once, after the last record.</summary>
-public abstract class AccessCommand : SessionCommand
+public abstract class AccessCommand : FleetCommand
 {
     /// <summary>The parameter set for piped accesses.</summary>
     protected const string AccessSet = "Access";
@@ -16,7 +18,7 @@ public abstract class AccessCommand : SessionCommand
     /// <summary>The parameter set for one region's key given by hand.</summary>
     protected const string KeySet = "Key";
 
-    private readonly List<(string ClusterId, List<CmekAccess> Accesses)> _collected = [];
+    private readonly Dictionary<string, Collected> _collected = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The accesses, from Grant-CmekAccess or Import-CmekManifest.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
@@ -69,22 +71,45 @@ public abstract class AccessCommand : SessionCommand
     /// <summary>How to go about it.</summary>
     internal SwitchOptions Options => new(Wait, TimeSpan.FromSeconds(TimeoutSeconds), SkipPreflight);
 
-    internal override Task ProcessAsync()
+    /// <summary>True where a cluster can be acted on as soon as there is an access for each of its regions: nothing that follows could belong to it.</summary>
+    internal virtual bool ActsWhenComplete => false;
+
+    internal override async Task ProcessAsync()
     {
         foreach (CmekAccess access in InputObject)
         {
-            int at = _collected.FindIndex(c => string.Equals(c.ClusterId, access.ClusterId, StringComparison.OrdinalIgnoreCase));
-            if (at < 0)
+            if (!_collected.TryGetValue(access.ClusterId, out Collected? known))
             {
-                _collected.Add((access.ClusterId, [access]));
+                _collected[access.ClusterId] = known = new Collected(access.ClusterName ?? access.ClusterId);
             }
-            else
+
+            if (known.Accesses.Exists(a => a.Region == access.Region && a.KeyUri == access.KeyUri && a.AuthPrincipal == access.AuthPrincipal))
             {
-                _collected[at].Accesses.Add(access);
+                continue;
+            }
+
+            if (known.Begun)
+            {
+                await Pipeline.ErrorAsync(new CmekException(
+                    "RegionDuplicate",
+                    CmekErrorKind.InvalidArgument,
+                    $"{access.ClusterName ?? access.ClusterId} was begun with an access for each of its regions; another one for {access.Region} came later and was left.",
+                    "Give each region one access.",
+                    access)).ConfigureAwait(false);
+                continue;
+            }
+
+            known.Accesses.Add(access);
+
+            // Which regions there are is only known without a request where the cluster was read a moment ago; else it is acted on at the end.
+            if (ActsWhenComplete
+                && Context.Cloud.Recent.Find(access.ClusterId, RecentClusters.Lasting) is { } cluster
+                && cluster.Regions.Count == known.Accesses.Count
+                && cluster.Regions.All(r => known.Accesses.Exists(a => string.Equals(a.Region, r.Name, StringComparison.OrdinalIgnoreCase))))
+            {
+                await BeginAsync(access.ClusterId, known).ConfigureAwait(false);
             }
         }
-
-        return Task.CompletedTask;
     }
 
     internal override async Task EndAsync()
@@ -92,19 +117,30 @@ public abstract class AccessCommand : SessionCommand
         if (ClusterName.Length > 0)
         {
             CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
-            await ActAsync(cluster, await GivenAsync(cluster).ConfigureAwait(false)).ConfigureAwait(false);
+            IReadOnlyList<CmekAccess> given = await GivenAsync(cluster).ConfigureAwait(false);
+            await BesideAsync(cluster.Name, op => ActAsync(cluster, given, op)).ConfigureAwait(false);
             return;
         }
 
         // A pipeline that gave nothing (each record failed before) has been told so already.
-        foreach ((string id, List<CmekAccess> accesses) in _collected)
+        foreach ((string id, Collected collected) in _collected)
         {
-            await EachAsync(async () => await ActAsync(await Op.GetClusterAsync(id).ConfigureAwait(false), accesses).ConfigureAwait(false)).ConfigureAwait(false);
+            if (!collected.Begun)
+            {
+                await BeginAsync(id, collected).ConfigureAwait(false);
+            }
         }
     }
 
+    private Task BeginAsync(string id, Collected collected)
+    {
+        collected.Begun = true;
+        return BesideAsync(collected.Name, async op =>
+            await ActAsync(await op.RecentClusterAsync(id, RecentClusters.Lasting).ConfigureAwait(false), collected.Accesses, op).ConfigureAwait(false));
+    }
+
     /// <summary>Acts on one cluster.</summary>
-    internal abstract Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses);
+    internal abstract Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, Operation op);
 
     private async Task<IReadOnlyList<CmekAccess>> GivenAsync(CmekCluster cluster)
     {
@@ -136,5 +172,14 @@ public abstract class AccessCommand : SessionCommand
                 AuthPrincipal = AuthPrincipal[AuthPrincipal.Length == 1 ? 0 : i],
             }),
         ];
+    }
+
+    private sealed class Collected(string name)
+    {
+        public string Name { get; } = name;
+
+        public List<CmekAccess> Accesses { get; } = [];
+
+        public bool Begun { get; set; }
     }
 }

@@ -1,3 +1,4 @@
+using CmekTools.Engine;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 
@@ -42,4 +43,21 @@ public abstract class ClusterCommand : SessionCommand
         _ when ClusterId.Length > 0 => Op.GetClusterAsync(ClusterId),
         _ => ClusterLookup.ByNameAsync(ClusterName, Op),
     };
+
+    /// <summary>How the record names its cluster.</summary>
+    internal string Label => Cluster?.Name ?? (ClusterId.Length > 0 ? ClusterId : ClusterName);
+
+    /// <summary>Works on the record's cluster beside the others.</summary>
+    /// <param name="within">How old what was read of the cluster may be.</param>
+    /// <param name="work">The work.</param>
+    internal Task BesideAsync(TimeSpan within, Func<CmekCluster, Operation, Task> work)
+    {
+        string id = Cluster?.Id ?? ClusterId;
+        string name = ClusterName;
+        return BesideAsync(Label, async op =>
+        {
+            CmekCluster cluster = await (id.Length > 0 ? op.RecentClusterAsync(id, within) : ClusterLookup.ByNameAsync(name, op)).ConfigureAwait(false);
+            await work(cluster, op).ConfigureAwait(false);
+        });
+    }
 }

@@ -2,27 +2,51 @@ using System.Collections.Concurrent;
 using System.Management.Automation;
 using System.Runtime.ExceptionServices;
 using CmekTools.Engine;
+using CmekTools.Engine.Pacing;
 
 namespace CmekTools.Module;
 
 /// <summary>
 /// The base of all cmdlets. Work runs off the pipeline's thread; whatever it wants of the pipeline (output, progress, questions) is queued and
-/// done on the pipeline's thread, which waits for nothing else. Ctrl-C, a downstream command that has had enough and <c>-ErrorAction Stop</c>
-/// each cancel every call in flight, and the cmdlet returns when the work has ended.
+/// done on the pipeline's thread, which waits for nothing else. Records may be worked on side by side (<see cref="BesideAsync"/>): then the
+/// pipeline goes on with the next record while they run. Ctrl-C cancels every call in flight. A downstream command that has had enough and
+/// <c>-ErrorAction Stop</c> end every read and wait, and let a change that was announced come to its end. The cmdlet returns when all work has ended.
 /// </summary>
 public abstract class PipelineCommand : PSCmdlet, IDisposable
 {
-    private readonly CancellationTokenSource _cancellation = new();
+    private readonly CancellationTokenSource _abort = new();
+    private readonly CancellationTokenSource _stop;
+    private readonly BlockingCollection<Action> _queue = [];
     private Operation? _operation;
+    private Fleet? _fleet;
+    private Func<string, Task>? _trace;
+
+    /// <summary>Makes the cmdlet.</summary>
+    protected PipelineCommand() => _stop = CancellationTokenSource.CreateLinkedTokenSource(_abort.Token);
 
     /// <summary>Cancelled when the pipeline is being stopped.</summary>
-    internal CancellationToken Cancellation => _cancellation.Token;
+    internal CancellationToken Cancellation => _stop.Token;
+
+    /// <summary>Cancelled when every call in flight has to end.</summary>
+    internal CancellationToken Abort => _abort.Token;
+
+    /// <summary>True where the first error ends the cmdlet.</summary>
+    internal bool StopsAtErrors { get; private set; }
 
     /// <summary>The runspace's connection when the cmdlet began.</summary>
     internal CmekSession? RunspaceSession { get; private set; }
 
     /// <summary>What the engine may ask of this cmdlet.</summary>
     internal PipelineHost Pipeline { get; private set; } = null!;
+
+    /// <summary>The cmdlet's name.</summary>
+    internal string CommandName => MyInvocation.MyCommand?.Name ?? GetType().Name;
+
+    /// <summary>How many records are worked on at once, and whether their output keeps their order.</summary>
+    internal virtual FleetOptions Beside => FleetOptions.One;
+
+    /// <summary>True where its requests go before those of all others.</summary>
+    internal virtual bool Urgent => false;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -31,19 +55,27 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Frees what the cmdlet holds.</summary>
+    /// <summary>Ends what still runs (the pipeline was stopped by another of its commands), and frees what the cmdlet holds.</summary>
     protected virtual void Dispose(bool disposing)
     {
         if (disposing)
         {
-            _cancellation.Dispose();
+            Pipeline?.Detach();
+            _stop.Cancel();
+            _fleet?.WaitUntilStopped();
+            _fleet?.Dispose();
+            _stop.Dispose();
+            _abort.Dispose();
+            _queue.Dispose();
         }
     }
 
     /// <inheritdoc/>
     protected sealed override void BeginProcessing()
     {
-        Pipeline = new PipelineHost(this, IsWhatIf());
+        Pipeline = new PipelineHost(this, _queue, IsWhatIf());
+        _trace = Preference("Verbose") is not (null or ActionPreference.SilentlyContinue or ActionPreference.Ignore) ? Pipeline.TraceAsync : null;
+        StopsAtErrors = Preference("ErrorAction") == ActionPreference.Stop;
         RunspaceSession = Sessions.Current;
         Run(BeginAsync, recordFails: false);
     }
@@ -52,10 +84,17 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     protected sealed override void ProcessRecord() => Run(ProcessAsync, recordFails: true);
 
     /// <inheritdoc/>
-    protected sealed override void EndProcessing() => Run(EndAsync, recordFails: true);
+    protected sealed override void EndProcessing()
+    {
+        Run(EndAsync, recordFails: true);
+        if (_fleet is not null)
+        {
+            Run(_fleet.FinishAsync, recordFails: true);
+        }
+    }
 
     /// <inheritdoc/>
-    protected sealed override void StopProcessing() => _cancellation.Cancel();
+    protected sealed override void StopProcessing() => _abort.Cancel();
 
     /// <summary>Before the first record. A failure ends the cmdlet.</summary>
     internal virtual Task BeginAsync() => Task.CompletedTask;
@@ -70,7 +109,41 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     internal Operation OperationOn(SessionContext session) =>
         _operation is { } found && ReferenceEquals(found.Session, session)
             ? found
-            : _operation = new Operation(MyInvocation.MyCommand?.Name ?? GetType().Name, session, Pipeline, Cancellation);
+            : _operation = new Operation(CommandName, session, Pipeline, Cancellation) { Abort = _abort.Token };
+
+    /// <summary>
+    /// Works on one record beside the others: comes back as soon as there was a place for it. What belongs to the record has to be taken out of the
+    /// parameters before, for the next record may come at once.
+    /// </summary>
+    /// <param name="name">What it is about, for people.</param>
+    /// <param name="session">The connection.</param>
+    /// <param name="work">The work; its failure is the record's error.</param>
+    internal Task BesideAsync(string name, SessionContext session, Func<Operation, Task> work)
+    {
+        // What -WhatIf shows comes in the order of the records.
+        _fleet ??= new Fleet(this, Pipeline.WhatIf ? 1 : Beside.Limit, Beside.Ordered);
+        Operation run = OperationOn(session);
+        return _fleet.BeginAsync(name, record =>
+        {
+            record.Operation = run.ForRecord(record, Cancellation, _abort.Token);
+            return work(record.Operation);
+        });
+    }
+
+    /// <summary>Waits for all records that were begun; none may follow.</summary>
+    internal Task BesideEndAsync() => _fleet?.FinishAsync() ?? Task.CompletedTask;
+
+    /// <summary>The requests of the present work are told to whoever asked for details.</summary>
+    internal void Trace()
+    {
+        if (_trace is not null)
+        {
+            RequestTrace.Current = _trace;
+        }
+    }
+
+    /// <summary>Ends every read and wait.</summary>
+    internal void Stop() => _stop.Cancel();
 
     /// <summary>Does one cluster's part where several were collected: its failure is an error of its own, and the next one goes on.</summary>
     internal async Task EachAsync(Func<Task> part)
@@ -95,25 +168,34 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
         return LanguagePrimitives.IsTrue(SessionState.PSVariable.GetValue("WhatIfPreference"));
     }
 
+    // What a common parameter says, or the preference variable in its place.
+    private ActionPreference? Preference(string parameter)
+    {
+        if (MyInvocation.BoundParameters.TryGetValue(parameter, out object? bound))
+        {
+            return bound is SwitchParameter on ? (on ? ActionPreference.Continue : ActionPreference.SilentlyContinue) : Parsed(bound);
+        }
+
+        return Parsed(SessionState.PSVariable.GetValue(parameter + "Preference"));
+    }
+
+    private static ActionPreference? Parsed(object? value) =>
+        value is not null && LanguagePrimitives.TryConvertTo(value, out ActionPreference action) ? action : null;
+
     private void Run(Func<Task> work, bool recordFails)
     {
-        using BlockingCollection<Action> queue = [];
-        Pipeline.Attach(queue);
         Task task = Task.Run(async () =>
         {
-            try
-            {
-                await work().ConfigureAwait(false);
-            }
-            finally
-            {
-                queue.CompleteAdding();
-            }
+            using IDisposable? urgent = Urgent ? Urgency.Begin() : null;
+            Trace();
+            await work().ConfigureAwait(false);
         });
+        _ = task.ContinueWith(_ => Pipeline.Wake(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
 
         ExceptionDispatchInfo? stopped = null;
-        foreach (Action action in queue.GetConsumingEnumerable())
+        while (!task.IsCompleted || _queue.Count > 0)
         {
+            Action action = _queue.Take();
             try
             {
                 action();
@@ -123,20 +205,24 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
                 // The pipeline has no more use for this cmdlet: the work is told, and waited for.
                 stopped ??= ExceptionDispatchInfo.Capture(e);
                 Pipeline.Detach();
-                _cancellation.Cancel();
+                _stop.Cancel();
             }
         }
 
-        Pipeline.Detach();
-        Exception? failure = Outcome(task);
-        stopped?.Throw();
-        if (failure is null || (failure is OperationCanceledException && _cancellation.IsCancellationRequested))
+        Exception? failure = Outcome(task) ?? _fleet?.Fault;
+        if (stopped is not null)
+        {
+            _fleet?.WaitUntilStopped();
+            stopped.Throw();
+        }
+
+        if (failure is null || (failure is OperationCanceledException && _stop.IsCancellationRequested && _fleet?.Fault is null))
         {
             // Being stopped is not an error, and the engine says by itself that it stopped.
             return;
         }
 
-        ErrorRecord record = Errors.ToRecord(failure);
+        ErrorRecord record = Errors.ToRecord(_fleet?.Fault ?? failure);
         if (recordFails && failure is CmekException)
         {
             WriteError(record);

@@ -5,10 +5,10 @@ using CmekTools.Engine;
 namespace CmekTools.Module;
 
 /// <summary>Carries what the engine asks for to the pipeline's thread.</summary>
-internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOperationHost
+internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<Action> queue, bool whatIf) : IOperationHost
 {
     private readonly ConcurrentDictionary<string, int> _activities = new(StringComparer.Ordinal);
-    private BlockingCollection<Action>? _queue;
+    private volatile bool _detached;
     private bool _runConfirmed;
 
     /// <inheritdoc/>
@@ -17,12 +17,54 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
     /// <summary>True where <c>-Force</c> takes the place of the questions (not of a second confirmation).</summary>
     public bool Force { get; set; }
 
-    public void Attach(BlockingCollection<Action> queue) => Volatile.Write(ref _queue, queue);
+    /// <summary>The pipeline takes nothing more: whatever is asked of it from now on is cancelled.</summary>
+    public void Detach() => _detached = true;
 
-    public void Detach() => Volatile.Write(ref _queue, null);
+    /// <summary>Lets the pipeline's thread look whether the work has ended.</summary>
+    public void Wake()
+    {
+        try
+        {
+            queue.Add(() => { });
+        }
+        catch (ObjectDisposedException)
+        {
+            // The cmdlet is gone, and so is whoever would have looked.
+        }
+    }
 
     /// <inheritdoc/>
     public Task OutputAsync(object value) => PostAsync(() => command.WriteObject(value));
+
+    /// <summary>Tells details that nobody waits for.</summary>
+    public Task TraceAsync(string message)
+    {
+        if (!_detached)
+        {
+            _ = PostAsync(() => command.WriteVerbose(message)).ContinueWith(
+                t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Tells the user something that is no output, as Write-Host does.</summary>
+    public Task TellAsync(string message) =>
+        PostAsync(() => command.WriteInformation(new HostInformationMessage { Message = message }, ["PSHOST", "CmekSummary"]));
+
+    /// <summary>Takes all bars away: one for all records comes in their place.</summary>
+    public Task EndProgressAsync()
+    {
+        KeyValuePair<string, int>[] shown = [.. _activities];
+        _activities.Clear();
+        return shown.Length == 0 ? Task.CompletedTask : PostAsync(() =>
+        {
+            foreach ((string activity, int id) in shown)
+            {
+                command.WriteProgress(new ProgressRecord(id, activity, " ") { RecordType = ProgressRecordType.Completed });
+            }
+        });
+    }
 
     /// <inheritdoc/>
     public Task VerboseAsync(string message) => PostAsync(() => command.WriteVerbose(ViewText.Plain(message)));
@@ -32,6 +74,18 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
 
     /// <inheritdoc/>
     public Task ErrorAsync(CmekException error) => PostAsync(() => command.WriteError(Errors.ToRecord(error)));
+
+    /// <summary>Tells the error that ends the cmdlet, when the others have been told to stop.</summary>
+    /// <param name="warning">What is said before it.</param>
+    /// <param name="error">The error.</param>
+    public Task LastErrorAsync(string warning, CmekException error) => PostAsync(
+        () =>
+        {
+            command.WriteWarning(warning);
+            command.WriteError(Errors.ToRecord(error));
+            return true;
+        },
+        command.Abort);
 
     /// <inheritdoc/>
     public Task ProgressAsync(OperationProgress progress)
@@ -90,19 +144,25 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
         return true;
     });
 
-    private async Task<T> PostAsync<T>(Func<T> action)
+    private Task<T> PostAsync<T>(Func<T> action) => PostAsync(action, command.Cancellation);
+
+    private async Task<T> PostAsync<T>(Func<T> action, CancellationToken cancellation)
     {
+        if (_detached)
+        {
+            throw new OperationCanceledException("The pipeline has been stopped.", cancellation);
+        }
+
         // Continuations must not run on the pipeline's thread: it would wait for itself.
         TaskCompletionSource<T> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        BlockingCollection<Action> queue = Volatile.Read(ref _queue) ?? throw new OperationCanceledException("The pipeline has been stopped.", command.Cancellation);
         try
         {
             queue.Add(
                 () =>
                 {
-                    if (Volatile.Read(ref _queue) is null)
+                    if (_detached)
                     {
-                        done.TrySetCanceled(command.Cancellation);
+                        done.TrySetCanceled(cancellation);
                         return;
                     }
 
@@ -112,17 +172,18 @@ internal sealed class PipelineHost(PipelineCommand command, bool whatIf) : IOper
                     }
                     catch
                     {
-                        done.TrySetCanceled(command.Cancellation);
+                        done.TrySetCanceled(cancellation);
                         throw;
                     }
                 },
-                command.Cancellation);
+                cancellation);
         }
-        catch (InvalidOperationException)
+        catch (ObjectDisposedException)
         {
-            throw new OperationCanceledException("The pipeline has been stopped.", command.Cancellation);
+            throw new OperationCanceledException("The pipeline has been stopped.", cancellation);
         }
 
-        return await done.Task.ConfigureAwait(false);
+        // The pipeline's thread may never come back to this cmdlet.
+        return await done.Task.WaitAsync(cancellation).ConfigureAwait(false);
     }
 }

@@ -18,4 +18,9 @@ public abstract class SessionCommand : PipelineCommand
 
     /// <summary>This cmdlet's run.</summary>
     internal Operation Op => OperationOn(Context);
+
+    /// <summary>Works on one record beside the others.</summary>
+    /// <param name="name">What it is about, for people.</param>
+    /// <param name="work">The work, with everything that belongs to the record taken out of the parameters before.</param>
+    internal Task BesideAsync(string name, Func<Operation, Task> work) => BesideAsync(name, Context, work);
 }

@@ -11,33 +11,41 @@ public sealed class PacerTests
     [Fact]
     public async Task UrgentRequestsGoBeforeThoseThatCameEarlier()
     {
-        Pacer pacer = new(1, TimeSpan.FromMilliseconds(60));
-        using PacedCall first = await pacer.EnterAsync(Cancellation);
-        List<string> order = [];
-        Task normal = NoteAsync(pacer, "normal", order);
-        Task urgent;
+        HandClock clock = new();
+        Pacer pacer = new(1, TimeSpan.FromSeconds(1), clock);
+        PacedCall first = await pacer.EnterAsync(Cancellation);
+        Task<PacedCall> normal = pacer.EnterAsync(Cancellation).AsTask();
+        Task<PacedCall> urgent;
         using (Urgency.Begin())
         {
-            urgent = NoteAsync(pacer, "urgent", order);
+            urgent = pacer.EnterAsync(Cancellation).AsTask();
         }
 
         Assert.False(Urgency.Current);
-        await Task.WhenAll(normal, urgent);
-        Assert.Equal(["urgent", "normal"], order);
+        clock.Now += TimeSpan.FromSeconds(2);
+        first.Dispose();
+        PacedCall second = await urgent;
+        Assert.False(normal.IsCompleted);
+        clock.Now += TimeSpan.FromSeconds(2);
+        second.Dispose();
+        Assert.Equal(TimeSpan.FromSeconds(4), (await normal).Waited);
     }
 
     [Fact]
     public async Task WhoLeavesTheQueueTakesNobodysPlace()
     {
-        Pacer pacer = new(1, TimeSpan.FromMilliseconds(60));
-        using PacedCall first = await pacer.EnterAsync(Cancellation);
+        HandClock clock = new();
+        Pacer pacer = new(1, TimeSpan.FromSeconds(1), clock);
+        PacedCall first = await pacer.EnterAsync(Cancellation);
         using CancellationTokenSource leaves = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         Task<PacedCall> gone = pacer.EnterAsync(leaves.Token).AsTask();
         Task<PacedCall> stays = pacer.EnterAsync(Cancellation).AsTask();
         await leaves.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gone);
-        using PacedCall turn = await stays;
-        Assert.InRange(turn.Sent - first.Sent, TimeSpan.FromMilliseconds(60), TimeSpan.FromSeconds(5));
+        Assert.False(stays.IsCompleted);
+        clock.Now += TimeSpan.FromSeconds(2);
+        first.Dispose();
+        Assert.Equal(TimeSpan.FromSeconds(2), (await stays).Sent);
     }
 
     [Fact]
@@ -53,14 +61,26 @@ public sealed class PacerTests
         Assert.Null(Pacers.Cloud(server, "key-a", 0));
     }
 
-    private static async Task NoteAsync(Pacer pacer, string name, List<string> order)
+    // Stands still until it is moved by hand; its timers never go off.
+    private sealed class HandClock : TimeProvider
     {
-        using PacedCall call = await pacer.EnterAsync(Cancellation);
-        lock (order)
-        {
-            order.Add(name);
-        }
+        public TimeSpan Now { get; set; }
 
-        call.Served();
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new NoTimer();
+
+        private sealed class NoTimer : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+
+            public void Dispose()
+            {
+            }
+
+            public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        }
     }
 }

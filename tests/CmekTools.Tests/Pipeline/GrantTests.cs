@@ -51,7 +51,7 @@ public sealed class GrantTests
     public async Task AKeyThatWasMadeForAClusterIsKnownByItsUriOnBothClouds()
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast);
-        PowerShellResult result = (await shell.RunAsync("Get-CmekCluster | New-CmekKey | ForEach-Object { Get-CmekKey $_.KeyUri } | Grant-CmekAccess")).Expect();
+        PowerShellResult result = (await shell.RunAsync("Get-CmekCluster | New-CmekKey -Ordered | ForEach-Object { Get-CmekKey $_.KeyUri } | Grant-CmekAccess -Ordered")).Expect();
         Assert.Equal(["us-central1", "us-east1", "us-east-1", "us-west-2"], result.Values<CmekAccess>().Select(a => a.Region));
     }
 

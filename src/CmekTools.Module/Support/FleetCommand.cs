@@ -1,0 +1,19 @@
+using System.Management.Automation;
+
+namespace CmekTools.Module;
+
+/// <summary>A cmdlet that works on many records side by side.</summary>
+public abstract class FleetCommand : SessionCommand
+{
+    /// <summary>How many records are worked on at once; those that only wait for the service are not counted.</summary>
+    [Parameter]
+    [ValidateRange(1, 1000)]
+    public int ThrottleLimit { get; set; } = FleetOptions.DefaultLimit;
+
+    /// <summary>Output in the order of the input; as it is known where not given.</summary>
+    [Parameter]
+    public SwitchParameter Ordered { get; set; }
+
+    /// <inheritdoc/>
+    internal override FleetOptions Beside => new(ThrottleLimit, Ordered);
+}

@@ -1,0 +1,227 @@
+using System.Management.Automation;
+using CmekTools.Sandbox;
+using CmekTools.Tests.Kit;
+using Xunit;
+
+namespace CmekTools.Tests.Fleet;
+
+/// <summary>Many clusters at once: side by side, each read once, in order where asked for, and none stopped by another's failure.</summary>
+public sealed class FleetTests
+{
+    private const int Count = 12;
+
+    private static SandboxOptions Options { get; } = SandboxShell.Fast with
+    {
+        StateTime = TimeSpan.FromMilliseconds(400),
+        Clusters = [.. Enumerable.Range(1, Count).Select(i => new SandboxClusterOptions($"c{i:00}", "AWS", ["us-east-1", "us-west-2"]))],
+    };
+
+    [Theory]
+    [InlineData("Get-CmekStatus")]
+    [InlineData("Get-CmekCluster | Get-CmekStatus")]
+    public async Task AStatusIsOneRequestAClusterAndTheyAreSentSideBySide(string script)
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options);
+        using Crowd crowd = new(shell.Server, 4);
+        Assert.Equal(Count, (await shell.RunAsync(script)).Expect().Values<CmekStatus>().DistinctBy(s => s.ClusterId).Count());
+        Assert.True(crowd.Most >= 4, $"At most {crowd.Most} at once.");
+        Assert.Equal(["GetCmek", "ListClusters"], shell.Server.Exchanges.Select(e => e.Request.Operation).Distinct().Order());
+        Assert.Equal(1 + Count, shell.Server.Exchanges.Count);
+    }
+
+    [Fact]
+    public async Task OneThatFailsIsAnErrorRecordAndTheOthersGoOn()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options);
+        Refuse(shell, "c03");
+        PowerShellResult result = await shell.RunAsync("Get-CmekStatus");
+        ErrorRecord error = Assert.Single(result.Errors);
+        Assert.Equal("c03", Assert.IsType<CmekCluster>(error.TargetObject).Name);
+        Assert.Equal(Count - 1, result.Values<CmekStatus>().Count);
+    }
+
+    [Fact]
+    public async Task OrderedKeepsTheOrderThoughTheFirstIsTheLastToAnswer()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options);
+        string first = shell.Server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("c01");
+        TaskCompletionSource others = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int answered = 0;
+        shell.Server.Before = async r =>
+        {
+            if (r.Operation == "GetCmek" && r.RawPath.Contains(first, StringComparison.Ordinal))
+            {
+                await others.Task;
+            }
+            else if (r.Operation == "GetCmek" && Interlocked.Increment(ref answered) == Count - 1)
+            {
+                others.SetResult();
+            }
+
+            return null;
+        };
+        string[] names = [.. (await shell.RunAsync("Get-CmekStatus -Ordered")).Expect().Values<CmekStatus>().Select(s => s.ClusterName)];
+        Assert.Equal(names.Order(StringComparer.Ordinal), names);
+        Assert.Equal(Count, names.Length);
+    }
+
+    [Fact]
+    public async Task ErrorActionStopLetsAChangeThatIsUnderWayEndAndSaysWhatWasBegun()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options with { Clusters = [.. Options.Clusters.Take(2)] });
+        PSObject[] accesses = [.. (await shell.RunAsync("Get-CmekCluster | New-CmekKey | Grant-CmekAccess")).Expect().Output];
+        string refused = shell.Server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("c02");
+        TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        shell.Server.Before = async r =>
+        {
+            if (r.Operation == "EnableCmek" && r.RawPath.Contains(refused, StringComparison.Ordinal))
+            {
+                await begun.Task;
+                return new SandboxResponse { Status = 400, Body = """{"code":3,"message":"invalid argument: no"}""" };
+            }
+
+            return null;
+        };
+        shell.Server.After = async (r, _) =>
+        {
+            if (r.Operation == "EnableCmek" && !r.RawPath.Contains(refused, StringComparison.Ordinal))
+            {
+                begun.SetResult();
+                await told.Task;
+            }
+
+            return null;
+        };
+        RunningScript script = shell.Shell.Start(
+            "param($Access) $Access | Enable-CmekCluster -Wait -SkipPreflight -ErrorAction Stop", new { Access = accesses });
+        await begun.Task.WaitAsync(TestContext.Current.CancellationToken);
+        while (!shell.Server.Exchanges.Any(e => e.Request.Operation == "EnableCmek" && e.Status == 400))
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+
+        told.SetResult();
+        PowerShellResult result = await script.Completion;
+        Assert.NotNull(result.Failure);
+        Assert.Contains(result.Warnings, w => w.Contains("c01 (changed: enable CMEK", StringComparison.Ordinal));
+        CmekJournalEntry[] entries = [.. (await shell.RunAsync("Get-CmekJournal")).Expect().Values<CmekJournalEntry>().Where(e => e.Kind == "cmek:Enable")];
+        Assert.Contains(entries, e => e.Target!.StartsWith("c01", StringComparison.Ordinal) && e.Outcome.ToString() == "done");
+    }
+
+    [Fact]
+    public async Task KeysAccessesAndEnablingOverlapAndTheWaitIsOneWatch()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options);
+        CmekStatus[] done =
+        [
+            .. (await shell.RunAsync("Get-CmekCluster | New-CmekKey -ThrottleLimit 2 | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect().Values<CmekStatus>(),
+        ];
+        Assert.Equal(Count, done.DistinctBy(s => s.ClusterId).Count());
+        Assert.All(done, s => Assert.Equal(CmekState.ENABLED, s.State));
+        SandboxExchange[] seen = [.. shell.Server.Exchanges.OrderBy(e => e.Request.Number)];
+        int firstEnable = Array.FindIndex(seen, e => e.Request.Operation == "EnableCmek");
+        int lastKey = Array.FindLastIndex(seen, e => e.Request.Operation == "CreateKey");
+        Assert.True(firstEnable < lastKey, $"The first enabling is request {firstEnable}, the last key {lastKey}.");
+
+        // A cluster was listed, and is not read again by any of the commands.
+        Assert.DoesNotContain(seen, e => e.Request.Operation == "GetCluster");
+        int looks = seen.Count(e => e.Request.Operation == "GetCmek");
+        Assert.True(looks <= 7 * Count, $"{looks} looks at {Count} clusters.");
+        Assert.True(seen.Count(e => e.Request.Operation == "ListClusters") > 1, "Nobody looked at the list.");
+    }
+
+    [Fact]
+    public async Task QuestionsComeOneAtATimeAndANoIsThatRecordsOnly()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options with { Clusters = [.. Options.Clusters.Take(3)] });
+        PSObject[] accesses = [.. (await shell.RunAsync("Get-CmekCluster | New-CmekKey | Grant-CmekAccess")).Expect().Output];
+        shell.Shell.Answer("y", "n", "y");
+        CmekStatus[] done = [.. (await shell.RunAsync("param($Access) $Access | Enable-CmekCluster -Wait -Confirm", new { Access = accesses })).Expect().Values<CmekStatus>()];
+        Assert.Equal(3, done.Length);
+        Assert.Equal(2, done.Count(s => s is { Changed: true, State: CmekState.ENABLED }));
+        Assert.Equal(1, done.Count(s => s is { Changed: false, State: CmekState.DISABLED }));
+    }
+
+    [Fact]
+    public async Task FiltersTakeNamesStatesCloudsAndRegions()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast with
+        {
+            Clusters =
+            [
+                new SandboxClusterOptions("shop-1", "AWS", ["us-east-1", "us-west-2"]),
+                new SandboxClusterOptions("shop-2", "GCP", ["us-central1"]),
+                new SandboxClusterOptions("small", "AWS", ["us-east-1"]) { Plan = "BASIC" },
+            ],
+        });
+        await shell.RunAsync("Get-CmekCluster shop-1 | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait");
+        Assert.Equal(["shop-1", "shop-2"], await NamesAsync(shell, "Get-CmekStatus -Ordered"));
+        Assert.Equal(["shop-1", "shop-2"], await NamesAsync(shell, "Get-CmekStatus SHOP-* -Ordered"));
+        Assert.Equal(["small"], await NamesAsync(shell, "Get-CmekStatus small"));
+        Assert.Equal(["shop-2"], await NamesAsync(shell, "Get-CmekStatus -Provider GCP"));
+        Assert.Equal(["shop-1"], await NamesAsync(shell, "Get-CmekStatus -State ENABLED, ENABLING"));
+        Assert.Equal(["us-east-1", "us-west-2"], (await shell.RunAsync("Get-CmekStatus -Detailed -State ENABLED")).Expect().Values<CmekRegionStatus>().Select(r => r.Region));
+        (await shell.RunAsync("Get-CmekStatus shop-1, nobody")).ExpectError("ClusterNotFound");
+    }
+
+    [Fact]
+    public async Task VerboseTellsEachRequestWithItsTimeAndNoSecret()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options);
+        PowerShellResult result = (await shell.RunAsync("Get-CmekStatus -Verbose")).Expect();
+        Assert.Equal(1 + Count, result.Verbose.Count(v => System.Text.RegularExpressions.Regex.IsMatch(v, @"^GET /api/v1/\S+: (200|404) in \d+ ms")));
+        Assert.DoesNotContain(result.Verbose, v => v.Contains(shell.Server.Options.ApiKey, StringComparison.Ordinal) || v.Contains("Bearer", StringComparison.Ordinal));
+    }
+
+    private static async Task<string[]> NamesAsync(SandboxShell shell, string script) =>
+        [.. (await shell.RunAsync(script)).Expect().Values<CmekStatus>().Select(s => s.ClusterName)];
+
+    private static void Refuse(SandboxShell shell, string name)
+    {
+        string id = shell.Server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf(name);
+        shell.Server.Before = r => Task.FromResult(r.Operation == "GetCmek" && r.RawPath.Contains(id, StringComparison.Ordinal)
+            ? new SandboxResponse { Status = 403, Body = """{"code":7,"message":"no"}""" }
+            : null);
+    }
+
+    // Holds answers back until so many requests are there at once, or no more come for a moment.
+    private sealed class Crowd : IDisposable
+    {
+        private readonly SandboxServer _server;
+        private readonly SemaphoreSlim _enough = new(0);
+        private int _now;
+        private int _most;
+
+        public Crowd(SandboxServer server, int wanted)
+        {
+            _server = server;
+            server.Before = async r =>
+            {
+                if (r.Operation == "GetCmek")
+                {
+                    int now = Interlocked.Increment(ref _now);
+                    int most = Math.Max(_most, now);
+                    Interlocked.Exchange(ref _most, most);
+                    if (most >= wanted)
+                    {
+                        _enough.Release(1000);
+                    }
+
+                    await _enough.WaitAsync(TimeSpan.FromSeconds(2));
+                    Interlocked.Decrement(ref _now);
+                }
+
+                return null;
+            };
+        }
+
+        public int Most => _most;
+
+        public void Dispose()
+        {
+            _server.Before = null;
+            _enough.Dispose();
+        }
+    }
+}
