@@ -69,6 +69,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     private ReadOnce<CmekStatus> _statuses = new();
     private readonly AsyncLocal<CmekCluster?> _cluster = new();
     private List<CmekJournalEntry>? _unsettled;
+    private Operation? _run;
 
     /// <summary>The command's name, for the journal.</summary>
     public string Command { get; } = command;
@@ -128,6 +129,8 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     {
         RunId = RunId,
         Abort = abort,
+        JournalNeed = JournalNeed,
+        _run = _run ?? this,
         _clusters = _clusters,
         _statuses = _statuses,
     };
@@ -208,12 +211,9 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <param name="message">What was seen.</param>
     public async Task SettleAsync(CmekJournalEntry entry, string outcome, string message)
     {
-        lock (_changes)
+        if (!(_run ?? this).Forget(entry))
         {
-            if (_unsettled is null || !_unsettled.Remove(entry))
-            {
-                return;
-            }
+            return;
         }
 
         if (!Host.WhatIf)
@@ -226,6 +226,12 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <summary>The changes of earlier runs whose outcome nobody knows; read once in a run. None where the journal cannot be read: that stops nothing.</summary>
     public IReadOnlyList<CmekJournalEntry> Unsettled()
     {
+        // The journal is read once, however many records the run works on.
+        if (_run is not null)
+        {
+            return _run.Unsettled();
+        }
+
         lock (_changes)
         {
             if (_unsettled is null)
@@ -241,6 +247,14 @@ internal sealed class Operation(string command, SessionContext session, IOperati
             }
 
             return [.. _unsettled];
+        }
+    }
+
+    private bool Forget(CmekJournalEntry entry)
+    {
+        lock (_changes)
+        {
+            return _unsettled?.Remove(entry) == true;
         }
     }
 
