@@ -105,7 +105,7 @@ function Invoke-FreshPowerShell([string] $Script) {
 }
 
 function Get-Version {
-    (Import-PowerShellDataFile "$PSScriptRoot/module/CmekTools.psd1").ModuleVersion
+    (Import-PowerShellDataFile -LiteralPath "$PSScriptRoot/module/CmekTools.psd1").ModuleVersion
 }
 
 # Text as a literal of the language.
@@ -156,14 +156,14 @@ Import-Module $(Format-Literal "$PSScriptRoot/out/CmekTools/$(Get-Version)/CmekT
         }
     }
     'Clean' {
+        $projects = Get-ChildItem -LiteralPath "$PSScriptRoot/src", "$PSScriptRoot/tests" -Recurse -Depth 1 -Filter '*.csproj'
         $left = @(
-            Get-Item -Path "$PSScriptRoot/out", "$PSScriptRoot/TestResults", "$PSScriptRoot/tests/*/TestResults" -ErrorAction Ignore
-            Get-ChildItem -Path "$PSScriptRoot/src/*", "$PSScriptRoot/tests/*" -Filter '*.csproj' |
-                ForEach-Object { Get-Item -Path "$($_.DirectoryName)/bin", "$($_.DirectoryName)/obj" -ErrorAction Ignore }
-        )
+            "$PSScriptRoot/out", "$PSScriptRoot/TestResults"
+            $projects | ForEach-Object { foreach ($name in 'bin', 'obj', 'TestResults') { Join-Path $_.DirectoryName $name } }
+        ) | Where-Object { Test-Path -LiteralPath $_ }
         foreach ($folder in $left) {
             # Everything in it can be made again, so that nothing is asked; -WhatIf and -Confirm are obeyed.
-            Remove-Item -LiteralPath $folder.FullName -Recurse -Force -ErrorAction Stop
+            Remove-Item -LiteralPath $folder -Recurse -Force -ErrorAction Stop
         }
     }
 }

@@ -102,6 +102,107 @@ Describe 'Start-CmekSandbox' {
     }
 }
 
+Describe 'Start-CmekSandbox -Wait' {
+    BeforeAll {
+        # Serves in a runspace of its own, and comes back when the last line is there.
+        function Start-TestServer([string] $Parameters) {
+            $shell = [powershell]::Create()
+            $null = $shell.AddScript("Import-Module '$(Get-TestModulePath)'; Start-CmekSandbox -Wait $Parameters")
+            $output = [System.Management.Automation.PSDataCollection[psobject]]::new()
+            $running = $shell.BeginInvoke([System.Management.Automation.PSDataCollection[psobject]]::new(), $output)
+            $lines = [System.Collections.Generic.List[string]]::new()
+            # The enumerator of such a collection waits for the next object.
+            foreach ($line in $output) {
+                $lines.Add("$line")
+                if ("$line".StartsWith('#')) {
+                    break
+                }
+            }
+
+            [pscustomobject]@{ Shell = $shell; Running = $running; Lines = $lines }
+        }
+
+        function Get-TestAnswer([string] $Address) {
+            try {
+                (Invoke-WebRequest "$Address/nothing" -SkipHttpErrorCheck -TimeoutSec 5).StatusCode
+            }
+            catch [System.Net.Http.HttpRequestException] {
+                'nobody'
+            }
+        }
+    }
+
+    It 'writes the variables, serves, and frees its port when it is stopped' {
+        $server = Start-TestServer "-Cluster 'orders=AWS:eu-west-1' -As Env"
+        try {
+            $environment = @{}
+            $server.Lines | Where-Object { $_ -notlike '#*' } | ForEach-Object { $environment[$_.Split('=', 2)[0]] = $_.Split('=', 2)[1] }
+            $address = $environment['COCKROACH_SERVER'].TrimEnd('/')
+            $server.Lines[-1] | Should -Be "# $address/ serves until Ctrl-C."
+            $headers = @{ Authorization = "Bearer $($environment['COCKROACH_API_KEY'])"; 'Cc-Version' = '2024-09-16' }
+            (Invoke-RestMethod "$address/api/v1/clusters" -Headers $headers).clusters.name | Should -Be 'orders'
+            $server.Running.IsCompleted | Should -BeFalse
+        }
+        finally {
+            $server.Shell.Stop()
+        }
+
+        Get-TestAnswer $address | Should -Be 'nobody'
+        $server.Shell.InvocationStateInfo.State | Should -Be 'Stopped'
+        $server.Shell.Streams.Error | Should -BeNullOrEmpty
+        $server.Shell.Dispose()
+    }
+
+    It 'ends, and frees its port, when the next command has had enough' {
+        $lines = Start-CmekSandbox -Wait -As Env | Select-Object -First 3
+        $lines.Count | Should -Be 3
+        $address = ($lines | Where-Object { $_ -like 'AWS_ENDPOINT_URL=*' }).Split('=', 2)[1]
+        Get-TestAnswer $address | Should -Be 'nobody'
+    }
+
+    It 'writes the same variables as Environment has, in statements of PowerShell' {
+        $wanted = Start-CmekSandbox
+        $wanted | Stop-CmekSandbox
+        $lines = Start-CmekSandbox -Wait | Select-Object -First $wanted.Environment.Count
+        $shell = [powershell]::Create()
+        try {
+            $set = $shell.AddScript("$($lines -replace '\$env:', '$set_' -join '; '); (Get-Variable set_*).Name -replace '^set_'").Invoke()
+            $shell.Streams.Error | Should -BeNullOrEmpty
+        }
+        finally {
+            $shell.Dispose()
+        }
+
+        $set | Should -Be @($wanted.Environment.Keys | Sort-Object)
+    }
+
+    It 'writes statements that <_> understands' -ForEach 'bash', 'sh' {
+        if (-not (Get-Command $_ -CommandType Application -ErrorAction Ignore)) {
+            Set-ItResult -Skipped -Because "$_ is not installed"
+            return
+        }
+
+        $lines = Start-CmekSandbox -Wait -As Bash | Select-Object -First 5
+        $file = Join-Path $TestDrive 'sandbox.sh'
+        Set-Content $file $lines
+        $said = & $_ -eu -c '. "$1"; printf %s "$AWS_ENDPOINT_URL"' $_ $file
+        $LASTEXITCODE | Should -Be 0
+        $said | Should -Be ($lines | Where-Object { $_ -like '*AWS_ENDPOINT_URL*' }).Split("'")[1]
+    }
+
+    It 'says that a port is taken, and serves nothing' {
+        $sandbox = Start-CmekSandbox
+        try {
+            $outcome = Get-TestOutcome { Start-CmekSandbox -Wait -Port $sandbox.BaseAddress.Port }
+            $outcome.Output | Should -BeNullOrEmpty
+            Assert-TestError $outcome.Errors[0] 'SandboxPortTaken' ResourceUnavailable
+        }
+        finally {
+            $sandbox | Stop-CmekSandbox
+        }
+    }
+}
+
 Describe 'Stop-CmekSandbox' {
     BeforeAll {
         function Test-TestPort([int] $Port) {

@@ -5,10 +5,14 @@ using CmekTools.Sandbox;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Starts the other side of the wire on loopback: CockroachDB Cloud, AWS and Google Cloud to try everything on.</summary>
-[Cmdlet(VerbsLifecycle.Start, "CmekSandbox")]
-[OutputType(typeof(CmekSandbox))]
+[Cmdlet(VerbsLifecycle.Start, "CmekSandbox", DefaultParameterSetName = StartSet)]
+[OutputType(typeof(CmekSandbox), ParameterSetName = [StartSet])]
+[OutputType(typeof(string), ParameterSetName = [WaitSet])]
 public sealed class StartCmekSandboxCommand : PipelineCommand
 {
+    private const string StartSet = "Start";
+    private const string WaitSet = "Wait";
+
     /// <summary>The port; a free one where not given.</summary>
     [Parameter]
     [ValidateRange(0, 65535)]
@@ -44,6 +48,14 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
     [Parameter]
     public SwitchParameter NoDisable { get; set; }
 
+    /// <summary>Writes the variables for other programs and serves until it is stopped.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = WaitSet)]
+    public SwitchParameter Wait { get; set; }
+
+    /// <summary>How the variables are written.</summary>
+    [Parameter(ParameterSetName = WaitSet)]
+    public CmekVariableForm As { get; set; } = CmekVariableForm.PowerShell;
+
     internal override async Task EndAsync()
     {
         SandboxOptions options = new()
@@ -65,7 +77,13 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
         }
         catch (FormatException e)
         {
-            throw new CmekException("SandboxClusterInvalid", CmekErrorKind.InvalidArgument, e.Message, "Give clusters as NAME=AWS:REGION,REGION or NAME=GCP:REGION, for example 'shop=AWS:us-east-1,us-west-2'.", Cluster, e);
+            throw new CmekException(
+                "SandboxClusterInvalid",
+                CmekErrorKind.InvalidArgument,
+                e.Message,
+                "Give clusters as NAME=AWS:REGION,REGION or NAME=GCP:REGION, for example 'shop=AWS:us-east-1,us-west-2'.",
+                Cluster,
+                e);
         }
 
         SandboxServer server;
@@ -75,9 +93,38 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
         }
         catch (HttpListenerException e)
         {
-            throw new CmekException("SandboxPortTaken", CmekErrorKind.ResourceUnavailable, $"Port {Port} cannot be listened on: {e.Message}", "Leave -Port away for a free one.", Port, e);
+            throw new CmekException(
+                "SandboxPortTaken",
+                CmekErrorKind.ResourceUnavailable,
+                $"Port {Port} cannot be listened on: {e.Message}",
+                "Leave -Port away for a free one.",
+                Port,
+                e);
         }
 
-        await Pipeline.OutputAsync(new CmekSandbox { BaseAddress = server.BaseAddress, Environment = server.Environment, Server = server }).ConfigureAwait(false);
+        if (Wait)
+        {
+            await ServeAsync(server).ConfigureAwait(false);
+            return;
+        }
+
+        await Pipeline.OutputAsync(new CmekSandbox { BaseAddress = server.BaseAddress, Environment = server.Environment, Server = server })
+            .ConfigureAwait(false);
+    }
+
+    // Ctrl-C, and a command downstream that has had enough, end it: both cancel.
+    private async Task ServeAsync(SandboxServer server)
+    {
+        await using (server.ConfigureAwait(false))
+        {
+            foreach ((string name, string value) in server.Environment.OrderBy(v => v.Key, StringComparer.Ordinal))
+            {
+                await Pipeline.OutputAsync(VariableText.Of(name, value, As)).ConfigureAwait(false);
+            }
+
+            // The last line: whoever reads it has all of them. A comment in each of the forms.
+            await Pipeline.OutputAsync($"# {server.BaseAddress} serves until Ctrl-C.").ConfigureAwait(false);
+            await Task.Delay(Timeout.Infinite, Cancellation).ConfigureAwait(false);
+        }
     }
 }
