@@ -1,0 +1,191 @@
+#Requires -Modules @{ ModuleName='Pester'; ModuleVersion='5.0' }
+
+# What is PowerShell's own part of what users see: widths, colours, errors, transcripts, jobs. Nothing here changes a cluster twice.
+
+BeforeAll {
+    Import-Module (Join-Path $PSScriptRoot 'Helpers.psm1')
+    Import-TestModule
+    $null = Connect-TestSandbox $TestDrive
+    $access = Enable-TestCluster
+    $session = Get-CmekSession
+    $module = Get-TestModulePath
+    $rendering = $PSStyle.OutputRendering
+    # The objects of each view.
+    $shown = @{
+        Cluster      = @(Get-CmekCluster)
+        Status       = @(Get-CmekCluster | Get-CmekStatus)
+        Region       = @((Get-CmekStatus shop).Regions)
+        Key          = @(Get-CmekKey -ClusterName shop)
+        Access       = @($access)
+        Check        = @(Test-CmekAccess shop)
+        Journal      = @(Get-CmekJournal | Select-Object -First 5)
+        Organization = @(Get-CmekOrganization)
+        Session      = @($session)
+    }
+}
+
+AfterAll {
+    $PSStyle.OutputRendering = $rendering
+    Disconnect-TestSandbox
+}
+
+Describe 'The view of <_>' -ForEach 'Cluster', 'Status', 'Region', 'Key', 'Access', 'Check', 'Journal', 'Organization', 'Session' {
+    BeforeAll {
+        $objects = $shown[$_]
+        $PSStyle.OutputRendering = 'PlainText'
+    }
+
+    It 'keeps within <_> columns, and names each column' -ForEach 80, 120, 200 {
+        $width = $_
+        $objects | Should -Not -BeNullOrEmpty
+        $lines = @($objects | Out-String -Stream -Width $width | ForEach-Object TrimEnd | Where-Object { $_ })
+        $lines.Count | Should -BeGreaterThan 2
+        ($lines | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual $width
+        # As many rules as titles: no column was left out or ran into the next one.
+        $lines[0] -split '\s{1,}' | Where-Object { $_ } | Should -HaveCount @($lines[1] -split '\s+' | Where-Object { $_ }).Count
+        "$($lines[0])" | Should -Not -Match '…'
+    }
+
+    It 'says the same in a list' {
+        $text = $objects[0] | Format-List | Out-String -Width 200
+        $text | Should -Not -Match '(?m)^\w+\s*:\s*(System|CmekTools)\.\w+'
+        $text | Should -Match ':'
+    }
+}
+
+Describe 'Colours' {
+    It 'are in the state where they are wanted, and nowhere else' {
+        $PSStyle.OutputRendering = 'Ansi'
+        $coloured = Get-CmekStatus shop | Out-String -Width 120
+        $PSStyle.OutputRendering = 'PlainText'
+        $plain = Get-CmekStatus shop | Out-String -Width 120
+        $coloured | Should -Match ([regex]::Escape($PSStyle.Foreground.Green) + 'ENABLED')
+        $plain | Should -Not -Match "`e"
+        [System.Management.Automation.Internal.StringDecorated]::new($coloured).ToString('PlainText') | Should -Be $plain
+    }
+
+    It 'are never in the objects' {
+        $PSStyle.OutputRendering = 'Ansi'
+        Get-CmekStatus shop | ConvertTo-Json -Depth 5 | Should -Not -Match '\\u001b|\e'
+        "$(Get-CmekStatus shop)" | Should -Not -Match "`e"
+    }
+}
+
+Describe 'Errors' {
+    BeforeAll {
+        $PSStyle.OutputRendering = 'PlainText'
+        $record = (Get-TestOutcome { Get-CmekCluster nothere }).Errors[0]
+    }
+
+    It 'say in the concise view what is wrong and what to do, without a stack' {
+        $ErrorView = 'ConciseView'
+        $text = $record | Out-String -Width 120
+        $text | Should -Match "There is no cluster 'nothere'"
+        $text | Should -Match 'Recommendation: \S'
+        $text | Should -Not -Match 'at CmekTools\.|StackTrace|\.cs:'
+    }
+
+    It 'have category and id in the <_>' -ForEach 'NormalView', 'CategoryView' {
+        $ErrorView = $_
+        $record | Out-String -Width 200 | Should -Match 'ObjectNotFound'
+    }
+
+    It 'show no secret in the detailed view' {
+        $ErrorView = 'DetailedView'
+        $text = $record | Out-String -Width 200
+        $text | Should -Match 'ClusterNotFound'
+        $text | Should -Not -Match ([regex]::Escape((Get-TestSandbox).Environment['COCKROACH_API_KEY']))
+    }
+}
+
+Describe 'A transcript' {
+    It 'has what was shown, and no secret' {
+        $file = Join-Path $TestDrive 'transcript.txt'
+        $script = @"
+Import-Module '$module'
+`$sandbox = Start-CmekSandbox -StateTime 0:0:0.05 -RateLimit 0
+`$secret = ConvertTo-SecureString `$sandbox.Environment['COCKROACH_API_KEY'] -AsPlainText
+`$null = Start-Transcript '$file'
+Connect-CmekCloud -Sandbox `$sandbox -Verbose | Out-Default
+New-CmekKey shop -Verbose | Grant-CmekAccess -Verbose | Enable-CmekCluster -Wait -Verbose | Out-Default
+Get-CmekStatus nothere
+`$null = Stop-Transcript
+[System.Net.NetworkCredential]::new('', `$secret).Password
+"@
+        $shell = [System.Environment]::ProcessPath
+        $arguments = @(if ([System.IO.Path]::GetFileNameWithoutExtension($shell) -eq 'dotnet') { "$PSHOME/pwsh.dll" }; '-NoProfile', '-NonInteractive', '-Command', $script)
+        $secret = (& $shell @arguments 2>$null)[-1]
+        $secret | Should -Not -BeNullOrEmpty
+        $text = Get-Content $file -Raw
+        $text | Should -Match 'us-east-1=ENABLED'
+        $text | Should -Match 'VERBOSE: '
+        $text | Should -Match "no cluster 'nothere'"
+        # The head of a transcript names the command line, which has no secret in it.
+        $text | Should -Not -Match ([regex]::Escape($secret))
+    }
+}
+
+Describe 'Jobs and branches' {
+    It 'Start-ThreadJob gives the objects themselves, over a session that is handed over' {
+        $status = Start-ThreadJob { Import-Module $using:module; Get-CmekStatus shop -Session $using:session } | Receive-Job -Wait -AutoRemoveJob
+        $status | Should -BeOfType ([CmekTools.CmekStatus])
+        $status.State | Should -Be 'ENABLED'
+    }
+
+    It 'Stop-Job ends a command that waits, without an error' {
+        $job = Start-ThreadJob {
+            Import-Module $using:module
+            $slow = Start-CmekSandbox 'orders=AWS:eu-west-1' -StateTime 01:00:00 -RateLimit 0
+            $null = Connect-CmekCloud -Sandbox $slow -StateFolder $using:TestDrive/stopped
+            $null = New-CmekKey orders | Grant-CmekAccess | Enable-CmekCluster
+            'begun'
+            Wait-CmekStatus orders
+            'never'
+        }
+        # The first line comes when the wait begins.
+        foreach ($line in $job.Output) { $begun = $line; break }
+        $begun | Should -Be 'begun'
+        $job | Stop-Job
+        $job.State | Should -Be 'Stopped'
+        $job.Error | Should -BeNullOrEmpty
+        $job | Receive-Job | Should -Be 'begun'
+        $job | Remove-Job
+    }
+
+    It 'ForEach-Object -Parallel shares a session, and each branch may have one of its own' {
+        $shared = 'shop', 'ledger' | ForEach-Object -Parallel { Import-Module $using:module; Get-CmekStatus $_ -Session $using:session }
+        $shared.ClusterName | Sort-Object | Should -Be 'ledger', 'shop'
+        $sandbox = Get-TestSandbox
+        $own = 'shop', 'ledger' | ForEach-Object -Parallel {
+            Import-Module $using:module
+            $null = Connect-CmekCloud -Sandbox $using:sandbox
+            "$($_) $((Get-CmekStatus $_).State)"
+        }
+        $own | Sort-Object | Should -Be 'ledger ENABLED', 'shop ENABLED'
+        Get-CmekSession | Should -Be $session
+    }
+
+    # Start-Job and remoting send copies by this serializer.
+    It 'copies of clusters pipe on and are shown by the same view' {
+        $PSStyle.OutputRendering = 'PlainText'
+        $copies = @([System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize(@(Get-CmekCluster))))
+        $copies[0].PSObject.TypeNames[0] | Should -Be 'Deserialized.CmekTools.CmekCluster'
+        ($copies | Get-CmekStatus).ClusterName | Should -Be 'ledger', 'shop'
+        $copies | Out-String -Width 120 | Should -Be (Get-CmekCluster | Out-String -Width 120)
+    }
+
+    It 'copies of <Name> are refused, not taken for something else' -TestCases @(
+        @{ Name = 'accesses'; Script = { param($copy) $copy | Enable-CmekCluster -WhatIf -ErrorAction Stop }; Id = 'InputObjectNotBound,*' }
+        @{ Name = 'sessions'; Script = { param($copy) Get-CmekCluster -Session $copy }; Id = 'CannotConvertArgumentNoMessage,*' }
+        @{ Name = 'sandboxes'; Script = { param($copy) Connect-CmekCloud -Sandbox $copy }; Id = 'CannotConvertArgumentNoMessage,*' }
+    ) {
+        $original = @{ accesses = $access; sessions = $session; sandboxes = Get-TestSandbox }[$Name]
+        $copy = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($original))
+        { & $Script $copy } | Should -Throw -ErrorId $Id
+    }
+
+    It 'no copy has the key of the connection in it' {
+        $secret = [regex]::Escape((Get-TestSandbox).Environment['COCKROACH_API_KEY'])
+        [System.Management.Automation.PSSerializer]::Serialize($session, 10) | Should -Not -Match $secret
+    }
+}
