@@ -70,6 +70,10 @@ Describe 'The command <Name>' -ForEach $commands {
         $help.parameters.parameter.Name | Where-Object { $_ -and $_ -notin $command.Parameters.Keys } | Should -BeNullOrEmpty
     }
 
+    It 'has a syntax for each parameter set' {
+        @($help.syntax.syntaxItem).Count | Should -Be $command.ParameterSets.Count
+    }
+
     It 'says what it takes and gives, and where to read on' {
         $help.inputTypes | Should -Not -BeNullOrEmpty
         $help.returnValues | Should -Not -BeNullOrEmpty

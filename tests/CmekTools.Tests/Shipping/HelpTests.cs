@@ -8,28 +8,6 @@ namespace CmekTools.Tests.Shipping;
 /// <summary>What Get-Help gives of the built module.</summary>
 public sealed class HelpTests
 {
-    [Fact]
-    public async Task EveryCommandHasItsHelpInFull()
-    {
-        await using PowerShellSession shell = await PowerShellSession.OpenAsync();
-        string[] names = [.. (await shell.InvokeAsync("Get-Command -Module CmekTools | ForEach-Object Name")).Expect().Output.Select(o => o.ToString())];
-        Assert.NotEmpty(names);
-        foreach (string name in names)
-        {
-            PSObject help = Assert.Single((await shell.InvokeAsync("param($Name) Get-Help $Name -Full", new { Name = name })).Expect().Output);
-            string synopsis = (string)help.Properties["Synopsis"].Value;
-            Assert.EndsWith(".", synopsis.Trim(), StringComparison.Ordinal);
-            Assert.NotEmpty(Many(help, "description"));
-            Assert.True(Many(help, "examples", "example").Length >= 3, $"{name} has too few examples.");
-            Assert.NotEmpty(Many(help, "inputTypes", "inputType"));
-            Assert.NotEmpty(Many(help, "returnValues", "returnValue"));
-            Assert.All(Many(help, "parameters", "parameter"), p => Assert.True(Many(p, "description").Length > 0, $"{name}: {p.Properties["name"].Value}"));
-            CmdletInfo command = (CmdletInfo)(await shell.InvokeAsync("param($Name) Get-Command $Name", new { Name = name })).Expect().Output[0].BaseObject;
-            Assert.Empty(CommandReader.Own(command).Select(p => p.Name).Except(Many(help, "parameters", "parameter").Select(p => p.Properties["name"].Value.ToString())));
-            Assert.Equal(command.ParameterSets.Count, Many(help, "syntax", "syntaxItem").Length);
-        }
-    }
-
     [Theory]
     [InlineData("about_CmekTools")]
     [InlineData("about_CmekTools_Security")]
@@ -91,23 +69,5 @@ public sealed class HelpTests
         DocsException e = Assert.Throws<DocsException>(() => PageReader.Read(folder.Write("Page.md", text)));
         Assert.Contains(problem, e.Message, StringComparison.Ordinal);
         Assert.Matches(@"Page\.md\(\d+\): error CMEKDOC: ", e.Message);
-    }
-
-    private static PSObject[] Many(PSObject item, params string[] path)
-    {
-        object? value = item;
-        foreach (string name in path)
-        {
-            value = value is null ? null : PSObject.AsPSObject(value).Properties[name]?.Value;
-        }
-
-        return value switch
-        {
-            null => [],
-            PSObject[] many => many,
-            PSObject { BaseObject: object[] many } => [.. many.Select(PSObject.AsPSObject)],
-            System.Collections.IEnumerable many and not string => [.. many.Cast<object>().Select(PSObject.AsPSObject)],
-            _ => [PSObject.AsPSObject(value)],
-        };
     }
 }

@@ -90,6 +90,67 @@ public sealed class PackageTests : IDisposable
         Assert.EndsWith(".", lines[3], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task ItIsInstalledUpdatedAndUninstalledByPSResourceGet()
+    {
+        string version = ModuleManifest.Read(PowerShellSession.ModuleManifest).Version;
+        string repository = Directory.CreateDirectory(Path.Combine(_folder.Path, "repository")).FullName;
+        foreach ((string name, string offered) in ((string, string)[])[("before", "0.0.9"), ("now", version)])
+        {
+            File.Copy(Pack(name, offered), Path.Combine(repository, $"CmekTools.{offered}.nupkg"));
+        }
+
+        // A home of its own: what is installed there is this test's.
+        string home = Directory.CreateDirectory(Path.Combine(_folder.Path, "home")).FullName;
+        string script = _folder.Write("install.ps1", $$"""
+            $ErrorActionPreference = 'Stop'
+            $ProgressPreference = 'SilentlyContinue'
+            Register-PSResourceRepository -Name Here -Uri '{{repository}}' -Trusted
+            function Show-Installed { "installed $(@(Get-PSResource CmekTools -ErrorAction Ignore).Version -join ' ')" }
+            # In a process of its own, as a user's next session: an assembly stays loaded as long as its process lives.
+            function Use-Installed {
+                & dotnet '{{ExternalProgram.PowerShellProgram}}' -NoProfile -NonInteractive -Command '
+                    $sandbox = Start-CmekSandbox -StateTime 0:0:0.05 -RateLimit 0
+                    $null = Connect-CmekCloud -Sandbox $sandbox
+                    $states = (Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait).State
+                    "used $((Get-Module CmekTools).Version) $states"
+                    (Get-Help Get-CmekStatus).Synopsis'
+            }
+            Install-PSResource CmekTools -Version 0.0.9 -Repository Here
+            Show-Installed
+            Use-Installed
+            Update-PSResource CmekTools -Repository Here
+            Show-Installed
+            Use-Installed
+            Uninstall-PSResource CmekTools -Version '*'
+            Show-Installed
+            "left $(@(Get-Module CmekTools -ListAvailable).Count)"
+            """);
+        FinishedProgram run = (await ExternalProgram.PwshAsync(
+            ["-NoProfile", "-NonInteractive", "-File", script],
+            [
+                ("PSModulePath", null),
+                ("HOME", home),
+                ("USERPROFILE", home),
+                ("LOCALAPPDATA", home),
+                ("XDG_DATA_HOME", null),
+                ("XDG_CONFIG_HOME", null),
+                ("XDG_CACHE_HOME", null),
+                ("CMEKTOOLS_STATE", Path.Combine(_folder.Path, "state")),
+            ])).Expect();
+        string[] lines = [.. run.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
+        string synopsis = lines[2];
+        Assert.EndsWith(".", synopsis, StringComparison.Ordinal);
+        Assert.Equal(
+            [
+                "installed 0.0.9", "used 0.0.9 ENABLED ENABLED", synopsis,
+                $"installed {version} 0.0.9", $"used {version} ENABLED ENABLED", synopsis,
+                "installed", "left 0",
+            ],
+            lines);
+        Assert.Empty(run.Errors);
+    }
+
     private static string Text(ZipArchive zip, string name)
     {
         using StreamReader reader = new(zip.GetEntry(name)!.Open());
@@ -97,7 +158,7 @@ public sealed class PackageTests : IDisposable
     }
 
     // The built module as it is packed: the target PackModule does the same with a release build.
-    private string Pack(string name)
+    private string Pack(string name, string? version = null)
     {
         string module = Path.Combine(_folder.Path, name, "module");
         string built = Path.GetDirectoryName(PowerShellSession.ModuleManifest)!;
@@ -111,6 +172,14 @@ public sealed class PackageTests : IDisposable
         foreach (string file in new[] { "LICENSE", "README.md" })
         {
             File.Copy(Path.Combine(ExternalProgram.RepositoryRoot, file), Path.Combine(module, file));
+        }
+
+        if (version is not null)
+        {
+            string manifest = Path.Combine(module, "CmekTools.psd1");
+            string text = File.ReadAllText(manifest);
+            string other = System.Text.RegularExpressions.Regex.Replace(text, @"(?<=ModuleVersion\s+= ')[^']+", version);
+            File.WriteAllText(manifest, other);
         }
 
         return Packer.Pack(module, Assets, Path.Combine(_folder.Path, name));
