@@ -48,11 +48,12 @@ public class CmekException : Exception
         string? recommendedAction = null,
         object? target = null,
         Exception? innerException = null)
-        : base(message, innerException)
+        : base(Secrets.Hide(message), innerException is not null && Secrets.AreIn(innerException) ? null : innerException)
     {
+        // A cause that says a secret is left out whole: its own texts cannot be changed.
         ErrorId = errorId;
         Kind = kind;
-        RecommendedAction = recommendedAction;
+        RecommendedAction = recommendedAction is null ? null : Secrets.Hide(recommendedAction);
         Target = target;
     }
 

@@ -1,6 +1,7 @@
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws;
 

@@ -3,6 +3,7 @@ using Amazon.KeyManagementService.Model;
 using Amazon.KeyManagementService;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws;
 
@@ -283,7 +284,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 "KeyNotMultiRegion",
                 CmekErrorKind.InvalidOperation,
                 $"The key {primary.KeyUri} for {cluster.Name}/{home} is a single-region key, so it has no replica for {region}.",
-                $"Make a key of its own for the region: New-CmekKey -ClusterName {cluster.Name} -Region {region}",
+                $"Make a key of its own for the region: New-CmekKey -ClusterName {PowerShellText.Quote(cluster.Name)} -Region {PowerShellText.Quote(region)}",
                 primary);
         }
 

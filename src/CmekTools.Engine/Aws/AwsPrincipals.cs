@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws;
 
@@ -99,7 +100,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                 "RoleNotFound",
                 CmekErrorKind.ObjectNotFound,
                 $"The role {role.Text} is gone, and cannot be made again from here under this ARN.",
-                $"Restore-CmekAccess -ClusterName {target.Cluster.Name} -RoleName NAME gives the access to another role.",
+                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -RoleName NAME gives the access to another role.",
                 role.Text);
         }
 

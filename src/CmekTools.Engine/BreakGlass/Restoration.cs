@@ -3,6 +3,7 @@ using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.BreakGlass;
 
@@ -27,7 +28,7 @@ internal static class Restoration
                 "ReceiptMismatch",
                 CmekErrorKind.InvalidArgument,
                 $"{foreign.Path} is a receipt of the cluster {foreign.Document.ClusterName} ({foreign.Document.ClusterId}), not of {cluster.Name} ({cluster.Id}) in this organization.",
-                $"Get-CmekReceipt -ClusterName {cluster.Name} lists this cluster's.",
+                $"Get-CmekReceipt -ClusterName {PowerShellText.Quote(cluster.Name)} lists this cluster's.",
                 foreign.Path);
         }
 
@@ -117,7 +118,7 @@ internal static class Restoration
         }
         else if (status.State != CmekState.ENABLED)
         {
-            await op.Host.WarningAsync($"Access is back, the cluster is not: {status}. Send the support request, and watch with Wait-CmekStatus -ClusterName {cluster.Name}.").ConfigureAwait(false);
+            await op.Host.WarningAsync($"Access is back, the cluster is not: {status}. Send the support request, and watch with Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}.").ConfigureAwait(false);
         }
     }
 
@@ -262,7 +263,7 @@ internal static class Restoration
                         "RestoreNotEffective",
                         CmekErrorKind.InvalidOperation,
                         $"{target}: {target.AuthPrincipal} cannot use {target.KeyUri} yet: {string.Join("; ", verdict.Reasons)}",
-                        $"Test-CmekAccess -ClusterName {cluster.Name} names each reason. Run the same command again after mending it.",
+                        $"Test-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} names each reason. Run the same command again after mending it.",
                         target.KeyUri);
                 }
 

@@ -1,4 +1,5 @@
 using CmekTools.Engine.Clusters;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Checks;
 
@@ -137,8 +138,8 @@ internal static class ClusterChecks
         yield return (cluster.State, cluster.OperationStatus) switch
         {
             ("CREATED", null) => Make(cluster, "ClusterState", CmekCheckResult.Pass, "The cluster is CREATED and no operation is running.", null),
-            ("CREATED", { } operation) when operation.EndsWith("_FAILED", StringComparison.Ordinal) => Make(cluster, "ClusterState", CmekCheckResult.Warn, $"The last operation ended as {operation}.", $"Get-CmekStatus {cluster.Name} | Format-List shows the service's message."),
-            (_, var operation) => Make(cluster, "ClusterState", CmekCheckResult.Fail, $"The cluster is {cluster.State}{(operation is null ? string.Empty : " and busy with " + operation)}.", $"Wait until Get-CmekCluster {cluster.Name} shows CREATED and no operation."),
+            ("CREATED", { } operation) when operation.EndsWith("_FAILED", StringComparison.Ordinal) => Make(cluster, "ClusterState", CmekCheckResult.Warn, $"The last operation ended as {operation}.", $"Get-CmekStatus {PowerShellText.Quote(cluster.Name)} | Format-List shows the service's message."),
+            (_, var operation) => Make(cluster, "ClusterState", CmekCheckResult.Fail, $"The cluster is {cluster.State}{(operation is null ? string.Empty : " and busy with " + operation)}.", $"Wait until Get-CmekCluster {PowerShellText.Quote(cluster.Name)} shows CREATED and no operation."),
         };
         foreach (CmekRegionStatus region in (status?.Regions ?? []).Where(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED))
         {
@@ -154,8 +155,8 @@ internal static class ClusterChecks
             yield return given.Length switch
             {
                 1 => Make(cluster, "RegionCovered", CmekCheckResult.Pass, $"There is a key: {given[0].KeyUri}", null) with { Region = region },
-                0 => Make(cluster, "RegionCovered", CmekCheckResult.Fail, "There is no key for this region; CMEK is enabled for all regions or none.", $"Get-CmekCluster {cluster.Name} | New-CmekKey -Region {region} | Grant-CmekAccess") with { Region = region },
-                _ => Make(cluster, "RegionCovered", CmekCheckResult.Fail, $"There are {given.Length} keys for this region.", $"Give each region one: Get-CmekCluster {cluster.Name} shows its regions.") with { Region = region },
+                0 => Make(cluster, "RegionCovered", CmekCheckResult.Fail, "There is no key for this region; CMEK is enabled for all regions or none.", $"Get-CmekCluster {PowerShellText.Quote(cluster.Name)} | New-CmekKey -Region {PowerShellText.Quote(region)} | Grant-CmekAccess") with { Region = region },
+                _ => Make(cluster, "RegionCovered", CmekCheckResult.Fail, $"There are {given.Length} keys for this region.", $"Give each region one: Get-CmekCluster {PowerShellText.Quote(cluster.Name)} shows its regions.") with { Region = region },
             };
         }
 
@@ -166,7 +167,7 @@ internal static class ClusterChecks
         }
     }
 
-    private static string Restore(CmekCluster cluster) => $"Restore-CmekAccess -ClusterName {cluster.Name}";
+    private static string Restore(CmekCluster cluster) => $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)}";
 
     private static CmekCheck Make(CmekCluster cluster, string name, CmekCheckResult result, string seen, string? remedy) => new()
     {

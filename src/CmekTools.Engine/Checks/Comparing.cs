@@ -1,4 +1,5 @@
 using CmekTools.Engine.Clusters;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Checks;
 
@@ -61,7 +62,7 @@ internal static class Comparing
 
             if (region.State != CmekState.ENABLED)
             {
-                yield return Make(cluster, region.Region, "StateNotEnabled", "ENABLED", region.State.ToString(), $"The region is {region.State}{(region.UserMessage is null ? string.Empty : ": " + region.UserMessage)}.", $"Get-CmekStatus {cluster.Name}");
+                yield return Make(cluster, region.Region, "StateNotEnabled", "ENABLED", region.State.ToString(), $"The region is {region.State}{(region.UserMessage is null ? string.Empty : ": " + region.UserMessage)}.", $"Get-CmekStatus {PowerShellText.Quote(cluster.Name)}");
             }
 
             if (region.Current is { } current && !string.Equals(current.KeyUri, access.KeyUri, StringComparison.Ordinal))
@@ -78,7 +79,7 @@ internal static class Comparing
         foreach (CmekRegionStatus region in status.Regions.Where(r => !wanted.Any(w => string.Equals(w.Region, r.Region, StringComparison.OrdinalIgnoreCase))))
         {
             yield return region.Current is null
-                ? Make(cluster, region.Region, "RegionMissing", null, region.State.ToString(), $"The region has no customer-managed key ({region.State}).", $"Get-CmekCluster {cluster.Name} | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster")
+                ? Make(cluster, region.Region, "RegionMissing", null, region.State.ToString(), $"The region has no customer-managed key ({region.State}).", $"Get-CmekCluster {PowerShellText.Quote(cluster.Name)} | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster")
                 : Make(cluster, region.Region, "RegionUndeclared", null, region.KeyUri, isDeclared ? "The cluster has a region that the declaration does not name." : "The region could not be compared.", "Export-CmekManifest writes the declaration anew.");
         }
     }

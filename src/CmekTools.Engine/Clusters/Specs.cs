@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Clusters;
 
@@ -58,7 +59,7 @@ internal static class Specs
                 "RegionWithoutKey",
                 CmekErrorKind.InvalidArgument,
                 $"{cluster.Name} has no key for {string.Join(", ", missing)}; CMEK is enabled for all regions or none. Nothing was sent.",
-                $"Get-CmekCluster {cluster.Name} | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster covers every region.",
+                $"Get-CmekCluster {PowerShellText.Quote(cluster.Name)} | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster covers every region.",
                 cluster);
         }
 

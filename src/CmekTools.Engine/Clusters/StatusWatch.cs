@@ -1,3 +1,5 @@
+using CmekTools.Engine.Text;
+
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>What is waited for.</summary>
@@ -98,7 +100,7 @@ internal static class StatusWatch
                             "CmekOperationFailed",
                             CmekErrorKind.InvalidOperation,
                             $"{goal.Activity} failed on {cluster.Name}: {last}",
-                            $"Test-CmekAccess -ClusterName {cluster.Name} says what stops it. After mending it run the same command again.",
+                            $"Test-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} says what stops it. After mending it run the same command again.",
                             status);
                     }
                 }
@@ -109,7 +111,7 @@ internal static class StatusWatch
                         "StatusTimeout",
                         CmekErrorKind.OperationTimeout,
                         $"{cluster.Name} had not got there after {limit.TotalSeconds:0} s: {last}",
-                        $"Nothing was undone: the service goes on. Watch with Wait-CmekStatus -ClusterName {cluster.Name}, or run the same command again.",
+                        $"Nothing was undone: the service goes on. Watch with Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}, or run the same command again.",
                         cluster);
                 }
 

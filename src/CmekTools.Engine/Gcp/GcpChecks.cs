@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Gcp.Policies;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Gcp;
 
@@ -24,14 +25,14 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         target.Check(name, CmekCheckResult.Unknown, on, $"It {what.Why}.", $"Have {what.Permission} on {what.On} granted to whoever runs this.");
 
     private static string Grant(AccessTarget target) =>
-        $"Grant-CmekAccess -ClusterName {target.Cluster.Name} -Region {target.Region} -KeyUri {target.KeyUri} -ServiceAccount {target.AuthPrincipal}";
+        $"Grant-CmekAccess -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -Region {PowerShellText.Quote(target.Region)} -KeyUri {target.KeyUri} -ServiceAccount {target.AuthPrincipal}";
 
     private static IEnumerable<CmekCheck> KeyChecks(AccessTarget target, AccessEvidence evidence, DateTimeOffset now)
     {
         string uri = target.KeyUri;
         GcpKeyName name = GcpNames.ParseKey(uri);
         // A key alone is of no use to the cluster: what is printed ends with an access that can be enabled.
-        string another = $"New-CmekKey -ClusterName {target.Cluster.Name} -Region {target.Region} -Project {name.Project} -EnableRotation";
+        string another = $"New-CmekKey -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -Region {PowerShellText.Quote(target.Region)} -Project {name.Project} -EnableRotation";
         if (evidence.Key.Value is not { } key)
         {
             yield return evidence.Key.Missing
@@ -181,7 +182,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         }
 
         GcpKeyName name = GcpNames.ParseKey(target.KeyUri);
-        string[] away = [.. others.Select(o => $"gcloud kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} --member {o.Member} --role {o.Role}{(o.Conditional ? " --all" : string.Empty)}")];
+        string[] away = [.. others.Select(o => $"gcloud kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} --member {BashText.Quote(o.Member)} --role {BashText.Quote(o.Role)}{(o.Conditional ? " --all" : string.Empty)}")];
         return target.Check("GcpKeyScope", CmekCheckResult.Warn, target.KeyUri, $"Others can decrypt with the key: {string.Join(", ", others.Select(o => o.Member).Distinct())}.", string.Join("; ", away));
     }
 
@@ -216,7 +217,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
                 CmekCheckResult.Warn,
                 email,
                 $"Others may take tokens of the service account, and decrypt as it: {string.Join(", ", others)}.",
-                string.Join("; ", others.Select(m => $"gcloud iam service-accounts remove-iam-policy-binding {email} --member {m} --role {IamTree.TokenRole}")));
+                string.Join("; ", others.Select(m => $"gcloud iam service-accounts remove-iam-policy-binding {email} --member {BashText.Quote(m)} --role {BashText.Quote(IamTree.TokenRole)}")));
         }
     }
 

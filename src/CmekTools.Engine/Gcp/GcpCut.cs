@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Gcp.Policies;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Gcp;
 
@@ -236,6 +237,6 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
             LevelKind.Folder => $"resource-manager folders remove-iam-policy-binding {id}",
             _ => $"organizations remove-iam-policy-binding {id}",
         };
-        return $"gcloud {on} --member {judged.Member} --role {judged.Role}{(judged.Condition is null ? string.Empty : " --all")}";
+        return $"gcloud {on} --member {BashText.Quote(judged.Member)} --role {BashText.Quote(judged.Role)}{(judged.Condition is null ? string.Empty : " --all")}";
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Gcp.Policies;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Gcp;
 
@@ -27,7 +28,7 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
                 "AccessRevoked",
                 CmekErrorKind.InvalidOperation,
                 $"The service account {email} is disabled, by a revocation or by hand; a grant does not undo that.",
-                $"Restore-CmekAccess -ClusterName {cluster.Name} gives access back after a revocation; else gcloud iam service-accounts enable {email}",
+                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives access back after a revocation; else gcloud iam service-accounts enable {email}",
                 email);
         }
 

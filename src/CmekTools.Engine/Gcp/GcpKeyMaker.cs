@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Gcp;
 
@@ -78,7 +79,7 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
                 "KeyExists",
                 CmekErrorKind.ResourceExists,
                 $"{name} is there already and was not made for {cluster.Name} ({GcpNames.ClusterLabel}={key["labels"]?[GcpNames.ClusterLabel]?.ToString() ?? "none"}). It was not touched.",
-                $"Give another -KeyRing or -KeyName, or use this key: Grant-CmekAccess -ClusterName {cluster.Name} -Region {region} -KeyUri {name}",
+                $"Give another -KeyRing or -KeyName, or use this key: Grant-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} -Region {PowerShellText.Quote(region)} -KeyUri {name}",
                 name.ToString());
         }
     }

@@ -39,6 +39,8 @@ internal static class Connecting
     /// <exception cref="CmekException"><c>ApiKeyMissing</c>, <c>ServerInvalid</c>, <c>ServerInsecure</c>, or the service's answer.</exception>
     public static async Task<SessionContext> ConnectAsync(ConnectOptions options, CancellationToken cancellation)
     {
+        Secrets.NoteEnvironment();
+        Secrets.Note(options.ApiKey, options.Providers.AwsCredentials?.SecretAccessKey, options.Providers.GoogleAccessToken);
         Validate(options);
         string key = options.ApiKey.Trim();
         CloudApiClient cloud = new(options.Server, key, options.Timings, pacer: Pacers.Cloud(options.Server, key, options.RequestsPerSecond));

@@ -1,6 +1,7 @@
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Lifecycle;
 
@@ -61,7 +62,7 @@ internal static class Disabling
                 "CmekNotEnabled",
                 CmekErrorKind.InvalidOperation,
                 $"{cluster.Name} can only be moved off CMEK from ENABLED; it is {status}.",
-                status.State is CmekState.REVOKED or CmekState.REVOKING ? $"Restore-CmekAccess -ClusterName {cluster.Name} first." : $"Wait-CmekStatus -ClusterName {cluster.Name}, or Get-CmekStatus to see what is going on.",
+                status.State is CmekState.REVOKED or CmekState.REVOKING ? $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} first." : $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}, or Get-CmekStatus to see what is going on.",
                 status);
         }
 
@@ -80,7 +81,7 @@ internal static class Disabling
                     "KeyAccessBroken",
                     CmekErrorKind.InvalidOperation,
                     $"{cluster.Name}/{region.Region} cannot use its key now, and has to read the data once more to move it: {string.Join("; ", verdict.Reasons)}",
-                    $"Restore-CmekAccess -ClusterName {cluster.Name}, then run the command again.",
+                    $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)}, then run the command again.",
                     region);
             }
         }

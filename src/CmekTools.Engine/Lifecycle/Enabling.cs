@@ -1,6 +1,7 @@
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Lifecycle;
 
@@ -142,13 +143,13 @@ internal static class Enabling
             "ClusterRevoked",
             CmekErrorKind.InvalidOperation,
             $"{cluster.Name} was revoked ({status}); enabling does not undo that.",
-            $"Restore-CmekAccess -ClusterName {cluster.Name} gives access back and writes the support request.",
+            $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives access back and writes the support request.",
             status),
         CmekState.DISABLING => new CmekException(
             "ClusterBusy",
             CmekErrorKind.ResourceUnavailable,
             $"{cluster.Name} is just being moved off CMEK ({status}).",
-            $"Wait-CmekStatus -ClusterName {cluster.Name} -State DISABLED, then run the command again.",
+            $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)} -State DISABLED, then run the command again.",
             status),
         _ => new CmekException(
             "AlreadyEnabled",

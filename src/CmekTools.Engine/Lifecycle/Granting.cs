@@ -1,6 +1,7 @@
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Lifecycle;
 
@@ -56,7 +57,7 @@ internal static class Granting
                     "KeyProviderMismatch",
                     CmekErrorKind.InvalidArgument,
                     $"{uri} is not a key on {cluster.Provider}, where {cluster.Name} runs.",
-                    $"Give a key on {cluster.Provider}: New-CmekKey -ClusterName {cluster.Name} makes one.",
+                    $"Give a key on {cluster.Provider}: New-CmekKey -ClusterName {PowerShellText.Quote(cluster.Name)} makes one.",
                     uri);
             }
 
@@ -103,7 +104,7 @@ internal static class Granting
                 "AccessRevoked",
                 CmekErrorKind.InvalidOperation,
                 $"The access of {cluster.Name} to {uri} was revoked: {reason}. A grant does not undo that. Nothing was changed.",
-                $"Restore-CmekAccess -ClusterName {cluster.Name} gives the access back; with -RoleName or -ServiceAccount it moves the cluster to a new principal.",
+                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives the access back; with -RoleName or -ServiceAccount it moves the cluster to a new principal.",
                 uri);
         }
     }

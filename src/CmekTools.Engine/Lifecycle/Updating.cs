@@ -2,6 +2,7 @@ using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Lifecycle;
 
@@ -174,9 +175,9 @@ internal static class Updating
                 case CmekState.ENABLED or CmekState.ROTATING or CmekState.ROTATE_FAILED when region.Current is not null:
                     continue;
                 case CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED:
-                    throw new CmekException("ClusterRevoked", CmekErrorKind.InvalidOperation, $"{cluster.Name} was revoked ({status}).", $"Restore-CmekAccess -ClusterName {cluster.Name}; with -RoleName or -ServiceAccount it moves the cluster to a new principal.", status);
+                    throw new CmekException("ClusterRevoked", CmekErrorKind.InvalidOperation, $"{cluster.Name} was revoked ({status}).", $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)}; with -RoleName or -ServiceAccount it moves the cluster to a new principal.", status);
                 case CmekState.ENABLING or CmekState.DISABLING:
-                    throw new CmekException("ClusterBusy", CmekErrorKind.ResourceUnavailable, $"{cluster.Name} is busy ({status}).", $"Wait-CmekStatus -ClusterName {cluster.Name}, then run the command again.", status);
+                    throw new CmekException("ClusterBusy", CmekErrorKind.ResourceUnavailable, $"{cluster.Name} is busy ({status}).", $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}, then run the command again.", status);
                 default:
                     throw new CmekException("CmekNotEnabled", CmekErrorKind.InvalidOperation, $"{cluster.Name}/{name} has no CMEK to change ({status}).", "Enable-CmekCluster switches a cluster to customer-managed keys; Add-CmekRegion adds a region.", status);
             }

@@ -178,7 +178,7 @@ internal sealed class JournalWriter
 
         if (message is not null)
         {
-            entry["message"] = message;
+            entry["message"] = Secrets.Hide(message);
         }
 
         return entry;
@@ -268,6 +268,6 @@ internal sealed class JournalWriter
     private static string Chained(JsonObject entry, string? last)
     {
         entry["prev"] = HashOf(last);
-        return entry.ToJsonString(s_json);
+        return Secrets.HideKnown(entry.ToJsonString(s_json));
     }
 }

@@ -3,6 +3,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using CmekTools.Engine;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Module;
 
@@ -32,7 +33,7 @@ public abstract class CloudCompleter : IArgumentCompleter
             [
                 .. asking.GetAwaiter().GetResult()
                     .Where(s => s.Text.StartsWith(word, StringComparison.OrdinalIgnoreCase))
-                    .Select(s => new CompletionResult(Quote(s.Text), s.Text, CompletionResultType.ParameterValue, s.Tip)),
+                    .Select(s => new CompletionResult(PowerShellText.Quote(s.Text), ViewText.Line(s.Text), CompletionResultType.ParameterValue, ViewText.Line(s.Tip))),
             ];
         }
         catch (Exception e) when (e is CmekException or OperationCanceledException or InvalidOperationException or System.Net.Http.HttpRequestException)
@@ -55,9 +56,6 @@ public abstract class CloudCompleter : IArgumentCompleter
 
         return clusters;
     }
-
-    private static string Quote(string text) =>
-        text.All(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':' or '@') ? text : "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
 }
 
 /// <summary>Completes cluster names.</summary>
@@ -149,7 +147,7 @@ public sealed class AwsProfileCompleter : IArgumentCompleter
                     .Select(l => l[1..^1].Replace("profile ", string.Empty, StringComparison.Ordinal).Trim())
                     .Distinct()
                     .Where(n => n.StartsWith(word, StringComparison.OrdinalIgnoreCase))
-                    .Select(n => new CompletionResult(n.Contains(' ', StringComparison.Ordinal) ? $"'{n}'" : n, n, CompletionResultType.ParameterValue, n)),
+                    .Select(n => new CompletionResult(PowerShellText.Quote(n), ViewText.Line(n), CompletionResultType.ParameterValue, n)),
             ];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

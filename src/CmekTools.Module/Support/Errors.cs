@@ -10,6 +10,12 @@ internal static class Errors
     {
         if (failure is not CmekException known)
         {
+            // What was not foreseen may say anything: where it says a secret, only its redacted message goes on.
+            if (Secrets.AreIn(failure))
+            {
+                failure = new InvalidOperationException($"{failure.GetType().Name}: {Secrets.Hide(failure.Message)}");
+            }
+
             return new ErrorRecord(failure, "UnexpectedFailure", ErrorCategory.InvalidResult, null)
             {
                 ErrorDetails = new ErrorDetails(ViewText.Plain(failure.Message))

@@ -67,10 +67,10 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     }
 
     /// <inheritdoc/>
-    public Task VerboseAsync(string message) => PostAsync(() => command.WriteVerbose(ViewText.Plain(message)));
+    public Task VerboseAsync(string message) => PostAsync(() => command.WriteVerbose(Shown(message)));
 
     /// <inheritdoc/>
-    public Task WarningAsync(string message) => PostAsync(() => command.WriteWarning(ViewText.Plain(message)));
+    public Task WarningAsync(string message) => PostAsync(() => command.WriteWarning(Shown(message)));
 
     /// <inheritdoc/>
     public Task ErrorAsync(CmekException error) => PostAsync(() => command.WriteError(Errors.ToRecord(error)));
@@ -91,7 +91,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     public Task ProgressAsync(OperationProgress progress)
     {
         int id = _activities.GetOrAdd(progress.Activity, _ => _activities.Count + 1);
-        ProgressRecord record = new(id, ViewText.Plain(progress.Activity), progress.Status.Length == 0 ? " " : ViewText.Plain(progress.Status))
+        ProgressRecord record = new(id, Shown(progress.Activity), progress.Status.Length == 0 ? " " : Shown(progress.Status))
         {
             PercentComplete = Math.Clamp(progress.Percent, -1, 100),
             RecordType = progress.Completed ? ProgressRecordType.Completed : ProgressRecordType.Processing,
@@ -102,7 +102,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     /// <inheritdoc/>
     public Task<bool> ShouldProcessAsync(string target, string action) => PostAsync(() =>
     {
-        string text = ViewText.Plain($"{target}: {action}");
+        string text = Shown($"{target}: {action}");
         if (!WhatIf && (Force || _runConfirmed))
         {
             command.WriteVerbose(text);
@@ -115,7 +115,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     /// <inheritdoc/>
     public Task<bool> ConfirmRunAsync(string target, string action) => PostAsync(() =>
     {
-        string text = ViewText.Plain($"{target}: {action}");
+        string text = Shown($"{target}: {action}");
         if (WhatIf)
         {
             command.ShouldProcess(text, text, "Confirm");
@@ -132,11 +132,14 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         // The form with a security impact is the one whose answer to a bare Enter is No.
         bool yesToAll = false;
         bool noToAll = false;
-        return command.ShouldContinue(ViewText.Plain(query), ViewText.Plain(caption), hasSecurityImpact: true, ref yesToAll, ref noToAll);
+        return command.ShouldContinue(Shown(query), Shown(caption), hasSecurityImpact: true, ref yesToAll, ref noToAll);
     });
 
     /// <summary>Does something on the pipeline's thread.</summary>
     public Task OnPipelineAsync(Action action) => PostAsync(action);
+
+    // What is told in words: no secret in it, and nothing that does more to a terminal than be read.
+    private static string Shown(string text) => ViewText.Plain(Secrets.Hide(text));
 
     private Task<bool> PostAsync(Action action) => PostAsync(() =>
     {

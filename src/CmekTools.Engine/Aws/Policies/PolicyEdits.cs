@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws.Policies;
 
@@ -115,7 +116,7 @@ internal static class PolicyEdits
                 CmekErrorKind.InvalidOperation,
                 $"Access to {key.Text} was revoked: its policy holds the statement {PolicyJson.Text(revoked, "Sid")}, which "
                     + $"Revoke-CmekAccess put there for {OurStatements.RevokedRole(revoked, cluster)}. A grant does not undo that.",
-                $"Use Restore-CmekAccess -ClusterName {cluster.Name} to take the revocation back.",
+                $"Use Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} to take the revocation back.",
                 key.Text);
         }
     }
