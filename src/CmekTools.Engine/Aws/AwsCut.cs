@@ -9,6 +9,9 @@ namespace CmekTools.Engine.Aws;
 internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrincipals principals, AwsPolicies policies, AwsKeyLife life)
 {
     private const string SnapshotKind = "aws/1";
+    private static readonly TimeSpan s_iamPatience = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_iamSlow = TimeSpan.FromMinutes(1);
+    private DateTimeOffset _iamSlowUntil = DateTimeOffset.MinValue;
 
     public async Task<AccessSnapshot> CaptureAsync(AccessTarget target, Operation op)
     {
@@ -16,10 +19,11 @@ internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrinci
         RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
         Task<string> policy = reader.PolicyTextAsync(key, op.Cancellation);
         Task<Seen<KeyMetadata>> data = AwsKeyReader.LookAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
-        Task<(IamRole? Role, string? Why)> iam = RoleIfSeenAsync(role, op);
+        Task<Seen<IamRole>> iam = AwsKeyReader.TryAsync(roles.RoleAsync(role, op.Cancellation));
         string text = await policy.ConfigureAwait(false);
         Seen<KeyMetadata> metadata = await data.ConfigureAwait(false);
-        (IamRole? seen, string? why) = await iam.ConfigureAwait(false);
+        Seen<IamRole> answer = await SoonAsync(iam, op).ConfigureAwait(false);
+        (IamRole? seen, string? why) = (answer.Value, answer.Why);
         JsonObject content = new()
         {
             ["keyUri"] = key.Text,
@@ -43,14 +47,33 @@ internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrinci
     {
         KeyArn key = AwsInput.ParseKey(target.KeyUri);
         RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
-        await policies.EditPolicyAsync(
-            key,
+        PolicyEdit edit = new(
             policy => PolicyEdits.Cut(policy, target.Cluster, role.Text),
             $"cut {role.Text} off: our statement out, a Deny for the role in",
-            (role.Text, null),
-            mayBeNew: false,
-            op,
-            []).ConfigureAwait(false);
+            role.Text)
+        { EnoughWhereIn = true };
+        try
+        {
+            await EditAsync(key, edit, op).ConfigureAwait(false);
+        }
+        catch (CmekException e) when (e.ErrorId is "PolicyDeadPrincipal" or "PolicyTooLarge")
+        {
+            List<string> dead = PolicyEdits.DeadPrincipals(await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false));
+            if (dead.Count == 0)
+            {
+                throw;
+            }
+
+            // The receipt has the policy as it was. What is left out let nobody in: these principals are gone.
+            await op.Host.WarningAsync(
+                $"The key policy of {key.Text} could not be written as it is ({e.ErrorId}); it is written without the ids of deleted "
+                    + "principals: "
+                    + $"{string.Join(", ", dead)}.").ConfigureAwait(false);
+            await EditAsync(
+                key,
+                edit with { Apply = policy => CutWithoutDead(policy, target.Cluster, role.Text) },
+                op).ConfigureAwait(false);
+        }
     }
 
     public async Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op)
@@ -76,25 +99,65 @@ internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrinci
         GrantRole now = await principals.RepairRoleAsync(target, role, snapshot, op).ConfigureAwait(false);
         await policies.EditPolicyAsync(
             key,
-            policy => PolicyEdits.Restore(policy, before, target.Cluster, role.Text, now.Id),
-            $"give {role.Text} its access back: the Deny out, the statement back",
-            (role.Text, now.Id),
-            now.MayBeNew,
+            new PolicyEdit(
+                policy => PolicyEdits.Restore(policy, before, target.Cluster, role.Text, now.Id),
+                $"give {role.Text} its access back: the Deny out, the statement back",
+                role.Text)
+            {
+                RoleId = now.Id,
+                MayBeNew = now.MayBeNew,
+            },
             op,
             []).ConfigureAwait(false);
     }
 
-    private async Task<(IamRole? Role, string? Why)> RoleIfSeenAsync(RoleArn role, Operation op)
+    // A policy that KMS does not take for another reason is no fault of whoever runs this: the caller goes on to disable the key.
+    private async Task EditAsync(KeyArn key, PolicyEdit edit, Operation op)
     {
         try
         {
-            return (await roles.RoleAsync(role, op.Cancellation).ConfigureAwait(false), null);
+            await policies.EditPolicyAsync(key, edit, op, []).ConfigureAwait(false);
         }
-        catch (CmekException e)
+        catch (CmekServiceException e) when (e.ErrorId == AwsErrors.PolicyMalformed)
         {
-            // Whatever hides the role, a cut must go on: the key policy is what counts.
-            return (null, e.Message);
+            throw new CmekServiceException(
+                e.Service,
+                e.ErrorId,
+                CmekErrorKind.InvalidOperation,
+                e.Message,
+                e.StatusCode,
+                e.Code,
+                e.RequestId,
+                $"To stop every use of the key at once: aws kms disable-key --key-id {key.Text} --region {key.Region}",
+                key.Text,
+                e);
         }
+    }
+
+    private static void CutWithoutDead(PolicyDocument policy, CmekCluster cluster, string roleArn)
+    {
+        PolicyEdits.TakeDeadOut(policy);
+        PolicyEdits.Cut(policy, cluster, roleArn);
+    }
+
+    // The cut does not need the role, so it waits for IAM a moment at most; and not again once IAM has been slow.
+    private async Task<Seen<IamRole>> SoonAsync(Task<Seen<IamRole>> iam, Operation op)
+    {
+        TimeSpan patience = op.Session.Time.GetUtcNow() < _iamSlowUntil ? TimeSpan.Zero : s_iamPatience;
+        if (!iam.IsCompleted && patience > TimeSpan.Zero)
+        {
+            await Task.WhenAny(iam, Task.Delay(patience, op.Session.Time, op.Cancellation)).ConfigureAwait(false);
+        }
+
+        if (iam.IsCompleted)
+        {
+            return await iam.ConfigureAwait(false);
+        }
+
+        op.Cancellation.ThrowIfCancellationRequested();
+        _iamSlowUntil = op.Session.Time.GetUtcNow() + s_iamSlow;
+        _ = iam.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        return new Seen<IamRole>(null, false, "IAM had not answered when the key policy was read; the cut did not wait for it");
     }
 
     private static JsonNode? TryParse(string text)

@@ -13,6 +13,9 @@ internal static class AwsErrors
     /// <summary>The id for a missing permission of whoever runs the command.</summary>
     public const string AccessDenied = "AccessDenied";
 
+    /// <summary>The id for a call that was refused for its rate.</summary>
+    public const string Throttled = "AwsThrottled";
+
     /// <summary>The id for a policy that the service does not take.</summary>
     public const string PolicyMalformed = "PolicyMalformed";
 
@@ -40,6 +43,31 @@ internal static class AwsErrors
         {
             // The SDK reports a cancelled request in several ways; there is one for our callers.
             throw new OperationCanceledException("The call was cancelled.", e, cancellation);
+        }
+    }
+
+    /// <summary>
+    /// Makes a call that is sent by <see cref="AwsClients.KmsOnce"/>, because done twice it would make two things. What was refused for
+    /// its rate was not
+    /// done, and is sent again; after every other failure it is not.
+    /// </summary>
+    public static async Task<T> CallOnceAsync<T>(
+        string permission,
+        string target,
+        Operation op,
+        Func<CancellationToken, Task<T>> call,
+        CancellationToken cancellation)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await CallAsync(permission, target, call, cancellation).ConfigureAwait(false);
+            }
+            catch (CmekServiceException e) when (e.ErrorId == Throttled && attempt < op.Timings.RetryCount)
+            {
+                await op.DelayAsync(op.Timings.RetryBase * (1 << Math.Min(attempt, 5))).ConfigureAwait(false);
+            }
         }
     }
 

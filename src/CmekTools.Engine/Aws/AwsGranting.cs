@@ -23,6 +23,8 @@ internal sealed class AwsGranting(AwsKeyReader reader, AwsPrincipals principals,
                         + $"{region} too.").ConfigureAwait(false);
             }
 
+            await reader.RequireOwnAccountAsync(arn, op.Cancellation).ConfigureAwait(false);
+
             // Before any write: an emergency revocation is not undone in passing.
             PolicyEdits.RequireNotRevoked(
                 await reader.PolicyAsync(arn, op.Cancellation).ConfigureAwait(false),
@@ -52,18 +54,19 @@ internal sealed class AwsGranting(AwsKeyReader reader, AwsPrincipals principals,
         }
         else
         {
-            planned = !await policies.EditPolicyAsync(
-                arn,
+            PolicyEdit edit = new(
                 policy =>
                 {
                     PolicyEdits.RequireNotRevoked(policy, cluster, arn, AwsNames.TryParseRole(role.Arn)?.Name);
                     PolicyEdits.AllowUse(policy, cluster, role.Arn, role.Id);
                 },
                 $"let {role.Arn} use the key",
-                (role.Arn, role.Id),
-                role.MayBeNew,
-                op,
-                changes).ConfigureAwait(false);
+                role.Arn)
+            {
+                RoleId = role.Id,
+                MayBeNew = role.MayBeNew,
+            };
+            planned = !await policies.EditPolicyAsync(arn, edit, op, changes).ConfigureAwait(false);
             await WarnOfBlocksAsync(arn, role, op, planned).ConfigureAwait(false);
         }
 

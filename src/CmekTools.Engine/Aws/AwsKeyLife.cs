@@ -30,9 +30,10 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         {
             made = await op.ChangeAsync(
                 new PlannedChange(RotationChange, key.Text, "make new key material (the ARN stays, older material goes on decrypting)"),
-                cancellation => AwsErrors.CallAsync(
+                cancellation => AwsErrors.CallOnceAsync(
                     "kms:RotateKeyOnDemand",
                     key.Text,
+                    op,
                     ct => clients.KmsOnce(key.Region).RotateKeyOnDemandAsync(new RotateKeyOnDemandRequest { KeyId = key.Text }, ct),
                     cancellation)).ConfigureAwait(false);
         }

@@ -56,8 +56,9 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         KeyMetadata? found = await FindAsync(cluster, region, options, op).ConfigureAwait(false);
         if (found is null)
         {
-            found = options.MultiRegion && cluster.Regions.Count > 0 && cluster.Regions[0].Name != region
-                ? await ReplicateAsync(cluster, region, options, op, changes).ConfigureAwait(false)
+            found = options.MultiRegion && await HomeAsync(cluster, region, options, op).ConfigureAwait(false) is { } home
+                && home.Region != region
+                ? await ReplicateAsync(cluster, region, home, options, op, changes).ConfigureAwait(false)
                 : await CreateAsync(cluster, region, options, op, changes).ConfigureAwait(false);
         }
         else if (options.MultiRegion && found.MultiRegion != true)
@@ -160,15 +161,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         return ours.OrderBy(k => k.CreationDate).FirstOrDefault();
     }
 
-    private async Task<bool> HasAliasAsync(string arn, string region, Operation op)
-    {
-        ListAliasesResponse has = await AwsErrors.CallAsync(
-            "kms:ListAliases",
-            arn,
-            ct => clients.Kms(region).ListAliasesAsync(new ListAliasesRequest { KeyId = arn }, ct),
-            op.Cancellation).ConfigureAwait(false);
-        return has.Aliases is { Count: > 0 };
-    }
+    private async Task<bool> HasAliasAsync(string arn, string region, Operation op) =>
+        (await reader.AliasesAsync(arn, region, op.Cancellation).ConfigureAwait(false)).Count > 0;
 
     private async IAsyncEnumerable<KeyMetadata> SearchByTagsAsync(CmekCluster cluster, string region, Operation op)
     {
@@ -248,9 +242,10 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             request);
         await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
         {
-            CreateKeyResponse answer = await AwsErrors.CallAsync(
+            CreateKeyResponse answer = await AwsErrors.CallOnceAsync(
                 "kms:CreateKey",
                 region,
+                op,
                 ct => clients.KmsOnce(region).CreateKeyAsync(
                     new CreateKeyRequest
                     {
@@ -268,15 +263,30 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         return made;
     }
 
-    private async Task<KeyMetadata?> ReplicateAsync(
-        CmekCluster cluster,
-        string region,
-        KeyOptions options,
-        Operation op,
-        List<string> changes)
+    // Where the primary is, which may have been moved since the first key was made; where there is none yet, the cluster's first region.
+    private async Task<PrimaryPlace?> HomeAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
     {
-        string home = cluster.Regions[0].Name;
-        CmekKey primary = await EnsureKeyAsync(cluster, home, options, op).ConfigureAwait(false);
+        foreach (string place in cluster.Regions.Select(r => r.Name).Where(r => r != region))
+        {
+            KeyMetadata? found = await FindAsync(cluster, place, options, op).ConfigureAwait(false);
+            if (found?.MultiRegionConfiguration?.PrimaryKey is { Arn: { } arn, Region: { } at })
+            {
+                return new PrimaryPlace(at, arn);
+            }
+        }
+
+        return cluster.Regions is [var first, ..] ? new PrimaryPlace(first.Name, null) : null;
+    }
+
+    private sealed record PrimaryPlace(string Region, string? Arn);
+
+    private async Task<KeyMetadata?> ReplicateAsync(
+        CmekCluster cluster, string region, PrimaryPlace place, KeyOptions options, Operation op, List<string> changes)
+    {
+        string home = place.Region;
+        CmekKey primary = place.Arn is { } there
+            ? await reader.GetKeyAsync(there, op).ConfigureAwait(false)
+            : await EnsureKeyAsync(cluster, home, options, op).ConfigureAwait(false);
         changes.AddRange(primary.Changes);
         if (primary.KeyUri is not null && !primary.MultiRegion)
         {
@@ -308,9 +318,10 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             request);
         await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
         {
-            ReplicateKeyResponse answer = await AwsErrors.CallAsync(
+            ReplicateKeyResponse answer = await AwsErrors.CallOnceAsync(
                 "kms:ReplicateKey",
                 primary.KeyUri!,
+                op,
                 ct => clients.KmsOnce(home).ReplicateKeyAsync(
                     new ReplicateKeyRequest
                     {
@@ -387,12 +398,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 
     private async Task CompleteAliasAsync(KeyArn key, string alias, Operation op, List<string> changes)
     {
-        ListAliasesResponse has = await AwsErrors.CallAsync(
-            "kms:ListAliases",
-            key.Text,
-            ct => clients.Kms(key.Region).ListAliasesAsync(new ListAliasesRequest { KeyId = key.Text }, ct),
-            op.Cancellation).ConfigureAwait(false);
-        if ((has.Aliases ?? []).Any(a => a.AliasName == alias))
+        IReadOnlyList<string> has = await reader.AliasesAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
+        if (has.Contains(alias))
         {
             return;
         }

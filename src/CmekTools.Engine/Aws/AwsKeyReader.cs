@@ -102,13 +102,28 @@ internal sealed class AwsKeyReader(AwsClients clients)
 
     private async Task<string?> AliasOfAsync(KeyArn key, CancellationToken cancellation)
     {
-        ListAliasesResponse answer = await AwsErrors.CallAsync(
-            "kms:ListAliases",
-            key.Text,
-            ct => clients.Kms(key.Region).ListAliasesAsync(new ListAliasesRequest { KeyId = key.Text }, ct),
-            cancellation).ConfigureAwait(false);
-        List<string> names = [.. (answer.Aliases ?? []).Select(a => a.AliasName)];
-        return names.FirstOrDefault(n => n.StartsWith("alias/cmektools-", StringComparison.Ordinal)) ?? names.FirstOrDefault();
+        IReadOnlyList<string> names = await AliasesAsync(key.Text, key.Region, cancellation).ConfigureAwait(false);
+        return names.FirstOrDefault(n => n.StartsWith("alias/cmektools-", StringComparison.Ordinal)) ?? (names.Count > 0 ? names[0] : null);
+    }
+
+    /// <summary>The names of a key, all pages.</summary>
+    public async Task<IReadOnlyList<string>> AliasesAsync(string arn, string region, CancellationToken cancellation)
+    {
+        List<string> names = [];
+        string? marker = null;
+        do
+        {
+            string? from = marker;
+            ListAliasesResponse page = await AwsErrors.CallAsync(
+                "kms:ListAliases",
+                arn,
+                ct => clients.Kms(region).ListAliasesAsync(new ListAliasesRequest { KeyId = arn, Marker = from }, ct),
+                cancellation).ConfigureAwait(false);
+            names.AddRange((page.Aliases ?? []).Select(a => a.AliasName));
+            marker = page.Truncated == true ? page.NextMarker : null;
+        }
+        while (!string.IsNullOrEmpty(marker));
+        return names;
     }
 
     /// <summary>The one name that a key policy can have.</summary>
@@ -122,6 +137,23 @@ internal sealed class AwsKeyReader(AwsClients clients)
             ct => clients.Kms(key.Region).GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = key.Text, PolicyName = PolicyName }, ct),
             cancellation).ConfigureAwait(false);
         return answer.Policy;
+    }
+
+    /// <summary>Tells a key of another account apart before anything is read or written: its policy can be read and written from its own account only.</summary>
+    /// <exception cref="CmekException"><c>KeyInOtherAccount</c>.</exception>
+    public async Task RequireOwnAccountAsync(KeyArn key, CancellationToken cancellation)
+    {
+        AwsCaller caller = await clients.CallerAsync(key.Region, cancellation).ConfigureAwait(false);
+        if (caller.Account != key.Account)
+        {
+            throw new CmekException(
+                "KeyInOtherAccount",
+                CmekErrorKind.InvalidOperation,
+                $"The key {key.Text} is in the account {key.Account}, the credentials are those of {caller.Arn} in the account {caller.Account}: "
+                    + "a key's policy can be read and changed from the key's own account only. Nothing was changed.",
+                $"Connect with credentials of the account {key.Account} (-ProfileName); a role of another account is given with -RoleArn.",
+                key.Text);
+        }
     }
 
     public async Task<PolicyDocument> PolicyAsync(KeyArn key, CancellationToken cancellation) =>
@@ -214,7 +246,9 @@ internal sealed class AwsKeyReader(AwsClients clients)
         "Enabled" => CmekKeyState.Enabled,
         "Disabled" => CmekKeyState.Disabled,
         "PendingDeletion" or "PendingReplicaDeletion" => CmekKeyState.PendingDeletion,
-        "Creating" or "Updating" => CmekKeyState.Creating,
+        // A primary that is being moved works.
+        "Updating" => CmekKeyState.Enabled,
+        "Creating" => CmekKeyState.Creating,
         _ => CmekKeyState.Unknown,
     };
 

@@ -9,26 +9,20 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
 {
     /// <summary>Changes a key's policy.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="edit">Makes the change in a copy; called again on what is there when the change is sent.</param>
-    /// <param name="summary">One line.</param>
-    /// <param name="role">The role it is about, whose unique id stands for its ARN in what is read back.</param>
-    /// <param name="mayBeNew">True where IAM may not have spread the role yet, so that the service's refusal heals.</param>
+    /// <param name="edit">The change.</param>
     /// <param name="op">The run.</param>
     /// <param name="changes">Takes the summary.</param>
     /// <returns>True where it is as wanted now; false where the change was declined.</returns>
     public async Task<bool> EditPolicyAsync(
         KeyArn key,
-        Action<PolicyDocument> edit,
-        string summary,
-        (string Arn, string? Id) role,
-        bool mayBeNew,
+        PolicyEdit edit,
         Operation op,
         ICollection<string> changes)
     {
         PolicyDocument before = await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false);
         await op.SettleAsync("kms:PutKeyPolicy", key.Text, before.Root).ConfigureAwait(false);
         PolicyDocument after = before.Clone();
-        edit(after);
+        edit.Apply(after);
         if (JsonNode.DeepEquals(after.Root, before.Root))
         {
             return true;
@@ -38,22 +32,21 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
         PlannedChange change = new(
             "kms:PutKeyPolicy",
             key.Text,
-            summary,
+            edit.Summary,
             PolicyJson.Diff(before.Root, after.Root),
             before.Root.DeepClone(),
             after.Root.DeepClone());
         return await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
         {
-            PolicyDocument sent = await PutPatientlyAsync(key, edit, mayBeNew, op, cancellation).ConfigureAwait(false);
-            await ReadBackAsync(key, sent, role, op, cancellation).ConfigureAwait(false);
+            PolicyDocument sent = await PutPatientlyAsync(key, edit, op, cancellation).ConfigureAwait(false);
+            await ReadBackAsync(key, sent, edit, op, cancellation).ConfigureAwait(false);
         }).ConfigureAwait(false);
     }
 
     // There is no ETag: what is sent is made from what is read in the same moment, also when it is tried again.
     private async Task<PolicyDocument> PutPatientlyAsync(
         KeyArn key,
-        Action<PolicyDocument> edit,
-        bool mayBeNew,
+        PolicyEdit edit,
         Operation op,
         CancellationToken cancellation)
     {
@@ -61,7 +54,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
         while (true)
         {
             PolicyDocument policy = await reader.PolicyAsync(key, cancellation).ConfigureAwait(false);
-            edit(policy);
+            edit.Apply(policy);
             policy.RequireSize(key.Text);
             try
             {
@@ -82,7 +75,10 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
                     throw DeadPrincipal(key, dead, e);
                 }
 
-                if (!mayBeNew || waited >= op.Timings.PropagationLimit)
+                // Only a principal that is not known yet heals; a fault in the policy's form does not.
+                if (!edit.MayBeNew
+                    || !e.Message.Contains("principal", StringComparison.OrdinalIgnoreCase)
+                    || waited >= op.Timings.PropagationLimit)
                 {
                     throw;
                 }
@@ -102,11 +98,11 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
     private async Task ReadBackAsync(
         KeyArn key,
         PolicyDocument sent,
-        (string Arn, string? Id) role,
+        PolicyEdit edit,
         Operation op,
         CancellationToken cancellation)
     {
-        string Rename(string text) => role.Id is not null && text == role.Id ? role.Arn : text;
+        string Rename(string text) => edit.RoleId is not null && text == edit.RoleId ? edit.RoleArn : text;
         PolicyDocument? seen = null;
         for (int attempt = 0; attempt < AwsChanges.ReadBackTries; attempt++)
         {
@@ -116,7 +112,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
             }
 
             seen = await reader.PolicyAsync(key, cancellation).ConfigureAwait(false);
-            if (seen.Same(sent, Rename))
+            if (seen.Same(sent, Rename) || (edit.EnoughWhereIn && IsIn(edit, seen)))
             {
                 await op.Host.ProgressAsync(new OperationProgress("Waiting for IAM", "done", 100, Completed: true)).ConfigureAwait(false);
                 return;
@@ -130,6 +126,13 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
                 + $"moment:{Environment.NewLine}{PolicyJson.Diff(sent.Root, seen!.Root)}",
             "Look at the policy, then run the command again: it changes only what is missing.",
             key.Text);
+    }
+
+    private static bool IsIn(PolicyEdit edit, PolicyDocument seen)
+    {
+        PolicyDocument copy = seen.Clone();
+        edit.Apply(copy);
+        return JsonNode.DeepEquals(copy.Root, seen.Root);
     }
 
     private static CmekException DeadPrincipal(KeyArn key, List<string> dead, Exception cause) => new(

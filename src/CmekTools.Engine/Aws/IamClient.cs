@@ -263,15 +263,23 @@ internal sealed class IamConfig : ClientConfig
         // The SDK takes the environment's and the profile's endpoint into ServiceURL only where the region has been read before.
         _ = RegionEndpoint;
         string? configured = ServiceURL;
-        return new Endpoint(string.IsNullOrEmpty(configured) ? Public(AuthenticationRegion) : configured);
+        return new Endpoint(
+            string.IsNullOrEmpty(configured) ? Public(AuthenticationRegion, UseFIPSEndpoint, UseDualstackEndpoint) : configured);
     }
 
     /// <summary>The public address by the region that signs.</summary>
-    public static string Public(string? region) => region switch
+    /// <param name="region">The region.</param>
+    /// <param name="fips">By validated cryptography (<c>AWS_USE_FIPS_ENDPOINT</c>). The government's addresses have it anyway; China has
+    /// none.</param>
+    /// <param name="dualStack">By IPv4 and IPv6 (<c>AWS_USE_DUALSTACK_ENDPOINT</c>).</param>
+    public static string Public(string? region, bool fips, bool dualStack) => (region, dualStack) switch
     {
-        "cn-north-1" => "https://iam.cn-north-1.amazonaws.com.cn",
-        "us-gov-west-1" => "https://iam.us-gov.amazonaws.com",
-        _ => "https://iam.amazonaws.com",
+        ("cn-north-1", true) => "https://iam.global.api.amazonwebservices.com.cn",
+        ("cn-north-1", _) => "https://iam.cn-north-1.amazonaws.com.cn",
+        ("us-gov-west-1", true) => "https://iam.us-gov.api.aws",
+        ("us-gov-west-1", _) => "https://iam.us-gov.amazonaws.com",
+        (_, true) => fips ? "https://iam-fips.global.api.aws" : "https://iam.global.api.aws",
+        _ => fips ? "https://iam-fips.amazonaws.com" : "https://iam.amazonaws.com",
     };
 
     private static class Defaults

@@ -152,8 +152,12 @@ internal sealed class GeneratedAccess
 
     private static PolicyDocument Parse(JsonObject policy) => PolicyDocument.Parse(policy.ToJsonString(), "a generated policy");
 
-    private JsonObject Document(JsonArray statements) =>
-        new() { ["Version"] = Chance(85) ? "2012-10-17" : "2008-10-17", ["Statement"] = statements };
+    // The other evaluator takes variables for variables in every version; the documentation does not. AwsDecisionTests has rows of it.
+    private JsonObject Document(JsonArray statements)
+    {
+        bool old = Chance(15) && !statements.ToJsonString().Contains("${", StringComparison.Ordinal);
+        return new JsonObject { ["Version"] = old ? "2008-10-17" : "2012-10-17", ["Statement"] = statements };
+    }
 
     private JsonArray Several(int least, int most, Func<JsonObject> make) =>
         new([.. Enumerable.Range(0, Number(least, most)).Select(_ => make())]);

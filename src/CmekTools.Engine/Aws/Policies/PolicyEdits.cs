@@ -130,6 +130,41 @@ internal static class PolicyEdits
                     || (p.StartsWith("AIDA", StringComparison.Ordinal) && !p.Contains(':', StringComparison.Ordinal))).Distinct(),
     ];
 
+    /// <summary>
+    /// Takes the ids of deleted principals out. A statement that names nobody else goes; one for everybody but them is one for everybody,
+    /// which is what it was.
+    /// </summary>
+    public static void TakeDeadOut(PolicyDocument policy)
+    {
+        HashSet<string> dead = [.. DeadPrincipals(policy)];
+        foreach (JsonObject statement in policy.Statements)
+        {
+            foreach (string element in (string[])["Principal", "NotPrincipal"])
+            {
+                if (statement[element] is not JsonObject kinds || !PolicyJson.Strings(kinds["AWS"]).Any(dead.Contains))
+                {
+                    continue;
+                }
+
+                string[] left = [.. PolicyJson.Strings(kinds["AWS"]).Where(p => !dead.Contains(p))];
+                kinds.Remove("AWS");
+                if (left.Length > 0)
+                {
+                    kinds["AWS"] = left.Length == 1 ? left[0] : new JsonArray([.. left.Select(p => (JsonNode)p)]);
+                }
+                else if (kinds.Count == 0 && element == "Principal")
+                {
+                    policy.Remove(statement);
+                }
+                else if (kinds.Count == 0)
+                {
+                    statement.Remove("NotPrincipal");
+                    statement["Principal"] = "*";
+                }
+            }
+        }
+    }
+
     // Only a dead id is written anew; everything else of the statement is put back letter by letter.
     private static void WithLivePrincipal(JsonObject statement, string roleArn)
     {

@@ -99,7 +99,10 @@ internal static class PolicyPatterns
         return parts == whole ? Certainties.Of(parts) : Certainty.Perhaps;
     }
 
-    /// <summary>True where a Resource has a variable before the fifth colon of its ARN, where AWS takes none; what it does then is not documented.</summary>
+    /// <summary>
+    /// True where a Resource has a variable before the fifth colon of its ARN, where AWS takes none; what it does then is not
+    /// documented.
+    /// </summary>
     public static bool HasMisplacedVariable(string text, bool variables)
     {
         int variable = text.IndexOf("${", StringComparison.Ordinal);
