@@ -60,6 +60,9 @@ internal sealed record SandboxOptions
     /// <summary>Google Cloud: a service account that is missing is refused (403) like a forbidden one, with the project named too.</summary>
     public bool MissingIsDenied { get; init; }
 
+    /// <summary>Google Cloud: a version must be disabled before it is destroyed (constraints/cloudkms.disableBeforeDestroy).</summary>
+    public bool DisableBeforeDestroy { get; init; }
+
     /// <summary>Google Cloud: calls a second and service (KMS, IAM …), past which 429 is the answer; 0: no limit.</summary>
     public int GoogleQuota { get; init; }
 
@@ -72,6 +75,7 @@ internal sealed record SandboxOptions
         IamLag = IamLag > TimeSpan.Zero ? IamLag : TimeSpan.FromMilliseconds(700),
         StaleReads = StaleReads > TimeSpan.Zero ? StaleReads : TimeSpan.FromMilliseconds(400),
         MissingIsDenied = true,
+        DisableBeforeDestroy = true,
         GoogleQuota = GoogleQuota > 0 ? GoogleQuota : 40,
         GoogleAncestors = GoogleAncestors.Count > 0 ? GoogleAncestors : ["folders/223344556677", "organizations/334455667788"],
     };

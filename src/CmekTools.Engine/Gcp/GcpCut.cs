@@ -34,6 +34,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
                 ["disabled"] = GcpPrincipals.IsDisabled(known),
             },
             ["service_account_policy"] = onAccount is null ? null : clients.Written.Newer(target.AuthPrincipal, onAccount).DeepClone(),
+            ["rotation"] = GcpKeyVersions.Rotation(seen),
             ["deny_policy"] = DenyPolicy.NameFor(target),
         });
     }
@@ -88,7 +89,8 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         }
 
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        await GcpKeyVersions.ReviveVersionsAsync(cloud, GcpNames.ParseKey(target.KeyUri), snapshot?.Data["versions"] as JsonArray, op).ConfigureAwait(false);
+        await GcpKeyVersions.ReviveVersionsAsync(cloud, GcpNames.ParseKey(target.KeyUri), snapshot?.Data["versions"] as JsonArray, target.InUse, op).ConfigureAwait(false);
+        await GcpKeyVersions.RestoreRotationAsync(cloud, target.KeyUri, snapshot?.Data["rotation"] as JsonObject, op).ConfigureAwait(false);
         await LiftDenyAsync(cloud, target, op).ConfigureAwait(false);
         AccountState state = await principals.RestoreAsync(target.Cluster, target.AuthPrincipal, snapshot?.Data["service_account"]?["unique_id"]?.ToString(), op).ConfigureAwait(false);
 

@@ -52,7 +52,7 @@ internal static partial class GcpErrors
         (string id, CmekErrorKind kind, string? todo) = (code, answer.Status) switch
         {
             (401, _) => ("GoogleCredentialsRejected", CmekErrorKind.AuthenticationError, LogIn),
-            (403, _) when answer.Reason == "SERVICE_DISABLED" => ("GoogleServiceDisabled", CmekErrorKind.InvalidOperation, $"gcloud services enable {answer.Service ?? "cloudkms.googleapis.com"}; it takes a minute to spread."),
+            (403, _) when answer.Reason == "SERVICE_DISABLED" => ("GoogleServiceDisabled", CmekErrorKind.InvalidOperation, Enable(answer, resource)),
             (403, _) => ("AccessDenied", CmekErrorKind.PermissionDenied, $"Have {answer.Permission ?? "the permission that the message names"} on {resource} granted to whoever runs this; about_CmekTools_Security lists them all."),
             (404, _) => ("GoogleNotFound", CmekErrorKind.ObjectNotFound, "Check the project, location and name; gcloud kms keys list --keyring RING --location LOCATION shows what there is."),
             (409, "ABORTED") => ("PolicyRaceLost", CmekErrorKind.ResourceUnavailable, "Others were changing the same policy all the time. Run the command again."),
@@ -61,9 +61,23 @@ internal static partial class GcpErrors
             ( >= 500, _) => ("GoogleUnavailable", CmekErrorKind.ResourceUnavailable, Again),
             (400, "FAILED_PRECONDITION") => ("GooglePrecondition", CmekErrorKind.InvalidOperation, "See the state with Get-CmekKey, mend what the message names, and run the command again."),
             ( >= 400, _) => ("GoogleRequestRefused", CmekErrorKind.InvalidArgument, "Google does not take what was sent: correct what the message names and run the command again."),
+            ( >= 300, _) => ("GoogleAnswerInvalid", CmekErrorKind.InvalidData, "It is a redirect, which is not followed: a token goes only where it was meant to go. Check the proxy and the endpoint variables."),
             _ => ("GoogleAnswerInvalid", CmekErrorKind.InvalidData, "Something between here and Google may have changed the answer: check the proxy and the endpoint variables."),
         };
         return new CmekServiceException(service, id, kind, $"{what}: {answer.Message} ({service}, {code}{(answer.Status is null ? string.Empty : " " + answer.Status)})", code, answer.Status, answer.RequestId, todo, resource, api);
+    }
+
+    // The project that Google counts a call for is the resource's own only where the credentials say so: a user's without a quota project count for the
+    // program that made them, whose project nobody can enable a service in.
+    private static string Enable(Answer answer, string resource)
+    {
+        string service = answer.Service ?? "cloudkms.googleapis.com";
+        string? consumer = answer.Consumer?.Split('/')[^1];
+        string project = resource.StartsWith("projects/", StringComparison.Ordinal) ? resource.Split('/')[1] : "PROJECT";
+        return consumer is null || consumer == project
+            ? $"gcloud services enable {service}{(consumer is null ? string.Empty : " --project " + consumer)}; it takes a minute to spread."
+            : $"Google counts this call for the project {consumer}. Where that is the one that holds the keys: gcloud services enable {service} --project {consumer}; it takes a minute to spread. "
+                + $"Where it is another one, your credentials have no quota project: gcloud auth application-default set-quota-project {project}";
     }
 
     // The runtime's own error type knows neither the status nor the details.
@@ -77,7 +91,7 @@ internal static partial class GcpErrors
                 JsonObject[] details = [.. (error["details"] as JsonArray ?? []).OfType<JsonObject>()];
                 JsonNode? info = details.FirstOrDefault(d => d["reason"] is not null);
                 string? permission = info?["metadata"]?["permission"]?.ToString() ?? (Permission().Match(message) is { Success: true } named ? named.Groups[1].Value : null);
-                return new Answer(error["status"]?.ToString(), message, info?["reason"]?.ToString(), permission, info?["metadata"]?["service"]?.ToString(), details.Select(d => d["requestId"]?.ToString()).FirstOrDefault(r => r is not null));
+                return new Answer(error["status"]?.ToString(), message, info?["reason"]?.ToString(), permission, info?["metadata"]?["service"]?.ToString(), info?["metadata"]?["consumer"]?.ToString(), details.Select(d => d["requestId"]?.ToString()).FirstOrDefault(r => r is not null));
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -85,10 +99,10 @@ internal static partial class GcpErrors
             // Not Google's JSON: the runtime's own words have to do.
         }
 
-        return new Answer(null, api.Error?.Message is { Length: > 0 } said ? said : api.Message, null, null, null, null);
+        return new Answer(null, api.Error?.Message is { Length: > 0 } said ? said : api.Message, null, null, null, null, null);
     }
 
-    private sealed record Answer(string? Status, string Message, string? Reason, string? Permission, string? Service, string? RequestId);
+    private sealed record Answer(string? Status, string Message, string? Reason, string? Permission, string? Service, string? Consumer, string? RequestId);
 
     [GeneratedRegex("""Permission ['"]?([a-zA-Z]+\.[a-zA-Z]+\.[a-zA-Z]+)""")]
     private static partial Regex Permission();

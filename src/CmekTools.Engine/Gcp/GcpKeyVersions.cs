@@ -34,6 +34,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         CmekKey known = await reader.GetKeyAsync(keyUri, op).ConfigureAwait(false);
         GcpKeyReader.RequireUsable(known);
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
+        RequireRotatable(known, await GcpKeyReader.KeyOrThrowAsync(cloud, GcpNames.ParseKey(keyUri), op).ConfigureAwait(false));
         JsonObject? newest = await UnfinishedAsync(cloud, known, op).ConfigureAwait(false);
         if (newest is not null)
         {
@@ -51,7 +52,64 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         bool made = await op.ChangeAsync(
             new PlannedChange(RotationChange, keyUri, $"make version {id} primary", $$"""{"cryptoKeyVersionId":"{{id}}"}""", JsonValue.Create(known.PrimaryVersion), JsonValue.Create(id)),
             token => cloud.SetPrimaryVersionAsync(keyUri, id, token)).ConfigureAwait(false);
+        if (made)
+        {
+            await UsedAsync(cloud, keyUri, id, op).ConfigureAwait(false);
+        }
+
         return made ? id : null;
+    }
+
+    // The material of such keys comes from outside: Cloud KMS can make no new one.
+    private static void RequireRotatable(CmekKey known, JsonObject key)
+    {
+        bool imported = key["importOnly"]?.ToString() == "true";
+        if (imported || known.ProtectionLevel is "EXTERNAL" or "EXTERNAL_VPC")
+        {
+            throw new CmekException(
+                "KeyRotationUnsupported",
+                CmekErrorKind.InvalidOperation,
+                $"{known.KeyUri} {(imported ? "takes imported material only" : $"has its material outside of Google ({known.ProtectionLevel})")}; no new version can be made here. Nothing was sent.",
+                imported
+                    ? "gcloud kms keys versions import, then gcloud kms keys set-primary-version; Update-CmekCluster -Rewrap wraps the store key under it."
+                    : "Make the new version in the external key manager and with gcloud kms keys versions create, then gcloud kms keys set-primary-version.",
+                known.KeyUri);
+        }
+    }
+
+    // A new primary version is used within a minute as a rule, exceptionally hours later (https://cloud.google.com/kms/docs/consistency). What is wrapped
+    // before is wrapped under the old one.
+    private static async Task UsedAsync(IGoogleCloud cloud, string keyUri, string id, Operation op)
+    {
+        long start = op.Session.Time.GetTimestamp();
+        while (true)
+        {
+            string? used;
+            try
+            {
+                used = await cloud.EncryptingVersionAsync(keyUri, op.Cancellation).ConfigureAwait(false);
+            }
+            catch (CmekServiceException e) when (e.StatusCode is 400 or 403)
+            {
+                await op.Host.WarningAsync($"Whether version {id} of {keyUri} is used already was not seen ({e.ErrorId}: cloudkms.cryptoKeyVersions.useToEncrypt tells). It is within a minute as a rule.").ConfigureAwait(false);
+                return;
+            }
+
+            if (used == id)
+            {
+                return;
+            }
+
+            TimeSpan waited = op.Session.Time.GetElapsedTime(start);
+            if (waited > op.Timings.PropagationLimit)
+            {
+                await op.Host.WarningAsync($"Version {id} of {keyUri} is primary, and after {waited.TotalMinutes:0.#} min version {used} still encrypts. Run Update-CmekCluster -Rewrap again later.").ConfigureAwait(false);
+                return;
+            }
+
+            await op.Host.ProgressAsync(new OperationProgress("Waiting for the key version", $"version {used} still encrypts ({waited.TotalSeconds:0} s)")).ConfigureAwait(false);
+            await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Schedules the destruction of every version.</summary>
@@ -59,7 +117,16 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         JsonObject key = await GcpKeyReader.KeyOrThrowAsync(cloud, GcpNames.ParseKey(keyUri), op).ConfigureAwait(false);
-        await op.Host.VerboseAsync($"On Google Cloud the waiting time is the key's own ({key["destroyScheduledDuration"]?.ToString() ?? "its default"}), set when it was made; {days} days cannot be asked for.").ConfigureAwait(false);
+        string wait = Wait(key);
+        await op.Host.VerboseAsync($"On Google Cloud the waiting time is the key's own ({wait}), set when it was made; {days} days cannot be asked for.").ConfigureAwait(false);
+        if (key["rotationPeriod"] is not null)
+        {
+            // Else a new version would be made and become primary while the old ones wait.
+            await op.ChangeAsync(
+                new PlannedChange("cloudkms:cryptoKeys.patch", keyUri, "stop the automatic rotation", Before: Rotation(key)),
+                token => cloud.PatchKeyAsync(keyUri, RotationMask, [], token)).ConfigureAwait(false);
+        }
+
         DateTimeOffset? last = null;
         foreach (JsonObject version in await cloud.ListVersionsAsync(keyUri, op.Cancellation).ConfigureAwait(false))
         {
@@ -68,8 +135,17 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             {
                 string name = version["name"]!.ToString();
                 bool done = await op.ChangeAsync(
-                    new PlannedChange("cloudkms:cryptoKeyVersions.destroy", name, $"schedule the destruction of version {GcpKeyReader.Version(version)} (after the key's own waiting time)", Before: version.DeepClone()),
-                    async token => after = await cloud.DestroyVersionAsync(name, token).ConfigureAwait(false)).ConfigureAwait(false);
+                    new PlannedChange("cloudkms:cryptoKeyVersions.destroy", name, $"disable version {GcpKeyReader.Version(version)} and schedule its destruction (in {wait})", Before: version.DeepClone()),
+                    async token =>
+                    {
+                        // An organization may demand it (constraints/cloudkms.disableBeforeDestroy), and it ends the use at once.
+                        if (GcpKeyReader.State(version) == "ENABLED")
+                        {
+                            await cloud.SetVersionStateAsync(name, "DISABLED", token).ConfigureAwait(false);
+                        }
+
+                        after = await cloud.DestroyVersionAsync(name, token).ConfigureAwait(false);
+                    }).ConfigureAwait(false);
                 if (!done)
                 {
                     continue;
@@ -87,7 +163,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
     public async Task ReviveKeyAsync(string keyUri, Operation op)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        await ReviveVersionsAsync(cloud, GcpNames.ParseKey(keyUri), null, op).ConfigureAwait(false);
+        await ReviveVersionsAsync(cloud, GcpNames.ParseKey(keyUri), null, inUse: true, op).ConfigureAwait(false);
     }
 
     private static async Task<JsonObject?> UnfinishedAsync(IGoogleCloud cloud, CmekKey known, Operation op)
@@ -126,9 +202,45 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         return version;
     }
 
-    // Rescues what is scheduled for destruction and enables it; with a snapshot only what that had otherwise. The primary version is enabled in any case:
-    // without it the key is of no use.
-    internal static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonArray? snapshot, Operation op)
+    /// <summary>A key's automatic rotation as it is written into a patch; empty where it has none.</summary>
+    public static JsonObject Rotation(JsonObject key) => key["rotationPeriod"] is { } period
+        ? new JsonObject { ["rotationPeriod"] = period.DeepClone(), ["nextRotationTime"] = key["nextRotationTime"]?.DeepClone() }
+        : [];
+
+    /// <summary>Turns the automatic rotation on again that a key had.</summary>
+    public static async Task RestoreRotationAsync(IGoogleCloud cloud, string keyUri, JsonObject? was, Operation op)
+    {
+        if (was?["rotationPeriod"] is null || (await GcpKeyReader.KeyOrThrowAsync(cloud, GcpNames.ParseKey(keyUri), op).ConfigureAwait(false))["rotationPeriod"] is not null)
+        {
+            return;
+        }
+
+        JsonObject patch = was.DeepClone().AsObject();
+        DateTimeOffset soon = op.Session.Time.GetUtcNow().AddDays(1);
+        if (GcpKeyReader.Time(patch["nextRotationTime"]) is not { } next || next < soon)
+        {
+            // A time that has passed is refused.
+            patch["nextRotationTime"] = soon.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        }
+
+        await op.ChangeAsync(
+            new PlannedChange("cloudkms:cryptoKeys.patch", keyUri, "turn the automatic rotation on again", patch.ToJsonString(GcpJson.Indented), After: patch.DeepClone()),
+            token => cloud.PatchKeyAsync(keyUri, RotationMask, patch, token)).ConfigureAwait(false);
+    }
+
+    private const string RotationMask = "rotationPeriod,nextRotationTime";
+
+    private static string Wait(JsonObject key)
+    {
+        string? text = key["destroyScheduledDuration"]?.ToString();
+        return long.TryParse(text?.TrimEnd('s'), NumberStyles.None, CultureInfo.InvariantCulture, out long seconds)
+            ? seconds % 86400 == 0 ? $"{seconds / 86400} days" : $"{seconds / 3600.0:0.#} hours"
+            : text ?? "30 days, the default";
+    }
+
+    // Rescues what is scheduled for destruction and enables it; with a snapshot only what that had otherwise. The primary version of a key in use is enabled
+    // in any case: without it the key is of no use.
+    internal static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonArray? snapshot, bool inUse, Operation op)
     {
         JsonObject seen = await GcpKeyReader.KeyOrThrowAsync(cloud, key, op).ConfigureAwait(false);
         string? primary = seen["primary"] is JsonObject version ? GcpKeyReader.Version(version) : null;
@@ -141,7 +253,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             string state = GcpKeyReader.State(one);
             string? before = was.GetValueOrDefault(id);
             bool rescued = false;
-            if (state == "DESTROY_SCHEDULED" && (before != "DESTROY_SCHEDULED" || id == primary))
+            if (state == "DESTROY_SCHEDULED" && (before != "DESTROY_SCHEDULED" || (inUse && id == primary)))
             {
                 rescued = await op.ChangeAsync(
                     new PlannedChange("cloudkms:cryptoKeyVersions.restore", name, $"rescue version {id} from destruction", Before: one.DeepClone()),
@@ -149,7 +261,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
                 state = rescued ? "DISABLED" : state;
             }
 
-            bool wanted = id == primary || before == "ENABLED" || (before is null && rescued);
+            bool wanted = (inUse && id == primary) || before == "ENABLED" || (before is null && rescued);
             if (state == "DISABLED" && wanted)
             {
                 await op.ChangeAsync(

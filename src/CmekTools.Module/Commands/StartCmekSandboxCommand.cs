@@ -56,6 +56,10 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
     [Parameter(ParameterSetName = WaitSet)]
     public CmekVariableForm As { get; set; } = CmekVariableForm.PowerShell;
 
+    /// <summary>It does to a client what the real services do: lag, old reads, refusals for what is missing, quotas.</summary>
+    [Parameter]
+    public SwitchParameter Realistic { get; set; }
+
     internal override async Task EndAsync()
     {
         SandboxOptions options = new()
@@ -89,7 +93,7 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
         SandboxServer server;
         try
         {
-            server = SandboxServer.Start(options);
+            server = SandboxServer.Start(Realistic ? options.AsReal() : options);
         }
         catch (HttpListenerException e)
         {

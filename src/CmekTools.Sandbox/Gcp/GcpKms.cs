@@ -197,6 +197,8 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
             case ("PATCH", null):
                 version.SetState(call.Needed("updateMask") == "state" ? call.Text("state") : throw GcpErrorException.Invalid("Only the field 'state' of a version can be updated."));
                 break;
+            case ("POST", "destroy") when server.Options.DisableBeforeDestroy && version.State == "ENABLED":
+                throw GcpErrorException.Precondition($"{version.Name} must be disabled before it is destroyed: constraints/cloudkms.disableBeforeDestroy.");
             case ("POST", "destroy"):
                 version.Destroy(key.DestroyAfter);
                 break;

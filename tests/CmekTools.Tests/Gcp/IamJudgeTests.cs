@@ -164,9 +164,9 @@ public sealed class IamJudgeTests
     {
         PolicyLevel[] chain = Chain(LevelKind.Organization, Policy("roles/iam.denyAdmin", Me), Deny(MeDenied, DecryptDenied));
         Assert.Equal(Decision.Perhaps, Judge().Read(chain, Me).Decision);
-        // Giving oneself the key is of no use against a deny.
+        // Giving oneself the key is of no use against a deny; giving it to somebody else is (found by the generated policies, seed 104184).
         chain = Chain(LevelKind.Project, Policy("roles/resourcemanager.projectIamAdmin", Me), Deny(MeDenied, DecryptDenied));
-        Assert.Equal(Decision.Denied, Judge().Read(chain, Me).Decision);
+        Assert.Equal(Decision.Perhaps, Judge().Read(chain, Me).Decision);
     }
 
     [Fact]

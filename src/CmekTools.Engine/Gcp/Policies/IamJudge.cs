@@ -77,13 +77,11 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
                 }
             }
 
-            if (!decrypt.ByDenyPolicy)
+            // Against a deny policy it gives itself the key in vain; but whoever sets a policy lets another one in, and reads as that one.
+            Judgement sets = Decide(chain, i, member, Permissions.SetPolicy(chain[i].Kind), Horizon.Ever);
+            best = Judgement.Stronger(best, decrypt.ByDenyPolicy ? sets.AtMost(Decision.Perhaps) : sets);
+            if (decrypt.ByDenyPolicy && chain[i].Denies is not null)
             {
-                best = Judgement.Stronger(best, Decide(chain, i, member, Permissions.SetPolicy(chain[i].Kind), Horizon.Ever));
-            }
-            else if (chain[i].Denies is not null)
-            {
-                // Whatever it gives itself, the deny policy stops it, unless it takes that away first.
                 foreach (string permission in Permissions.LiftDenies)
                 {
                     best = Judgement.Stronger(best, Decide(chain, i, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));

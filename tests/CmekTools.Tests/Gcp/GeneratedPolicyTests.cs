@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Gcp;
+using CmekTools.Engine.Gcp.Policies;
+using CmekTools.Tests.Gcp.Model;
+using Xunit;
+
+namespace CmekTools.Tests.Gcp;
+
+/// <summary>
+/// Over worlds that are made up from a seed, nothing is called usable that is not, and nothing cut that is open, where a model that knows everything sees it
+/// otherwise. benchmarks/google-policies.ps1 runs more of them.
+/// </summary>
+public sealed class GeneratedPolicyTests(ITestOutputHelper output)
+{
+    private static readonly CmekCluster s_cluster = new()
+    {
+        Id = "5d7c1c3a-0b1f-4b6e-8f52-a1b2c3d4e5f6",
+        Name = "ledger",
+        Provider = CmekProvider.GCP,
+        Plan = "ADVANCED",
+        State = "CREATED",
+        AccountId = "crl-prod-abc",
+        Regions = [new CmekRegion { Name = "us-east1", NodeCount = 3 }],
+    };
+
+    private static readonly AccessTarget s_target = new(s_cluster, "o", "us-east1", GoogleWorld.Key, GoogleWorld.AccountEmail);
+    private const string Account = "serviceAccount:" + GoogleWorld.AccountEmail;
+    private const string Own = "serviceAccount:crl-kms-user-a1b2c3d4e5f6@crl-prod-abc.iam.gserviceaccount.com";
+
+    [Fact]
+    public void NothingIsClaimedThatIsNotSo()
+    {
+        int count = int.Parse(Environment.GetEnvironmentVariable("CMEKTOOLS_POLICIES") ?? "1500", CultureInfo.InvariantCulture);
+        int first = int.Parse(Environment.GetEnvironmentVariable("CMEKTOOLS_SEED") ?? "1", CultureInfo.InvariantCulture);
+        Dictionary<string, int> said = [];
+        List<string> wrong = [];
+        for (int seed = first; seed < first + count; seed++)
+        {
+            GoogleWorld world = new WorldMaker(seed, Account, Own).Make();
+            AccessDecision decision = GcpDecisions.Decide(s_target, Evidence(world));
+            bool use = new GoogleModel(world, Account, Own).CanUse();
+            bool read = new GoogleModel(world, Account, Own).CanEverRead();
+            string told = $"use {decision.Use}, {decision.Cut}";
+            said[told] = said.GetValueOrDefault(told) + 1;
+            bool untrue = (decision.Use == Decision.Allowed && !use) || (decision.Use == Decision.Denied && use) || (decision.Cut == CmekCutState.Cut && read)
+                || (decision.ExplicitlyStopped && read);
+            if (untrue)
+            {
+                wrong.Add($"seed {seed}: {told} (use {use}, reads {read}); {string.Join("; ", decision.Reasons)}; {Text(world)}");
+            }
+        }
+
+        foreach ((string told, int times) in said.OrderByDescending(s => s.Value))
+        {
+            output.WriteLine($"{times,7}  {told}");
+        }
+
+        output.WriteLine($"{wrong.Count,7}  wrong of {count}, seeds {first} to {first + count - 1}");
+        Assert.True(wrong.Count == 0, $"{wrong.Count} wrong; {string.Join(Environment.NewLine, wrong.Take(5))}");
+        // Saying "perhaps" to everything would be right too, and of no use.
+        Assert.True(said.Where(s => s.Key.EndsWith("Cut", StringComparison.Ordinal)).Sum(s => s.Value) > count / 10);
+        Assert.True(said.Where(s => s.Key.StartsWith("use Allowed", StringComparison.Ordinal)).Sum(s => s.Value) > count / 20);
+    }
+
+    private static string Text(GoogleWorld world) => string.Join(" | ", world.KeyChain.Append(world.AccountLevel).Select(l => $"{l.Resource.Split('/')[^2]}{(l.Visible ? string.Empty : " hidden")} {l.Policy()["bindings"]!.ToJsonString()} {(l.Denies.Count > 0 ? l.DenyPolicies().ToJsonString() : string.Empty)}"));
+
+    private static AccessEvidence Evidence(GoogleWorld world)
+    {
+        LevelKind[] kinds = [LevelKind.Key, LevelKind.KeyRing, LevelKind.Project, LevelKind.Folder, LevelKind.Organization];
+        PolicyLevel[] chain = [.. world.KeyChain.Select((l, i) => Level(l, kinds[i]))];
+        PolicyLevel[] ofAccount = [Level(world.AccountLevel, LevelKind.Account), .. chain[2..]];
+        Evidence account = world.AccountMissing
+            ? new Evidence(null, true, "not found", "x", GoogleWorld.Account)
+            : new Evidence(new JsonObject { ["disabled"] = world.AccountDisabled ? true : null }, false, null, "x", GoogleWorld.Account);
+        Dictionary<string, RoleContents> roles = world.ReadableRoles.ToDictionary(r => r, r => RoleContents.From(new JsonObject
+        {
+            ["includedPermissions"] = new JsonArray([.. world.CustomRoles[r].Select(p => (JsonNode)p)]),
+        })!);
+        IamJudge judge = new(roles, [new ProjectNames("p", GoogleWorld.Number, null)], GoogleModel.Times[0]);
+        return new AccessEvidence(new Evidence([], false, null, "x", GoogleWorld.Key), account, chain, ofAccount, judge);
+    }
+
+    private static PolicyLevel Level(ModelLevel level, LevelKind kind) => new(
+        level.Resource,
+        kind,
+        level.Visible ? new Evidence(level.Policy(), false, null, "x", level.Resource) : Engine.Gcp.Evidence.Unread("cannot be seen", "x", level.Resource),
+        kind < LevelKind.Project ? null : level.DeniesVisible ? new Evidence(level.DenyPolicies(), false, null, "x", level.Resource) : Engine.Gcp.Evidence.Unread("cannot be seen", "x", level.Resource));
+}
