@@ -16,13 +16,14 @@ The module's manifest.
 End with code 1 where a figure is not reached.
 #>
 param(
-    [ValidateSet('status', 'life', 'test', 'cost', 'memory', 'import', 'cold')]
     [string[]] $Only = @('status', 'life', 'test', 'cost', 'memory', 'import', 'cold'),
     [string] $Module,
     [switch] $Strict
 )
 
 $ErrorActionPreference = 'Stop'
+# With -File a list comes as one text.
+$Only = @($Only -split ',')
 $ProgressPreference = 'SilentlyContinue'
 $root = [IO.Path]::GetFullPath([IO.Path]::Combine($PSScriptRoot, '..'))
 if (-not $Module) {

@@ -88,7 +88,7 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings) : IDi
                     config.MaxErrorRetry = 0;
                 }
 
-                return new AmazonKeyManagementServiceClient(Credentials(), config);
+                return new PacedKmsClient(Credentials(), config);
             });
         }
     }

@@ -301,7 +301,8 @@ internal sealed class GoogleCloud : IGoogleCloud
     {
         try
         {
-            return await (pipeline ?? _pipeline).ExecuteAsync(async token => await request().ExecuteAsync(token).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+            return await (pipeline ?? _pipeline).ExecuteAsync(
+                async token => await GooglePacing.SendAsync(service, request(), what, token).ConfigureAwait(false), cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (GcpErrors.IsOfCall(e, cancellation))
         {

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using Amazon.Runtime;
+using Amazon.Runtime.Internal;
+using CmekTools.Engine.Pacing;
+
+namespace CmekTools.Engine.Aws;
+
+/// <summary>
+/// Stands inside the SDK's retries: lets each try through in its call's turn, by the quota that AWS publishes for the call in a region, and tells
+/// of it. A service on loopback has no quota.
+/// </summary>
+internal sealed class AwsPacing : PipelineHandler
+{
+    // Requests a second by call, as the KMS developer guide lists them; what is not here has hundreds or more.
+    private static readonly Dictionary<string, int> s_quotas = new(StringComparer.Ordinal)
+    {
+        ["CancelKeyDeletion"] = 5,
+        ["CreateAlias"] = 5,
+        ["CreateGrant"] = 50,
+        ["CreateKey"] = 5,
+        ["DeleteAlias"] = 15,
+        ["DisableKey"] = 5,
+        ["EnableKey"] = 5,
+        ["EnableKeyRotation"] = 15,
+        ["ListGrants"] = 100,
+        ["ListKeyRotations"] = 100,
+        ["PutKeyPolicy"] = 15,
+        ["ReplicateKey"] = 5,
+        ["RevokeGrant"] = 30,
+        ["RotateKeyOnDemand"] = 5,
+        ["ScheduleKeyDeletion"] = 15,
+        ["TagResource"] = 10,
+        ["UpdateAlias"] = 5,
+    };
+
+    /// <summary>The quota of a KMS call, requests a second; null where it is so large that it need not be kept.</summary>
+    public static int? Quota(string call) => s_quotas.TryGetValue(call, out int quota) ? quota : null;
+
+    /// <inheritdoc/>
+    public override async Task<T> InvokeAsync<T>(IExecutionContext executionContext)
+    {
+        IRequestContext request = executionContext.RequestContext;
+        IClientConfig config = request.ClientConfig;
+        string name = request.RequestName;
+        string call = name.EndsWith("Request", StringComparison.Ordinal) ? name[..^"Request".Length] : name;
+        string place = config.AuthenticationRegion ?? config.RegionEndpoint?.SystemName ?? "?";
+        using PacedCall? turn = IsOnLoopback(config) || Quota(call) is not { } quota
+            ? null
+            : await Pacers.Provider($"{config.ServiceId} {place}", call, quota).EnterAsync(request.CancellationToken).ConfigureAwait(false);
+        TimeSpan waited = turn?.Waited ?? TimeSpan.Zero;
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            T answer = await base.InvokeAsync<T>(executionContext).ConfigureAwait(false);
+            turn?.Served();
+            await RequestTrace.TellAsync($"{config.ServiceId} {call} {place}", "200", Stopwatch.GetElapsedTime(start), waited).ConfigureAwait(false);
+            return answer;
+        }
+        catch (AmazonServiceException e)
+        {
+            if (e.ErrorCode?.Contains("Throttl", StringComparison.OrdinalIgnoreCase) == true || (int)e.StatusCode == 429)
+            {
+                turn?.Refused(null);
+            }
+            else
+            {
+                turn?.Served();
+            }
+
+            await RequestTrace.TellAsync($"{config.ServiceId} {call} {place}", e.ErrorCode ?? $"{(int)e.StatusCode}", Stopwatch.GetElapsedTime(start), waited).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static bool IsOnLoopback(IClientConfig config) => Uri.TryCreate(config.ServiceURL, UriKind.Absolute, out Uri? url) && url.IsLoopback;
+}

@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Pacing;
+using Google;
+
+namespace CmekTools.Engine.Gcp;
+
+/// <summary>
+/// Sends each try of a call in its turn and tells of it. Google's quotas are each project's own and change with its use, so the pace begins at what
+/// every project has and gets slower where a project has less. A service on loopback has no quota.
+/// </summary>
+internal static class GooglePacing
+{
+    // Requests a second of one service. A refusal makes them fewer for a while.
+    private const int Reads = 25;
+    private const int Writes = 10;
+
+    /// <summary>Sends one try.</summary>
+    public static async Task<JsonObject> SendAsync(GoogleService service, GoogleRequest request, string what, CancellationToken cancellation)
+    {
+        bool reads = request.HttpMethod == "GET" || request.RestPath.EndsWith(":getIamPolicy", StringComparison.Ordinal);
+        using PacedCall? turn = new Uri(service.BaseUri).IsLoopback
+            ? null
+            : await Pacers.Provider(service.BaseUri, reads ? "reads" : "writes", reads ? Reads : Writes).EnterAsync(cancellation).ConfigureAwait(false);
+        TimeSpan waited = turn?.Waited ?? TimeSpan.Zero;
+        long start = Stopwatch.GetTimestamp();
+        string outcome = "no answer";
+        try
+        {
+            JsonObject answer = await request.ExecuteAsync(cancellation).ConfigureAwait(false);
+            outcome = "200";
+            turn?.Served();
+            return answer;
+        }
+        catch (GoogleApiException e)
+        {
+            outcome = $"{(int)e.HttpStatusCode}";
+            if (e.HttpStatusCode == HttpStatusCode.TooManyRequests)
+            {
+                turn?.Refused(null);
+            }
+            else
+            {
+                turn?.Served();
+            }
+
+            throw;
+        }
+        finally
+        {
+            await RequestTrace.TellAsync($"{service.Name} {request.HttpMethod} {request.ResourceName} ({what})", outcome, Stopwatch.GetElapsedTime(start), waited).ConfigureAwait(false);
+        }
+    }
+}
