@@ -1,7 +1,6 @@
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
-using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws;
 
