@@ -29,7 +29,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
     }
 
     /// <summary>Makes a new version and makes it primary.</summary>
-    public async Task<string?> RotateKeyAsync(string keyUri, Operation op)
+    public async Task<CmekKeyRotation?> RotateKeyAsync(string keyUri, Operation op)
     {
         CmekKey known = await reader.GetKeyAsync(keyUri, op).ConfigureAwait(false);
         GcpKeyReader.RequireUsable(known);
@@ -51,7 +51,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         bool made = await op.ChangeAsync(
             new PlannedChange(RotationChange, keyUri, $"make version {id} primary", $$"""{"cryptoKeyVersionId":"{{id}}"}""", JsonValue.Create(known.PrimaryVersion), JsonValue.Create(id)),
             token => cloud.SetPrimaryVersionAsync(keyUri, id, token)).ConfigureAwait(false);
-        return made ? id : null;
+        return made ? new CmekKeyRotation { KeyUri = keyUri, Before = known.PrimaryVersion, After = id, At = op.Session.Time.GetUtcNow() } : null;
     }
 
     /// <summary>Schedules the destruction of every version.</summary>
