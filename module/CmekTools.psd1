@@ -23,6 +23,7 @@
         'Get-CmekCluster'
         'Get-CmekJournal'
         'Get-CmekKey'
+        'Get-CmekKeyUse'
         'Get-CmekOrganization'
         'Get-CmekReceipt'
         'Get-CmekSession'

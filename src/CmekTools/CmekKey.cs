@@ -63,6 +63,15 @@ public sealed record CmekKey
     /// <summary>Google Cloud: the project that a planned key will be in; a key that is there says it in its URI.</summary>
     internal string? PlannedProject { get; init; }
 
+    /// <summary>The key's place in the cluster's region, where it was read for a cluster.</summary>
+    public CmekKeyPlace Place { get; init; }
+
+    /// <summary>When the service retired a past key, or null.</summary>
+    public DateTimeOffset? RetiredAt { get; init; }
+
+    /// <summary>The principals that are known to have used it for the cluster, the one of its place first.</summary>
+    public IReadOnlyList<string> AuthPrincipals { get; init => field = Lists.Indexable(value); } = [];
+
     /// <summary>Tags (AWS) or labels (Google Cloud).</summary>
     public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
 

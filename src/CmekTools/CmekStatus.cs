@@ -92,6 +92,12 @@ public sealed record CmekStatus
     /// <summary>When the service was asked.</summary>
     public DateTimeOffset AsOf { get; init; }
 
+    /// <summary>True where the service answered that there is nothing (404): a cluster that never had CMEK, or one that is hidden from the API key.</summary>
+    internal bool NotFound { get; init; }
+
+    /// <summary>What a command rotated on the way here: the proof of <c>-RotateKey</c>.</summary>
+    public IReadOnlyList<CmekKeyRotation> Rotations { get; init => field = Lists.Indexable(value); } = [];
+
     /// <summary>True where a command changed something to get here.</summary>
     public bool Changed { get; init; }
 

@@ -50,6 +50,9 @@ internal sealed record KeyOptions
     /// <summary>Days between automatic rotations (AWS 90–2560; Google at least 1); null: the provider's default (AWS 365; Google 90).</summary>
     public int? RotationPeriodDays { get; init; }
 
+    /// <summary>Which generation of the cluster's keys: 1 has the plain derived name, later ones a name that says so.</summary>
+    public int Generation { get; init; } = 1;
+
     /// <summary>Further tags or labels.</summary>
     public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
 
@@ -83,6 +86,28 @@ internal sealed record PrincipalOptions
 
     /// <summary>Google: the role to grant on the key in place of Encrypter/Decrypter.</summary>
     public string? RoleId { get; init; }
+
+    /// <summary>Do they name this principal? A role by its name, whatever its path, or by its ARN; an account by its address or by what stands before the @.</summary>
+    public bool Names(string principal) =>
+        (RoleName is { } role && principal.EndsWith("/" + role, StringComparison.OrdinalIgnoreCase))
+        || string.Equals(RoleArn, principal, StringComparison.Ordinal)
+        || (ServiceAccount is { } account
+            && (string.Equals(principal, account, StringComparison.OrdinalIgnoreCase) || principal.StartsWith(account + "@", StringComparison.OrdinalIgnoreCase)));
+
+    /// <summary>The same options for a principal that is there already, and the key that it is to use.</summary>
+    public PrincipalOptions For(string principal, string keyUri)
+    {
+        if (principal.Contains('@', StringComparison.Ordinal))
+        {
+            return this with { ServiceAccount = principal };
+        }
+
+        // A role of another account than the key's is managed there; it is used as it is.
+        string[] role = principal.Split(':');
+        string[] key = keyUri.Split(':');
+        bool own = role.Length > 5 && key.Length > 5 && role[4] == key[4];
+        return own ? this with { RoleName = principal[(principal.LastIndexOf('/') + 1)..] } : this with { RoleArn = principal };
+    }
 }
 
 /// <summary>Everything about one access as it was at one moment: enough to put it back exactly. Plain JSON, goes into a receipt.</summary>
@@ -140,8 +165,8 @@ internal interface IKeyProvider : IDisposable
     string MaterialOf(string keyUri);
 
     /// <summary>Makes a new version of the key's material at the provider; the URI stays.</summary>
-    /// <returns>The new version, as the provider names it.</returns>
-    Task<string?> RotateKeyAsync(string keyUri, Operation op);
+    /// <returns>The version before and now; null where the change was declined.</returns>
+    Task<CmekKeyRotation?> RotateKeyAsync(string keyUri, Operation op);
 
     /// <summary>Reads everything that a cut may touch. Sends no write.</summary>
     Task<AccessSnapshot> CaptureAsync(AccessTarget target, Operation op);
@@ -157,6 +182,24 @@ internal interface IKeyProvider : IDisposable
 
     /// <summary>Reads what opens a key beside its policy: copies and grants. What cannot be read is named, not thrown.</summary>
     Task<KeyReach> ReadReachAsync(string keyUri, Operation op);
+
+    /// <summary>Reads what is written on a key and in its policy about who uses it: marks, our cuts, users. What cannot be read is named, not thrown.</summary>
+    Task<KeyMarks> ReadMarksAsync(string keyUri, Operation op);
+
+    /// <summary>True where a cut leaves a mark in the policy by which it is known again; else an access that is not there may have been cut, or never was.</summary>
+    bool CutLeavesMark { get; }
+
+    /// <summary>Was the access cut off already when a snapshot was taken? Then the snapshot does not say what was there before.</summary>
+    bool WasCut(AccessTarget target, AccessSnapshot snapshot);
+
+    /// <summary>
+    /// Who can use or administer the key, or act as the principal, now and could not when a snapshot was taken: a line each, which begins with the principal. What
+    /// CmekTools writes for the cluster itself is not among them.
+    /// </summary>
+    Task<IReadOnlyList<string>> ReadNewcomersAsync(AccessTarget target, AccessSnapshot snapshot, Operation op);
+
+    /// <summary>How often the key was given new material by hand, and how often it may be.</summary>
+    Task<RotationBudget> ReadRotationBudgetAsync(string keyUri, Operation op);
 
     /// <summary>Takes a grant back. Safe to call again.</summary>
     Task RevokeGrantAsync(KeyGrant grant, Operation op);

@@ -80,18 +80,11 @@ internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrinci
     {
         KeyArn key = AwsInput.ParseKey(target.KeyUri);
         RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
-        string? was = snapshot?.Data["keyState"]?.GetValue<string>();
         PolicyDocument? before = snapshot is { Kind: SnapshotKind } && snapshot.Data["keyPolicyText"]?.GetValue<string>() is { } text
             ? PolicyDocument.Parse(text, $"the receipt of {key.Text}")
             : null;
-        if (!target.InUse && before is not null && OurStatements.FindRevoke(before, target.Cluster, role.Text) is not null)
-        {
-            await op.Host.VerboseAsync(
-                $"{role.Text} was cut off from {key.Text} before this revocation already; it stays cut off.").ConfigureAwait(false);
-            return;
-        }
-
-        if (target.InUse || was is null or "Enabled")
+        // What is to be made usable, and what was retired on purpose, is for the caller to know.
+        if (target.InUse)
         {
             await life.ReviveKeyAsync(key.Text, op).ConfigureAwait(false);
         }

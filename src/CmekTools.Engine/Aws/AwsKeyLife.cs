@@ -12,7 +12,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     public static string MaterialOf(string keyUri) =>
             AwsInput.ParseKey(keyUri) is { MultiRegion: true } key ? $"{key.Account}/{key.KeyId}" : keyUri;
 
-    public async Task<string?> RotateKeyAsync(string keyUri, Operation op)
+    public async Task<CmekKeyRotation?> RotateKeyAsync(string keyUri, Operation op)
     {
         KeyArn key = AwsInput.ParseKey(keyUri);
         KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
@@ -99,7 +99,11 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                         new ScheduleKeyDeletionRequest { KeyId = key.Text, PendingWindowInDays = days },
                         ct),
                     cancellation).ConfigureAwait(false);
-                when = AwsKeyReader.ToOffset(answer.DeletionDate) ?? op.Session.Time.GetUtcNow().AddDays(days);
+
+                // A multi-region primary with copies gets no date: it goes when the last copy is gone.
+                bool waits = answer.KeyState?.Value == "PendingReplicaDeletion"
+                    || data.MultiRegionConfiguration is { MultiRegionKeyType.Value: "PRIMARY", ReplicaKeys.Count: > 0 };
+                when = waits ? null : AwsKeyReader.ToOffset(answer.DeletionDate) ?? op.Session.Time.GetUtcNow().AddDays(days);
             }).ConfigureAwait(false);
         return when;
     }
@@ -157,7 +161,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         }
     }
 
-    private async Task<string?> WaitForRotationAsync(KeyArn key, IReadOnlyList<DateTime>? before, Operation op)
+    private async Task<CmekKeyRotation?> WaitForRotationAsync(KeyArn key, IReadOnlyList<DateTime>? before, Operation op)
     {
         DateTimeOffset end = op.Session.Time.GetUtcNow() + op.Timings.PropagationLimit;
         while (true)
@@ -168,13 +172,13 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                 await op.Host.WarningAsync(
                     $"Whether the rotation of {key.Text} has ended cannot be seen: that takes the permission "
                         + "kms:ListKeyRotations.").ConfigureAwait(false);
-                return null;
+                return Rotation(key, before, null, op);
             }
 
             if (now.Count > before.Count)
             {
                 await op.Host.ProgressAsync(new OperationProgress("Rotating the key", "done", 100, Completed: true)).ConfigureAwait(false);
-                return now.Max().ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+                return Rotation(key, before, now, op);
             }
 
             if (op.Session.Time.GetUtcNow() >= end)
@@ -192,4 +196,16 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
             await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
         }
     }
+
+    // KMS has no numbers for its versions: the times at which they came tell them apart.
+    private static CmekKeyRotation Rotation(KeyArn key, IReadOnlyList<DateTime>? before, IReadOnlyList<DateTime>? now, Operation op) => new()
+    {
+        KeyUri = key.Text,
+        Before = Text(before),
+        After = Text(now),
+        At = op.Session.Time.GetUtcNow(),
+    };
+
+    private static string? Text(IReadOnlyList<DateTime>? rotations) =>
+        rotations is { Count: > 0 } ? rotations.Max().ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) : null;
 }

@@ -52,7 +52,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         }
 
         List<string> changes = [];
-        string alias = AwsNames.Alias(cluster, region, options.AliasName);
+        string alias = AwsNames.Alias(cluster, region, options.AliasName, options.Generation);
         KeyMetadata? found = await FindAsync(cluster, region, options, op).ConfigureAwait(false);
         if (found is null)
         {
@@ -117,7 +117,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
     // By the alias, which is one call; and where it is absent by the tags, for a run that stopped between CreateKey and CreateAlias.
     private async Task<KeyMetadata?> FindAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
     {
-        string alias = AwsNames.Alias(cluster, region, options.AliasName);
+        string alias = AwsNames.Alias(cluster, region, options.AliasName, options.Generation);
         try
         {
             KeyMetadata named = await reader.DescribeAsync(alias, region, op.Cancellation).ConfigureAwait(false);
@@ -145,7 +145,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         await foreach (KeyMetadata key in SearchByTagsAsync(cluster, region, op).ConfigureAwait(false))
         {
             // A new alias by name asks for a new key: only one that an interrupted run has left without any alias is taken for it.
-            if (options.AliasName is null || !await HasAliasAsync(key.Arn, region, op).ConfigureAwait(false))
+            if ((options.AliasName is null && options.Generation == 1) || !await HasAliasAsync(key.Arn, region, op).ConfigureAwait(false))
             {
                 ours.Add(key);
             }

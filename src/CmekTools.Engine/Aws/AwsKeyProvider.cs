@@ -14,6 +14,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
     private readonly AwsDecisions _decisions;
     private readonly AwsChecks _checks;
     private readonly AwsReach _reach;
+    private readonly AwsKeyUse _use;
 
     /// <summary>Makes the parts for a session; nothing is asked of AWS yet.</summary>
     public AwsKeyProvider(SessionContext session)
@@ -28,6 +29,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _granting = new AwsGranting(_reader, principals, policies);
         _cut = new AwsCut(_reader, roles, principals, policies, _life);
         _reach = new AwsReach(_clients, _reader);
+        _use = new AwsKeyUse(_clients, _reader, roles);
         _decisions = new AwsDecisions(_reader, roles, _reach);
         _checks = new AwsChecks(_reader, roles, _reach);
     }
@@ -73,7 +75,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _granting.GrantAsync(cluster, key, region, options, op);
 
     /// <inheritdoc/>
-    public Task<string?> RotateKeyAsync(string keyUri, Operation op) => _life.RotateKeyAsync(keyUri, op);
+    public Task<CmekKeyRotation?> RotateKeyAsync(string keyUri, Operation op) => _life.RotateKeyAsync(keyUri, op);
 
     /// <inheritdoc/>
     public Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op) =>
@@ -90,6 +92,22 @@ internal sealed class AwsKeyProvider : IKeyProvider
 
     /// <inheritdoc/>
     public Task<KeyReach> ReadReachAsync(string keyUri, Operation op) => _reach.ReadReachAsync(keyUri, op);
+
+    /// <inheritdoc/>
+    public Task<KeyMarks> ReadMarksAsync(string keyUri, Operation op) => _use.ReadMarksAsync(keyUri, op);
+
+    /// <inheritdoc/>
+    public bool CutLeavesMark => true;
+
+    /// <inheritdoc/>
+    public bool WasCut(AccessTarget target, AccessSnapshot snapshot) => AwsKeyUse.WasCut(target, snapshot);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> ReadNewcomersAsync(AccessTarget target, AccessSnapshot snapshot, Operation op) =>
+        _use.ReadNewcomersAsync(target, snapshot, op);
+
+    /// <inheritdoc/>
+    public Task<RotationBudget> ReadRotationBudgetAsync(string keyUri, Operation op) => _use.ReadRotationBudgetAsync(keyUri, op);
 
     /// <inheritdoc/>
     public Task RevokeGrantAsync(KeyGrant grant, Operation op) => _reach.RevokeGrantAsync(grant, op);

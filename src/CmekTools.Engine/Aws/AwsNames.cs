@@ -52,14 +52,14 @@ internal static partial class AwsNames
     }
 
     /// <summary>The alias of a region's key, with its <c>alias/</c>.</summary>
-    public static string Alias(CmekCluster cluster, string region, string? given)
+    public static string Alias(CmekCluster cluster, string region, string? given, int generation = 1)
     {
         if (given is not null)
         {
             return given.StartsWith("alias/", StringComparison.Ordinal) ? given : "alias/" + given;
         }
 
-        string tail = $"-{Short(cluster)}-{region}";
+        string tail = $"-{Short(cluster)}-{region}" + (generation > 1 ? $"-g{generation}" : string.Empty);
         return "alias/cmektools-" + Sanitise(cluster.Name, AliasLimit - tail.Length) + tail;
     }
 

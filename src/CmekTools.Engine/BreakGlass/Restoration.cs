@@ -11,92 +11,382 @@ namespace CmekTools.Engine.BreakGlass;
 /// <param name="Principal">A new principal in place of the old one, or null.</param>
 /// <param name="Wait">Until every region says ENABLED.</param>
 /// <param name="Limit">How long.</param>
-internal sealed record RestoreOptions(PrincipalOptions? Principal, bool Wait, TimeSpan Limit);
+internal sealed record RestoreOptions(PrincipalOptions? Principal, bool Wait, TimeSpan Limit)
+{
+    /// <summary>Take what changed since the receipt as seen and agreed to; else it is asked about.</summary>
+    public bool AcceptChanges { get; init; }
+}
 
 /// <summary>Undoes a revocation as far as it can be undone from here, and says what cannot.</summary>
 internal static class Restoration
 {
-    /// <summary>Gives access back: from a receipt, or from what the service says about the cluster's keys.</summary>
+    /// <summary>Gives access back: to every key that the cluster needs, and to every one that carries our cut, each by itself.</summary>
     public static async Task RestoreAsync(CmekCluster cluster, StoredReceipt? given, RestoreOptions options, Operation op)
     {
         op.About(cluster);
-        ReceiptStore store = new(op.Session.Journal.Folder);
-        StoredReceipt? receipt = given ?? store.NewestOpen(cluster.Id, op.Session.Organization.Id);
-        if (receipt is { } foreign && (foreign.Document.ClusterId != cluster.Id || foreign.Document.OrganizationId != op.Session.Organization.Id))
+        if (options.Principal is not null)
         {
-            throw new CmekException(
-                "ReceiptMismatch",
-                CmekErrorKind.InvalidArgument,
-                $"{foreign.Path} is a receipt of the cluster {foreign.Document.ClusterName} ({foreign.Document.ClusterId}), not of {cluster.Name} ({cluster.Id}) in this organization.",
-                $"Get-CmekReceipt -ClusterName {PowerShellText.Quote(cluster.Name)} lists this cluster's.",
-                foreign.Path);
+            ForeignOptions.Require(cluster, options.Principal);
         }
 
-        CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-        List<(AccessTarget Target, AccessSnapshot? Snapshot)> accesses =
-        [
-            .. (receipt?.Document.Accesses ?? []).Select(a => (new AccessTarget(cluster, op.Session.Organization.Id, a.Region, a.KeyUri, a.AuthPrincipal), (AccessSnapshot?)a.Snapshot)),
-        ];
-
-        // Without a receipt only the keys in use are given back; with one, a key in use that it does not know is too.
-        accesses.AddRange(status.Regions
-            .Where(r => r.Current is { KeyUri: not null, AuthPrincipal: not null } && accesses.All(a => a.Target.KeyUri != r.KeyUri || a.Target.AuthPrincipal != r.AuthPrincipal))
-            .Select(r => (new AccessTarget(cluster, op.Session.Organization.Id, r.Region, r.KeyUri!, r.AuthPrincipal!), (AccessSnapshot?)null)));
-        if (accesses.Count == 0)
+        if (given is not null)
         {
-            throw new CmekException("NothingToRestore", CmekErrorKind.InvalidOperation, $"There is no receipt for {cluster.Name}, and the service lists no key of it ({status}).", "Get-CmekReceipt lists the receipts; give one with -ReceiptPath.", status);
+            await RequireUsableAsync(cluster, given, op).ConfigureAwait(false);
         }
 
-        if (receipt is null)
+        RestorePlan plan = await RestorePlanning.MakeAsync(cluster, given, options.Principal, op).ConfigureAwait(false);
+        CmekStatus status = plan.Keys.Status;
+        Steps steps = new(cluster, op, restoring: true)
+        {
+            ReceiptPath = given?.Path ?? (plan.Open.Count > 0 ? plan.Open[0].Path : null),
+            Revoked = Revocation.IsRevoked(status),
+        };
+        if (plan.Open.Count == 0)
         {
             await op.Host.WarningAsync($"There is no open receipt for {cluster.Name} here: access is given back as Grant-CmekAccess would give it, to the keys and principals that the service lists.").ConfigureAwait(false);
         }
 
-        if (options.Principal is not null)
+        if (!await AgreedAsync(plan, options, op).ConfigureAwait(false))
         {
-            await RequireAnotherAsync(options.Principal, receipt?.Document, accesses.Select(a => a.Target), op).ConfigureAwait(false);
+            await op.Host.WarningAsync($"Nothing of {cluster.Name} was given back, because you said no.").ConfigureAwait(false);
+            return;
         }
 
-        Steps steps = new(cluster, op, restoring: true) { ReceiptPath = receipt?.Path, Revoked = Revocation.IsRevoked(status) };
+        List<CmekException> failures = [.. Untold(plan)];
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
-        SortedDictionary<string, CmekAccess> wanted = options.Principal is null
-            ? await GiveBackAsync(cluster, status, accesses, provider, steps, op).ConfigureAwait(false)
-            : await GiveToAnotherAsync(cluster, status, accesses, options.Principal, provider, steps, op).ConfigureAwait(false);
+        List<RestoreItem> done = await GiveAsync(plan, options.Principal, provider, steps, failures, op).ConfigureAwait(false);
         if (op.Host.WhatIf)
         {
-            if (options.Principal is not null)
-            {
-                await MoveAsync(cluster, status, wanted, steps, op).ConfigureAwait(false);
-            }
-
+            await MoveAsync(plan, done, options, steps, op).ConfigureAwait(false);
+            await TellAsync(failures, op).ConfigureAwait(false);
             return;
         }
 
         if (op.Declined)
         {
             await op.Host.WarningAsync($"Not everything of {cluster.Name} was given back, because you said no. The receipt stays open; run the command again for the rest.").ConfigureAwait(false);
+            await TellAsync(failures, op).ConfigureAwait(false);
             return;
         }
 
-        await ProveAsync(cluster, wanted, provider, steps, op).ConfigureAwait(false);
-        if (options.Principal is not null)
+        List<RestoreItem> seen = await ProveAsync(plan, done, provider, steps, failures, op).ConfigureAwait(false);
+        await MoveAsync(plan, seen, options, steps, op).ConfigureAwait(false);
+        if (op.Declined)
         {
-            await MoveAsync(cluster, status, wanted, steps, op).ConfigureAwait(false);
-            if (op.Declined)
-            {
-                await op.Host.WarningAsync($"{cluster.Name} was not moved, because you said no. The receipt stays open.").ConfigureAwait(false);
-                return;
-            }
-        }
-
-        if (receipt is { } used)
-        {
-            await CloseAsync(used.Path, used.Document, op).ConfigureAwait(false);
+            await op.Host.WarningAsync($"{cluster.Name} was not moved, because you said no. The receipt stays open.").ConfigureAwait(false);
+            await TellAsync(failures, op).ConfigureAwait(false);
+            return;
         }
 
         status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        ClusterKeys now = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
+        string[] restored = [.. seen.Select(i => $"{i.Target.KeyUri}\n{i.Target.AuthPrincipal}")];
+        await ReceiptSettling.SettleAsync(now, given is null ? plan.Open : [given, .. ClusterKeys.Receipts(cluster, op).Where(r => r.Path != given.Path)], restored, op).ConfigureAwait(false);
         steps.Revoked = Revocation.IsRevoked(status);
-        if (status.Regions.All(r => r.KeyUri is null))
+        try
+        {
+            await FinishAsync(plan, seen, status, options, failures.Count > 0, steps, op).ConfigureAwait(false);
+        }
+        finally
+        {
+            await TellAsync(failures, op).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Only the plan, as Test-CmekAccess -Receipt shows it.</summary>
+    public static async Task<IReadOnlyList<CmekRestorePlan>> PlanAsync(CmekCluster cluster, StoredReceipt? given, PrincipalOptions? named, Operation op) =>
+        [.. (await RestorePlanning.MakeAsync(cluster, given, named, op).ConfigureAwait(false)).Items.Select(i => i.Shown)];
+
+    private static async Task RequireUsableAsync(CmekCluster cluster, StoredReceipt given, Operation op)
+    {
+        ReceiptTrust trust = ReceiptTrust.Judge(given, cluster.Id, op.Session.Organization.Id);
+        switch (trust.Standing)
+        {
+            case ReceiptStanding.Foreign:
+                throw new CmekException(
+                    "ReceiptMismatch",
+                    CmekErrorKind.InvalidArgument,
+                    $"{given.Path} is a receipt of the cluster {given.Document.ClusterName} ({given.Document.ClusterId}), not of {cluster.Name} ({cluster.Id}) in this organization.",
+                    $"Get-CmekReceipt -ClusterName {PowerShellText.Quote(cluster.Name)} lists this cluster's.",
+                    given.Path);
+            case ReceiptStanding.Tampered:
+                throw new CmekException(
+                    "ReceiptTampered",
+                    CmekErrorKind.InvalidData,
+                    $"{trust.Why} Nothing was given back from it.",
+                    $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} without -ReceiptPath uses the receipts that are whole, and the marks of the cut itself.",
+                    given.Path);
+            case ReceiptStanding.Unproven:
+                await op.Host.WarningAsync($"{trust.Why} Of what it says only that is given back which the service lists and which a cluster needs.").ConfigureAwait(false);
+                break;
+        }
+    }
+
+    // What changed since the receipt is shown, and asked about: whoever came since is not let back in along with the cluster by chance.
+    private static async Task<bool> AgreedAsync(RestorePlan plan, RestoreOptions options, Operation op)
+    {
+        string[] newcomers = [.. plan.Items.Where(i => i.Acts).SelectMany(i => i.Shown.Newcomers.Select(n => $"{n} on {i.Shown.KeyUri}")).Distinct(StringComparer.Ordinal)];
+        if (newcomers.Length == 0)
+        {
+            return true;
+        }
+
+        string list = string.Join(Environment.NewLine, newcomers);
+        await op.Host.WarningAsync($"Since the receipt was written these have come: {string.Join("; ", newcomers)}. A restore leaves them as they are.").ConfigureAwait(false);
+        return op.Host.WhatIf || options.AcceptChanges || await op.Host.ShouldContinueAsync(
+            $"Since the receipt was written these have come, and a restore leaves them as they are:{Environment.NewLine}{list}{Environment.NewLine}Give {plan.Keys.Cluster.Name} its access back?",
+            "Changed since the receipt").ConfigureAwait(false);
+    }
+
+    private static IEnumerable<CmekException> Untold(RestorePlan plan)
+    {
+        string name = plan.Keys.Cluster.Name;
+        foreach (CmekRestorePlan refused in plan.Items.Select(i => i.Shown).Where(s => s.Action == CmekRestoreAction.Refused))
+        {
+            yield return new CmekException(
+                "RestoreRefused",
+                CmekErrorKind.InvalidOperation,
+                $"{name}/{refused.Region}: {refused.AuthPrincipal} was not given access to {refused.KeyUri}: {refused.Reason}.",
+                $"Get-CmekReceipt {name} and Get-CmekStatus {name} show what each says. Restore-CmekAccess with -RoleName or -ServiceAccount names the principal that is right.",
+                refused.KeyUri);
+        }
+
+        foreach ((RestoreItem item, KeyCut cut) in plan.Foreign)
+        {
+            yield return new CmekException(
+                "PrincipalCutElsewhere",
+                CmekErrorKind.InvalidOperation,
+                $"{item.Target.AuthPrincipal} is also cut off from {item.Target.KeyUri} by {cut.Where}, which Revoke-CmekAccess put there for another cluster ({cut.ClusterMark}…) that shares the principal. It stays.",
+                $"Restore that cluster (Get-CmekCluster shows whose id begins with {cut.ClusterMark}), or give {name} a principal of its own: Restore-CmekAccess -ClusterName {name} -RoleName NAME",
+                item.Target.KeyUri);
+        }
+    }
+
+    // Told after the last step: whatever ErrorAction says, no key waits for another's failure.
+    private static async Task TellAsync(List<CmekException> failures, Operation op)
+    {
+        foreach (CmekException failure in failures)
+        {
+            await op.Host.ErrorAsync(failure).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<List<RestoreItem>> GiveAsync(
+        RestorePlan plan, PrincipalOptions? named, IKeyProvider provider, Steps steps, List<CmekException> failures, Operation op)
+    {
+        List<RestoreItem> done = [];
+        foreach (RestoreItem stays in plan.Items.Where(i => i.Shown.Action == CmekRestoreAction.StaysCut))
+        {
+            await op.Host.VerboseAsync($"{stays.Target.AuthPrincipal} stays cut off from {stays.Target.KeyUri}: {stays.Shown.Reason}").ConfigureAwait(false);
+        }
+
+        if (op.Host.WhatIf)
+        {
+            foreach (RestoreItem item in plan.Items)
+            {
+                await op.Host.OutputAsync(item.Shown).ConfigureAwait(false);
+            }
+        }
+
+        // What was cut last was captured with the others: given back in the reverse order, shared policies come out as they were. The keys that the cluster needs go
+        // first all the same.
+        foreach (RestoreItem item in plan.Items.Where(i => i.Acts).Reverse().OrderByDescending(i => i.Key.Needed))
+        {
+            op.TakeChanges();
+            try
+            {
+                RestoreItem after = await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false);
+                done.Add(after);
+                if (!op.Host.WhatIf)
+                {
+                    IReadOnlyList<string> changes = op.TakeChanges();
+                    string none = op.Declined ? "declined" : "was as it should be; nothing was changed";
+                    await steps.DoneAsync("Restore", item.Target.Region, changes.Count == 0 ? none : string.Join("; ", changes.Distinct())).ConfigureAwait(false);
+                }
+            }
+            catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
+            {
+                // One key must not keep the cluster from the others, nor the other regions down.
+                failures.Add(e);
+                op.TakeChanges();
+                await steps.DoneAsync("Restore", item.Target.Region, $"NOT restored, {item.Target.KeyUri} ({KeyPlaceText.Of(item.Key.Place)}): {e.Message}").ConfigureAwait(false);
+            }
+        }
+
+        return done;
+    }
+
+    private static async Task<RestoreItem> GiveOneAsync(RestorePlan plan, RestoreItem item, PrincipalOptions? named, IKeyProvider provider, Operation op)
+    {
+        if (named is null || plan.Keys.Principals.Contains(item.Target.AuthPrincipal))
+        {
+            await provider.RestoreAsync(item.Target, item.Snapshot, op).ConfigureAwait(false);
+            return item;
+        }
+
+        // A key that the cluster needs is made usable; one that was retired on purpose stays retired, whoever gets access to it.
+        if (item.Target.InUse)
+        {
+            await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+        }
+
+        CmekKey key = await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+        CmekAccess access = await provider.GrantAsync(plan.Keys.Cluster, key, item.Target.Region, named, op).ConfigureAwait(false);
+        return access.AuthPrincipal is { } principal ? item with { Target = item.Target with { AuthPrincipal = principal } } : item;
+    }
+
+    // Each key with its own result: what is not seen is not called restored.
+    private static async Task<List<RestoreItem>> ProveAsync(
+        RestorePlan plan, List<RestoreItem> done, IKeyProvider provider, Steps steps, List<CmekException> failures, Operation op)
+    {
+        long start = op.Session.Time.GetTimestamp();
+        List<RestoreItem> seen = [];
+        List<string> unseen = [];
+        List<string> retired = [];
+        bool open = false;
+        bool denied = failures.Count > 0;
+        foreach (RestoreItem item in done)
+        {
+            while (true)
+            {
+                AccessDecision verdict = await LookAsync(item.Target, provider, op).ConfigureAwait(false);
+                if (verdict.Use == Decision.Allowed)
+                {
+                    open = true;
+                    seen.Add(item);
+                    break;
+                }
+
+                if (!item.Key.Needed && await IsRetiredAsync(item, provider, op).ConfigureAwait(false))
+                {
+                    retired.Add(item.Target.KeyUri);
+                    seen.Add(item);
+                    break;
+                }
+
+                if (verdict.Use is Decision.Perhaps or Decision.Unread)
+                {
+                    // A role in another account, a group, a policy that may not be read: what was written was read back, and the service will tell.
+                    unseen.Add($"{item.Target}: {string.Join("; ", verdict.Reasons)}");
+                    seen.Add(item);
+                    break;
+                }
+
+                bool foreign = plan.Foreign.Any(f => f.Item.Target.KeyUri == item.Target.KeyUri && f.Item.Target.AuthPrincipal == item.Target.AuthPrincipal);
+                if (foreign || verdict.Use == Decision.Missing || op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit)
+                {
+                    denied = true;
+                    if (!foreign)
+                    {
+                        failures.Add(new CmekException(
+                            "RestoreNotEffective",
+                            CmekErrorKind.InvalidOperation,
+                            $"{item.Target}: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri} yet: {string.Join("; ", verdict.Reasons)}",
+                            $"Test-CmekAccess -ClusterName {plan.Keys.Cluster.Name} names each reason. Run the same command again after mending it.",
+                            item.Target.KeyUri));
+                    }
+
+                    await steps.DoneAsync("Access", item.Target.Region, $"NOT back: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri}: {string.Join("; ", verdict.Reasons)}").ConfigureAwait(false);
+                    break;
+                }
+
+                await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+            }
+        }
+
+        if (unseen.Count > 0)
+        {
+            await op.Host.WarningAsync($"Whether the cluster can use its keys again cannot be seen from here: {string.Join("; ", unseen)}").ConfigureAwait(false);
+        }
+
+        if (retired.Count > 0)
+        {
+            await op.Host.WarningAsync($"These past keys were switched off or are scheduled for deletion, and were left so: {string.Join(", ", retired)}. What was written under them cannot be read until somebody who means it enables them.").ConfigureAwait(false);
+        }
+
+        if (denied)
+        {
+            return seen;
+        }
+
+        steps.KeyCut = open && unseen.Count == 0 ? false : null;
+        string result = unseen.Count > 0
+            ? "given back as it was; whether it works cannot be seen from here"
+            : open ? "the policies let the cluster use its keys" : "nothing that could be used was given back";
+        await steps.DoneAsync("Access", null, retired.Count == 0 ? result : $"{result}; {retired.Count} past keys stay switched off").ConfigureAwait(false);
+        return seen;
+    }
+
+    private static async Task<AccessDecision> LookAsync(AccessTarget target, IKeyProvider provider, Operation op)
+    {
+        try
+        {
+            return await provider.EvaluateAsync(target, op).ConfigureAwait(false);
+        }
+        catch (CmekException e)
+        {
+            return AccessDecision.Of(Decision.Unread, e.Message);
+        }
+    }
+
+    private static async Task<bool> IsRetiredAsync(RestoreItem item, IKeyProvider provider, Operation op)
+    {
+        CmekKey key = await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+        return key.State is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
+    }
+
+    // Moves the regions whose keys the cluster needs, and no other: a cluster that left CMEK stays off it, and a region whose key is not back stays as it is.
+    private static async Task MoveAsync(RestorePlan plan, List<RestoreItem> seen, RestoreOptions options, Steps steps, Operation op)
+    {
+        if (options.Principal is null)
+        {
+            return;
+        }
+
+        CmekCluster cluster = plan.Keys.Cluster;
+        CmekStatus status = plan.Keys.Status;
+        List<CmekAccess> pending = [];
+        foreach (RestoreItem item in seen.Where(i => i.Key.Needed))
+        {
+            CmekKeyStatus? goal = status.Regions.First(r => r.Region == item.Key.Region).Goal();
+            if (goal?.KeyUri == item.Key.KeyUri && goal.AuthPrincipal != item.Target.AuthPrincipal)
+            {
+                pending.Add(new CmekAccess
+                {
+                    ClusterId = cluster.Id,
+                    ClusterName = cluster.Name,
+                    Provider = cluster.Provider,
+                    Region = item.Key.Region,
+                    KeyUri = item.Key.KeyUri,
+                    AuthPrincipal = item.Target.AuthPrincipal,
+                });
+            }
+        }
+
+        if (pending.Count == 0)
+        {
+            return;
+        }
+
+        pending.Sort((a, b) => string.CompareOrdinal(a.Region, b.Region));
+        SwitchOptions switching = new(false, default, SkipPreflight: true);
+        (bool changed, _) = await Updating.PutAsync(cluster, status, pending, $"let {string.Join(", ", pending.Select(p => p.Region))} act as {pending[0].AuthPrincipal}", switching, op).ConfigureAwait(false);
+        if (!op.Host.WhatIf)
+        {
+            await steps.DoneAsync("Move", null, changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
+        }
+    }
+
+    private static async Task FinishAsync(RestorePlan plan, List<RestoreItem> seen, CmekStatus status, RestoreOptions options, bool failed, Steps steps, Operation op)
+    {
+        CmekCluster cluster = plan.Keys.Cluster;
+        SortedDictionary<string, CmekAccess> wanted = new(StringComparer.Ordinal);
+        foreach (CmekRegionStatus region in status.Regions.Where(r => r.Goal()?.KeyUri is not null))
+        {
+            wanted[region.Region] = Specs.ToAccess(cluster, region, region.Goal());
+        }
+
+        if (wanted.Count == 0)
         {
             await op.Host.VerboseAsync($"{cluster.Name} uses no customer-managed key now ({status}): nothing has to come back, and nothing is waited for.").ConfigureAwait(false);
             return;
@@ -108,193 +398,18 @@ internal static class Restoration
             await op.Host.OutputAsync(SupportRequests.Write(CmekSupportPurpose.Recover, op.Session.Organization, status, steps.Told, op.Session.Time.GetUtcNow())).ConfigureAwait(false);
         }
 
-        if (options.Wait)
+        if (options.Wait && !failed)
         {
             StatusGoal keys = StatusGoal.Keys("Waiting for the vendor's recovery", wanted);
             // REVOKED and REVOKE_FAILED are where this starts from, so they are no end here.
-            status = await StatusWatch.WaitAsync(cluster, keys with { Failed = r => r.State is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED && keys.Failed(r) }, options.Limit, op).ConfigureAwait(false);
+            await StatusWatch.WaitAsync(cluster, keys with { Failed = r => r.State is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED && keys.Failed(r) }, options.Limit, op).ConfigureAwait(false);
             steps.Revoked = false;
             await steps.DoneAsync("Enabled", null, "every region says ENABLED").ConfigureAwait(false);
         }
         else if (status.State != CmekState.ENABLED)
         {
-            await op.Host.WarningAsync($"Access is back, the cluster is not: {status}. Send the support request, and watch with Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}.").ConfigureAwait(false);
-        }
-    }
-
-    // The access is back by now: a receipt that cannot be closed is told, and is no reason to stop.
-    private static async Task CloseAsync(string path, ReceiptDocument receipt, Operation op)
-    {
-        try
-        {
-            ReceiptStore.Save(path, receipt with { RestoredAt = receipt.RestoredAt ?? op.Session.Time.GetUtcNow() });
-        }
-        catch (CmekException e)
-        {
-            await op.Host.ErrorAsync(e).ConfigureAwait(false);
-        }
-    }
-
-    private static async Task<SortedDictionary<string, CmekAccess>> GiveBackAsync(
-        CmekCluster cluster,
-        CmekStatus status,
-        List<(AccessTarget Target, AccessSnapshot? Snapshot)> accesses,
-        IKeyProvider provider,
-        Steps steps,
-        Operation op)
-    {
-        SortedDictionary<string, CmekAccess> wanted = Wanted(cluster, status, accesses, null);
-
-        // What was cut last was captured with the others: given back in the reverse order, shared policies come out as they were.
-        foreach ((AccessTarget target, AccessSnapshot? snapshot) in Enumerable.Reverse(accesses))
-        {
-            bool inUse = wanted.Values.Any(w => w.KeyUri == target.KeyUri && w.AuthPrincipal == target.AuthPrincipal);
-            try
-            {
-                await provider.RestoreAsync(target with { InUse = inUse }, snapshot, op).ConfigureAwait(false);
-            }
-            catch (CmekException e) when (!inUse && !Revocation.IsOfStateFolder(e))
-            {
-                // A past key that is gone, or that may not be touched any more, must not keep the cluster from its keys in use.
-                await op.Host.ErrorAsync(e).ConfigureAwait(false);
-                op.TakeChanges();
-                await steps.DoneAsync("Restore", target.Region, $"NOT restored, a past key: {e.Message}").ConfigureAwait(false);
-                continue;
-            }
-
-            if (!op.Host.WhatIf)
-            {
-                IReadOnlyList<string> changes = op.TakeChanges();
-                string none = op.Declined ? "declined" : "was as it should be; nothing was changed";
-                await steps.DoneAsync("Restore", target.Region, changes.Count == 0 ? none : string.Join("; ", changes)).ConfigureAwait(false);
-            }
-        }
-
-        return wanted;
-    }
-
-    // Before any write: a grant to the burnt principal would let it in again. An earlier run's new principal is in use by now, and is not burnt.
-    private static async Task RequireAnotherAsync(PrincipalOptions named, ReceiptDocument? receipt, IEnumerable<AccessTarget> targets, Operation op)
-    {
-        foreach (AccessTarget target in targets.Where(t => IsNamed(named, t.AuthPrincipal)))
-        {
-            // Without a receipt of the cut the policies tell who was cut off.
-            bool cut = receipt?.Accesses.Any(a => a.AuthPrincipal == target.AuthPrincipal)
-                ?? (await op.Session.GetProvider(target.Cluster.Provider).EvaluateAsync(target, op).ConfigureAwait(false)).Use != Decision.Allowed;
-            if (cut)
-            {
-                throw new CmekException("PrincipalUnchanged", CmekErrorKind.InvalidArgument, $"{target.AuthPrincipal} is the principal that was cut off.", "Name another one, or leave -RoleName and -ServiceAccount away to give the old one its access back.", target.AuthPrincipal);
-            }
-        }
-    }
-
-    // A role by its name, whatever its path; an account by its address or by what stands before the @.
-    private static bool IsNamed(PrincipalOptions named, string principal) =>
-        (named.RoleName is { } role && principal.EndsWith("/" + role, StringComparison.OrdinalIgnoreCase))
-        || (named.ServiceAccount is { } account && (string.Equals(principal, account, StringComparison.OrdinalIgnoreCase) || principal.StartsWith(account + "@", StringComparison.OrdinalIgnoreCase)));
-
-    private static async Task<SortedDictionary<string, CmekAccess>> GiveToAnotherAsync(
-        CmekCluster cluster,
-        CmekStatus status,
-        List<(AccessTarget Target, AccessSnapshot? Snapshot)> accesses,
-        PrincipalOptions principal,
-        IKeyProvider provider,
-        Steps steps,
-        Operation op)
-    {
-        string? name = null;
-        foreach (AccessTarget target in accesses.Select(a => a.Target).DistinctBy(t => t.KeyUri))
-        {
-            await provider.ReviveKeyAsync(target.KeyUri, op).ConfigureAwait(false);
-            CmekKey key = await provider.GetKeyAsync(target.KeyUri, op).ConfigureAwait(false);
-            CmekAccess access = await provider.GrantAsync(cluster, key, target.Region, principal, op).ConfigureAwait(false);
-            name = access.AuthPrincipal ?? name;
-            if (!op.Host.WhatIf)
-            {
-                IReadOnlyList<string> changes = op.TakeChanges();
-                await steps.DoneAsync("Restore", target.Region, access.Changes.Count + changes.Count == 0 ? $"{name} had its access already" : string.Join("; ", access.Changes.Union(changes))).ConfigureAwait(false);
-            }
-        }
-
-        return Wanted(cluster, status, accesses, name);
-    }
-
-    private static SortedDictionary<string, CmekAccess> Wanted(CmekCluster cluster, CmekStatus status, List<(AccessTarget Target, AccessSnapshot? Snapshot)> accesses, string? principal)
-    {
-        SortedDictionary<string, CmekAccess> wanted = new(StringComparer.Ordinal);
-        foreach (CmekRegionStatus region in status.Regions)
-        {
-            AccessTarget? known = accesses.Select(a => a.Target).FirstOrDefault(t => t.Region == region.Region);
-            string? uri = region.KeyUri ?? known?.KeyUri;
-            if (uri is not null)
-            {
-                wanted[region.Region] = new CmekAccess { ClusterId = cluster.Id, ClusterName = cluster.Name, Provider = cluster.Provider, Region = region.Region, KeyUri = uri, AuthPrincipal = principal ?? region.AuthPrincipal ?? known?.AuthPrincipal };
-            }
-        }
-
-        return wanted;
-    }
-
-    private static async Task ProveAsync(CmekCluster cluster, SortedDictionary<string, CmekAccess> wanted, IKeyProvider provider, Steps steps, Operation op)
-    {
-        long start = op.Session.Time.GetTimestamp();
-        List<string> unseen = [];
-        foreach (CmekAccess access in wanted.Values.Where(a => a.AuthPrincipal is not null))
-        {
-            AccessTarget target = new(cluster, op.Session.Organization.Id, access.Region, access.KeyUri!, access.AuthPrincipal!);
-            while (true)
-            {
-                AccessDecision verdict = await provider.EvaluateAsync(target, op).ConfigureAwait(false);
-                if (verdict.Use == Decision.Allowed)
-                {
-                    break;
-                }
-
-                if (verdict.Use != Decision.Denied)
-                {
-                    // A role in another account, a group, a policy that may not be read: what was written was read back, and the service will tell.
-                    unseen.Add($"{target}: {string.Join("; ", verdict.Reasons)}");
-                    break;
-                }
-
-                if (op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit)
-                {
-                    throw new CmekException(
-                        "RestoreNotEffective",
-                        CmekErrorKind.InvalidOperation,
-                        $"{target}: {target.AuthPrincipal} cannot use {target.KeyUri} yet: {string.Join("; ", verdict.Reasons)}",
-                        $"Test-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} names each reason. Run the same command again after mending it.",
-                        target.KeyUri);
-                }
-
-                await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
-            }
-        }
-
-        if (unseen.Count > 0)
-        {
-            steps.KeyCut = null;
-            await op.Host.WarningAsync($"Whether the cluster can use its keys again cannot be seen from here: {string.Join("; ", unseen)}").ConfigureAwait(false);
-            await steps.DoneAsync("Access", null, "given back as it was; whether it works cannot be seen from here").ConfigureAwait(false);
-            return;
-        }
-
-        steps.KeyCut = false;
-        await steps.DoneAsync("Access", null, "the policies let the cluster use its keys").ConfigureAwait(false);
-    }
-
-    private static async Task MoveAsync(CmekCluster cluster, CmekStatus status, SortedDictionary<string, CmekAccess> wanted, Steps steps, Operation op)
-    {
-        CmekAccess[] pending = [.. wanted.Values.Where(a => status.Regions.First(r => r.Region == a.Region).Goal() is not { } goal || !Specs.Matches(goal, a))];
-        if (pending.Length > 0)
-        {
-            (bool changed, _) = await Updating.PutAsync(cluster, status, pending, $"let {string.Join(", ", pending.Select(p => p.Region))} act as {pending[0].AuthPrincipal}", new SwitchOptions(false, default, SkipPreflight: true), op).ConfigureAwait(false);
-            if (op.Host.WhatIf)
-            {
-                return;
-            }
-
-            await steps.DoneAsync("Move", null, changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
+            string access = failed ? "Not all access is back" : seen.Count > 0 ? "Access is back" : "Nothing was given back";
+            await op.Host.WarningAsync($"{access}, the cluster is not: {status}. Send the support request, and watch with Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}.").ConfigureAwait(false);
         }
     }
 }

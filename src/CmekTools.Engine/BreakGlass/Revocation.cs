@@ -1,4 +1,3 @@
-using CmekTools.Engine.Lifecycle;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Access;
@@ -293,13 +292,13 @@ internal static class Revocation
     {
         // A key that other clusters list too would make their data unreadable.
         string[] all = [.. targets.Select(t => t.KeyUri).Distinct()];
-        ILookup<string, string> users = await Removing.UsersAsync(all, cluster.Id, op).ConfigureAwait(false);
-        foreach (string uri in all.Where(users.Contains))
+        ILookup<string, CmekKeyUse> users = await KeyUses.ReadAsync(all, cluster.Id, [cluster.Id], op).ConfigureAwait(false);
+        foreach (string uri in all.Where(u => users[u].Any(x => x.KeepsKey)))
         {
-            await op.Host.ErrorAsync(Removing.InUse(uri, users[uri])).ConfigureAwait(false);
+            await op.Host.ErrorAsync(KeyUses.InUse(uri, users[uri])).ConfigureAwait(false);
         }
 
-        string[] uris = [.. all.Where(u => !users.Contains(u))];
+        string[] uris = [.. all.Where(u => !users[u].Any(x => x.KeepsKey))];
         if (uris.Length == 0)
         {
             return;

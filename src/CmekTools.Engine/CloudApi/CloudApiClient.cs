@@ -133,6 +133,7 @@ internal sealed class CloudApiClient : IDisposable
         {
             // Also the answer for a cluster that is gone; the caller has just read the cluster, or does so next.
             wire = new CmekInfoWire(nameof(CmekState.DISABLED), [.. cluster.Regions.Select(r => new RegionInfoWire(r.Name, nameof(CmekState.DISABLED), []))]);
+            return ToStatus(cluster, wire) with { NotFound = true };
         }
 
         return ToStatus(cluster, wire);

@@ -9,15 +9,19 @@ namespace CmekTools.Engine.Clusters;
 /// </summary>
 internal sealed class ClusterKeys
 {
-    private ClusterKeys(CmekCluster cluster, CmekStatus status, IReadOnlyList<ClusterKey> all)
+    private ClusterKeys(CmekCluster cluster, string organizationId, CmekStatus status, IReadOnlyList<ClusterKey> all)
     {
         Cluster = cluster;
+        OrganizationId = organizationId;
         Status = status;
         All = all;
     }
 
     /// <summary>The cluster.</summary>
     public CmekCluster Cluster { get; }
+
+    /// <summary>The organization's id.</summary>
+    public string OrganizationId { get; }
 
     /// <summary>What the service said.</summary>
     public CmekStatus Status { get; }
@@ -31,8 +35,29 @@ internal sealed class ClusterKeys
     /// <summary>The key in use in a region, or null.</summary>
     public ClusterKey? InUse(string region) => All.FirstOrDefault(k => k.Region == region && k.Place == CmekKeyPlace.InUse);
 
-    /// <summary>The principals that the cluster acts as now: those of the keys that it needs.</summary>
-    public IReadOnlyList<string> PrincipalsInUse => [.. Needed.Select(k => k.Principal).OfType<string>().Distinct(StringComparer.Ordinal)];
+    /// <summary>
+    /// The principals that the cluster acts as: those of the keys that it needs; in a region that needs none (DISABLED), the one that it acted as last. Every other
+    /// principal that is known for the cluster is replaced.
+    /// </summary>
+    public IReadOnlyList<string> Acting =>
+    [
+        .. All.GroupBy(k => k.Region, StringComparer.Ordinal)
+            .SelectMany(region => region.Any(k => k.Needed)
+                ? region.Where(k => k.Needed)
+                : region.Where(k => k.Principal is not null && k.Place != CmekKeyPlace.Unused).Take(1))
+            .Select(k => k.Principal)
+            .OfType<string>()
+            .Distinct(StringComparer.Ordinal),
+    ];
+
+    /// <summary>
+    /// True for a past key that the region has left behind: another one is in use, or was after it. Nothing goes back to it by itself, for it may have been left for a
+    /// reason.
+    /// </summary>
+    public bool IsLeftBehind(ClusterKey key) =>
+        key.Place is CmekKeyPlace.Past or CmekKeyPlace.Failed
+        && All.Any(other => other.Region == key.Region && other != key
+            && (other.Needed || (key.Place == CmekKeyPlace.Past && other.Place == CmekKeyPlace.Past && other.RetiredAt > (key.RetiredAt ?? DateTimeOffset.MinValue))));
 
     /// <summary>Every principal that is known for any of its keys.</summary>
     public IReadOnlyList<string> Principals => [.. All.SelectMany(k => k.Principals).Distinct(StringComparer.Ordinal)];
@@ -79,6 +104,7 @@ internal sealed class ClusterKeys
 
         return new ClusterKeys(
             cluster,
+            op.Session.Organization.Id,
             status,
             [.. keys.OrderByDescending(k => k.Place).ThenBy(k => k.Region, StringComparer.Ordinal).ThenByDescending(k => k.RetiredAt ?? DateTimeOffset.MinValue)]);
     }
@@ -94,17 +120,29 @@ internal sealed class ClusterKeys
             RetiredAt = key.Place == CmekKeyPlace.Past ? key.UpdatedAt : null,
         };
 
-    private static IEnumerable<KeyEntry> FromReceipts(CmekCluster cluster, Operation op) =>
-        new ReceiptStore(op.Session.Journal.Folder).List()
-            .Where(r => r.Document.ClusterId == cluster.Id && r.Document.OrganizationId == op.Session.Organization.Id)
-            .SelectMany(r => r.Document.Accesses)
-            .Select(a => new KeyEntry(a.Region, a.KeyUri, a.AuthPrincipal, CmekKeyPlace.Past, KeySources.Receipt));
+    /// <summary>The cluster's receipts that are this user's own, newest first: what anybody may have written says nothing.</summary>
+    public static IReadOnlyList<StoredReceipt> Receipts(CmekCluster cluster, Operation op) =>
+    [
+        .. new ReceiptStore(op.Session.Journal.Folder).List()
+            .Where(r => ReceiptTrust.Judge(r, cluster.Id, op.Session.Organization.Id).Standing == ReceiptStanding.Verified),
+    ];
+
+    private static IEnumerable<KeyEntry> FromReceipts(CmekCluster cluster, Operation op) => Receipts(cluster, op)
+        .SelectMany(r => r.Document.Accesses)
+        .Select(a => new KeyEntry(a.Region, a.KeyUri, a.AuthPrincipal, CmekKeyPlace.Past, KeySources.Receipt));
 
     private static ClusterKey Merge(KeyIdentity identity, IReadOnlyList<KeyEntry> entries)
     {
         // What the service says goes before what was known earlier; among its own entries the strongest place counts.
-        KeyEntry best = entries.OrderByDescending(e => e.Source == KeySources.Service).ThenByDescending(e => e.Place).First();
-        string? principal = best.Principal ?? entries.Select(e => e.Principal).FirstOrDefault(p => p is not null);
+        KeyEntry best = entries.OrderByDescending(e => e.Source == KeySources.Service)
+            .ThenByDescending(e => e.Place)
+            .ThenByDescending(e => e.RetiredAt ?? DateTimeOffset.MinValue)
+            .First();
+        // A key that is given another principal is listed twice for a while: the one that comes is the one that counts.
+        string? coming = best.Place == CmekKeyPlace.InUse
+            ? entries.FirstOrDefault(e => e is { Source: KeySources.Service, Place: CmekKeyPlace.Incoming })?.Principal
+            : null;
+        string? principal = coming ?? best.Principal ?? entries.Select(e => e.Principal).FirstOrDefault(p => p is not null);
         return new ClusterKey
         {
             Region = best.Region,
@@ -115,7 +153,7 @@ internal sealed class ClusterKeys
             RetiredAt = best.Place == CmekKeyPlace.Past ? entries.Max(e => e.RetiredAt) : null,
             State = best.State,
             Principal = principal,
-            Principals = [.. entries.OrderByDescending(e => ReferenceEquals(e, best)).Select(e => e.Principal).OfType<string>().Distinct(StringComparer.Ordinal)],
+            Principals = [.. entries.Select(e => e.Principal).Prepend(best.Principal).Prepend(principal).OfType<string>().Distinct(StringComparer.Ordinal)],
         };
     }
 

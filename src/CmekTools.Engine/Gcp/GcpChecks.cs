@@ -63,7 +63,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
 
         yield return GcpNames.Distance(name.Location, target.Region) < 2
             ? target.Check("GcpKeyLocation", CmekCheckResult.Pass, uri, $"{name.Location} serves {target.Region}.")
-            : target.Check("GcpKeyLocation", CmekCheckResult.Warn, uri, $"{name.Location} is far from {target.Region}: every start of a node there depends on the way to it.", $"{another} | Grant-CmekAccess | Update-CmekCluster");
+            : target.Check("GcpKeyLocation", CmekCheckResult.Warn, uri, $"{name.Location} is far from {target.Region}: every start of a node there depends on the way to it.", $"{another} -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait");
     }
 
     private static CmekCheck VersionCheck(AccessTarget target, JsonObject? primary, string on)

@@ -89,7 +89,14 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         }
 
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        await GcpKeyVersions.ReviveVersionsAsync(cloud, GcpNames.ParseKey(target.KeyUri), snapshot?.Data["versions"] as JsonArray, target.InUse, op).ConfigureAwait(false);
+
+        // What is to be made usable, and what was retired on purpose, is for the caller to know.
+        if (target.InUse)
+        {
+            await GcpKeyVersions.ReviveVersionsAsync(
+                cloud, GcpNames.ParseKey(target.KeyUri), snapshot?.Data["versions"] as JsonArray, target.InUse, op).ConfigureAwait(false);
+        }
+
         await GcpKeyVersions.RestoreRotationAsync(cloud, target.KeyUri, snapshot?.Data["rotation"] as JsonObject, op).ConfigureAwait(false);
         await LiftDenyAsync(cloud, target, op).ConfigureAwait(false);
         AccountState state = await principals.RestoreAsync(target.Cluster, target.AuthPrincipal, snapshot?.Data["service_account"]?["unique_id"]?.ToString(), op).ConfigureAwait(false);

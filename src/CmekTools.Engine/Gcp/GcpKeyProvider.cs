@@ -67,7 +67,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _grants.GrantAsync(cluster, key, region, options, op);
 
     /// <inheritdoc/>
-    public Task<string?> RotateKeyAsync(string keyUri, Operation op) => _versions.RotateKeyAsync(keyUri, op);
+    public Task<CmekKeyRotation?> RotateKeyAsync(string keyUri, Operation op) => _versions.RotateKeyAsync(keyUri, op);
 
     /// <inheritdoc/>
     public Task<AccessSnapshot> CaptureAsync(AccessTarget target, Operation op) => _cut.CaptureAsync(target, op);
@@ -83,6 +83,23 @@ internal sealed class GcpKeyProvider : IKeyProvider
 
     /// <inheritdoc/>
     public Task<KeyReach> ReadReachAsync(string keyUri, Operation op) => _reach.ReadAsync(keyUri, op);
+
+    /// <inheritdoc/>
+    public async Task<KeyMarks> ReadMarksAsync(string keyUri, Operation op) =>
+        await GcpKeyUse.ReadMarksAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), keyUri, op).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public bool CutLeavesMark => false;
+
+    /// <inheritdoc/>
+    public bool WasCut(AccessTarget target, AccessSnapshot snapshot) => GcpKeyUse.WasCut(target, snapshot);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> ReadNewcomersAsync(AccessTarget target, AccessSnapshot snapshot, Operation op) =>
+        await GcpKeyUse.ReadNewcomersAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), target, snapshot, op).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public Task<RotationBudget> ReadRotationBudgetAsync(string keyUri, Operation op) => Task.FromResult(RotationBudget.Unlimited);
 
     /// <inheritdoc/>
     public Task RevokeGrantAsync(KeyGrant grant, Operation op) =>

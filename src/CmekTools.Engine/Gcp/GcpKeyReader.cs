@@ -140,6 +140,6 @@ internal sealed class GcpKeyReader(GcpClients clients)
             clients.ProjectOf(options),
             location,
             GcpNames.RequireName(options.KeyRing ?? "cmektools", "KeyRing"),
-            GcpNames.RequireName(options.KeyName ?? GcpNames.KeyName(cluster, region), "KeyName"));
+            GcpNames.RequireName(options.KeyName ?? GcpNames.KeyName(cluster, region, options.Generation), "KeyName"));
     }
 }

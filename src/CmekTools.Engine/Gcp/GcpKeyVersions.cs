@@ -29,7 +29,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
     }
 
     /// <summary>Makes a new version and makes it primary.</summary>
-    public async Task<string?> RotateKeyAsync(string keyUri, Operation op)
+    public async Task<CmekKeyRotation?> RotateKeyAsync(string keyUri, Operation op)
     {
         CmekKey known = await reader.GetKeyAsync(keyUri, op).ConfigureAwait(false);
         GcpKeyReader.RequireUsable(known);
@@ -57,7 +57,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             await UsedAsync(cloud, keyUri, id, op).ConfigureAwait(false);
         }
 
-        return made ? id : null;
+        return made ? new CmekKeyRotation { KeyUri = keyUri, Before = known.PrimaryVersion, After = id, At = op.Session.Time.GetUtcNow() } : null;
     }
 
     // The material of such keys comes from outside: Cloud KMS can make no new one.

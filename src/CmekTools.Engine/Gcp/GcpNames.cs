@@ -214,9 +214,9 @@ internal static partial class GcpNames
     }
 
     /// <summary>The derived name of a region's key.</summary>
-    public static string KeyName(CmekCluster cluster, string region)
+    public static string KeyName(CmekCluster cluster, string region, int generation = 1)
     {
-        string tail = $"-{Short(cluster)}-{region}";
+        string tail = $"-{Short(cluster)}-{region}" + (generation > 1 ? $"-g{generation}" : string.Empty);
         return Clean(cluster.Name, 63 - tail.Length) + tail;
     }
 

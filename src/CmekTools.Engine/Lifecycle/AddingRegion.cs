@@ -33,14 +33,12 @@ internal static class AddingRegion
         bool changed = false;
         if (pending.Length > 0)
         {
-            if (status.State != CmekState.ENABLED)
+            foreach (CmekRegionStatus region in status.Regions)
             {
-                throw new CmekException(
-                    "CmekNotEnabled",
-                    CmekErrorKind.InvalidOperation,
-                    $"{cluster.Name} is not ENABLED ({status}); a region with a key can only be added to an encrypted cluster.",
-                    "Enable-CmekCluster first, or add the region in the Cloud Console and enable CMEK for all regions.",
-                    status);
+                if (WaysOut.Of(region.State, SwitchCommand.AddRegion) is not Way.Go and var way)
+                {
+                    throw WaysOut.Refuse(cluster, status, region.Region, way);
+                }
             }
 
             if (!options.SkipPreflight)

@@ -55,15 +55,12 @@ internal static class Disabling
 
     private static async Task RequireWorkingAsync(CmekCluster cluster, CmekStatus status, string[] pending, SwitchOptions options, Operation op)
     {
-        CmekRegionStatus[] broken = [.. status.Regions.Where(r => pending.Contains(r.Region) && r.State is not (CmekState.ENABLED or CmekState.DISABLE_FAILED))];
-        if (broken.Length > 0)
+        foreach (CmekRegionStatus region in status.Regions.Where(r => pending.Contains(r.Region)))
         {
-            throw new CmekException(
-                "CmekNotEnabled",
-                CmekErrorKind.InvalidOperation,
-                $"{cluster.Name} can only be moved off CMEK from ENABLED; it is {status}.",
-                status.State is CmekState.REVOKED or CmekState.REVOKING ? $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} first." : $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}, or Get-CmekStatus to see what is going on.",
-                status);
+            if (WaysOut.Of(region.State, SwitchCommand.Disable) is not (Way.Go or Way.Done) and var way)
+            {
+                throw WaysOut.Refuse(cluster, status, region.Region, way);
+            }
         }
 
         if (options.SkipPreflight || cluster.Provider is not (CmekProvider.AWS or CmekProvider.GCP))
@@ -72,7 +69,7 @@ internal static class Disabling
         }
 
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
-        foreach (CmekRegionStatus region in status.Regions.Where(r => pending.Contains(r.Region) && r.Current is { KeyUri: not null, AuthPrincipal: not null }))
+        foreach (CmekRegionStatus region in status.Regions.Where(r => pending.Contains(r.Region) && r.Current is { KeyUri: not null, AuthPrincipal: not null, Place: CmekKeyPlace.InUse }))
         {
             AccessDecision verdict = await provider.EvaluateAsync(new AccessTarget(cluster, op.Session.Organization.Id, region.Region, region.KeyUri!, region.AuthPrincipal!), op).ConfigureAwait(false);
             if (verdict.Use is Decision.Denied or Decision.Missing)

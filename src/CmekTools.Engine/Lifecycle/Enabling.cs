@@ -1,7 +1,6 @@
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Access;
-using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Lifecycle;
 
@@ -21,6 +20,7 @@ internal static class Enabling
         ClusterLookup.RequireCmekPossible(cluster);
         SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: true, newRegions: false, op);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        await Updating.RequireNotLeftBehindAsync(cluster, status, wanted.Values, allow: false, op).ConfigureAwait(false);
         bool changed = false;
         switch (Judge(status, wanted))
         {
@@ -31,7 +31,7 @@ internal static class Enabling
                 await op.Host.VerboseAsync($"{cluster.Name} is being enabled with these keys already; nothing was sent again.").ConfigureAwait(false);
                 break;
             case Step.Refuse:
-                throw Refusal(cluster, status);
+                throw Refusal(cluster, status, wanted);
             default:
                 if (!options.SkipPreflight)
                 {
@@ -131,33 +131,32 @@ internal static class Enabling
             return Step.Watch;
         }
 
-        return regions.All(r => r.State is CmekState.DISABLED or CmekState.ENABLE_FAILED or CmekState.UNKNOWN)
-            && status.State is CmekState.DISABLED or CmekState.ENABLE_FAILED or CmekState.UNKNOWN
-            ? Step.Send
-            : Step.Refuse;
+        // An enabling that failed in some regions is gone on with: those that have their key already come along with it.
+        return regions.All(r => WaysOut.Of(r.State, SwitchCommand.Enable) == Way.Go || IsThere(r, wanted)) && regions.Length > 0 ? Step.Send : Step.Refuse;
     }
 
-    private static CmekException Refusal(CmekCluster cluster, CmekStatus status) => status.State switch
+    private static bool IsThere(CmekRegionStatus region, SortedDictionary<string, CmekAccess> wanted) =>
+        region.State is CmekState.ENABLED && region.Current is { } current && Specs.Matches(current, wanted[region.Region]);
+
+    private static CmekException Refusal(CmekCluster cluster, CmekStatus status, SortedDictionary<string, CmekAccess> wanted)
     {
-        CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED => new CmekException(
-            "ClusterRevoked",
-            CmekErrorKind.InvalidOperation,
-            $"{cluster.Name} was revoked ({status}); enabling does not undo that.",
-            $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives access back and writes the support request.",
-            status),
-        CmekState.DISABLING => new CmekException(
-            "ClusterBusy",
-            CmekErrorKind.ResourceUnavailable,
-            $"{cluster.Name} is just being moved off CMEK ({status}).",
-            $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)} -State DISABLED, then run the command again.",
-            status),
-        _ => new CmekException(
-            "AlreadyEnabled",
-            CmekErrorKind.InvalidOperation,
-            $"{cluster.Name} has CMEK with other keys or principals ({status}). Nothing was sent.",
-            "To move regions to other keys pipe the accesses to Update-CmekCluster.",
-            status),
-    };
+        // What is in the way of the whole comes first: a revocation, something that goes on, something that failed.
+        CmekRegionStatus region = status.Regions
+            .Where(r => wanted.ContainsKey(r.Region) && !IsThere(r, wanted))
+            .OrderByDescending(r => WaysOut.Of(r.State, SwitchCommand.Enable) switch { Way.UseRestore => 3, Way.Wait => 2, Way.UseRewrap => 1, Way.UseUpdate => 0, _ => -1 })
+            .First();
+        Way way = WaysOut.Of(region.State, SwitchCommand.Enable);
+        bool partial = way == Way.UseUpdate && status.Regions.Any(r => r.State is CmekState.DISABLED or CmekState.ENABLE_FAILED);
+        CmekException refusal = WaysOut.Refuse(cluster, status, region.Region, way);
+        return partial
+            ? new CmekException(
+                refusal.ErrorId,
+                refusal.Kind,
+                refusal.Message,
+                $"Name for {region.Region} the key that it has ({region.KeyUri} as {region.AuthPrincipal}): Enable-CmekCluster then goes on with the other regions. Update-CmekCluster moves {region.Region} afterwards.",
+                status)
+            : refusal;
+    }
 
     private static async Task<bool> GrantedAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, Operation op)
     {

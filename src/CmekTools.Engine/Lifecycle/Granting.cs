@@ -13,6 +13,7 @@ internal static class Granting
     {
         op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
+        ForeignOptions.Require(cluster, options);
         CmekRegion? own = cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, region, StringComparison.OrdinalIgnoreCase));
         if (own is null && !IsWhereTheKeyIs(region, keyUri ?? known?.KeyUri, known) && Names.DidYouMean(region, cluster.Regions.Select(r => r.Name)).Length > 0)
         {
@@ -62,7 +63,7 @@ internal static class Granting
             }
 
             provider.ValidateKeyUri(uri, cluster, region);
-            await RequireNotRevokedAsync(cluster, uri, op).ConfigureAwait(false);
+            options = await RequireNotCutAsync(cluster, region, uri, options, op).ConfigureAwait(false);
             key = await provider.GetKeyAsync(uri, op).ConfigureAwait(false);
             provider.RequireUsable(key);
         }
@@ -82,30 +83,82 @@ internal static class Granting
         || string.Equals(known?.Region, region, StringComparison.OrdinalIgnoreCase)
         || (keyUri is not null && (keyUri.Contains($":kms:{region}:", StringComparison.OrdinalIgnoreCase) || keyUri.Contains($"/locations/{region}/", StringComparison.OrdinalIgnoreCase)));
 
-    // On Google Cloud a cut leaves nothing in the policies that tells it from an access that never was: the receipts here and the service know.
-    private static async Task RequireNotRevokedAsync(CmekCluster cluster, string uri, Operation op)
+    // An emergency revocation is not undone in passing, neither on the key that was cut nor by giving another key to a principal that was cut off.
+    private static async Task<PrincipalOptions> RequireNotCutAsync(CmekCluster cluster, string region, string uri, PrincipalOptions options, Operation op)
     {
-        string? reason = null;
-        // Any receipt that stands open is reason enough to refuse, also one that nothing may be given back from.
-        if (new ReceiptStore(op.Session.Journal.Folder).Open(cluster.Id).FirstOrDefault(r => r.Document.Accesses.Any(a => a.KeyUri == uri)) is { } receipt)
+        CmekStatus status = await op.FirstStatusAsync(cluster).ConfigureAwait(false);
+        ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
+        string[] acting = [.. keys.Acting];
+        PrincipalOptions wanted = Default(keys, region, uri, options);
+        string? principal = keys.Principals.FirstOrDefault(p => wanted.Names(p));
+
+        // Any receipt will do to refuse by, also one that is not to be trusted for giving; those that the truth has overtaken are closed first.
+        ReceiptStore store = new(op.Session.Journal.Folder);
+        if (store.Open(cluster.Id).Count > 0)
         {
-            reason = $"the receipt {receipt.Path} stands open";
-        }
-        else
-        {
-            CmekStatus status = await op.FirstStatusAsync(cluster).ConfigureAwait(false);
-            CmekRegionStatus? revoked = status.Regions.FirstOrDefault(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED && r.Keys.Any(k => k.KeyUri == uri));
-            reason = revoked is null ? null : $"the service says {revoked}";
+            await ReceiptSettling.SettleAsync(keys, store.Open(cluster.Id), [], op).ConfigureAwait(false);
         }
 
-        if (reason is not null)
+        // A receipt may stand open for another key: what counts is this one.
+        StoredReceipt? open = store.Open(cluster.Id).FirstOrDefault(r => r.Document.Accesses.Any(a => a.KeyUri == uri && acting.Contains(a.AuthPrincipal)));
+        if (open?.Document.Accesses.First(a => a.KeyUri == uri && acting.Contains(a.AuthPrincipal)) is { } cut
+            && (await op.Session.GetProvider(cluster.Provider)
+                .EvaluateAsync(new AccessTarget(cluster, keys.OrganizationId, region, uri, cut.AuthPrincipal), op).ConfigureAwait(false)).Use == Decision.Allowed)
+        {
+            open = null;
+        }
+
+        CmekRegionStatus? revoked = status.Regions.FirstOrDefault(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED && r.Keys.Any(k => k.KeyUri == uri));
+        if (open is not null || revoked is not null)
         {
             throw new CmekException(
                 "AccessRevoked",
                 CmekErrorKind.InvalidOperation,
-                $"The access of {cluster.Name} to {uri} was revoked: {reason}. A grant does not undo that. Nothing was changed.",
+                $"The access of {cluster.Name} to {uri} was revoked: {(open is not null ? $"the receipt {open.Path} stands open" : $"the service says {revoked}")}. A grant does not undo that. Nothing was changed.",
                 $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives the access back; with -RoleName or -ServiceAccount it moves the cluster to a new principal.",
                 uri);
         }
+
+        if (principal is not null && !acting.Contains(principal) && await IsCutOffAsync(keys, principal, op).ConfigureAwait(false))
+        {
+            string option = cluster.Provider == CmekProvider.AWS ? "-RoleName" : "-ServiceAccount";
+            string now = acting.Length == 0 ? "no principal" : string.Join(", ", acting);
+            throw new CmekException(
+                "AccessRevoked",
+                CmekErrorKind.InvalidOperation,
+                $"{principal} was cut off from the keys of {cluster.Name}, which acts as {now} now. A grant does not let it in again, on no key. Nothing was changed.",
+                $"Name the principal in use, or a new one, with {option}. Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} {option} NAME lets this one in again, where that is meant.",
+                principal);
+        }
+
+        return wanted;
+    }
+
+    // Without a name it is the principal that the cluster acts as: the derived one may be long replaced.
+    private static PrincipalOptions Default(ClusterKeys keys, string region, string uri, PrincipalOptions options)
+    {
+        if (options.RoleName is not null || options.RoleArn is not null || options.ServiceAccount is not null)
+        {
+            return options;
+        }
+
+        string[] acting = keys.InUse(region)?.Principal is { } own ? [own] : [.. keys.Acting];
+        return acting.Length == 1 ? options.For(acting[0], uri) : options;
+    }
+
+    private static async Task<bool> IsCutOffAsync(ClusterKeys keys, string principal, Operation op)
+    {
+        IKeyProvider provider = op.Session.GetProvider(keys.Cluster.Provider);
+        foreach (ClusterKey key in keys.All.Where(k => k.Principals.Contains(principal)))
+        {
+            if (provider.CutLeavesMark
+                ? (await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false)).Cuts.Any(c => c.Principal == principal && c.IsOf(keys.Cluster.Id))
+                : (await provider.EvaluateAsync(new AccessTarget(keys.Cluster, keys.OrganizationId, key.Region, key.KeyUri, principal), op).ConfigureAwait(false)).Use == Decision.Denied)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

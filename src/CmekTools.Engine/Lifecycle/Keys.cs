@@ -6,11 +6,21 @@ namespace CmekTools.Engine.Lifecycle;
 /// <summary>Makes and looks up keys.</summary>
 internal static class Keys
 {
+    // More than anybody moves in a key's life; it ends a search that a fault would make endless.
+    private const int GenerationLimit = 100;
+
     /// <summary>One key for each region (or for those named); the failure of one region does not stop the next.</summary>
-    public static async Task MakeAsync(CmekCluster cluster, IReadOnlyList<string> regions, bool newRegions, KeyOptions options, Operation op)
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="regions">Only these; all where empty.</param>
+    /// <param name="newRegions">They are still to be added to the cluster.</param>
+    /// <param name="newGeneration">Make the next generation where the cluster has listed the last one.</param>
+    /// <param name="options">How.</param>
+    /// <param name="op">The run.</param>
+    public static async Task MakeAsync(CmekCluster cluster, IReadOnlyList<string> regions, bool newRegions, bool newGeneration, KeyOptions options, Operation op)
     {
         op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
+        ForeignOptions.Require(cluster, options);
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         if (options.KeyName is not null || options.AliasName is not null)
         {
@@ -20,11 +30,19 @@ internal static class Keys
         string[] wanted = regions.Count == 0
             ? [.. cluster.Regions.Select(r => r.Name)]
             : [.. regions.Select(r => newRegions ? RequireNew(cluster, r) : ClusterLookup.RequireRegion(cluster, r)).Distinct()];
+        CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
         foreach (string region in wanted)
         {
             try
             {
-                CmekKey key = await provider.EnsureKeyAsync(cluster, region, options, op).ConfigureAwait(false);
+                KeyOptions exact = newGeneration ? await NextAsync(keys, region, options, provider, op).ConfigureAwait(false) : options;
+                if (!newGeneration)
+                {
+                    await RequireNotLeftBehindAsync(keys, region, options, provider, op).ConfigureAwait(false);
+                }
+
+                CmekKey key = await provider.EnsureKeyAsync(cluster, region, exact, op).ConfigureAwait(false);
                 if (!key.Changed && key.State != CmekKeyState.Planned)
                 {
                     await op.Host.VerboseAsync($"{cluster.Name}/{region}: {key.KeyUri} is as it should be; nothing was changed.").ConfigureAwait(false);
@@ -37,6 +55,109 @@ internal static class Keys
                 await op.Host.ErrorAsync(e).ConfigureAwait(false);
             }
         }
+    }
+
+    /// <summary>Every key of a cluster: what the service lists, what receipts name, and what our tags mark; the ones in use first.</summary>
+    public static async Task ListAsync(CmekCluster cluster, KeyOptions options, Operation op)
+    {
+        ForeignOptions.Require(cluster, options);
+        IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
+        CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        List<KeyEntry> tagged = [];
+        await foreach (CmekKey found in provider.FindKeysAsync(cluster, null, options, op).ConfigureAwait(false))
+        {
+            tagged.Add(new KeyEntry(found.Region!, found.KeyUri!, null, CmekKeyPlace.Unused, KeySources.Tag));
+        }
+
+        ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, tagged, op).ConfigureAwait(false);
+        foreach (ClusterKey known in keys.All)
+        {
+            try
+            {
+                CmekKey key = await provider.GetKeyAsync(known.KeyUri, op).ConfigureAwait(false);
+                await op.Host.OutputAsync(key with
+                {
+                    ClusterId = cluster.Id,
+                    ClusterName = cluster.Name,
+                    Region = known.Region,
+                    Place = known.Place,
+                    RetiredAt = known.RetiredAt,
+                    AuthPrincipals = known.Principals,
+                }).ConfigureAwait(false);
+            }
+            catch (CmekException e)
+            {
+                await op.Host.ErrorAsync(e).ConfigureAwait(false);
+            }
+        }
+    }
+
+    // The newest generation that the cluster has never listed, or the one after the last: a run that was interrupted goes on with the key that it made.
+    private static async Task<KeyOptions> NextAsync(ClusterKeys keys, string region, KeyOptions options, IKeyProvider provider, Operation op)
+    {
+        if (options.AliasName is not null || options.KeyName is not null)
+        {
+            throw new CmekException(
+                "GenerationNamed",
+                CmekErrorKind.InvalidArgument,
+                "-NewGeneration derives the key's name; -AliasName and -KeyName give one.",
+                "Give one of them.",
+                keys.Cluster);
+        }
+
+        for (int generation = 1; generation < GenerationLimit; generation++)
+        {
+            KeyOptions next = options with { Generation = generation };
+            CmekKey? there = null;
+            await foreach (CmekKey found in provider.FindKeysAsync(keys.Cluster, region, next, op).ConfigureAwait(false))
+            {
+                there = found;
+            }
+
+            if (there is null)
+            {
+                return next;
+            }
+
+            bool listed = keys.Find(await provider.IdentifyAsync(there.KeyUri!, op).ConfigureAwait(false)) is { } known && known.Sources.HasFlag(KeySources.Service);
+            if (!listed && there.State is CmekKeyState.Enabled or CmekKeyState.Creating)
+            {
+                return next;
+            }
+        }
+
+        throw new CmekException("GenerationLimit", CmekErrorKind.LimitsExceeded, $"{keys.Cluster.Name}/{region} has {GenerationLimit} generations of keys already.", "Give -AliasName or -KeyName.", region);
+    }
+
+    // The idempotent pipeline finds the key that it made first; where the region has moved on, going back to it may be going back to a compromised key.
+    private static async Task RequireNotLeftBehindAsync(ClusterKeys keys, string region, KeyOptions options, IKeyProvider provider, Operation op)
+    {
+        if (!keys.All.Any(k => k.Region == region && keys.IsLeftBehind(k)))
+        {
+            return;
+        }
+
+        await foreach (CmekKey found in provider.FindKeysAsync(keys.Cluster, region, options, op).ConfigureAwait(false))
+        {
+            KeyIdentity identity = await provider.IdentifyAsync(found.KeyUri!, op).ConfigureAwait(false);
+            if (keys.All.FirstOrDefault(k => k.Region == region && k.Identity.Uri == identity.Uri) is { } known && keys.IsLeftBehind(known))
+            {
+                throw LeftBehind(keys, known);
+            }
+        }
+    }
+
+    /// <summary>The error for a key that a region has moved away from.</summary>
+    public static CmekException LeftBehind(ClusterKeys keys, ClusterKey key)
+    {
+        string now = keys.All.FirstOrDefault(k => k.Region == key.Region && k.Needed)?.KeyUri ?? "no key";
+        string when = key.RetiredAt is { } retired ? $", retired {retired.UtcDateTime:u}" : string.Empty;
+        return new CmekException(
+            "KeyLeftBehind",
+            CmekErrorKind.InvalidOperation,
+            $"{key.KeyUri} is a {KeyPlaceText.Of(key.Place)} key of {keys.Cluster.Name}/{key.Region}{when}; in use is {now}. Nothing was changed, and nothing goes back to it by itself.",
+            $"Get-CmekKey -ClusterName {keys.Cluster.Name} shows every key. New-CmekKey -NewGeneration makes the next one. To go back on purpose: Update-CmekCluster -AllowPastKey.",
+            key.KeyUri);
     }
 
     /// <summary>Any key by its URI.</summary>

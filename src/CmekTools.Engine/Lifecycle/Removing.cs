@@ -3,71 +3,55 @@ using CmekTools.Engine.Clusters;
 
 namespace CmekTools.Engine.Lifecycle;
 
-/// <summary>Schedules a key's deletion, only where no cluster lists it.</summary>
+/// <summary>Schedules a key's deletion, only where nobody is known to use it and nothing that could tell was left unread.</summary>
 internal static class Removing
 {
-    /// <summary>Looks at every cluster that the API key can see, past keys included, before it asks.</summary>
-    /// <exception cref="CmekException"><c>KeyInUse</c>, or what stopped the look: a cluster that cannot be read counts as using the key.</exception>
-    public static async Task<CmekKey> RemoveAsync(string keyUri, int days, Operation op)
+    /// <summary>Looks at everybody who may use the key before it asks.</summary>
+    /// <param name="keyUri">The key.</param>
+    /// <param name="days">AWS: days until then.</param>
+    /// <param name="gone">Ids of clusters that are gone for good.</param>
+    /// <param name="op">The run.</param>
+    /// <exception cref="CmekException"><c>KeyInUse</c>: somebody uses it, or could not be read and so counts as using it.</exception>
+    public static async Task<CmekKey> RemoveAsync(string keyUri, int days, IReadOnlyCollection<string> gone, Operation op)
     {
         IKeyProvider provider = op.Session.GetProvider(KeyProviders.FromKeyUri(keyUri));
         provider.ValidateKeyUri(keyUri);
-        string[] users = [.. (await UsersAsync([keyUri], null, op).ConfigureAwait(false))[keyUri]];
-        if (users.Length > 0)
+        CmekKeyUse[] uses = [.. (await KeyUses.ReadAsync([keyUri], null, gone, op).ConfigureAwait(false))[keyUri]];
+        if (uses.Any(u => u.KeepsKey))
         {
-            throw InUse(keyUri, users);
+            throw KeyUses.InUse(keyUri, uses);
         }
 
         CmekKey key = await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false);
-        if (KeyProviders.FromKeyUri(keyUri) != CmekProvider.GCP && key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed)
+        if (provider.Provider != CmekProvider.GCP && key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed)
         {
             await op.Host.VerboseAsync($"{keyUri} is {key.State} already; nothing was changed.").ConfigureAwait(false);
             return key;
         }
 
+        // Who is hit stands in the question, not only in the refusal.
+        CmekKeyUse[] hit = [.. uses.Where(u => u.Kind is CmekKeyUseKind.Principal or CmekKeyUseKind.Replica or CmekKeyUseKind.Mark)];
+        string about = hit.Length == 0 ? "nobody else is known to use it" : "it is known to " + string.Join("; ", hit.Select(u => u.ToString()));
+        bool begun = key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
+        if (!begun && !await op.Host.ConfirmRunAsync(keyUri, $"schedule the deletion of the key. No cluster lists it; {about}. When it is gone, nothing that it encrypted can be read").ConfigureAwait(false))
+        {
+            return key;
+        }
+
+        op.TakeChanges();
         DateTimeOffset? when = await provider.ScheduleDeletionAsync(keyUri, days, op).ConfigureAwait(false);
-        if (when is null)
-        {
-            return key;
-        }
-
         IReadOnlyList<string> changes = op.TakeChanges();
-        if (changes.Count == 0 && !op.Declined)
+        if (changes.Count == 0 && !op.Declined && !op.Host.WhatIf)
         {
             await op.Host.VerboseAsync($"{keyUri} is {key.State} already; nothing was changed.").ConfigureAwait(false);
         }
 
-        return await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false) with { Changes = changes };
-    }
-
-    /// <summary>Who lists keys, past entries included: every cluster that the API key can see, but one. Each cluster is read once.</summary>
-    /// <param name="keyUris">The keys.</param>
-    /// <param name="except">The id of a cluster that does not count, or null.</param>
-    /// <param name="op">The run.</param>
-    public static async Task<ILookup<string, string>> UsersAsync(IReadOnlyCollection<string> keyUris, string? except, Operation op)
-    {
-        List<(string Uri, string User)> users = [];
-        await foreach (CmekCluster cluster in op.Session.Cloud.ListClustersAsync(op.Cancellation).ConfigureAwait(false))
+        string[] copies = [.. uses.Where(u => u is { Kind: CmekKeyUseKind.Replica, Detail: "a copy" }).Select(u => u.Name)];
+        if (changes.Count > 0 && when is null && copies.Length > 0)
         {
-            if (!cluster.SupportsCmek || cluster.State == "DELETED" || cluster.Id == except)
-            {
-                continue;
-            }
-
-            CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-            users.AddRange(status.Regions.SelectMany(r => r.Keys
-                .Where(k => keyUris.Contains(k.KeyUri, StringComparer.OrdinalIgnoreCase))
-                .Select(k => (k.KeyUri!, $"{cluster.Name}/{r.Region} ({KeyPlaceText.Of(k.Place)}, {k.State})"))));
+            await op.Host.WarningAsync($"{keyUri} is a multi-region primary: it lives for as long as its copies do ({string.Join(", ", copies)}), and has no date of deletion until the last of them is gone.").ConfigureAwait(false);
         }
 
-        return users.ToLookup(u => u.Uri, u => u.User, StringComparer.OrdinalIgnoreCase);
+        return changes.Count == 0 ? key : await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false) with { Changes = changes };
     }
-
-    /// <summary>The error for a key that clusters list.</summary>
-    public static CmekException InUse(string keyUri, IEnumerable<string> users) => new(
-        "KeyInUse",
-        CmekErrorKind.InvalidOperation,
-        $"{keyUri} is listed by {string.Join(", ", users)}: without it their data or backups cannot be read. It was not touched.",
-        "Move the clusters to other keys and keep this one for as long as they list it. To make data unreadable on purpose: Revoke-CmekAccess -Permanent.",
-        keyUri);
 }

@@ -2,7 +2,6 @@ using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Access;
-using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Lifecycle;
 
@@ -16,14 +15,22 @@ internal static class Updating
     private static readonly TimeSpan s_resumable = TimeSpan.FromDays(1);
 
     /// <summary>Moves the regions of the accesses; the others stay.</summary>
-    public static async Task<CmekStatus> MoveAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, SwitchOptions options, Operation op)
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="accesses">One a region.</param>
+    /// <param name="rotateKey">Make a new version of each key first.</param>
+    /// <param name="allowPast">Keys that regions have moved away from are meant.</param>
+    /// <param name="options">How.</param>
+    /// <param name="op">The run.</param>
+    public static async Task<CmekStatus> MoveAsync(
+        CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, bool allowPast, SwitchOptions options, Operation op)
     {
         op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
         SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: false, newRegions: false, op);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-        RequireEncrypted(cluster, status, wanted.Keys);
-        JournalTicket? run = await RotateKeysAsync(cluster, wanted.Values, rotateKey, op).ConfigureAwait(false);
+        RequireEncrypted(cluster, status, wanted.Keys, SwitchCommand.Update);
+        await RequireNotLeftBehindAsync(cluster, status, wanted.Values, allowPast, op).ConfigureAwait(false);
+        RotationRun run = await RotateKeysAsync(cluster, wanted.Values, rotateKey, options, op).ConfigureAwait(false);
         Dictionary<string, DateTimeOffset?> stamps = [];
         List<CmekAccess> pending = [];
         foreach (CmekAccess access in wanted.Values)
@@ -47,7 +54,7 @@ internal static class Updating
         {
             await op.Host.VerboseAsync($"{cluster.Name} uses these keys already; nothing was changed.").ConfigureAwait(false);
             await EndAsync(run, op).ConfigureAwait(false);
-            return status;
+            return status with { Rotations = run.Rotations };
         }
 
         string[] old = [.. status.Regions.Where(r => pending.Any(p => p.Region == r.Region)).Select(r => r.KeyUri).OfType<string>().Except(pending.Select(p => p.KeyUri!)).Distinct()];
@@ -66,7 +73,7 @@ internal static class Updating
         ClusterLookup.RequireCmekPossible(cluster);
         string[] names = regions.Count == 0 ? [.. cluster.Regions.Select(r => r.Name)] : [.. regions.Select(r => ClusterLookup.RequireRegion(cluster, r)).Distinct()];
         CmekStatus before = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-        RequireEncrypted(cluster, before, names);
+        RequireEncrypted(cluster, before, names, SwitchCommand.Rewrap);
         SortedDictionary<string, CmekAccess> same = new(StringComparer.Ordinal);
         Dictionary<string, DateTimeOffset?> stamps = [];
         foreach (CmekRegionStatus region in before.Regions.Where(r => names.Contains(r.Region)))
@@ -75,7 +82,7 @@ internal static class Updating
             stamps[region.Region] = region.Current!.UpdatedAt;
         }
 
-        JournalTicket? run = await RotateKeysAsync(cluster, same.Values, rotateKey, op).ConfigureAwait(false);
+        RotationRun run = await RotateKeysAsync(cluster, same.Values, rotateKey, options, op).ConfigureAwait(false);
         HashSet<string> rotating = Rotating(before);
         CmekAccess[] pending = [.. same.Values.Where(a => !rotating.Contains(a.Region))];
         if (pending.Length > 0)
@@ -92,7 +99,7 @@ internal static class Updating
 
     // Sends what is pending, waits where that is wanted, and ends the run of rotations. The stamps are of the regions whose key stays.
     private static async Task<CmekStatus> SendAsync(
-        CmekCluster cluster, CmekStatus before, IReadOnlyList<CmekAccess> pending, StatusGoal keys, Dictionary<string, DateTimeOffset?> stamps, JournalTicket? run, SwitchOptions options, Operation op)
+        CmekCluster cluster, CmekStatus before, IReadOnlyList<CmekAccess> pending, StatusGoal keys, Dictionary<string, DateTimeOffset?> stamps, RotationRun run, SwitchOptions options, Operation op)
     {
         bool changed = false;
         CmekStatus status = before;
@@ -102,7 +109,7 @@ internal static class Updating
             if (!changed)
             {
                 await EndAsync(run, op).ConfigureAwait(false);
-                return status;
+                return status with { Rotations = run.Rotations };
             }
         }
 
@@ -112,7 +119,7 @@ internal static class Updating
         }
 
         await EndAsync(run, op).ConfigureAwait(false);
-        return status with { Changed = changed };
+        return status with { Changed = changed, Rotations = run.Rotations };
     }
 
     private static HashSet<string> Rotating(CmekStatus status) => [.. status.Regions.Where(r => r.State == CmekState.ROTATING).Select(r => r.Region)];
@@ -165,31 +172,54 @@ internal static class Updating
         },
     };
 
-    private static void RequireEncrypted(CmekCluster cluster, CmekStatus status, IEnumerable<string> regions)
+    private static void RequireEncrypted(CmekCluster cluster, CmekStatus status, IEnumerable<string> regions, SwitchCommand command)
     {
         foreach (string name in regions)
         {
             CmekRegionStatus? region = status.Regions.FirstOrDefault(r => r.Region == name);
-            switch (region?.State)
+            Way way = WaysOut.Of(region?.State ?? CmekState.DISABLED, command);
+            if (way is not (Way.Go or Way.Done) || region?.Current is null)
             {
-                case CmekState.ENABLED or CmekState.ROTATING or CmekState.ROTATE_FAILED when region.Current is not null:
-                    continue;
-                case CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED:
-                    throw new CmekException("ClusterRevoked", CmekErrorKind.InvalidOperation, $"{cluster.Name} was revoked ({status}).", $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)}; with -RoleName or -ServiceAccount it moves the cluster to a new principal.", status);
-                case CmekState.ENABLING or CmekState.DISABLING:
-                    throw new CmekException("ClusterBusy", CmekErrorKind.ResourceUnavailable, $"{cluster.Name} is busy ({status}).", $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}, then run the command again.", status);
-                default:
-                    throw new CmekException("CmekNotEnabled", CmekErrorKind.InvalidOperation, $"{cluster.Name}/{name} has no CMEK to change ({status}).", "Enable-CmekCluster switches a cluster to customer-managed keys; Add-CmekRegion adds a region.", status);
+                throw WaysOut.Refuse(cluster, status, name, way is Way.Go or Way.Done ? Way.UseEnable : way);
             }
         }
     }
 
+    /// <summary>Nothing goes back to a key that a region has moved away from, unless that is said: it may have been left because it is compromised.</summary>
+    /// <exception cref="CmekException"><c>KeyLeftBehind</c>; nothing was sent.</exception>
+    public static async Task RequireNotLeftBehindAsync(CmekCluster cluster, CmekStatus status, IEnumerable<CmekAccess> accesses, bool allow, Operation op)
+    {
+        if (allow)
+        {
+            return;
+        }
+
+        ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
+        foreach (CmekAccess access in accesses.Where(a => a.KeyUri is not null))
+        {
+            // A key that failed is not left behind: trying it once more is what follows a failure.
+            if (keys.All.FirstOrDefault(k => k.Region == access.Region && k.KeyUri == access.KeyUri) is { Place: CmekKeyPlace.Past } known && keys.IsLeftBehind(known))
+            {
+                throw Keys.LeftBehind(keys, known);
+            }
+        }
+    }
+
+    private sealed record RotationRun(JournalTicket? Ticket, IReadOnlyList<CmekKeyRotation> Rotations);
+
     // Makes one new version of each key, once in a run however often the run is interrupted: the journal says what an unfinished run has done.
-    private static async Task<JournalTicket?> RotateKeysAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, Operation op)
+    private static async Task<RotationRun> RotateKeysAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, SwitchOptions options, Operation op)
     {
         if (!rotateKey)
         {
-            return null;
+            return new RotationRun(null, []);
+        }
+
+        // A version is used up for good: what would keep the cluster from using it is looked for before the first one is made.
+        CmekAccess[] all = [.. accesses.Where(a => a.KeyUri is not null)];
+        if (!options.SkipPreflight)
+        {
+            await Checks.Preflight.RequireAsync(cluster, all, op).ConfigureAwait(false);
         }
 
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
@@ -202,21 +232,65 @@ internal static class Updating
             unfinished = null;
         }
 
-        JournalTicket? run = op.Host.WhatIf
-            ? null
-            : await op.Session.Journal.BeginAsync(op, new PlannedChange("cmek:RotateRun", cluster.Id, $"rotate the keys of {cluster.Name}")).ConfigureAwait(false);
-        foreach (string uri in accesses.Select(a => a.KeyUri).OfType<string>().DistinctBy(provider.MaterialOf))
+        List<string> due = [];
+        foreach (string uri in all.Select(a => a.KeyUri!).DistinctBy(provider.MaterialOf))
         {
             if (unfinished is not null && await RotatedSinceAsync(uri, unfinished.Time, journal, provider, op).ConfigureAwait(false))
             {
-                await op.Host.VerboseAsync($"{uri} was rotated by the run that was interrupted; it is not rotated again.").ConfigureAwait(false);
+                await op.Host.WarningAsync($"{uri} was rotated by the run that was interrupted ({unfinished.Time:u}); it is not rotated again. Once this run has ended, the next makes new versions; one that never ends is gone on with for {s_resumable.TotalHours:0} hours.").ConfigureAwait(false);
                 continue;
             }
 
-            await provider.RotateKeyAsync(uri, op).ConfigureAwait(false);
+            due.Add(uri);
         }
 
-        return run;
+        // All of them are looked at before the first is used up.
+        foreach (string uri in due)
+        {
+            await RequireBudgetAsync(cluster, uri, provider, op).ConfigureAwait(false);
+        }
+
+        JournalTicket? run = op.Host.WhatIf
+            ? null
+            : await op.Session.Journal.BeginAsync(op, new PlannedChange("cmek:RotateRun", cluster.Id, $"rotate the keys of {cluster.Name}")).ConfigureAwait(false);
+        List<CmekKeyRotation> rotations = [];
+        foreach (string uri in due)
+        {
+            if (await provider.RotateKeyAsync(uri, op).ConfigureAwait(false) is { } rotation)
+            {
+                rotations.Add(rotation);
+            }
+        }
+
+        return new RotationRun(run, rotations);
+    }
+
+    private static async Task RequireBudgetAsync(CmekCluster cluster, string uri, IKeyProvider provider, Operation op)
+    {
+        RotationBudget budget = await provider.ReadRotationBudgetAsync(uri, op).ConfigureAwait(false);
+        if (budget.Limit == 0)
+        {
+            return;
+        }
+
+        if (!budget.Seen)
+        {
+            await op.Host.WarningAsync($"How many of the {budget.Limit} on-demand rotations of {uri} are left could not be read.").ConfigureAwait(false);
+        }
+        else if (budget.Left == 0)
+        {
+            throw new CmekException(
+                "RotationLimitReached",
+                CmekErrorKind.LimitsExceeded,
+                $"{uri} has had all {budget.Limit} on-demand rotations that a key can have; no quota raises that. No key was rotated.",
+                $"New-CmekKey -ClusterName {cluster.Name} -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait moves the cluster to new keys, which can be rotated again. Automatic rotation does not count against the limit.",
+                uri);
+        }
+        else
+        {
+            string left = $"{budget.Used} of {budget.Limit} on-demand rotations of {uri} are used up; this one leaves {budget.Left - 1}.";
+            await (budget.Left > 5 ? op.Host.VerboseAsync(left) : op.Host.WarningAsync(left)).ConfigureAwait(false);
+        }
     }
 
     private static async Task<bool> RotatedSinceAsync(string uri, DateTimeOffset begun, IReadOnlyList<CmekJournalEntry> journal, IKeyProvider provider, Operation op)
@@ -231,5 +305,6 @@ internal static class Updating
         return key.LastRotation is { } rotated && rotated >= begun - s_clockSlack;
     }
 
-    private static Task EndAsync(JournalTicket? run, Operation op) => run is null ? Task.CompletedTask : op.Session.Journal.EndAsync(run, "done");
+    private static Task EndAsync(RotationRun run, Operation op) =>
+        run.Ticket is null ? Task.CompletedTask : op.Session.Journal.EndAsync(run.Ticket, "done");
 }

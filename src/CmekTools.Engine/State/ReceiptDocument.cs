@@ -44,6 +44,12 @@ internal sealed record ReceiptDocument
 
     public DateTimeOffset? RestoredAt { get; init; }
 
+    /// <summary>When it was seen that the cluster acts as none of its principals any more: they stay cut off, and nothing is left to be undone.</summary>
+    public DateTimeOffset? SupersededAt { get; init; }
+
+    /// <summary>True while its revocation stands, as far as the file knows.</summary>
+    public bool IsOpen => RestoredAt is null && SupersededAt is null;
+
     /// <summary>The public head of the receipt.</summary>
     public CmekReceipt ToPublic(string path) => new()
     {
@@ -53,6 +59,7 @@ internal sealed record ReceiptDocument
         OrganizationId = OrganizationId,
         CreatedAt = CreatedAt,
         RestoredAt = RestoredAt,
+        SupersededAt = SupersededAt,
         Path = path,
         Accesses =
         [
@@ -76,6 +83,7 @@ internal sealed record ReceiptDocument
         ["id"] = Id,
         ["created_at"] = CreatedAt.ToString("O", CultureInfo.InvariantCulture),
         ["restored_at"] = RestoredAt?.ToString("O", CultureInfo.InvariantCulture),
+        ["superseded_at"] = SupersededAt?.ToString("O", CultureInfo.InvariantCulture),
         ["organization_id"] = OrganizationId,
         ["cluster"] = new JsonObject
         {
@@ -143,6 +151,7 @@ internal sealed record ReceiptDocument
                 Id = (string)json["id"]!,
                 CreatedAt = DateTimeOffset.Parse((string)json["created_at"]!, CultureInfo.InvariantCulture),
                 RestoredAt = json["restored_at"] is { } restored ? DateTimeOffset.Parse((string)restored!, CultureInfo.InvariantCulture) : null,
+                SupersededAt = json["superseded_at"] is { } superseded ? DateTimeOffset.Parse((string)superseded!, CultureInfo.InvariantCulture) : null,
                 OrganizationId = (string)json["organization_id"]!,
                 ClusterId = (string)cluster["id"]!,
                 ClusterName = (string)cluster["name"]!,

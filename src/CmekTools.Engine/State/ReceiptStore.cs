@@ -79,7 +79,7 @@ internal sealed class ReceiptStore(string stateFolder)
         Open(clusterId).FirstOrDefault(r => ReceiptTrust.Judge(r, clusterId, organizationId).Standing == ReceiptStanding.Verified);
 
     /// <summary>Every receipt of a cluster whose revocation still stands, trusted or not, newest first: good for refusing and for telling, not for giving.</summary>
-    public IReadOnlyList<StoredReceipt> Open(string clusterId) => [.. List().Where(r => r.Document.ClusterId == clusterId && r.Document.RestoredAt is null)];
+    public IReadOnlyList<StoredReceipt> Open(string clusterId) => [.. List().Where(r => r.Document.ClusterId == clusterId && r.Document.IsOpen)];
 
     /// <summary>Reads one.</summary>
     /// <exception cref="CmekException"><c>ReceiptUnreadable</c> or <c>ReceiptInvalid</c>.</exception>
@@ -99,7 +99,7 @@ internal sealed class ReceiptStore(string stateFolder)
         JsonObject json = ReceiptDocument.Read(text, path);
         ReceiptDocument document = ReceiptDocument.Parse(json, path);
         CmekSealState seal = Seal.Own.Check(json, Purpose);
-        bool closedSince = seal == CmekSealState.Verified && document.RestoredAt is null && ClosedReceipts.Own.Contains(document.Id);
+        bool closedSince = seal == CmekSealState.Verified && document.IsOpen && ClosedReceipts.Own.Contains(document.Id);
         return new StoredReceipt(path, document, closedSince ? CmekSealState.Broken : seal);
     }
 
@@ -113,7 +113,7 @@ internal sealed class ReceiptStore(string stateFolder)
         try
         {
             StateFiles.WriteWhole(path, Sealed(document));
-            if (document.RestoredAt is not null)
+            if (!document.IsOpen)
             {
                 ClosedReceipts.Own.Add(document.Id);
             }

@@ -4,7 +4,7 @@ using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module.Commands;
 
-/// <summary>Reads keys: any by its URI, or the ones that were made for a cluster.</summary>
+/// <summary>Reads keys: any by its URI, or all of a cluster, the ones in use first and past ones marked.</summary>
 [Cmdlet(VerbsCommon.Get, "CmekKey", DefaultParameterSetName = "Uri")]
 [OutputType(typeof(CmekKey))]
 public sealed class GetCmekKeyCommand : SessionCommand
@@ -32,10 +32,7 @@ public sealed class GetCmekKeyCommand : SessionCommand
         if (ClusterName.Length > 0)
         {
             CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
-            await foreach (CmekKey key in Context.GetProvider(cluster.Provider).FindKeysAsync(cluster, null, new Engine.Access.KeyOptions { Project = Project }, Op).ConfigureAwait(false))
-            {
-                await Pipeline.OutputAsync(key).ConfigureAwait(false);
-            }
+            await Keys.ListAsync(cluster, new Engine.Access.KeyOptions { Project = Project }, Op).ConfigureAwait(false);
         }
 
         foreach (string uri in KeyUri)

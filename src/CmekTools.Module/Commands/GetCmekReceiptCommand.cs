@@ -24,7 +24,7 @@ public sealed class GetCmekReceiptCommand : StateCommand
         WildcardPattern pattern = WildcardPattern.Get(ClusterName, WildcardOptions.IgnoreCase);
         foreach (StoredReceipt receipt in new ReceiptStore(await FolderAsync().ConfigureAwait(false)).List())
         {
-            if (pattern.IsMatch(receipt.Document.ClusterName) && (!Open || receipt.Document.RestoredAt is null))
+            if (pattern.IsMatch(receipt.Document.ClusterName) && (!Open || receipt.Document.IsOpen))
             {
                 await Pipeline.OutputAsync(receipt.ToPublic()).ConfigureAwait(false);
             }

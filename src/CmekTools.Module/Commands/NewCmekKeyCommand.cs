@@ -21,6 +21,10 @@ public sealed class NewCmekKeyCommand : ClusterFleetCommand
     [Parameter]
     public SwitchParameter NewRegion { get; set; }
 
+    /// <summary>Make the next generation of keys, with names that say so; keys of one that was begun and never used are found again.</summary>
+    [Parameter]
+    public SwitchParameter NewGeneration { get; set; }
+
     /// <summary>AWS: the alias, without <c>alias/</c>; derived from cluster and region where not given.</summary>
     [Parameter]
     [ValidatePattern("^[a-zA-Z0-9/_-]{1,250}$")]
@@ -100,6 +104,6 @@ public sealed class NewCmekKeyCommand : ClusterFleetCommand
             KeyName = KeyName,
             ProtectionLevel = ProtectionLevel,
         };
-        return BesideAsync(RecentClusters.Lasting, (cluster, op) => Keys.MakeAsync(cluster, Region, NewRegion, options, op));
+        return BesideAsync(RecentClusters.Lasting, (cluster, op) => Keys.MakeAsync(cluster, Region, NewRegion, NewGeneration, options, op));
     }
 }

@@ -19,6 +19,11 @@ public sealed class RemoveCmekKeyCommand : SessionCommand
     [ValidateRange(7, 30)]
     public int PendingWindowInDays { get; set; } = 30;
 
+    /// <summary>Ids of clusters that are gone for good: a key that still names one of them is not kept for it.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[] GoneClusterId { get; set; } = [];
+
     internal override async Task ProcessAsync() =>
-        await Pipeline.OutputAsync(await Removing.RemoveAsync(KeyUri, PendingWindowInDays, Op).ConfigureAwait(false)).ConfigureAwait(false);
+        await Pipeline.OutputAsync(await Removing.RemoveAsync(KeyUri, PendingWindowInDays, GoneClusterId, Op).ConfigureAwait(false)).ConfigureAwait(false);
 }

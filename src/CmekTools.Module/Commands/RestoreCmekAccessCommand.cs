@@ -7,7 +7,7 @@ namespace CmekTools.Module.Commands;
 
 /// <summary>Gives a cluster its access back, from a receipt where there is one, proves it, and writes the support request.</summary>
 [Cmdlet(VerbsData.Restore, "CmekAccess", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
-[OutputType(typeof(CmekStep), typeof(CmekSupportRequest))]
+[OutputType(typeof(CmekStep), typeof(CmekSupportRequest), typeof(CmekRestorePlan))]
 public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
 {
     private const string ReceiptSet = "Receipt";
@@ -44,6 +44,10 @@ public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
     [ValidateRange(1, 604800)]
     public int TimeoutSeconds { get; set; } = 7200;
 
+    /// <summary>Who came to key or principal since the receipt was written has been seen and is agreed to: it is not asked about.</summary>
+    [Parameter]
+    public SwitchParameter AcceptChanges { get; set; }
+
     internal override async Task ProcessAsync()
     {
         string? path = Receipt?.Path;
@@ -54,7 +58,7 @@ public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
 
         StoredReceipt? given = path is null ? null : ReceiptStore.Load(path);
         PrincipalOptions? principal = RoleName is null && ServiceAccount is null ? null : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount };
-        RestoreOptions options = new(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds));
+        RestoreOptions options = new(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)) { AcceptChanges = AcceptChanges };
         if (Receipt is null)
         {
             await BesideAsync(TimeSpan.Zero, (cluster, op) => Restoration.RestoreAsync(cluster, given, options, op)).ConfigureAwait(false);

@@ -2,13 +2,15 @@ using CmekTools.Engine;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
+using CmekTools.Engine.BreakGlass;
 using CmekTools.Engine.Checks;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Module.Commands;
 
 /// <summary>Looks for every reason why enabling CMEK, or a restart of a node, would fail, before it does. Reads only.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "CmekAccess", DefaultParameterSetName = NameSet)]
-[OutputType(typeof(CmekCheck), typeof(bool))]
+[OutputType(typeof(CmekCheck), typeof(CmekRestorePlan), typeof(bool))]
 public sealed class TestCmekAccessCommand : FleetCommand
 {
     private const string NameSet = "Name";
@@ -16,6 +18,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
     private const string ClusterSet = "Cluster";
     private const string AccessSet = "Access";
     private const string ManifestSet = "Manifest";
+    private const string ReceiptSet = "Receipt";
     private readonly List<CmekAccess> _accesses = [];
     private bool _sound = true;
 
@@ -48,6 +51,11 @@ public sealed class TestCmekAccessCommand : FleetCommand
     [ValidateNotNullOrEmpty]
     public string? ManifestPath { get; set; }
 
+    /// <summary>A receipt: the plan of what Restore-CmekAccess would do with it now.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ReceiptSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public CmekReceipt? Receipt { get; set; }
+
     /// <summary>One answer: true where nothing fails and nothing is unknown but the API key's role, which no call tells.</summary>
     [Parameter]
     public SwitchParameter Quiet { get; set; }
@@ -55,6 +63,11 @@ public sealed class TestCmekAccessCommand : FleetCommand
     internal override async Task ProcessAsync()
     {
         _accesses.AddRange(InputObject);
+        if (Receipt is not null)
+        {
+            await PlanAsync(Receipt).ConfigureAwait(false);
+        }
+
         if (Cluster is not null)
         {
             string id = Cluster.Id;
@@ -94,6 +107,21 @@ public sealed class TestCmekAccessCommand : FleetCommand
 
     private Task CheckAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared) =>
         BesideAsync(name, op => RunAsync(read, name, declared, op));
+
+    private Task PlanAsync(CmekReceipt receipt) => BesideAsync(receipt.ClusterName, op => PlanAsync(receipt, op));
+
+    private async Task PlanAsync(CmekReceipt receipt, Operation op)
+    {
+        CmekCluster cluster = await op.GetClusterAsync(receipt.ClusterId).ConfigureAwait(false);
+        foreach (CmekRestorePlan line in await Restoration.PlanAsync(cluster, ReceiptStore.Load(receipt.Path), null, op).ConfigureAwait(false))
+        {
+            _sound &= line.Action != CmekRestoreAction.Refused && line.Newcomers.Count == 0;
+            if (!Quiet)
+            {
+                await op.Host.OutputAsync(line).ConfigureAwait(false);
+            }
+        }
+    }
 
     private async Task RunAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared, Operation op)
     {

@@ -44,6 +44,12 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
     [Parameter]
     public SwitchParameter RotateKey { get; set; }
 
+    /// <summary>Keys that a region has moved away from are meant: without it nothing goes back to a past key.</summary>
+    [Parameter(ParameterSetName = AccessSet)]
+    [Parameter(ParameterSetName = ManifestSet)]
+    [Parameter(ParameterSetName = KeySet)]
+    public SwitchParameter AllowPastKey { get; set; }
+
     internal override async Task ProcessAsync()
     {
         await base.ProcessAsync().ConfigureAwait(false);
@@ -68,7 +74,7 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
     }
 
     internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, Operation op) =>
-        await op.Host.OutputAsync(await Updating.MoveAsync(cluster, accesses, RotateKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
+        await op.Host.OutputAsync(await Updating.MoveAsync(cluster, accesses, RotateKey, AllowPastKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
 
     private async Task RewrapAsync(CmekCluster cluster, Operation op) =>
         await op.Host.OutputAsync(await Updating.RewrapAsync(cluster, Region, RotateKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);

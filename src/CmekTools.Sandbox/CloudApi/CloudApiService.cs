@@ -9,6 +9,9 @@ internal sealed class CloudApiService : ISandboxService
 
     private readonly SandboxServer _server;
     private readonly ClusterStore _store = new();
+
+    /// <summary>The organization's clusters, for whoever sets a scene; to be touched under the server's lock only.</summary>
+    public ClusterStore Store => _store;
     private readonly RequestGate _gate = new();
     private readonly ClusterLock _lock = new();
     private readonly AuditLog _audit = new();

@@ -129,7 +129,7 @@ public sealed class GcpSandboxTests
         AccessTarget target = await kit.GrantedAsync();
         for (int i = 2; i <= 4; i++)
         {
-            Assert.Equal($"{i}", await kit.Gcp.RotateKeyAsync(target.KeyUri, kit.Run()));
+            Assert.Equal($"{i}", (await kit.Gcp.RotateKeyAsync(target.KeyUri, kit.Run()))?.After);
         }
 
         await kit.SendAsync("PATCH", $"{target.KeyUri}/cryptoKeyVersions/2?updateMask=state", new JsonObject { ["state"] = "DISABLED" });
@@ -164,11 +164,11 @@ public sealed class GcpSandboxTests
         CmekKey key = await kit.KeyAsync();
         TestOperationHost stopped = new() { Answer = (_, action) => !action.Contains("primary", StringComparison.Ordinal) };
         Assert.Null(await kit.Gcp.RotateKeyAsync(key.KeyUri!, kit.Run(stopped)));
-        Assert.Equal("2", await kit.Gcp.RotateKeyAsync(key.KeyUri!, kit.Run()));
+        Assert.Equal("2", (await kit.Gcp.RotateKeyAsync(key.KeyUri!, kit.Run()))?.After);
         CmekKey now = await kit.Gcp.GetKeyAsync(key.KeyUri!, kit.Run());
         Assert.Equal("2", now.PrimaryVersion);
         Assert.NotNull(now.LastRotation);
-        Assert.Equal("3", await kit.Gcp.RotateKeyAsync(key.KeyUri!, kit.Run()));
+        Assert.Equal("3", (await kit.Gcp.RotateKeyAsync(key.KeyUri!, kit.Run()))?.After);
     }
 
     [Fact]

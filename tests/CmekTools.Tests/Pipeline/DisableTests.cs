@@ -69,7 +69,7 @@ public sealed class DisableTests
         Assert.Empty(life.Writes);
 
         await life.TryAsync("Revoke-CmekAccess shop -Force");
-        error = (await life.TryAsync("Disable-CmekCluster shop")).ExpectError("CmekNotEnabled");
+        error = (await life.TryAsync("Disable-CmekCluster shop")).ExpectError("ClusterRevoked");
         Assert.Contains("REVOKED", error.Exception.Message, StringComparison.Ordinal);
         Assert.Contains("Restore-CmekAccess", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
         Assert.Empty(life.Writes);

@@ -26,7 +26,7 @@ public sealed class PreflightGoogleTests(SharedSession shared) : IClassFixture<S
         ["key: version disabled"] = new(s => s.Google.OkAsync("PATCH", $"{s.Key}/cryptoKeyVersions/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" }), "Fail GcpKeyVersion", "gcloud kms keys versions enable 1"),
         ["key: version scheduled for destruction"] = new(s => s.Google.OkAsync("POST", $"{s.Key}/cryptoKeyVersions/1:destroy", []), "Fail GcpKeyVersion", "gcloud kms keys versions restore 1"),
         ["key: rotation off"] = new(s => s.Google.OkAsync("PATCH", s.Key + "?updateMask=rotationPeriod,nextRotationTime", []), "Warn GcpKeyRotation", "gcloud kms keys update"),
-        ["key: far away"] = new(FarAwayAsync, "Warn GcpKeyLocation", NewKey + " | Grant-CmekAccess | Update-CmekCluster", InSession),
+        ["key: far away"] = new(FarAwayAsync, "Warn GcpKeyLocation", NewKey + " -NewGeneration | Grant-CmekAccess | Update-CmekCluster", InSession),
 
         // The binding on the key.
         ["binding: none"] = new(s => Do(() => s.Unbind(s.Key)), "Fail GcpKeyBinding", Grant, InSession),
