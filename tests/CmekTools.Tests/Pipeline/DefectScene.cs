@@ -88,7 +88,8 @@ internal sealed class DefectScene : IAsyncDisposable
             IEnumerable<CmekAccess> found = value switch
             {
                 CmekAccess access => [access],
-                CmekStatus status => status.Regions.Where(r => r.KeyUri is not null).Select(r => First with { Region = r.Region, KeyUri = r.KeyUri, AuthPrincipal = r.AuthPrincipal }),
+                CmekStatus status => status.Regions.Select(r => (r.Region, Key: r.Incoming ?? r.Current)).Where(r => r.Key?.KeyUri is not null)
+                    .Select(r => First with { Region = r.Region, KeyUri = r.Key!.KeyUri, AuthPrincipal = r.Key.AuthPrincipal }),
                 _ => [],
             };
             foreach (CmekAccess access in found.ToArray())

@@ -43,7 +43,7 @@ public sealed class RemoveKeyTests
 
         life.Shell.Shell.Answer("Y");
         CmekKey key = Assert.Single((await life.RunAsync("param($Uri) Get-CmekKey $Uri | Remove-CmekKey -PendingWindowInDays 7", new { Uri = uri })).Values<CmekKey>());
-        Assert.Equal([life.IsAws ? "kms:ScheduleKeyDeletion" : "gcp-kms:cryptoKeyVersions.destroy"], life.Writes);
+        Assert.Equal(life.IsAws ? ["kms:ScheduleKeyDeletion"] : ["gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy"], life.Writes);
         Assert.Equal(CmekKeyState.PendingDeletion, key.State);
         Assert.True(key.Changed);
         if (life.IsAws)
