@@ -279,8 +279,12 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         }
     }
 
-    /// <summary>Waits.</summary>
-    public Task DelayAsync(TimeSpan time) => Task.Delay(time, Session.Time, Cancellation);
+    /// <summary>Waits for a service; other records may work meanwhile.</summary>
+    public Task DelayAsync(TimeSpan time)
+    {
+        Host.BeginsToWait();
+        return Task.Delay(time, Session.Time, Cancellation);
+    }
 
     /// <summary>
     /// True where a change was announced so long ago that a read which does not show it tells something: a read may be behind by minutes, and a request

@@ -131,7 +131,12 @@ internal sealed class CloudApiClient : IDisposable
         }
         catch (CmekServiceException e) when (e.StatusCode == 404)
         {
-            // Also the answer for a cluster that is gone; the caller has just read the cluster, or does so next.
+            // Also the answer for a cluster that is gone: it has to have been seen a moment ago, or is looked for now.
+            if (Recent.Find(cluster.Id, RecentClusters.Momentary) is null)
+            {
+                await GetClusterAsync(cluster.Id, cancellation).ConfigureAwait(false);
+            }
+
             wire = new CmekInfoWire(nameof(CmekState.DISABLED), [.. cluster.Regions.Select(r => new RegionInfoWire(r.Name, nameof(CmekState.DISABLED), []))]);
             return ToStatus(cluster, wire) with { NotFound = true };
         }

@@ -39,6 +39,9 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    /// <inheritdoc/>
+    internal override bool Urgent => true;
+
     internal override Task BeginAsync()
     {
         Pipeline.Force = Force;

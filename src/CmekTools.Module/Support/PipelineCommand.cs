@@ -18,6 +18,7 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     private readonly CancellationTokenSource _stop;
     private readonly BlockingCollection<Action> _queue = [];
     private Operation? _operation;
+    private bool _disposed;
     private Fleet? _fleet;
     private Func<string, Task>? _trace;
 
@@ -58,8 +59,9 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     /// <summary>Ends what still runs (the pipeline was stopped by another of its commands), and frees what the cmdlet holds.</summary>
     protected virtual void Dispose(bool disposing)
     {
-        if (disposing)
+        if (disposing && !_disposed)
         {
+            _disposed = true;
             Pipeline?.Detach();
             _stop.Cancel();
             _fleet?.WaitUntilStopped();

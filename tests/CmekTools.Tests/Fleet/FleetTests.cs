@@ -204,6 +204,47 @@ public sealed class FleetTests
         Assert.DoesNotContain(result.Verbose, v => v.Contains(shell.Server.Options.ApiKey, StringComparison.Ordinal) || v.Contains("Bearer", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task AClusterThatWasDeletedSinceItWasListedIsNotCalledDisabled()
+    {
+        HandClock clock = new();
+        await using SandboxServer server = SandboxServer.Start(SandboxShell.Aws);
+        using CmekTools.Engine.CloudApi.CloudApiClient cloud = new(server.BaseAddress, server.Options.ApiKey, CmekTools.Engine.Timings.Sandbox, clock);
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        CmekCluster listed = await cloud.GetClusterAsync(server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), cancellation);
+        Assert.Equal(CmekState.DISABLED, (await cloud.GetCmekAsync(listed, cancellation)).State);
+        server.Before = _ => Task.FromResult<SandboxResponse?>(new SandboxResponse { Status = 404, Body = """{"code":5,"message":"not found"}""" });
+        clock.Now += TimeSpan.FromSeconds(30);
+        CmekServiceException gone = await Assert.ThrowsAsync<CmekServiceException>(() => cloud.GetCmekAsync(listed, cancellation));
+        Assert.Equal("CloudApiNotFound", gone.ErrorId);
+    }
+
+    [Fact]
+    public async Task ABreakGlassGoesBeforeTheQueueOfAnotherCommand()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options);
+        (await shell.RunAsync("Get-CmekCluster c01 | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect();
+        await using SandboxShell other = await SandboxShell.StartAsync(server: shell.Server);
+        CmekTools.Engine.Pacing.Pacer pacer = CmekTools.Engine.Pacing.Pacers.Cloud(shell.Server.BaseAddress, shell.Server.Options.ApiKey, 4)!;
+        foreach (SandboxShell each in (SandboxShell[])[shell, other])
+        {
+            // In a session whose client has the pacer: these sandboxes have no limit of their own.
+            (await each.RunAsync(
+                "param($Sandbox, $State) $null = Connect-CmekCloud -Sandbox $Sandbox -StateFolder $State -RequestsPerSecond 4",
+                new { Sandbox = new CmekSandbox { BaseAddress = shell.Server.BaseAddress, Environment = shell.Server.Environment }, State = each.StateFolder })).Expect();
+        }
+
+        shell.Server.ClearExchanges();
+        RunningScript fleet = other.Shell.Start("Get-CmekStatus");
+        await fleet.WaitForOutputAsync();
+        (await shell.RunAsync("Revoke-CmekAccess c01 -Force -KeyOnly")).Expect();
+
+        // Four requests a second: what the break-glass asked was answered while the fleet's twelve were still in the queue.
+        Assert.False(fleet.Completion.IsCompleted);
+        Assert.Equal(Count, (await fleet.Completion).Expect().Output.Count);
+        Assert.Equal(4, pacer.Permits);
+    }
+
     private static async Task<string[]> NamesAsync(SandboxShell shell, string script) =>
         [.. (await shell.RunAsync(script)).Expect().Values<CmekStatus>().Select(s => s.ClusterName)];
 
