@@ -1,4 +1,5 @@
 using CmekTools.Engine.Access;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.BreakGlass;
 

@@ -9,7 +9,7 @@ namespace CmekTools.Engine.BreakGlass;
 /// </summary>
 internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps, bool required, Operation op)
 {
-    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly OneAtATime _one = new();
     private readonly Dictionary<string, ReceiptAccess> _earlier = new(StringComparer.Ordinal);
     private ReceiptDocument _document = null!;
     private string _path = string.Empty;
@@ -61,33 +61,27 @@ internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps,
     /// <exception cref="CmekException"><c>ReceiptUnwritable</c>, only where a receipt is required.</exception>
     public async Task AddAsync(params IReadOnlyList<ReceiptAccess> accesses)
     {
-        await _one.WaitAsync(op.Cancellation).ConfigureAwait(false);
-        try
-        {
-            // In the order in which they came at first: the order is the one in which a restore goes back.
-            List<ReceiptAccess> all = [.. _document.Accesses];
-            foreach (ReceiptAccess access in accesses)
-            {
-                int at = all.FindIndex(a => a.Identity == access.Identity);
-                if (at < 0)
-                {
-                    all.Add(access);
-                }
-                else
-                {
-                    all[at] = access;
-                }
-            }
+        using IDisposable held = await _one.HoldAsync(subject.Cluster.Id, op.Cancellation).ConfigureAwait(false);
 
-            _document = _document with { Accesses = all };
-            if (!op.Host.WhatIf)
+        // In the order in which they came at first: the order is the one in which a restore goes back.
+        List<ReceiptAccess> all = [.. _document.Accesses];
+        foreach (ReceiptAccess access in accesses)
+        {
+            int at = all.FindIndex(a => a.Identity == access.Identity);
+            if (at < 0)
             {
-                await SaveAsync().ConfigureAwait(false);
+                all.Add(access);
+            }
+            else
+            {
+                all[at] = access;
             }
         }
-        finally
+
+        _document = _document with { Accesses = all };
+        if (!op.Host.WhatIf)
         {
-            _one.Release();
+            await SaveAsync().ConfigureAwait(false);
         }
     }
 

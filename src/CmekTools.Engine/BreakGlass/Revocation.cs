@@ -26,32 +26,45 @@ internal sealed class Revocation
         _op = op;
     }
 
-    /// <summary>Revokes everything that was found, in one go.</summary>
-    /// <param name="subjects">The clusters.</param>
+    /// <summary>Revokes everything that was named, in one go.</summary>
+    /// <param name="find">Finds the clusters; what it tells is told at the end.</param>
     /// <param name="options">How.</param>
     /// <param name="outer">The run.</param>
-    /// <exception cref="CmekException">Nothing was cut: there was nothing, the question could not be asked, or another cluster was named.</exception>
-    public static async Task RevokeAsync(IReadOnlyList<RevocationSubject> subjects, RevokeOptions options, Operation outer)
+    /// <exception cref="CmekException">Nothing was cut: the question could not be asked, or another cluster was named.</exception>
+    public static async Task RevokeAsync(Func<Operation, Task<IReadOnlyList<RevocationSubject>>> find, RevokeOptions options, Operation outer)
     {
         using IDisposable urgent = Urgency.Begin();
-        RevocationPlan plan = await RevocationPlan.MakeAsync(subjects, options, outer).ConfigureAwait(false);
-        if (plan.Subjects.Count == 0 || !await outer.Host.ConfirmRunAsync(plan.Target(outer), plan.Question(outer)).ConfigureAwait(false))
-        {
-            return;
-        }
-
         HeldHost host = new(outer.Host);
         Operation op = outer.ForRecord(host, outer.Cancellation, outer.Cancellation);
         op.JournalNeed = options.RequireReceipt ? JournalNeed.Required : JournalNeed.Wanted;
-        Revocation revocation = new(plan, op);
-        if (options.Unasked && plan.Others.Count > 0)
+        try
         {
-            await host.WarningAsync($"Also hit: {string.Join("; ", plan.Others)}.").ConfigureAwait(false);
+            RevocationPlan plan = await RevocationPlan.MakeAsync(await find(op).ConfigureAwait(false), options, op).ConfigureAwait(false);
+            if (plan.Subjects.Count > 0 && await outer.Host.ConfirmRunAsync(plan.Target(op), plan.Question(op)).ConfigureAwait(false))
+            {
+                await RunAsync(plan, outer, op).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            if (!outer.Cancellation.IsCancellationRequested)
+            {
+                await host.ReleaseAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static async Task RunAsync(RevocationPlan plan, Operation outer, Operation op)
+    {
+        Revocation revocation = new(plan, op);
+        if (plan.Options.Unasked && plan.Others.Count > 0)
+        {
+            await op.Host.WarningAsync($"Also hit: {string.Join("; ", plan.Others)}.").ConfigureAwait(false);
         }
 
-        if (options.DisablePrincipal && plan.Subjects.Any(s => s.Cluster.Provider != CmekProvider.GCP))
+        if (plan.Options.DisablePrincipal && plan.Subjects.Any(s => s.Cluster.Provider != CmekProvider.GCP))
         {
-            await host.WarningAsync("-DisablePrincipal is for Google Cloud; on AWS the Deny in the key policy stops the role, whatever else allows it.").ConfigureAwait(false);
+            await op.Host.WarningAsync("-DisablePrincipal is for Google Cloud; on AWS the Deny in the key policy stops the role, whatever else allows it.").ConfigureAwait(false);
         }
 
         Task work = revocation.RunAsync();
@@ -64,15 +77,14 @@ internal sealed class Revocation
             outer.Cancellation.ThrowIfCancellationRequested();
         }
 
-        try
-        {
-            await work.ConfigureAwait(false);
-        }
-        finally
-        {
-            await host.ReleaseAsync().ConfigureAwait(false);
-        }
+        await work.ConfigureAwait(false);
     }
+
+    /// <summary>True where the service says REVOKED everywhere.</summary>
+    public static bool IsRevoked(CmekStatus status) => RevocationSubject.IsAll(status, CmekState.REVOKED);
+
+    /// <summary>True for the failures that nothing but a break-glass may go on after: without journal and receipt no change is made.</summary>
+    public static bool IsOfStateFolder(CmekException e) => e.ErrorId is "JournalUnwritable" or "ReceiptUnwritable";
 
     private static async Task StoppedAsync(CancellationToken cancellation)
     {
