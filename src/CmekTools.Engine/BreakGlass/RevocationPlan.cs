@@ -91,7 +91,7 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
     private static CmekException Nothing(RevocationSubject subject) => subject.Silent is { } silent
         ? new CmekException(
             "ClusterKeysUnknown",
-            silent.Kind,
+            CmekErrorKind.ObjectNotFound,
             $"Which keys {subject.Cluster.Name} has is not known here, and the service does not say: {silent.Message} Nothing was cut for it.",
             "Give them: Revoke-CmekAccess -KeyUri … -AuthPrincipal …, or -ManifestPath with the cluster's cmek_config.json. Get-CmekKey -Discover looks for keys by CmekTools' tags.",
             subject.Cluster,

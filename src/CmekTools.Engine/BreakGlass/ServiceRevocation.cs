@@ -161,7 +161,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps 
 
     private CmekException NotTold(CmekException cause) => new(
         "RevokeNotSent",
-        cause.Kind,
+        CmekErrorKind.ResourceUnavailable,
         $"{Subject.Cluster.Name} could not be revoked at the service: {cause.Message} What was done at the provider stands.",
         $"Connect again and run Revoke-CmekAccess -ClusterId {Subject.Cluster.Id} -ServiceOnly, or send the REVOKE by hand: "
         + $"curl -X PATCH {op.Session.Cloud.Server.GetLeftPart(UriPartial.Authority)}/api/v1/clusters/{Subject.Cluster.Id}/cmek "

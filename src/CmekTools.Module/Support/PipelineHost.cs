@@ -163,7 +163,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         {
             return ask();
         }
-        catch (Exception e) when (e is not (PipelineStoppedException or CmekException) && (e is HostException or NotImplementedException or RuntimeException))
+        catch (Exception e) when (e is not (PipelineStoppedException or CmekException) && (e is InvalidOperationException or NotImplementedException or RuntimeException))
         {
             throw new CmekException(
                 "NobodyToAsk",
