@@ -84,16 +84,22 @@ internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrinci
             []).ConfigureAwait(false);
     }
 
+    // Whatever hides the role or keeps IAM from answering, a cut must go on soon: the key policy is what counts.
     private async Task<(IamRole? Role, string? Why)> RoleIfSeenAsync(RoleArn role, Operation op)
     {
+        using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
+        soon.CancelAfter(op.Timings.OthersPatience);
         try
         {
-            return (await roles.RoleAsync(role, op.Cancellation).ConfigureAwait(false), null);
+            return (await roles.RoleAsync(role, soon.Token).WaitAsync(soon.Token).ConfigureAwait(false), null);
         }
         catch (CmekException e)
         {
-            // Whatever hides the role, a cut must go on: the key policy is what counts.
             return (null, e.Message);
+        }
+        catch (OperationCanceledException) when (!op.Cancellation.IsCancellationRequested)
+        {
+            return (null, $"IAM and STS did not answer in {op.Timings.OthersPatience.TotalSeconds:0.#} s");
         }
     }
 

@@ -312,7 +312,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         || e is CmekException { Kind: CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded };
 
     private static CmekException AsCmek(Exception e) => e as CmekException ?? new CmekException(
-        e is TimeoutException ? "KeySilent" : "UnexpectedFailure",
+        e is TimeoutException ? "KeySilent" : "BreakGlassFault",
         e is TimeoutException ? CmekErrorKind.OperationTimeout : CmekErrorKind.InvalidData,
         e.Message,
         e is TimeoutException

@@ -90,7 +90,7 @@ internal sealed class PermanentRevocation(RevocationPlan plan, IReadOnlyList<Key
         }
         catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
         {
-            CmekException failure = e as CmekException ?? new CmekException("UnexpectedFailure", CmekErrorKind.InvalidData, e.Message, "Run the same command again.", key.KeyUri, e);
+            CmekException failure = e as CmekException ?? new CmekException("BreakGlassFault", CmekErrorKind.InvalidData, e.Message, "Run the same command again.", key.KeyUri, e);
             await op.Host.ErrorAsync(failure).ConfigureAwait(false);
             await told.DoneAsync("Deletion", first.Target.Region, key.KeyUri, $"NOT scheduled for {key.KeyUri}: {e.Message}").ConfigureAwait(false);
         }

@@ -253,7 +253,7 @@ internal sealed class Revocation
         catch (Exception e) when (!_op.Cancellation.IsCancellationRequested)
         {
             await _op.Host.ErrorAsync(e as CmekException ?? new CmekException(
-                "UnexpectedFailure", CmekErrorKind.InvalidData, e.Message, "Look with Get-CmekJournal at what was done, and report this: it is a fault in CmekTools.", null, e)).ConfigureAwait(false);
+                "BreakGlassFault", CmekErrorKind.InvalidData, e.Message, "Look with Get-CmekJournal at what was done, and report this: it is a fault in CmekTools.", null, e)).ConfigureAwait(false);
         }
     }));
 

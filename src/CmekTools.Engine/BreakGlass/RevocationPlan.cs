@@ -65,7 +65,7 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
 
         text.Append(Subjects.Any(s => s.InUse)
             ? "The database stops: no reads, no writes, managed backups fail, restarted nodes do not come back. Coming back takes Restore-CmekAccess and a support ticket."
-            : "No cluster uses them any more; what was written under them, managed backups too, cannot be read. Restore-CmekAccess gives the access back.");
+            : "No cluster uses them any more and each goes on; what was written under them, managed backups too, cannot be read. Restore-CmekAccess gives the access back.");
         if (Options.Permanent)
         {
             string when = Subjects.Any(s => s.Cluster.Provider == CmekProvider.AWS)

@@ -68,7 +68,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps 
             }
             catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
             {
-                failure = e as CmekException ?? new CmekException("UnexpectedFailure", CmekErrorKind.InvalidData, e.Message, "Run the same command again.", Subject.Cluster, e);
+                failure = e as CmekException ?? new CmekException("BreakGlassFault", CmekErrorKind.InvalidData, e.Message, "Run the same command again.", Subject.Cluster, e);
             }
 
             if (await IsRevokingAsync(failure).ConfigureAwait(false))

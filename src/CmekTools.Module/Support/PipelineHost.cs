@@ -132,7 +132,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         try
         {
             // The pipeline takes nothing any more; the screen does.
-            command.Host.UI.WriteWarningLine(message);
+            command.Host.UI.WriteWarningLine(ViewText.Plain(message));
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
