@@ -45,6 +45,9 @@ internal interface IOperationHost
     /// <summary>Asks once more, whatever the confirm preference is.</summary>
     Task<bool> ShouldContinueAsync(string query, string caption);
 
+    /// <summary>Says something where nothing else can be said any more: the run is being stopped. It must not wait for the pipeline.</summary>
+    Task LastWordAsync(string message) => WarningAsync(message);
+
     /// <summary>True in a <c>-WhatIf</c> run: reads only.</summary>
     bool WhatIf { get; }
 }

@@ -39,6 +39,18 @@ internal sealed record Timings
     /// <summary>The most tries of one call.</summary>
     public int RetryCount { get; init; } = 6;
 
+    /// <summary>The budget of one try at one key in a break-glass; a key that does not answer in it is tried again.</summary>
+    public TimeSpan KeyTry { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long a key that does not answer is tried again in a break-glass, and a service that is gone is told again.</summary>
+    public TimeSpan KeyPatience { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long the Cloud API may be silent before what is known without it is used.</summary>
+    public TimeSpan ServicePatience { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long the question of a break-glass waits to learn who else is hit.</summary>
+    public TimeSpan OthersPatience { get; init; } = TimeSpan.FromSeconds(3);
+
     /// <summary>The longest that one call may take.</summary>
     public TimeSpan CallLimit { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -51,6 +63,10 @@ internal sealed record Timings
         CutWatch = TimeSpan.FromMilliseconds(100),
         RetryBase = TimeSpan.FromMilliseconds(50),
         CallLimit = TimeSpan.FromSeconds(20),
+        KeyTry = TimeSpan.FromSeconds(4),
+        KeyPatience = TimeSpan.FromSeconds(10),
+        ServicePatience = TimeSpan.FromSeconds(2),
+        OthersPatience = TimeSpan.FromSeconds(2),
     };
 }
 

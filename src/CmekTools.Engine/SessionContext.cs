@@ -1,4 +1,5 @@
 using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Access;
 
@@ -49,6 +50,9 @@ internal sealed class SessionContext : IDisposable
         Timings = timings;
         Journal = journal;
         Time = time ?? TimeProvider.System;
+        Inventory = new Inventory(journal.Folder, Time);
+        cloud.StatusRead = (cluster, status) => Inventory.Keep(Organization, cloud.Server, cluster, status);
+        cloud.KnownWithKeys = id => Inventory.Find(id) is { Keys.Count: > 0 };
     }
 
     /// <summary>The Cloud API.</summary>
@@ -65,6 +69,15 @@ internal sealed class SessionContext : IDisposable
 
     /// <summary>Where every change is written down.</summary>
     public JournalWriter Journal { get; }
+
+    /// <summary>What was last seen of each cluster: what a break-glass goes by where the service does not answer.</summary>
+    public Inventory Inventory { get; }
+
+    /// <summary>Why the service is not asked: its failure when the session was made; null for a session that is connected.</summary>
+    public CmekException? Offline { get; init; }
+
+    /// <summary>True where the other side is a sandbox.</summary>
+    public bool IsSandbox { get; init; }
 
     /// <summary>Who runs the commands, for the journal.</summary>
     public Who Who { get; init; } = new();

@@ -28,6 +28,9 @@ public sealed class CmekSession
     /// <summary>True where the other side is a sandbox.</summary>
     public bool IsSandbox { get; init; }
 
+    /// <summary>True where the service did not answer as it should when the session was made: it is good for a break-glass, by what was seen before.</summary>
+    public bool IsOffline { get; init; }
+
     /// <summary>When the session was made.</summary>
     public DateTimeOffset ConnectedAt { get; init; }
 

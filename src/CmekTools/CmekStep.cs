@@ -12,7 +12,10 @@ public sealed record CmekStep
     /// <summary>The region, or null for a step that concerns the whole cluster.</summary>
     public string? Region { get; init; }
 
-    /// <summary>The step's stable name: Receipt, Cut, Proof, Revoke, Revoked, Deletion, Restore, Access, Move, Enabled.</summary>
+    /// <summary>The key, or null for a step that concerns the whole cluster.</summary>
+    public string? KeyUri { get; init; }
+
+    /// <summary>The step's stable name: Receipt, Cut, Grant, Proof, Revoke, Revoked, Deletion, Restore, Access, Move, Enabled.</summary>
     public required string Step { get; init; }
 
     /// <summary>What was done or seen.</summary>
@@ -21,13 +24,19 @@ public sealed record CmekStep
     /// <summary>What is true now, in words: for example "key cut, cluster still running".</summary>
     public required string Now { get; init; }
 
-    /// <summary>True where the cluster's principal has been seen to have no access to the key; false where it has; null where not seen yet.</summary>
+    /// <summary>
+    /// True only where every key of the cluster, past ones and copies too, has been read to be cut off from all of its principals; false where one has
+    /// been read to be open; null where something was not seen (yet).
+    /// </summary>
     public bool? KeyCut { get; init; }
+
+    /// <summary>What was read of this step's key; of all of the cluster's keys together where the step has none.</summary>
+    public CmekCutState CutState { get; init; }
 
     /// <summary>True where the service says REVOKED for every region.</summary>
     public bool Revoked { get; init; }
 
-    /// <summary>How long the step took.</summary>
+    /// <summary>How long it took: a restore's step by itself, a revocation's from the answer to its question until it was seen done.</summary>
     public TimeSpan Duration { get; init; }
 
     /// <summary>When it was done.</summary>

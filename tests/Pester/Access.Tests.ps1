@@ -274,7 +274,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         $sound = Test-CmekAccess $Name | ForEach-Object { "$_" }
         $steps = Revoke-CmekAccess $Name -Force
         $steps | Should -BeOfType CmekTools.CmekStep
-        $steps.Step | Should -Be 'Receipt', 'Cut', 'Cut', 'Proof', 'Revoke', 'Revoked'
+        $steps.Step | Sort-Object | Should -Be 'Cut', 'Cut', 'Proof', 'Proof', 'Receipt', 'Revoke', 'Revoked'
         $steps[-1].Revoked | Should -BeTrue
         $steps[-1].KeyCut | Should -BeTrue
         $steps[0].ReceiptPath | Should -Exist
@@ -306,7 +306,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
     }
 
     It 'cut the key only with -KeyOnly, lastingly, and go on from there' {
-        (Revoke-CmekAccess $Name -KeyOnly -Confirm:$false).Step | Should -Be 'Receipt', 'Cut', 'Cut', 'Proof'
+        (Revoke-CmekAccess $Name -KeyOnly -Confirm:$false).Step | Sort-Object | Should -Be 'Cut', 'Cut', 'Proof', 'Proof', 'Receipt'
         (Get-CmekStatus $Name).State | Should -Be 'ENABLED'
         Test-CmekAccess $Name -Quiet | Should -BeFalse
 
@@ -398,7 +398,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess of all clusters' {
         $outcome = Get-TestOutcome { $records | Revoke-CmekAccess -DisablePrincipal -Force }
         $outcome.Errors | Should -HaveCount 1
         Assert-TestError $outcome.Errors[0] 'CloudApiNotFound' ObjectNotFound -Target ([guid]::Empty)
-        ($outcome.Output | Where-Object Step -eq 'Revoked').ClusterName | Should -Be 'ledger', 'shop'
+        ($outcome.Output | Where-Object Step -eq 'Revoked').ClusterName | Sort-Object | Should -Be 'ledger', 'shop'
 
         $steps = Get-CmekReceipt -Open | Restore-CmekAccess -Wait -WarningAction SilentlyContinue
         ($steps | Where-Object Step -eq 'Enabled').ClusterName | Sort-Object | Should -Be 'ledger', 'shop'

@@ -18,7 +18,7 @@ internal sealed record KeyMark(string ClusterMark, string Where)
 /// <param name="Principal">Who is stopped.</param>
 /// <param name="ClusterMark">The cluster whose revocation put it there.</param>
 /// <param name="Where">The statement's name, or the deny policy's.</param>
-internal sealed record KeyCut(string Principal, string ClusterMark, string Where)
+internal sealed record CutMark(string Principal, string ClusterMark, string Where)
 {
     /// <summary>Was it this cluster's revocation?</summary>
     public bool IsOf(string clusterId) => new KeyMark(ClusterMark, Where).IsOf(clusterId);
@@ -29,7 +29,7 @@ internal sealed record KeyCut(string Principal, string ClusterMark, string Where
 /// <param name="Cuts">Who is cut off by us.</param>
 /// <param name="Users">Principals that its policy lets use it, with what lets them.</param>
 /// <param name="Unread">What could not be read, and why; empty where all was.</param>
-internal sealed record KeyMarks(IReadOnlyList<KeyMark> Marks, IReadOnlyList<KeyCut> Cuts, IReadOnlyList<string> Users, IReadOnlyList<string> Unread);
+internal sealed record KeyMarks(IReadOnlyList<KeyMark> Marks, IReadOnlyList<CutMark> Cuts, IReadOnlyList<string> Users, IReadOnlyList<string> Unread);
 
 /// <summary>How often a key was given new material by hand, and how often it may be.</summary>
 /// <param name="Seen">False where it could not be read.</param>

@@ -24,7 +24,7 @@ internal sealed class AwsKeyUse(AwsClients clients, AwsKeyReader reader, AwsRole
         Seen<IReadOnlyDictionary<string, string>> tags = await tagging.ConfigureAwait(false);
         Seen<PolicyDocument> policy = await reading.ConfigureAwait(false);
         List<KeyMark> marks = [];
-        List<KeyCut> cuts = [];
+        List<CutMark> cuts = [];
         List<string> users = [];
         List<string> unread = [];
         if (tags.Value?.GetValueOrDefault(AwsNames.ClusterIdTag) is { } id)
@@ -47,7 +47,7 @@ internal sealed class AwsKeyUse(AwsClients clients, AwsKeyReader reader, AwsRole
             else if (MarkOf(sid, RevokeHead) is { } revoke && CutRole(statement) is { } role)
             {
                 marks.Add(new KeyMark(revoke, $"the statement {sid}"));
-                cuts.Add(new KeyCut(role, revoke, $"the statement {sid}"));
+                cuts.Add(new CutMark(role, revoke, $"the statement {sid}"));
             }
 
             if (allows)

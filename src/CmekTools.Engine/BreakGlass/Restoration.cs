@@ -151,7 +151,7 @@ internal static class Restoration
                 refused.KeyUri);
         }
 
-        foreach ((RestoreItem item, KeyCut cut) in plan.Foreign)
+        foreach ((RestoreItem item, CutMark cut) in plan.Foreign)
         {
             yield return new CmekException(
                 "PrincipalCutElsewhere",

@@ -22,7 +22,7 @@ internal sealed record RestorePlan(
     IReadOnlyList<RestoreItem> Items,
     IReadOnlyList<StoredReceipt> Open,
     IReadOnlyList<string> Acting,
-    IReadOnlyList<(RestoreItem Item, KeyCut Cut)> Foreign);
+    IReadOnlyList<(RestoreItem Item, CutMark Cut)> Foreign);
 
 /// <summary>
 /// Makes the plan of a restore from three things: what receipts say, what is there now, and what the cluster needs. The same for the principal that was cut off and
@@ -50,7 +50,7 @@ internal static class RestorePlanning
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         // Of an unproven receipt only what the service lists is taken, and of that only what a cluster needs: it may say anything.
         StoredReceipt[] sources = [.. open.Select(o => proven ? o : Sorted(o, cluster, status, op)), .. all.Where(a => open.All(o => o.Path != a.Path))];
-        List<Task<(RestoreItem? Item, IReadOnlyList<KeyCut> Cuts)>> looks = [];
+        List<Task<(RestoreItem? Item, IReadOnlyList<CutMark> Cuts)>> looks = [];
         foreach (ClusterKey key in keys.All.Where(k => k.Place != CmekKeyPlace.Unused))
         {
             foreach (string principal in named is null ? key.Principals : Named(named, key, keys))
@@ -59,7 +59,7 @@ internal static class RestorePlanning
             }
         }
 
-        (RestoreItem? Item, IReadOnlyList<KeyCut> Cuts)[] looked = await Task.WhenAll(looks).ConfigureAwait(false);
+        (RestoreItem? Item, IReadOnlyList<CutMark> Cuts)[] looked = await Task.WhenAll(looks).ConfigureAwait(false);
         RestoreItem[] refused = given is null || proven ? [] : [.. given.Document.Accesses.Where(a => !keys.All.Any(k => k.KeyUri == a.KeyUri && k.Principals.Contains(a.AuthPrincipal))).Select(a => Refuse(cluster, a, given, op))];
         return new RestorePlan(
             keys,
@@ -114,7 +114,7 @@ internal static class RestorePlanning
         return key.Principals.FirstOrDefault(known.Contains) is { } own ? [own] : [known.FirstOrDefault() ?? named.RoleName ?? named.ServiceAccount ?? string.Empty];
     }
 
-    private static async Task<(RestoreItem? Item, IReadOnlyList<KeyCut> Cuts)> PlanAsync(Question q, IKeyProvider provider, Operation op)
+    private static async Task<(RestoreItem? Item, IReadOnlyList<CutMark> Cuts)> PlanAsync(Question q, IKeyProvider provider, Operation op)
     {
         ClusterKey key = q.Key;
         AccessTarget target = new(q.Cluster, op.Session.Organization.Id, key.Region, key.KeyUri, q.Principal) { InUse = key.Needed };

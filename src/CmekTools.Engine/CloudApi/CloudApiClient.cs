@@ -23,6 +23,7 @@ internal sealed class CloudApiClient : IDisposable
     private readonly HttpClient _http;
     private readonly ResiliencePipeline<HttpResponseMessage> _patient;
     private readonly ResiliencePipeline<HttpResponseMessage> _careful;
+    private readonly ResiliencePipeline<HttpResponseMessage> _hurried;
     private readonly ResiliencePipeline<HttpResponseMessage> _limit;
     private readonly Pacer? _pacer;
     private readonly TimeProvider _time;
@@ -53,12 +54,22 @@ internal sealed class CloudApiClient : IDisposable
         _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("CmekTools", typeof(CloudApiClient).Assembly.GetName().Version?.ToString(3)));
         _patient = Pipeline(timings, _time, retryUncertain: true);
         _careful = Pipeline(timings, _time, retryUncertain: false);
+        _hurried = Pipeline(timings with { RetryCount = 3, RetryBase = TimeSpan.FromMilliseconds(200) }, _time, retryUncertain: true);
         // Only the answer is waited for within the limit; the queue in front of the service is another matter.
         _limit = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _time }.AddTimeout(timings.CallLimit).Build();
     }
 
     /// <summary>The base address.</summary>
     public Uri Server { get; }
+
+    /// <summary>Told of every status that was read, so that it can be kept. It must neither fail nor wait.</summary>
+    public Action<CmekCluster, CmekStatus>? StatusRead { get; set; }
+
+    /// <summary>Whether a cluster was seen with keys before: an answer that it has none is then no answer.</summary>
+    public Func<string, bool>? KnownWithKeys { get; set; }
+
+    /// <summary>Where set, nothing is sent: every call fails with it.</summary>
+    public CmekException? Closed { get; init; }
 
     /// <summary>The clusters that were read just now.</summary>
     public RecentClusters Recent { get; }
@@ -131,17 +142,21 @@ internal sealed class CloudApiClient : IDisposable
         }
         catch (CmekServiceException e) when (e.StatusCode == 404)
         {
-            // Also the answer for a cluster that is gone: it has to have been seen a moment ago, or is looked for now.
+            // Also the answer for a cluster that is gone: it has to have been seen a moment ago, or is looked for now. One that had keys has not lost
+            // them by a 404: that is no answer.
             if (Recent.Find(cluster.Id, RecentClusters.Momentary) is null)
             {
                 await GetClusterAsync(cluster.Id, cancellation).ConfigureAwait(false);
             }
 
-            wire = new CmekInfoWire(nameof(CmekState.DISABLED), [.. cluster.Regions.Select(r => new RegionInfoWire(r.Name, nameof(CmekState.DISABLED), []))]);
+            string state = KnownWithKeys?.Invoke(cluster.Id) == true ? nameof(CmekState.UNKNOWN) : nameof(CmekState.DISABLED);
+            wire = new CmekInfoWire(state, [.. cluster.Regions.Select(r => new RegionInfoWire(r.Name, state, []))]);
             return ToStatus(cluster, wire) with { NotFound = true };
         }
 
-        return ToStatus(cluster, wire);
+        CmekStatus status = ToStatus(cluster, wire);
+        StatusRead?.Invoke(cluster, status);
+        return status;
     }
 
     /// <summary>Enables CMEK (POST).</summary>
@@ -328,6 +343,11 @@ internal sealed class CloudApiClient : IDisposable
         where TBody : class
         where TAnswer : class
     {
+        if (Closed is { } closed)
+        {
+            throw closed;
+        }
+
         HttpResponseMessage response;
         if (method != HttpMethod.Get && target is CmekCluster about)
         {
@@ -336,7 +356,7 @@ internal sealed class CloudApiClient : IDisposable
 
         try
         {
-            response = await (careful ? _careful : _patient).ExecuteAsync(
+            response = await (careful ? _careful : Haste.Current ? _hurried : _patient).ExecuteAsync(
                 token => OnceAsync(method, path, body is null || bodyType is null ? null : JsonSerializer.SerializeToUtf8Bytes(body, bodyType), token),
                 cancellation).ConfigureAwait(false);
         }

@@ -83,9 +83,16 @@ internal sealed class ClusterKeys
     /// <param name="status">What the service says of it.</param>
     /// <param name="more">The others' entries.</param>
     /// <param name="op">The run.</param>
-    public static async Task<ClusterKeys> ReadAsync(CmekCluster cluster, CmekStatus status, IEnumerable<KeyEntry> more, Operation op)
+    public static Task<ClusterKeys> ReadAsync(CmekCluster cluster, CmekStatus status, IEnumerable<KeyEntry> more, Operation op) =>
+        OfAsync(cluster, status, [.. Listed(status), .. Inventory.Entries(Seen(cluster, op)), .. FromReceipts(cluster, op), .. more], op);
+
+    /// <summary>What is given, and nothing else.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="status">What the service says of it.</param>
+    /// <param name="entries">Every entry.</param>
+    /// <param name="op">The run.</param>
+    public static async Task<ClusterKeys> OfAsync(CmekCluster cluster, CmekStatus status, IReadOnlyList<KeyEntry> entries, Operation op)
     {
-        KeyEntry[] entries = [.. Listed(status), .. FromReceipts(cluster, op), .. more];
         Dictionary<string, Task<KeyIdentity>> identities = [];
         foreach (string uri in entries.Select(e => e.KeyUri))
         {
@@ -130,6 +137,10 @@ internal sealed class ClusterKeys
     private static IEnumerable<KeyEntry> FromReceipts(CmekCluster cluster, Operation op) => Receipts(cluster, op)
         .SelectMany(r => r.Document.Accesses)
         .Select(a => new KeyEntry(a.Region, a.KeyUri, a.AuthPrincipal, CmekKeyPlace.Past, KeySources.Receipt));
+
+    // What another organization's session saw is none of this one's.
+    private static InventoryEntry? Seen(CmekCluster cluster, Operation op) =>
+        op.Session.Inventory.Find(cluster.Id) is { } entry && entry.Organization.Id == op.Session.Organization.Id ? entry : null;
 
     private static ClusterKey Merge(KeyIdentity identity, IReadOnlyList<KeyEntry> entries)
     {

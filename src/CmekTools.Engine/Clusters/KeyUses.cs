@@ -153,7 +153,7 @@ internal static class KeyUses
             Add(CmekKeyUseKind.Principal, user, "its policy lets it use the key", false);
         }
 
-        foreach (KeyCut cut in marks.Cuts)
+        foreach (CutMark cut in marks.Cuts)
         {
             Add(CmekKeyUseKind.Principal, cut.Principal, $"cut off by {cut.Where}", false);
         }

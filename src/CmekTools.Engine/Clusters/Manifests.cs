@@ -12,46 +12,24 @@ internal static class Manifests
 
     /// <summary>Reads a manifest for a cluster.</summary>
     /// <exception cref="CmekException"><c>ManifestUnreadable</c> or <c>ManifestInvalid</c>, with the place.</exception>
-    public static IReadOnlyList<CmekAccess> Read(string path, CmekCluster cluster)
-    {
-        string text;
-        try
-        {
-            text = StateFiles.ReadText(path, SizeLimit);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CmekException("ManifestUnreadable", CmekErrorKind.ReadError, $"The manifest {path} cannot be read: {e.Message}", "Give the path of a cmek_config.json; Export-CmekManifest writes one.", path, e);
-        }
+    public static IReadOnlyList<CmekAccess> Read(string path, CmekCluster cluster) => Parse(TextOf(path), path, cluster);
 
-        return Parse(text, path, cluster);
+    /// <summary>Reads a manifest of a cluster that is not looked for: for cutting what it names.</summary>
+    /// <exception cref="CmekException"><c>ManifestUnreadable</c> or <c>ManifestInvalid</c>, with the place.</exception>
+    public static IReadOnlyList<CmekAccess> ReadUnbound(string path)
+    {
+        IReadOnlyList<RegionSpecWire> specs = SpecsOf(TextOf(path), path);
+        RegionSpecWire? wrong = specs.FirstOrDefault(s => string.IsNullOrWhiteSpace(s?.KeySpec?.Uri) || string.IsNullOrWhiteSpace(s.KeySpec.AuthPrincipal));
+        return specs.Any(s => s is null) || wrong is not null
+            ? throw Invalid(path, $"an entry ({wrong?.Region}) has no uri or no auth_principal.")
+            : [.. specs.Select(s => ByHandAccess.Of(s.KeySpec.Uri!, s.KeySpec.AuthPrincipal!, s.Region))];
     }
 
     /// <summary>Reads a manifest's text.</summary>
     /// <exception cref="CmekException"><c>ManifestInvalid</c>.</exception>
     public static IReadOnlyList<CmekAccess> Parse(string text, string name, CmekCluster cluster)
     {
-        CmekSpecWire? body;
-        try
-        {
-            SafeJson.Check(text, SizeLimit);
-            body = JsonSerializer.Deserialize(text, WireJson.Default.CmekSpecWire);
-        }
-        catch (JsonException e)
-        {
-            throw Invalid(name, e.Message, e);
-        }
-
-        if (body?.RegionSpecs is not { Count: > 0 } specs)
-        {
-            throw Invalid(name, "it has no region_specs.");
-        }
-
-        if (specs.Count > RegionLimit)
-        {
-            throw Invalid(name, $"it has {specs.Count} regions, and {RegionLimit} is the most that is read.");
-        }
-
+        IReadOnlyList<RegionSpecWire> specs = SpecsOf(text, name);
         List<CmekAccess> accesses = [];
         foreach (RegionSpecWire? spec in specs)
         {
@@ -82,6 +60,43 @@ internal static class Manifests
         }
 
         return accesses;
+    }
+
+    private static string TextOf(string path)
+    {
+        try
+        {
+            return StateFiles.ReadText(path, SizeLimit);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CmekException(
+                "ManifestUnreadable",
+                CmekErrorKind.ReadError,
+                $"The manifest {path} cannot be read: {e.Message}",
+                "Give the path of a cmek_config.json; Export-CmekManifest writes one.",
+                path,
+                e);
+        }
+    }
+
+    private static IReadOnlyList<RegionSpecWire> SpecsOf(string text, string name)
+    {
+        try
+        {
+            SafeJson.Check(text, SizeLimit);
+            CmekSpecWire? body = JsonSerializer.Deserialize(text, WireJson.Default.CmekSpecWire);
+            return body?.RegionSpecs switch
+            {
+                { Count: > RegionLimit } many => throw Invalid(name, $"it has {many.Count} regions, and {RegionLimit} is the most that is read."),
+                { Count: > 0 } specs => specs,
+                _ => throw Invalid(name, "it has no region_specs."),
+            };
+        }
+        catch (JsonException e)
+        {
+            throw Invalid(name, e.Message, e);
+        }
     }
 
     private static CmekException Invalid(string name, string what, Exception? cause = null) => new(

@@ -1,4 +1,5 @@
 using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Pacing;
 using CmekTools.Engine.State;
 
@@ -30,12 +31,18 @@ internal sealed record ConnectOptions
 
     /// <summary>A second place for the journal's lines: a file, or <see cref="JournalSink.SystemLog"/>; null: none.</summary>
     public string? JournalSink { get; init; }
+
+    /// <summary>True where the other side is a sandbox.</summary>
+    public bool IsSandbox { get; init; }
 }
 
 /// <summary>Connects: checks the input, then that the key is accepted.</summary>
 internal static class Connecting
 {
-    /// <summary>Makes a session after one request has shown that the key is good.</summary>
+    /// <summary>
+    /// Makes a session after one request has shown that the key is good. Where the service does not answer as it should, and clusters were seen from here
+    /// before, the session is an offline one: <see cref="SessionContext.Offline"/> says why.
+    /// </summary>
     /// <exception cref="CmekException"><c>ApiKeyMissing</c>, <c>ServerInvalid</c>, <c>ServerInsecure</c>, or the service's answer.</exception>
     public static async Task<SessionContext> ConnectAsync(ConnectOptions options, CancellationToken cancellation)
     {
@@ -43,24 +50,54 @@ internal static class Connecting
         Secrets.Note(options.ApiKey, options.Providers.AwsCredentials?.SecretAccessKey, options.Providers.GoogleAccessToken);
         Validate(options);
         string key = options.ApiKey.Trim();
+        JournalWriter journal = new(options.StateFolder ?? JournalWriter.DefaultFolder())
+        {
+            Sink = options.JournalSink is { } sink ? JournalSink.Create(sink) : null,
+        };
+        InventoryEntry? known = new Inventory(journal.Folder, TimeProvider.System).List()
+            .FirstOrDefault(e => e.Server == options.Server.GetLeftPart(UriPartial.Authority));
         CloudApiClient cloud = new(options.Server, key, options.Timings, pacer: Pacers.Cloud(options.Server, key, options.RequestsPerSecond));
+        CmekOrganization organization;
+        CmekException? offline = null;
         try
         {
-            JournalWriter journal = new(options.StateFolder ?? JournalWriter.DefaultFolder())
-            {
-                Sink = options.JournalSink is { } sink ? JournalSink.Create(sink) : null,
-            };
-            CmekOrganization organization = await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false);
-            return new SessionContext(cloud, organization, options.Providers, options.Timings, journal)
-            {
-                Who = new Who { ApiKeyId = Who.KeyIdOf(options.ApiKey.Trim()) },
-            };
+            organization = known is null
+                ? await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false)
+                : await Haste.AskAsync(
+                    options.Server, "Reading the organization", options.Timings.ServicePatience, cloud.GetOrganizationAsync, cancellation).ConfigureAwait(false);
+        }
+        catch (CmekException e) when (known is not null)
+        {
+            cloud.Dispose();
+            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = e };
+            organization = known.Organization;
+            offline = e;
         }
         catch
         {
             cloud.Dispose();
             throw;
         }
+
+        return new SessionContext(cloud, organization, options.Providers, options.Timings, journal)
+        {
+            Who = new Who { ApiKeyId = Who.KeyIdOf(key) },
+            IsSandbox = options.IsSandbox,
+            Offline = offline,
+        };
+    }
+
+    /// <summary>A session without any connection, for keys that are given by hand.</summary>
+    public static SessionContext Unconnected()
+    {
+        CmekException why = new(
+            "NotConnected",
+            CmekErrorKind.ConnectionError,
+            "There is no connection to CockroachDB Cloud in this runspace.",
+            "Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session.");
+        CloudApiClient cloud = new(ConnectOptions.PublicServer, "none", new Timings()) { Closed = why };
+        return new SessionContext(
+            cloud, new CmekOrganization { Id = string.Empty, Name = "unknown" }, new ProviderOptions(), new Timings(), new JournalWriter(JournalWriter.DefaultFolder())) { Offline = why };
     }
 
     private static void Validate(ConnectOptions options)

@@ -85,11 +85,21 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
         }
 
         SessionContext context = await Connecting.ConnectAsync(options, Cancellation).ConfigureAwait(false);
+        if (context.Offline is { } offline)
+        {
+            DateTimeOffset seen = context.Inventory.List() is [var newest, ..] ? newest.SeenAt : default;
+            await Pipeline.WarningAsync(
+                $"The service does not answer as it should: {offline.Message} This is an offline session for {context.Organization.Name}, by what was last seen "
+                + $"{context.Inventory.Age(seen)}: Revoke-CmekAccess, Test-CmekBreakGlass and the provider's half of Restore-CmekAccess work; everything else fails "
+                + "with the service's error. Connect again when it answers.").ConfigureAwait(false);
+        }
+
         CmekSession session = new()
         {
             Server = options.Server,
             Organization = context.Organization,
             IsSandbox = Sandbox is not null,
+            IsOffline = context.Offline is not null,
             ConnectedAt = DateTimeOffset.UtcNow,
             Context = context,
         };
@@ -136,6 +146,7 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             Server = sandbox.BaseAddress,
             ApiKey = Value("COCKROACH_API_KEY") ?? string.Empty,
             Timings = Timings.Sandbox,
+            IsSandbox = true,
             RequestsPerSecond = Limit(Value(LimitVariable)),
             // What is played in a sandbox belongs neither into the record of the real clusters nor into another sandbox's, which has the same ids.
             StateFolder = Path.Combine(Engine.State.JournalWriter.DefaultFolder(), "sandbox", InstanceOf(sandbox)),

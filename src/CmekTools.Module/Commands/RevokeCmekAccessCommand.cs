@@ -1,27 +1,62 @@
-using CmekTools.Engine.BreakGlass;
 using System.Management.Automation;
+using CmekTools.Engine;
+using CmekTools.Engine.BreakGlass;
+using CmekTools.Engine.Clusters;
+using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module.Commands;
 
-/// <summary>The break-glass: cuts a cluster off from its keys, proves it, and tells the service to revoke.</summary>
+/// <summary>The break-glass: cuts clusters off from their keys, proves it, and tells the service to revoke. All records are one plan.</summary>
 [Cmdlet(VerbsSecurity.Revoke, "CmekAccess", DefaultParameterSetName = NameSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(CmekStep))]
 public sealed class RevokeCmekAccessCommand : ClusterCommand
 {
-    /// <summary>Stop when the key is cut; the service is not told, and running nodes go on with the data key that they hold.</summary>
-    [Parameter]
+    private const string KeySet = "Key";
+    private const string ManifestSet = "Manifest";
+    private readonly List<ClusterRef> _named = [];
+    private SessionContext? _unconnected;
+
+    /// <summary>Keys by their URIs, without asking the service; no connection is needed.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = KeySet)]
+    [ValidateNotNullOrEmpty]
+    public string[] KeyUri { get; set; } = [];
+
+    /// <summary>Who is to be cut off from them: one for each key, or one for all.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = KeySet)]
+    [ValidateNotNullOrEmpty]
+    public string[] AuthPrincipal { get; set; } = [];
+
+    /// <summary>The keys and principals of a cmek_config.json, without asking the service; no connection is needed.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ManifestSet)]
+    [ValidateNotNullOrEmpty]
+    public string? ManifestPath { get; set; }
+
+    /// <summary>Only cut the key; the service is not told, and running nodes go on with the data key that they hold.</summary>
+    [Parameter(ParameterSetName = NameSet)]
+    [Parameter(ParameterSetName = IdSet)]
+    [Parameter(ParameterSetName = ClusterSet)]
     public SwitchParameter KeyOnly { get; set; }
+
+    /// <summary>Only tell the service; nothing is cut at the provider.</summary>
+    [Parameter(ParameterSetName = NameSet)]
+    [Parameter(ParameterSetName = IdSet)]
+    [Parameter(ParameterSetName = ClusterSet)]
+    public SwitchParameter ServiceOnly { get; set; }
 
     /// <summary>Google Cloud: also disable the service account.</summary>
     [Parameter]
     public SwitchParameter DisablePrincipal { get; set; }
 
-    /// <summary>Also schedule the keys' deletion. Asks a second time; -Force does not answer that.</summary>
-    [Parameter]
+    /// <summary>Also schedule the keys' deletion. Asks a second time, after the last cut; -Force does not answer that.</summary>
+    [Parameter(ParameterSetName = NameSet)]
+    [Parameter(ParameterSetName = IdSet)]
+    [Parameter(ParameterSetName = ClusterSet)]
     public SwitchParameter Permanent { get; set; }
 
     /// <summary>The cluster's exact name once more: answers the second question of -Permanent. Another name ends the command before anything is cut.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = NameSet)]
+    [Parameter(ParameterSetName = IdSet)]
+    [Parameter(ParameterSetName = ClusterSet)]
     [ValidateNotNullOrEmpty]
     public string? ConfirmClusterName { get; set; }
 
@@ -30,10 +65,18 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     [ValidateRange(7, 30)]
     public int PendingWindowInDays { get; set; } = 30;
 
-    /// <summary>The longest wait for REVOKED, in seconds.</summary>
+    /// <summary>Do not wait for REVOKED.</summary>
+    [Parameter]
+    public SwitchParameter NoWait { get; set; }
+
+    /// <summary>How long a busy cluster is asked again and REVOKED is waited for, in seconds.</summary>
     [Parameter]
     [ValidateRange(1, 604800)]
     public int TimeoutSeconds { get; set; } = 7200;
+
+    /// <summary>Change nothing where journal and receipt cannot be written in the state folder.</summary>
+    [Parameter]
+    public SwitchParameter RequireReceipt { get; set; }
 
     /// <summary>Do not ask (the second question of -Permanent is asked all the same).</summary>
     [Parameter]
@@ -42,16 +85,88 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     /// <inheritdoc/>
     internal override bool Urgent => true;
 
+    /// <summary>A pipeline that has had enough of the output, or a preference that stops at an error, must not leave keys open.</summary>
+    internal override bool GoesOnUnheard => true;
+
+    private bool ByHand => ParameterSetName is KeySet or ManifestSet;
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _unconnected?.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
     internal override Task BeginAsync()
     {
         Pipeline.Force = Force;
+        return KeyOnly && ServiceOnly
+            ? throw new CmekException("ScopeContradicts", CmekErrorKind.InvalidArgument, "-KeyOnly and -ServiceOnly leave nothing to do.", "Give one of them, or none for both halves.")
+            : Task.CompletedTask;
+    }
+
+    internal override Task ProcessAsync()
+    {
+        if (!ByHand)
+        {
+            _named.Add(new ClusterRef(Cluster is null && ClusterId.Length == 0 ? ClusterName : null, ClusterId.Length == 0 ? null : ClusterId, Cluster));
+        }
+
         return Task.CompletedTask;
     }
 
-    internal override async Task ProcessAsync()
+    internal override async Task EndAsync()
     {
-        CmekCluster cluster = await ResolveClusterAsync().ConfigureAwait(false);
-        RevokeOptions options = new(KeyOnly, DisablePrincipal, Permanent, ConfirmClusterName, PendingWindowInDays, TimeSpan.FromSeconds(TimeoutSeconds));
-        await Revocation.RevokeAsync(cluster, options, Op).ConfigureAwait(false);
+        if (!ByHand && _named.Count == 0)
+        {
+            return;
+        }
+
+        RevokeOptions options = new()
+        {
+            Scope = KeyOnly || ByHand ? RevokeScope.KeyOnly : ServiceOnly ? RevokeScope.ServiceOnly : RevokeScope.Both,
+            DisablePrincipal = DisablePrincipal,
+            Permanent = Permanent,
+            ConfirmedName = ConfirmClusterName,
+            DeletionDays = PendingWindowInDays,
+            Limit = TimeSpan.FromSeconds(TimeoutSeconds),
+            NoWait = NoWait,
+            RequireReceipt = RequireReceipt,
+            Unasked = Force || Pipeline.WhatIf,
+        };
+        if (!ByHand)
+        {
+            await Revocation.RevokeAsync(op => SubjectFinder.FindAsync(_named, op), options, Op).ConfigureAwait(false);
+            return;
+        }
+
+        IReadOnlyList<CmekAccess> accesses = ManifestPath is null ? GivenKeys() : await ManifestAsync(ManifestPath).ConfigureAwait(false);
+        SessionContext context = (Session ?? RunspaceSession)?.Context as SessionContext ?? (_unconnected = Connecting.Unconnected());
+        await Revocation.RevokeAsync(op => SubjectFinder.OfKeysAsync(accesses, op), options, OperationOn(context)).ConfigureAwait(false);
+    }
+
+    private async Task<IReadOnlyList<CmekAccess>> ManifestAsync(string given)
+    {
+        string path = given;
+        await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(given)).ConfigureAwait(false);
+        return Manifests.ReadUnbound(path);
+    }
+
+    private IReadOnlyList<CmekAccess> GivenKeys()
+    {
+        if (AuthPrincipal.Length != 1 && AuthPrincipal.Length != KeyUri.Length)
+        {
+            throw new CmekException(
+                "RegionKeyCountMismatch",
+                CmekErrorKind.InvalidArgument,
+                $"{KeyUri.Length} keys and {AuthPrincipal.Length} principals do not go together. Nothing was cut.",
+                "Give one -AuthPrincipal for all keys, or one for each, in the same order.");
+        }
+
+        return [.. KeyUri.Select((uri, i) => ByHandAccess.Of(uri, AuthPrincipal[AuthPrincipal.Length == 1 ? 0 : i]))];
     }
 }

@@ -98,6 +98,12 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     /// <inheritdoc/>
     protected sealed override void StopProcessing() => _abort.Cancel();
 
+    /// <summary>
+    /// True for what must be done to its end although the pipeline listens no more (a downstream command that has had enough, a preference that stops):
+    /// only Ctrl-C ends it.
+    /// </summary>
+    internal virtual bool GoesOnUnheard => false;
+
     /// <summary>Before the first record. A failure ends the cmdlet.</summary>
     internal virtual Task BeginAsync() => Task.CompletedTask;
 
@@ -207,7 +213,10 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
                 // The pipeline has no more use for this cmdlet: the work is told, and waited for.
                 stopped ??= ExceptionDispatchInfo.Capture(e);
                 Pipeline.Detach();
-                _stop.Cancel();
+                if (!GoesOnUnheard)
+                {
+                    _stop.Cancel();
+                }
             }
         }
 

@@ -122,9 +122,25 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
             return true;
         }
 
-        _runConfirmed = Force || command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm");
+        _runConfirmed = Force || Ask(() => command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm"), "Nothing was cut; give -Force.");
         return _runConfirmed;
     });
+
+    /// <inheritdoc/>
+    public Task LastWordAsync(string message)
+    {
+        try
+        {
+            // The pipeline takes nothing any more; the screen does.
+            command.Host.UI.WriteWarningLine(ViewText.Plain(message));
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A host without a screen: the journal has it.
+        }
+
+        return Task.CompletedTask;
+    }
 
     /// <inheritdoc/>
     public Task<bool> ShouldContinueAsync(string query, string caption) => PostAsync(() =>
@@ -132,7 +148,9 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         // The form with a security impact is the one whose answer to a bare Enter is No.
         bool yesToAll = false;
         bool noToAll = false;
-        return command.ShouldContinue(Shown(query), Shown(caption), hasSecurityImpact: true, ref yesToAll, ref noToAll);
+        return Ask(
+            () => command.ShouldContinue(Shown(query), Shown(caption), hasSecurityImpact: true, ref yesToAll, ref noToAll),
+            "That question was not answered with yes.");
     });
 
     /// <summary>Does something on the pipeline's thread.</summary>
@@ -140,6 +158,25 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
 
     // What is told in words: no secret in it, and nothing that does more to a terminal than be read.
     private static string Shown(string text) => ViewText.Plain(Secrets.Hide(text));
+
+    // Where nobody can answer the host throws; that is no fault, and no yes.
+    private static bool Ask(Func<bool> ask, string otherwise)
+    {
+        try
+        {
+            return ask();
+        }
+        catch (Exception e) when (e is not (PipelineStoppedException or CmekException) && (e is InvalidOperationException or NotImplementedException or RuntimeException))
+        {
+            throw new CmekException(
+                "NobodyToAsk",
+                CmekErrorKind.InvalidOperation,
+                $"Nobody can be asked here ({e.Message}). {otherwise}",
+                "In a script give -Force, and -ConfirmClusterName for what is permanent.",
+                null,
+                e);
+        }
+    }
 
     private Task<bool> PostAsync(Action action) => PostAsync(() =>
     {
@@ -172,6 +209,11 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
                     try
                     {
                         done.TrySetResult(action());
+                    }
+                    catch (CmekException e)
+                    {
+                        // The work has to hear it, and goes on or ends by itself.
+                        done.TrySetException(e);
                     }
                     catch
                     {

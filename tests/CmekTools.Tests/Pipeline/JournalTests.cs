@@ -108,7 +108,7 @@ public sealed class JournalTests
         // A folder in the file's place cannot be written, not even by root.
         File.Delete(Journal(life));
         Directory.CreateDirectory(Journal(life));
-        string[] commands = ["Revoke-CmekAccess shop -Force -DisablePrincipal", "Update-CmekCluster shop -Rewrap -RotateKey", "Disable-CmekCluster shop", $"New-CmekKey shop {other}"];
+        string[] commands = ["Update-CmekCluster shop -Rewrap -RotateKey", "Disable-CmekCluster shop", $"New-CmekKey shop {other}"];
         foreach (string command in commands)
         {
             PowerShellResult result = await life.TryAsync($"$WarningPreference = 'SilentlyContinue'; {command}");
@@ -133,7 +133,7 @@ public sealed class JournalTests
         File.WriteAllText(folder, "a file stands where the folder should be");
         try
         {
-            foreach ((string command, string id) in ((string, string)[])[("Disable-CmekCluster shop", "JournalUnwritable"), ("Revoke-CmekAccess shop -Force", "ReceiptUnwritable")])
+            foreach ((string command, string id) in ((string, string)[])[("Disable-CmekCluster shop", "JournalUnwritable"), ("Revoke-CmekAccess shop -Force -RequireReceipt", "ReceiptUnwritable")])
             {
                 Assert.Equal(ErrorCategory.WriteError, (await life.TryAsync(command)).ExpectError(id).CategoryInfo.Category);
                 Assert.Empty(life.Writes);

@@ -1,0 +1,111 @@
+using CmekTools.Engine.Access;
+
+namespace CmekTools.Engine.BreakGlass;
+
+/// <summary>Tells what has been seen done to one cluster, and which of the truths holds now: by what was read of each of its keys, and by nothing else.</summary>
+internal sealed class ClusterSteps(CmekCluster cluster, IOperationHost host, TimeProvider time)
+{
+    private readonly object _lock = new();
+    private readonly long _start = time.GetTimestamp();
+    private readonly Dictionary<(string Uri, string Principal), CmekCutState> _states = [];
+    private bool _revoked;
+
+    /// <summary>The receipt's file.</summary>
+    public string? ReceiptPath { get; set; }
+
+    /// <summary>Does the service say REVOKED everywhere?</summary>
+    public bool Revoked
+    {
+        get => Volatile.Read(ref _revoked);
+        set => Volatile.Write(ref _revoked, value);
+    }
+
+    /// <summary>Every key of the cluster together: open where one is, cut where all are, else the least that is known.</summary>
+    public CmekCutState All
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Together(_states.Values);
+            }
+        }
+    }
+
+    /// <summary>The access belongs to the cluster, and nothing is known of it yet.</summary>
+    public void Expect(AccessTarget target)
+    {
+        lock (_lock)
+        {
+            _states.TryAdd((target.KeyUri, target.AuthPrincipal), CmekCutState.Unread);
+        }
+    }
+
+    /// <summary>What was read of an access.</summary>
+    public void Seen(AccessTarget target, CmekCutState state)
+    {
+        lock (_lock)
+        {
+            _states[(target.KeyUri, target.AuthPrincipal)] = state;
+        }
+    }
+
+    /// <summary>What is known of a key of the cluster.</summary>
+    public CmekCutState Of(string keyUri)
+    {
+        lock (_lock)
+        {
+            return Together(_states.Where(s => s.Key.Uri == keyUri).Select(s => s.Value));
+        }
+    }
+
+    /// <summary>A step about the whole cluster has been done.</summary>
+    public Task DoneAsync(string step, string result) => TellAsync(step, null, null, result);
+
+    /// <summary>A step about one key has been done.</summary>
+    public Task DoneAsync(string step, string region, string keyUri, string result) => TellAsync(step, region, keyUri, result);
+
+    /// <summary>Several states together: one that is open opens all; all cut are cut; else the weakest proof counts.</summary>
+    public static CmekCutState Together(IEnumerable<CmekCutState> states)
+    {
+        CmekCutState[] all = [.. states];
+        return all switch
+        {
+            [] => CmekCutState.Unread,
+            _ when all.Contains(CmekCutState.Open) => CmekCutState.Open,
+            _ => all.Min(),
+        };
+    }
+
+    private Task TellAsync(string step, string? region, string? keyUri, string result)
+    {
+        CmekCutState all = All;
+        bool revoked = Revoked;
+        return host.OutputAsync(new CmekStep
+        {
+            ClusterId = cluster.Id,
+            ClusterName = cluster.Name,
+            Region = region,
+            KeyUri = keyUri,
+            Step = step,
+            Result = result,
+            Now = Now(all, revoked),
+            CutState = keyUri is null ? all : Of(keyUri),
+            KeyCut = all switch { CmekCutState.Cut => true, CmekCutState.Open => false, _ => null },
+            Revoked = revoked,
+            Duration = time.GetElapsedTime(_start),
+            At = time.GetUtcNow(),
+            ReceiptPath = ReceiptPath,
+        });
+    }
+
+    private static string Now(CmekCutState all, bool revoked) => (all, revoked) switch
+    {
+        (CmekCutState.Cut, true) => "revoked",
+        (CmekCutState.Cut, false) => "key cut, cluster still running",
+        (CmekCutState.Open, true) => "revoked at the service, key NOT cut",
+        (CmekCutState.Open, false) => "key NOT cut, cluster running",
+        (_, true) => "revoked at the service, cut of the key not seen",
+        (_, false) => "cut not seen yet, cluster still running",
+    };
+}

@@ -1,0 +1,338 @@
+using CmekTools.Engine.Access;
+using CmekTools.Engine.State;
+
+namespace CmekTools.Engine.BreakGlass;
+
+/// <summary>How far one key has been brought.</summary>
+internal enum KeyStage
+{
+    /// <summary>Nothing has been done.</summary>
+    Waiting,
+
+    /// <summary>A cut was tried and did not work; whether another rung of the ladder did is told by what is read afterwards.</summary>
+    Failed,
+
+    /// <summary>Every change of the cut has been made, or was there.</summary>
+    Done,
+}
+
+/// <summary>One access on its way to being cut.</summary>
+/// <param name="Subject">Whose.</param>
+/// <param name="Target">The key and principal.</param>
+/// <param name="Steps">Where it is told.</param>
+/// <param name="Book">The cluster's receipt.</param>
+internal sealed record CutAccess(RevocationSubject Subject, AccessTarget Target, ClusterSteps Steps, ReceiptBook Book);
+
+/// <summary>
+/// One key's part of a revocation, by itself: read what the cut may touch, receipt on disk, cut, proof. It waits for no other key, and what goes wrong with it
+/// is its own failure. A key that does not answer is tried again until its patience has run out.
+/// </summary>
+internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, RevokeOptions options, IKeyProvider provider, Operation op)
+{
+    private const int Looks = 3;
+    private readonly List<string> _notes = [];
+    private readonly List<KeyReplica> _replicas = [];
+    private readonly HashSet<string> _cut = new(StringComparer.Ordinal);
+
+    /// <summary>The key.</summary>
+    public string KeyUri { get; } = keyUri;
+
+    /// <summary>Whose accesses.</summary>
+    public IReadOnlyList<CutAccess> Accesses { get; } = accesses;
+
+    /// <summary>How far it is.</summary>
+    public KeyStage Stage { get; private set; }
+
+    /// <summary>Other copies of the key that were found and that nobody named.</summary>
+    public IReadOnlyList<KeyReplica> Replicas => _replicas;
+
+    private string Region => Accesses[0].Target.Region;
+
+    /// <summary>Reads, writes the receipt and cuts. It never throws, but where the run is stopped.</summary>
+    public async Task CutAsync()
+    {
+        long start = op.Session.Time.GetTimestamp();
+        for (int attempt = 1; ; attempt++)
+        {
+            (Exception? failure, IReadOnlyList<string> changes) = await TryAsync(CutOnceAsync).ConfigureAwait(false);
+            _notes.AddRange(changes);
+            if (failure is null)
+            {
+                Stage = KeyStage.Done;
+                await TellAsync("Cut", _notes.Count == 0 ? "was cut already" : string.Join("; ", _notes)).ConfigureAwait(false);
+                return;
+            }
+
+            if (!MayHeal(failure))
+            {
+                await DescendAsync(failure).ConfigureAwait(false);
+                return;
+            }
+
+            if (op.Session.Time.GetElapsedTime(start) >= op.Timings.KeyPatience)
+            {
+                await FailAsync(failure, $"no answer that would do in {attempt} tries over {op.Session.Time.GetElapsedTime(start).TotalSeconds:0} s").ConfigureAwait(false);
+                return;
+            }
+
+            await op.Host.ProgressAsync(new OperationProgress("Break-glass", $"{KeyUri} does not answer; tried again ({attempt})")).ConfigureAwait(false);
+            await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Reads until it is known whether the key is cut, and says so. It never throws, but where the run is stopped.</summary>
+    /// <param name="reach">What else opens the key, being read since the beginning.</param>
+    public async Task ProveAsync(Task<KeyReach> reach)
+    {
+        AccessDecision[] decisions = await Task.WhenAll(Accesses.Select(WatchAsync)).ConfigureAwait(false);
+        KeyReach beside = await reach.ConfigureAwait(false);
+        GrantVerdict grants = await GrantsAsync(beside).ConfigureAwait(false);
+        for (int i = 0; i < Accesses.Count; i++)
+        {
+            (CmekCutState state, string why) = Conclude(decisions[i], beside, grants);
+            Accesses[i].Steps.Seen(Accesses[i].Target, state);
+            if (state != CmekCutState.Cut)
+            {
+                await op.Host.ErrorAsync(NotCut(Accesses[i].Target, state, why)).ConfigureAwait(false);
+            }
+
+            string others = grants.Others.Count == 0 ? string.Empty : $"; others hold grants on it that open it: {string.Join(", ", grants.Others)}";
+            string said = state == CmekCutState.Cut ? $"{Accesses[i].Target.AuthPrincipal} is cut off: {why}{others}" : $"NOT proven: {why}{others}";
+            await Accesses[i].Steps.DoneAsync("Proof", Accesses[i].Target.Region, KeyUri, said).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What else opens the key. What does not answer in its time is named as not read.</summary>
+    public async Task<KeyReach> ReadReachAsync()
+    {
+        KeyReach reach = new([], [], [$"{KeyUri}: copies and grants were not read"]);
+        (Exception? failure, _) = await TryAsync(async part => reach = await provider.ReadReachAsync(KeyUri, part).ConfigureAwait(false)).ConfigureAwait(false);
+        reach = failure is null ? reach : new KeyReach([], [], [$"copies and grants of {KeyUri} could not be read: {failure.Message}"]);
+        _replicas.AddRange(reach.Replicas.Where(r => r.KeyUri != KeyUri));
+        return reach;
+    }
+
+    private async Task CutOnceAsync(Operation part)
+    {
+        foreach (CutAccess access in Accesses.Where(a => !_cut.Contains(Id(a))))
+        {
+            part.About(access.Subject.Cluster);
+            await access.Book.AddAsync(await CaptureAsync(access, part).ConfigureAwait(false)).ConfigureAwait(false);
+            await provider.CutAsync(access.Target, new CutOptions(options.DisablePrincipal), part).ConfigureAwait(false);
+            _cut.Add(Id(access));
+        }
+    }
+
+    // What an interrupted run has cut already is taken from its receipt; only what is open again since is captured anew.
+    private async Task<ReceiptAccess> CaptureAsync(CutAccess access, Operation part)
+    {
+        AccessTarget target = access.Target;
+        if (access.Book.Earlier(target) is { } earlier && !await IsOpenAsync(target, part).ConfigureAwait(false))
+        {
+            return earlier;
+        }
+
+        return new ReceiptAccess(target.Region, target.KeyUri, target.AuthPrincipal, await provider.CaptureAsync(target, part).ConfigureAwait(false));
+    }
+
+    private async Task<bool> IsOpenAsync(AccessTarget target, Operation part)
+    {
+        using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(part.Cancellation);
+        soon.CancelAfter(op.Timings.ServicePatience);
+        try
+        {
+            return (await provider.EvaluateAsync(target, part.ForRecord(part.Host, soon.Token, soon.Token)).ConfigureAwait(false)).Use == Decision.Allowed;
+        }
+        catch (Exception e) when (e is CmekException || !part.Cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    // The policy cannot be written or read: a key that is disabled lets nobody in.
+    private async Task DescendAsync(Exception failure)
+    {
+        if (op.Host.WhatIf || failure is CmekException { Kind: CmekErrorKind.ObjectNotFound or CmekErrorKind.WriteError or CmekErrorKind.InvalidArgument })
+        {
+            await FailAsync(failure, failure.Message).ConfigureAwait(false);
+            return;
+        }
+
+        (Exception? still, IReadOnlyList<string> changes) = await TryAsync(async part =>
+        {
+            part.About(Accesses[0].Subject.Cluster);
+            foreach (CutAccess access in Accesses.Where(a => a.Book.Document.Accesses.All(x => x.Identity != Id(a))))
+            {
+                // The policies were not read and are not touched: what comes back is the key's state.
+                await access.Book.AddAsync(new ReceiptAccess(access.Target.Region, KeyUri, access.Target.AuthPrincipal, Unseen(failure))).ConfigureAwait(false);
+            }
+
+            await provider.DisableKeyAsync(KeyUri, part).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+        if (still is not null)
+        {
+            await FailAsync(failure, $"{failure.Message} Disabling the key did not work either: {still.Message}").ConfigureAwait(false);
+            return;
+        }
+
+        Stage = KeyStage.Failed;
+        await op.Host.WarningAsync(
+            $"{KeyUri} was disabled, because its policy could not be changed: {failure.Message} Nobody can use it until Restore-CmekAccess enables it.").ConfigureAwait(false);
+        _notes.AddRange(changes);
+        string how = changes.Count == 0 ? "it is disabled already" : string.Join("; ", _notes);
+        await TellAsync("Cut", $"its policy could not be changed ({failure.Message}): {how}").ConfigureAwait(false);
+    }
+
+    private AccessSnapshot Unseen(Exception failure) => new(
+        provider.Provider == CmekProvider.AWS ? "aws/1" : "gcp/1",
+        new System.Text.Json.Nodes.JsonObject { ["notSeen"] = failure.Message, ["keyUri"] = KeyUri });
+
+    private async Task FailAsync(Exception failure, string why)
+    {
+        Stage = KeyStage.Failed;
+        await op.Host.ErrorAsync(AsCmek(failure)).ConfigureAwait(false);
+        await TellAsync("Cut", "NOT cut: " + why).ConfigureAwait(false);
+    }
+
+    // The effect is read, not assumed: what is explicit needs one look; what only lacks an allow is looked at over the time that a change takes to spread.
+    private async Task<AccessDecision> WatchAsync(CutAccess access)
+    {
+        long start = op.Session.Time.GetTimestamp();
+        int cut = 0;
+        while (true)
+        {
+            AccessDecision decision = await LookAsync(access.Target).ConfigureAwait(false);
+            if (decision is { ExplicitlyStopped: true, Cut: CmekCutState.Cut })
+            {
+                return decision;
+            }
+
+            cut = decision.Cut == CmekCutState.Cut ? cut + 1 : 0;
+            TimeSpan passed = op.Session.Time.GetElapsedTime(start);
+            if (cut >= Looks || (passed >= op.Timings.CutWatch && cut == 0) || passed >= 2 * op.Timings.CutWatch)
+            {
+                return decision.Cut == CmekCutState.Cut && Stage != KeyStage.Done
+                    ? decision with { Read = Decision.Perhaps, Reasons = ["the cut did not work, and nothing was read that stops it for certain", .. decision.Reasons] }
+                    : decision;
+            }
+
+            await op.DelayAsync(op.Timings.CutWatch / (Looks - 1)).ConfigureAwait(false);
+        }
+    }
+
+    // A look that fails shows nothing, and is no reason to stop.
+    private async Task<AccessDecision> LookAsync(AccessTarget target)
+    {
+        AccessDecision decision = AccessDecision.Of(Decision.Unread, "not read");
+        (Exception? failure, _) = await TryAsync(async part => decision = await provider.EvaluateAsync(target, part).ConfigureAwait(false)).ConfigureAwait(false);
+        return failure switch
+        {
+            null => decision,
+            CmekException { Kind: CmekErrorKind.ObjectNotFound } => AccessDecision.Of(Decision.Missing, failure.Message),
+            _ => AccessDecision.Of(Decision.Unread, failure.Message),
+        };
+    }
+
+    private async Task<GrantVerdict> GrantsAsync(KeyReach reach)
+    {
+        List<string> others = [];
+        List<string> open = [];
+        foreach (KeyGrant grant in reach.Grants.Where(g => g.Opens))
+        {
+            if (Accesses.FirstOrDefault(a => GrantOwner.IsClusters(grant, a.Target)) is not { } own)
+            {
+                others.Add($"{grant.GrantId} ({grant.Grantee})");
+                continue;
+            }
+
+            (Exception? failure, IReadOnlyList<string> changes) = await TryAsync(async part =>
+            {
+                part.About(own.Subject.Cluster);
+                await own.Book.AddAsync(GrantOwner.With(own.Book, own.Target, grant, provider)).ConfigureAwait(false);
+                await provider.RevokeGrantAsync(grant, part).ConfigureAwait(false);
+            }).ConfigureAwait(false);
+            if (failure is not null)
+            {
+                open.Add($"the grant {grant.GrantId} to {grant.Grantee} could not be revoked: {failure.Message}");
+                await op.Host.ErrorAsync(AsCmek(failure)).ConfigureAwait(false);
+            }
+            else
+            {
+                await own.Steps.DoneAsync("Grant", own.Target.Region, KeyUri, changes.Count == 0 ? $"the grant {grant.GrantId} is gone already" : string.Join("; ", changes)).ConfigureAwait(false);
+            }
+        }
+
+        return new GrantVerdict(others, open);
+    }
+
+    // A key that is off lets nobody in, whatever grants there are; else what could not be read leaves the whole unread.
+    private static (CmekCutState State, string Why) Conclude(AccessDecision decision, KeyReach reach, GrantVerdict grants)
+    {
+        string why = string.Join("; ", decision.Reasons);
+        bool off = reach.State is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
+        return decision.Cut switch
+        {
+            CmekCutState.Cut when off => (CmekCutState.Cut, why),
+            CmekCutState.Cut when grants.Open.Count > 0 => (CmekCutState.Open, string.Join("; ", grants.Open)),
+            CmekCutState.Cut when reach.Unread.Count > 0 => (CmekCutState.Unread, string.Join("; ", reach.Unread)),
+            _ => (decision.Cut, why),
+        };
+    }
+
+    private static CmekException NotCut(AccessTarget target, CmekCutState state, string why)
+    {
+        bool open = state == CmekCutState.Open;
+        return new CmekException(
+            open ? "CutNotEffective" : "CutNotSeen",
+            open ? CmekErrorKind.InvalidOperation : CmekErrorKind.PermissionDenied,
+            $"{target}: {target.AuthPrincipal} {(open ? "can still use" : "may still be able to use")} {target.KeyUri}: {why}",
+            "Take away what the message names, at the provider, and run the same command again: it goes on where it stopped.",
+            target.KeyUri);
+    }
+
+    // One try with a budget of its own. Only the run's own end gets out of here.
+    private async Task<(Exception? Failure, IReadOnlyList<string> Changes)> TryAsync(Func<Operation, Task> work)
+    {
+        using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
+        budget.CancelAfter(op.Timings.KeyTry);
+        Operation part = op.ForRecord(op.Host, budget.Token, budget.Token);
+        try
+        {
+            // Off this thread, and not waited for beyond its budget: a library that does not listen to its token holds nothing up.
+            await Task.Run(() => work(part), CancellationToken.None).WaitAsync(op.Timings.KeyTry + op.Timings.KeyTry, op.Session.Time, op.Cancellation).ConfigureAwait(false);
+            return (null, part.TakeChanges());
+        }
+        catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
+        {
+            return (budget.IsCancellationRequested ? new TimeoutException($"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s", e) : e, part.TakeChanges());
+        }
+    }
+
+    private static bool MayHeal(Exception e) => e is TimeoutException
+        || e is CmekException { Kind: CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded };
+
+    private static CmekException AsCmek(Exception e) => e as CmekException ?? new CmekException(
+        e is TimeoutException ? "KeySilent" : "BreakGlassFault",
+        e is TimeoutException ? CmekErrorKind.OperationTimeout : CmekErrorKind.InvalidData,
+        e.Message,
+        e is TimeoutException
+            ? "Look at the way to the provider's endpoint of that region, and run the same command again: it goes on where it stopped."
+            : "Look with Get-CmekJournal at what was done, and report this: it is a fault in CmekTools or in what it was given. The other keys are not affected.",
+        null,
+        e);
+
+    private static string Id(CutAccess access) => $"{access.Target.KeyUri}\n{access.Target.AuthPrincipal}";
+
+    private async Task TellAsync(string step, string result)
+    {
+        foreach (CutAccess access in Accesses.DistinctBy(a => a.Subject.Cluster.Id).Where(_ => !op.Host.WhatIf))
+        {
+            await access.Steps.DoneAsync(step, access.Target.Region, KeyUri, result).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What became of the grants that open a key.</summary>
+    /// <param name="Others">Those of others, named.</param>
+    /// <param name="Open">Those of the cluster that could not be revoked, and why.</param>
+    private sealed record GrantVerdict(IReadOnlyList<string> Others, IReadOnlyList<string> Open);
+}

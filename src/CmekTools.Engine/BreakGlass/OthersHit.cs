@@ -1,0 +1,86 @@
+using CmekTools.Engine.Clusters;
+
+namespace CmekTools.Engine.BreakGlass;
+
+/// <summary>Another cluster that loses its keys too.</summary>
+/// <param name="Cluster">Its name.</param>
+/// <param name="Why">What it shares.</param>
+internal sealed record OtherHit(string Cluster, string Why)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Cluster} ({Why})";
+}
+
+/// <summary>Who else is hit by a cut: clusters that are not in the plan and use the same key or the same principal.</summary>
+internal static class OthersHit
+{
+    /// <summary>By what was last seen of each cluster; where there is time to ask, by what the service says now.</summary>
+    /// <param name="subjects">The plan's clusters.</param>
+    /// <param name="look">True to ask the service, for as long as its patience lasts.</param>
+    /// <param name="op">The run.</param>
+    public static async Task<IReadOnlyList<OtherHit>> FindAsync(IReadOnlyList<RevocationSubject> subjects, bool look, Operation op)
+    {
+        HashSet<string> mine = [.. subjects.Select(s => s.Cluster.Id)];
+        Dictionary<string, OtherHit> hits = [];
+        foreach (InventoryEntry entry in op.Session.Inventory.List().Where(e => !mine.Contains(e.Cluster.Id)))
+        {
+            Add(entry.Cluster, entry.Keys.Where(k => k.Place is CmekKeyPlace.InUse or CmekKeyPlace.Incoming).Select(k => (k.KeyUri, k.Principal)));
+        }
+
+        if (look && op.Session.Offline is null)
+        {
+            await AskAsync().ConfigureAwait(false);
+        }
+
+        return [.. hits.Values.OrderBy(h => h.Cluster, StringComparer.Ordinal)];
+
+        async Task AskAsync()
+        {
+            using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
+            soon.CancelAfter(op.Timings.OthersPatience);
+            try
+            {
+                List<Task> reads = [];
+                await foreach (CmekCluster cluster in ClusterLookup.ListAsync(op.Session, soon.Token).ConfigureAwait(false))
+                {
+                    if (cluster.SupportsCmek && !mine.Contains(cluster.Id) && subjects.Any(s => s.Cluster.Provider == cluster.Provider))
+                    {
+                        reads.Add(ReadAsync(cluster, soon.Token));
+                    }
+                }
+
+                await Task.WhenAll(reads).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is CmekException || !op.Cancellation.IsCancellationRequested)
+            {
+                // A question that waits for the vendor is no use; what was seen before has been counted.
+            }
+        }
+
+        async Task ReadAsync(CmekCluster cluster, CancellationToken cancellation)
+        {
+            CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, cancellation).ConfigureAwait(false);
+            lock (hits)
+            {
+                Add(cluster, status.Regions.Where(r => r.KeyUri is not null).Select(r => (r.KeyUri!, r.AuthPrincipal)));
+            }
+        }
+
+        void Add(CmekCluster cluster, IEnumerable<(string KeyUri, string? Principal)> uses)
+        {
+            foreach ((string uri, string? principal) in uses)
+            {
+                if (subjects.Any(s => s.Targets.Any(t => t.KeyUri == uri)))
+                {
+                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same key {uri}");
+                    return;
+                }
+
+                if (principal is not null && subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal)))
+                {
+                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same principal {principal}, on keys of its own; with -DisablePrincipal it stops");
+                }
+            }
+        }
+    }
+}

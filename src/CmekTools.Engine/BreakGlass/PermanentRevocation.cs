@@ -1,0 +1,99 @@
+using CmekTools.Engine.Clusters;
+
+namespace CmekTools.Engine.BreakGlass;
+
+/// <summary>The end of the keys: asked about after the last cut of all, so that no answer keeps a key open.</summary>
+internal sealed class PermanentRevocation(RevocationPlan plan, IReadOnlyList<KeyCut> keys, IReadOnlyDictionary<string, ClusterSteps> steps, Operation op)
+{
+    /// <summary>Schedules the deletion of every key that no other cluster lists.</summary>
+    public async Task ScheduleAsync()
+    {
+        List<KeyCut> free = [];
+        foreach (RevocationSubject subject in plan.Subjects)
+        {
+            free.AddRange(await FreeAsync(subject).ConfigureAwait(false));
+        }
+
+        KeyCut[] doomed = [.. free.Distinct()];
+        if (doomed.Length == 0 || !await IsWantedAsync(doomed).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        await Task.WhenAll(doomed.Select(ScheduleAsync)).ConfigureAwait(false);
+    }
+
+    // A key that other clusters list too would make their data unreadable; where that cannot be looked up, none is touched.
+    private async Task<IEnumerable<KeyCut>> FreeAsync(RevocationSubject subject)
+    {
+        KeyCut[] own = [.. keys.Where(k => k.Accesses.Any(a => a.Subject == subject) && (k.Stage != KeyStage.Waiting || op.Host.WhatIf))];
+        try
+        {
+            ILookup<string, CmekKeyUse> uses =
+                await KeyUses.ReadAsync([.. own.Select(k => k.KeyUri)], subject.Cluster.Id, [subject.Cluster.Id], op).ConfigureAwait(false);
+            foreach (KeyCut key in own.Where(k => uses[k.KeyUri].Any(u => u.KeepsKey)))
+            {
+                await op.Host.ErrorAsync(KeyUses.InUse(key.KeyUri, uses[key.KeyUri])).ConfigureAwait(false);
+            }
+
+            return own.Where(k => !uses[k.KeyUri].Any(u => u.KeepsKey));
+        }
+        catch (CmekException e)
+        {
+            await op.Host.ErrorAsync(e).ConfigureAwait(false);
+            await steps[subject.Cluster.Id].DoneAsync("Deletion", $"NOT scheduled: whether other clusters use the keys could not be seen: {e.Message}").ConfigureAwait(false);
+            return [];
+        }
+    }
+
+    private async Task<bool> IsWantedAsync(KeyCut[] doomed)
+    {
+        if (op.Host.WhatIf || plan.Options.ConfirmedName is not null)
+        {
+            return true;
+        }
+
+        string names = string.Join(", ", doomed.SelectMany(k => k.Accesses).Select(a => a.Subject.Cluster.Name).Distinct());
+        string uris = string.Join(", ", doomed.Select(k => k.KeyUri));
+        try
+        {
+            return await op.Host.ShouldContinueAsync(
+                $"When these keys are gone, the data of {names} and its backups can never be read again by anyone: {uris}. Schedule their deletion?",
+                "Permanent revocation").ConfigureAwait(false);
+        }
+        catch (CmekException e)
+        {
+            // Nobody could answer: that is no yes.
+            await op.Host.ErrorAsync(e).ConfigureAwait(false);
+            return false;
+        }
+    }
+
+    private async Task ScheduleAsync(KeyCut key)
+    {
+        CutAccess first = key.Accesses[0];
+        ClusterSteps told = first.Steps;
+        try
+        {
+            Access.IKeyProvider provider = op.Session.GetProvider(first.Subject.Cluster.Provider);
+            Operation part = op.ForRecord(op.Host, op.Cancellation, op.Abort);
+            part.About(first.Subject.Cluster);
+            CmekKey seen = await provider.GetKeyAsync(key.KeyUri, part).ConfigureAwait(false);
+
+            // On Google Cloud each version has its own state: what the primary says is not what all say.
+            bool gone = first.Subject.Cluster.Provider != CmekProvider.GCP && seen.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
+            DateTimeOffset? when = gone ? seen.DeletionDate : await provider.ScheduleDeletionAsync(key.KeyUri, plan.Options.DeletionDays, part).ConfigureAwait(false);
+            if (!op.Host.WhatIf)
+            {
+                string date = when?.ToString("u") ?? "(the provider gave no date)";
+                await told.DoneAsync("Deletion", first.Target.Region, key.KeyUri, $"{key.KeyUri} will be gone {date}; until then Restore-CmekAccess can rescue it").ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
+        {
+            CmekException failure = e as CmekException ?? new CmekException("BreakGlassFault", CmekErrorKind.InvalidData, e.Message, "Run the same command again.", key.KeyUri, e);
+            await op.Host.ErrorAsync(failure).ConfigureAwait(false);
+            await told.DoneAsync("Deletion", first.Target.Region, key.KeyUri, $"NOT scheduled for {key.KeyUri}: {e.Message}").ConfigureAwait(false);
+        }
+    }
+}

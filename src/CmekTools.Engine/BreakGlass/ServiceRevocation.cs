@@ -1,0 +1,171 @@
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Clusters;
+
+namespace CmekTools.Engine.BreakGlass;
+
+/// <summary>How telling the service went.</summary>
+internal enum ServiceStage
+{
+    /// <summary>It has not been told.</summary>
+    NotTold,
+
+    /// <summary>There is nothing that it could revoke, or nobody wants it told.</summary>
+    NotNeeded,
+
+    /// <summary>It has taken the REVOKE, now or before.</summary>
+    Told,
+
+    /// <summary>It could not be told.</summary>
+    Failed,
+}
+
+/// <summary>The vendor's half of a revocation of one cluster: REVOKE, beside the cuts, and the wait for REVOKED. What goes wrong here keeps no key open.</summary>
+internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps steps, RevokeOptions options, Operation op)
+{
+    /// <summary>How far it is.</summary>
+    public ServiceStage Stage { get; private set; }
+
+    /// <summary>Whose.</summary>
+    public RevocationSubject Subject { get; } = subject;
+
+    /// <summary>Tells the service, again and again where it is busy. It never throws, but where the run is stopped.</summary>
+    public async Task TellAsync()
+    {
+        if (!options.Tells || Subject.Unknown || !Subject.InUse)
+        {
+            Stage = ServiceStage.NotNeeded;
+            string why = Subject.Unknown ? "the cluster is not known" : $"{Subject.Cluster.Name} uses no customer-managed key now ({Subject.Status})";
+            await op.Host.VerboseAsync(options.Tells ? $"{why}: the service has nothing to revoke." : "The service is not told.").ConfigureAwait(false);
+            return;
+        }
+
+        if (Subject.IsRevoking)
+        {
+            Stage = ServiceStage.Told;
+            steps.Revoked = Subject.IsRevoked;
+            await op.Host.VerboseAsync($"{Subject.Cluster.Name} is {Subject.Status.State} already; REVOKE is not sent again.").ConfigureAwait(false);
+            return;
+        }
+
+        op.About(Subject.Cluster);
+        long start = op.Session.Time.GetTimestamp();
+        while (true)
+        {
+            CmekException failure;
+            try
+            {
+                JsonObject action = new() { ["action"] = "REVOKE" };
+                bool sent = await op.ChangeAsync(
+                    new PlannedChange("cmek:Revoke", Subject.Cluster.ToString(), "revoke CMEK at the service", action.ToJsonString(), After: action),
+                    token => op.Session.Cloud.RevokeCmekAsync(Subject.Cluster, token)).ConfigureAwait(false);
+                if (sent)
+                {
+                    Stage = ServiceStage.Told;
+                    await steps.DoneAsync("Revoke", "the service has taken the REVOKE").ConfigureAwait(false);
+                }
+
+                return;
+            }
+            catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
+            {
+                failure = e as CmekException ?? new CmekException("BreakGlassFault", CmekErrorKind.InvalidData, e.Message, "Run the same command again.", Subject.Cluster, e);
+            }
+
+            if (await IsRevokingAsync(failure).ConfigureAwait(false))
+            {
+                Stage = ServiceStage.Told;
+                await steps.DoneAsync("Revoke", "the service is revoking").ConfigureAwait(false);
+                return;
+            }
+
+            if (op.Session.Time.GetElapsedTime(start) + op.Timings.StatusPoll >= Patience(failure))
+            {
+                Stage = ServiceStage.Failed;
+                await op.Host.ErrorAsync(NotTold(failure)).ConfigureAwait(false);
+                await steps.DoneAsync("Revoke", $"NOT told: {failure.Message}").ConfigureAwait(false);
+                return;
+            }
+
+            await op.Host.ProgressAsync(new OperationProgress("Break-glass", $"{Subject.Cluster.Name}: REVOKE is asked for again: {failure.Message}")).ConfigureAwait(false);
+            await op.DelayAsync(op.Timings.StatusPoll).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Waits until every region that has a key says REVOKED. It never throws, but where the run is stopped.</summary>
+    public async Task WaitAsync()
+    {
+        if (Stage != ServiceStage.Told || op.Host.WhatIf)
+        {
+            return;
+        }
+
+        try
+        {
+            IReadOnlyList<string> regions = Subject.RegionsInUse;
+            if (regions.Count == 0)
+            {
+                CmekStatus now = await op.Session.Cloud.GetCmekAsync(Subject.Cluster, op.Cancellation).ConfigureAwait(false);
+                regions = [.. now.Regions.Where(r => r.KeyUri is not null).Select(r => r.Region)];
+            }
+
+            if (regions.Count == 0)
+            {
+                return;
+            }
+
+            if (!steps.Revoked)
+            {
+                StatusGoal goal = StatusGoal.State("Revoking CMEK", [.. regions], CmekState.REVOKED);
+                await StatusWatch.WaitAsync(Subject.Cluster, goal, options.Limit, op).ConfigureAwait(false);
+            }
+
+            steps.Revoked = true;
+            await steps.DoneAsync("Revoked", "every region says REVOKED").ConfigureAwait(false);
+        }
+        catch (CmekException e)
+        {
+            await op.Host.ErrorAsync(e).ConfigureAwait(false);
+            await steps.DoneAsync("Revoked", $"NOT seen: {e.Message}").ConfigureAwait(false);
+        }
+    }
+
+    // An answer that was lost may have been a yes.
+    private async Task<bool> IsRevokingAsync(CmekException failure)
+    {
+        if (op.Session.Offline is not null || failure.Kind is CmekErrorKind.PermissionDenied or CmekErrorKind.AuthenticationError)
+        {
+            return false;
+        }
+
+        using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
+        soon.CancelAfter(op.Timings.ServicePatience);
+        try
+        {
+            CmekStatus now = await op.Session.Cloud.GetCmekAsync(Subject.Cluster, soon.Token).ConfigureAwait(false);
+            return RevocationSubject.IsAll(now, CmekState.REVOKED) || now.Regions.Any(r => r.State == CmekState.REVOKING);
+        }
+        catch (Exception e) when (e is CmekException || !op.Cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    // A busy cluster is asked for as long as the user allows; a service that is gone is not waited for long, and one that refuses not at all.
+    private TimeSpan Patience(CmekException failure) => failure.Kind switch
+    {
+        _ when op.Session.Offline is not null => TimeSpan.Zero,
+        CmekErrorKind.ResourceUnavailable or CmekErrorKind.LimitsExceeded => options.Limit,
+        CmekErrorKind.ConnectionError or CmekErrorKind.OperationTimeout => options.Limit < op.Timings.KeyPatience ? options.Limit : op.Timings.KeyPatience,
+        _ => TimeSpan.Zero,
+    };
+
+    private CmekException NotTold(CmekException cause) => new(
+        "RevokeNotSent",
+        CmekErrorKind.ResourceUnavailable,
+        $"{Subject.Cluster.Name} could not be revoked at the service: {cause.Message} What was done at the provider stands.",
+        $"Connect again and run Revoke-CmekAccess -ClusterId {Subject.Cluster.Id} -ServiceOnly, or send the REVOKE by hand: "
+        + $"curl -X PATCH {op.Session.Cloud.Server.GetLeftPart(UriPartial.Authority)}/api/v1/clusters/{Subject.Cluster.Id}/cmek "
+        + "-H \"Authorization: Bearer $COCKROACH_API_KEY\" -H \"Cc-Version: 2024-09-16\" -d '{\"action\":\"REVOKE\"}'. The vendor's support takes it too.",
+        Subject.Cluster,
+        cause);
+}

@@ -1,0 +1,192 @@
+using CmekTools.Engine.Access;
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Clusters;
+using CmekTools.Engine.State;
+
+namespace CmekTools.Engine.BreakGlass;
+
+/// <summary>
+/// Finds the clusters of a break-glass and their keys: by the service where it answers within its patience, and else by what was seen before. The service, which
+/// may be the one that is to be cut off, does not decide what is cut.
+/// </summary>
+internal sealed class SubjectFinder(Operation op, int count)
+{
+    private static readonly TimeSpan s_turn = TimeSpan.FromMilliseconds(150);
+
+    // Each request waits for its turn behind the others.
+    private TimeSpan Patience => op.Timings.ServicePatience + (count * s_turn);
+
+    /// <summary>Finds each; one that cannot be found is told, and the others go on.</summary>
+    public static async Task<IReadOnlyList<RevocationSubject>> FindAsync(IReadOnlyList<ClusterRef> named, Operation op)
+    {
+        SubjectFinder finder = new(op, named.Count);
+        RevocationSubject?[] found = await Task.WhenAll(named.Select(finder.TryAsync)).ConfigureAwait(false);
+        return [.. found.OfType<RevocationSubject>()];
+    }
+
+    /// <summary>Keys that were given by hand: of the cluster that was seen to list them, else of one that nobody knows.</summary>
+    /// <param name="accesses">The keys with their principals.</param>
+    /// <param name="op">The run.</param>
+    public static async Task<IReadOnlyList<RevocationSubject>> OfKeysAsync(IReadOnlyList<CmekAccess> accesses, Operation op)
+    {
+        List<RevocationSubject> subjects = [];
+        (CmekAccess Access, CmekCluster Cluster)[] owned = await Task.WhenAll(accesses.Select(async a => (a, await OwnerAsync(a, op).ConfigureAwait(false)))).ConfigureAwait(false);
+        foreach (IGrouping<string, (CmekAccess Access, CmekCluster Cluster)> group in owned.GroupBy(o => o.Cluster.Id))
+        {
+            CmekCluster cluster = group.First().Cluster;
+            CmekStatus status = Unseen(cluster);
+            KeyEntry[] given = [.. group.Select(o => new KeyEntry(o.Access.Region, o.Access.KeyUri!, o.Access.AuthPrincipal, CmekKeyPlace.InUse, KeySources.None))];
+            ClusterKeys keys = await ClusterKeys.OfAsync(cluster, status, given, op).ConfigureAwait(false);
+            subjects.Add(new RevocationSubject
+            {
+                Cluster = cluster,
+                Keys = keys,
+                Targets = RevocationSubject.AllPairs(cluster, keys, op),
+                Unknown = true,
+            });
+        }
+
+        return subjects;
+    }
+
+    private async Task<RevocationSubject?> TryAsync(ClusterRef named)
+    {
+        try
+        {
+            return await FindAsync(named).ConfigureAwait(false);
+        }
+        catch (CmekException e)
+        {
+            await op.Host.ErrorAsync(e).ConfigureAwait(false);
+            return null;
+        }
+    }
+
+    private async Task<RevocationSubject> FindAsync(ClusterRef named)
+    {
+        CmekException? silent = null;
+        CmekCluster cluster;
+        try
+        {
+            cluster = named.Cluster ?? await AskAsync($"Looking for {named}", ct => LookAsync(named, ct)).ConfigureAwait(false);
+        }
+        catch (CmekException e) when (e.ErrorId != "ClusterNameAmbiguous")
+        {
+            if (Remembered(named) is not { } remembered)
+            {
+                throw;
+            }
+
+            silent = e;
+            cluster = remembered;
+        }
+
+        CmekStatus status = Unseen(cluster);
+        if (silent is null)
+        {
+            try
+            {
+                status = await AskAsync($"Reading the CMEK status of {cluster.Name}", ct => op.Session.Cloud.GetCmekAsync(cluster, ct)).ConfigureAwait(false);
+            }
+            catch (CmekException e)
+            {
+                silent = e;
+            }
+        }
+
+        ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
+        RevocationSubject subject = new() { Cluster = cluster, Keys = keys, Targets = RevocationSubject.AllPairs(cluster, keys, op), Silent = silent };
+        if (subject.Targets.Count > 0 && (silent is not null || status.State == CmekState.UNKNOWN))
+        {
+            await op.Host.WarningAsync(
+                $"{(silent is null ? $"The service lists no keys of {cluster.Name} any more." : silent.Message)} {cluster.Name} is cut by what is known here: {Sources(cluster)}.").ConfigureAwait(false);
+        }
+
+        return subject;
+    }
+
+    private async Task<CmekCluster> LookAsync(ClusterRef named, CancellationToken cancellation)
+    {
+        Operation part = op.ForRecord(op.Host, cancellation, cancellation);
+        return named.Id is { } id ? await part.Session.Cloud.GetClusterAsync(id, cancellation).ConfigureAwait(false) : await ClusterLookup.ByNameAsync(named.Name!, part).ConfigureAwait(false);
+    }
+
+    private Task<T> AskAsync<T>(string what, Func<CancellationToken, Task<T>> ask) =>
+        Haste.AskAsync(op.Session.Cloud.Server, what, Patience, ask, op.Cancellation);
+
+    private string Sources(CmekCluster cluster) => op.Session.Inventory.Find(cluster.Id) is { } entry
+        ? $"the inventory, last seen {op.Session.Inventory.Age(entry.SeenAt)}, and receipts"
+        : "receipts";
+
+    private CmekCluster? Remembered(ClusterRef named)
+    {
+        CmekCluster[] known =
+        [
+            .. op.Session.Inventory.List().Select(e => e.Cluster)
+                .Concat(new ReceiptStore(op.Session.Journal.Folder).List().Select(r => r.Document).Select(Of))
+                .Where(c => named.Id is { } id ? string.Equals(c.Id, id, StringComparison.OrdinalIgnoreCase) : string.Equals(c.Name, named.Name, StringComparison.OrdinalIgnoreCase))
+                .DistinctBy(c => c.Id, StringComparer.OrdinalIgnoreCase),
+        ];
+        return known.Length > 1
+            ? throw new CmekException(
+                "ClusterNameAmbiguous",
+                CmekErrorKind.InvalidArgument,
+                $"{known.Length} clusters that were called '{named}' are known here.",
+                "Give -ClusterId: " + string.Join(", ", known.Select(c => c.Id)),
+                named.Name)
+            : known.FirstOrDefault();
+    }
+
+    private static CmekCluster Of(ReceiptDocument receipt) => new()
+    {
+        Id = receipt.ClusterId,
+        Name = receipt.ClusterName,
+        Provider = receipt.Provider,
+        Plan = "UNKNOWN",
+        State = "UNKNOWN",
+        AccountId = receipt.AccountId,
+        Regions = [.. receipt.Accesses.Select(a => a.Region).Distinct().Select(r => new CmekRegion { Name = r })],
+    };
+
+    private static CmekStatus Unseen(CmekCluster cluster) => new() { ClusterId = cluster.Id, ClusterName = cluster.Name, Provider = cluster.Provider, State = CmekState.UNKNOWN };
+
+    private static async Task<CmekCluster> OwnerAsync(CmekAccess access, Operation op)
+    {
+        CmekProvider provider = KeyProviders.FromKeyUri(access.KeyUri!);
+        IKeyProvider keys = op.Session.GetProvider(provider);
+        keys.ValidateKeyUri(access.KeyUri!);
+        keys.ValidatePrincipal(access.AuthPrincipal!);
+        if (op.Session.Inventory.List().FirstOrDefault(e => e.Keys.Any(k => k.KeyUri == access.KeyUri)) is { } seen)
+        {
+            return seen.Cluster;
+        }
+
+        // The tag's id makes the statement one that the cluster's own restore knows again; it is not needed for the cut.
+        using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
+        soon.CancelAfter(op.Timings.OthersPatience);
+        try
+        {
+            CmekKey key = await keys.GetKeyAsync(access.KeyUri!, op.ForRecord(op.Host, soon.Token, soon.Token)).ConfigureAwait(false);
+            if (Guid.TryParse(key.ClusterId, out Guid id))
+            {
+                return Nobody(provider) with { Id = id.ToString(), Name = key.ClusterName ?? id.ToString() };
+            }
+        }
+        catch (Exception e) when (e is CmekException || !op.Cancellation.IsCancellationRequested)
+        {
+            // Whose it is matters less than that it is cut.
+        }
+
+        return Nobody(provider);
+    }
+
+    private static CmekCluster Nobody(CmekProvider provider) => new()
+    {
+        Id = Guid.Empty.ToString(),
+        Name = "keys-given-by-hand",
+        Provider = provider,
+        Plan = "UNKNOWN",
+        State = "UNKNOWN",
+        AccountId = "unknown",
+    };
+}

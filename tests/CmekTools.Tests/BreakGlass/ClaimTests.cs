@@ -1,0 +1,114 @@
+using Amazon.KeyManagementService.Model;
+using CmekTools.Sandbox;
+using CmekTools.Tests.Kit;
+using CmekTools.Tests.Sandbox;
+using Xunit;
+
+namespace CmekTools.Tests.BreakGlass;
+
+/// <summary>What it claims is true: a key is cut only where that was read, and what was missing, refused or not looked at proves nothing.</summary>
+public sealed class ClaimTests
+{
+    [Fact]
+    public async Task AKeyThatIsNotFoundIsMissingAndProvesNothing()
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        string hidden = await life.KeyAsync(life.Regions[0]);
+        life.Answer(r => r.Service == "kms" && r.Names(hidden) ? Faults.Missing : null);
+        PowerShellResult result = await life.TryAsync("Revoke-CmekAccess shop -Force");
+        CmekStep[] steps = [.. result.Values<CmekStep>()];
+        Assert.Equal(CmekCutState.Missing, Assert.Single(steps, s => s.Step == "Proof" && s.KeyUri == hidden).CutState);
+        Assert.All(steps, s => Assert.Null(s.KeyCut));
+        Assert.Contains(result.Errors, e => e.FullyQualifiedErrorId.StartsWith("CutNotSeen,", StringComparison.Ordinal));
+        Assert.Equal(CmekState.REVOKED, (await life.StatusAsync()).State);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task APolicyThatMayNotBeWrittenIsFollowedByDisablingTheKey(bool mayDisable)
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        string shut = await life.KeyAsync(life.Regions[0]);
+        life.Answer(r => (r.Operation == "PutKeyPolicy" || (r.Operation == "DisableKey" && !mayDisable)) && r.Names(shut) ? Faults.Refused : null);
+        PowerShellResult result = await life.TryAsync("Revoke-CmekAccess shop -Force");
+        life.Server.Before = null;
+        CmekStep[] steps = [.. result.Values<CmekStep>()];
+        CmekStep proof = Assert.Single(steps, s => s.Step == "Proof" && s.KeyUri == shut);
+        Assert.Equal(mayDisable ? CmekCutState.Cut : CmekCutState.Open, proof.CutState);
+        Assert.Equal(mayDisable, steps[^1].KeyCut);
+        Assert.Equal(mayDisable ? CmekKeyState.Disabled : CmekKeyState.Enabled, await life.KeyStateAsync(shut));
+        if (!mayDisable)
+        {
+            Assert.Contains(steps, s => s.Step == "Cut" && s.KeyUri == shut && s.Result.StartsWith("NOT cut", StringComparison.Ordinal));
+            Assert.Contains(result.Errors, e => e.FullyQualifiedErrorId.StartsWith("CutNotEffective,", StringComparison.Ordinal));
+            return;
+        }
+
+        // Each rung is taken back.
+        await life.RunAsync("$WarningPreference = 'SilentlyContinue'; Restore-CmekAccess shop -Wait");
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(shut));
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+    }
+
+    [Fact]
+    public async Task APastKeyIsCutOffFromAPrincipalThatWasLetInSince()
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        string past = await life.KeyAsync(life.Regions[0]);
+        await life.RunAsync("""
+            $WarningPreference = 'SilentlyContinue'
+            New-CmekKey shop -AliasName second | Grant-CmekAccess | Update-CmekCluster -Wait
+            $null = Revoke-CmekAccess shop -Force
+            $null = Restore-CmekAccess shop -RoleName rescue -Wait
+            """);
+        CmekStep last = (await life.TryAsync("Revoke-CmekAccess shop -Force")).Values<CmekStep>()[^1];
+        Assert.Equal(true, last.KeyCut);
+        string policy = (await life.Aws.Kms.GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = past, PolicyName = "default" }, AwsWire.Cancel)).Policy;
+        System.Text.Json.Nodes.JsonArray statements = System.Text.Json.Nodes.JsonNode.Parse(policy)!["Statement"]!.AsArray();
+        Assert.Contains(statements, s => (string?)s!["Effect"] == "Deny" && s.ToJsonString().Contains("role/rescue\"", StringComparison.Ordinal));
+        Assert.DoesNotContain(statements, s => (string?)s!["Effect"] == "Allow" && s.ToJsonString().Contains("role/rescue\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task ACopyThatTheServiceDoesNotListIsCutToo()
+    {
+        SandboxOptions options = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters = [new SandboxClusterOptions("shop", "AWS", ["us-east-1"])] };
+        await using SandboxShell shell = await SandboxShell.StartAsync(options);
+        (await shell.RunAsync("New-CmekKey shop -MultiRegion | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect();
+        CmekRegionStatus region = Assert.Single(Assert.Single((await shell.RunAsync("Get-CmekStatus shop")).Expect().Values<CmekStatus>()).Regions);
+        await using AwsWire aws = AwsWire.At(shell.Server);
+        string policy = (await aws.Kms.GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = region.KeyUri, PolicyName = "default" }, AwsWire.Cancel)).Policy;
+        string copy = (await aws.Kms.ReplicateKeyAsync(new ReplicateKeyRequest { KeyId = region.KeyUri, ReplicaRegion = "eu-west-1", Policy = policy }, AwsWire.Cancel)).ReplicaKeyMetadata.Arn;
+        PowerShellResult result = (await shell.RunAsync("Revoke-CmekAccess shop -Force")).Expect();
+        CmekStep[] steps = [.. result.Values<CmekStep>()];
+        Assert.Equal(CmekCutState.Cut, Assert.Single(steps, s => s.Step == "Proof" && s.KeyUri == copy).CutState);
+        string now = (await aws.KmsAs(aws.Aws.Admin, "eu-west-1").GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = copy, PolicyName = "default" }, AwsWire.Cancel)).Policy;
+        Assert.Contains("\"Deny\"", now, StringComparison.Ordinal);
+
+        // The whole is not claimed before the copy is proven.
+        int proven = Array.FindIndex(steps, s => s.Step == "Proof" && s.KeyUri == copy);
+        Assert.All(steps[..proven], s => Assert.True(s.KeyCut != true || s.Step == "Proof", s.ToString()));
+        Assert.Contains(result.Warnings, w => w.Contains(copy, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("key")]
+    [InlineData("principal")]
+    public async Task WhoElseIsHitStandsInTheQuestion(string shared)
+    {
+        SandboxOptions two = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters = [new SandboxClusterOptions("shop", "AWS", ["us-east-1"]), new SandboxClusterOptions("books", "AWS", ["us-east-1"])] };
+        await using SandboxShell shell = await SandboxShell.StartAsync(two);
+        (await shell.RunAsync($$"""
+            $key = New-CmekKey shop
+            $access = $key | Grant-CmekAccess
+            $access | Enable-CmekCluster -Wait
+            {{(shared == "key" ? "Grant-CmekAccess books -Region us-east-1 -KeyUri $key.KeyUri" : "New-CmekKey books | Grant-CmekAccess -RoleName ($access.AuthPrincipal -split '/')[-1]")}} | Enable-CmekCluster -Wait
+            """)).Expect();
+        shell.Shell.Answer("N");
+        (await shell.RunAsync("Revoke-CmekAccess shop")).Expect();
+        Assert.Matches($"ALSO HIT: books \\(the same {shared}", Assert.Single(shell.Shell.Host.Questions).Message);
+        PowerShellResult forced = await shell.RunAsync("Revoke-CmekAccess shop -KeyOnly -Force");
+        Assert.Contains(forced.Warnings, w => w.StartsWith("Also hit: books", StringComparison.Ordinal));
+    }
+}
