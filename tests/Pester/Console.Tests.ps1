@@ -133,18 +133,18 @@ Describe 'Jobs and branches' {
     }
 
     It 'Stop-Job ends a command that waits, without an error' {
+        $begun = [System.Threading.ManualResetEventSlim]::new()
         $job = Start-ThreadJob {
             Import-Module $using:module
             $slow = Start-CmekSandbox 'orders=AWS:eu-west-1' -StateTime 01:00:00 -RateLimit 0
             $null = Connect-CmekCloud -Sandbox $slow -StateFolder $using:TestDrive/stopped
             $null = New-CmekKey orders | Grant-CmekAccess | Enable-CmekCluster
             'begun'
+            ($using:begun).Set()
             Wait-CmekStatus orders
             'never'
         }
-        # The first line comes when the wait begins.
-        foreach ($line in $job.Output) { $begun = $line; break }
-        $begun | Should -Be 'begun'
+        $begun.Wait([timespan]'00:01:00') | Should -BeTrue
         $job | Stop-Job
         $job.State | Should -Be 'Stopped'
         $job.Error | Should -BeNullOrEmpty
