@@ -389,7 +389,7 @@ public sealed class KeyModelTests
         Assert.Contains("CmekToolsRevoke", error.Exception.Message, StringComparison.Ordinal);
 
         // The way out that it names.
-        await life.RunAsync("$null = Restore-CmekAccess orders -RoleName own -WarningAction SilentlyContinue");
+        await life.RunAsync("$null = Restore-CmekAccess orders -RoleName own -WarningAction SilentlyContinue; $null = Wait-CmekStatus orders -TimeoutSeconds 20");
         Assert.Contains("role/own", (await life.RunAsync("(Get-CmekStatus orders).Regions[0].AuthPrincipal")).Values<string>()[0], StringComparison.Ordinal);
     }
 

@@ -89,7 +89,7 @@ public sealed class StateTableTests
                         SwitchCommand.Update => "param($Other, $Added) $Other[0] | Update-CmekCluster -SkipPreflight -WarningAction SilentlyContinue",
                         SwitchCommand.Rewrap => $"param($Other, $Added) Update-CmekCluster shop -Rewrap -Region {life.Regions[0]} -SkipPreflight -WarningAction SilentlyContinue",
                         SwitchCommand.AddRegion => "param($Other, $Added) $Added | Add-CmekRegion -NodeCount 3 -SkipPreflight -WhatIf",
-                        _ => "param($Other, $Added) Disable-CmekCluster shop -WhatIf -WarningAction SilentlyContinue",
+                        _ => "param($Other, $Added) Disable-CmekCluster shop -NoWait -WhatIf -WarningAction SilentlyContinue",
                     },
                     new { Other = other, Added = added });
                 string where = $"{state}{(partial ? " in one region" : string.Empty)}, {s_commands[i]}: {cells[i]}; was {string.Join("; ", result.Errors.Select(e => $"{e.FullyQualifiedErrorId} {e.ErrorDetails?.RecommendedAction}"))}";
