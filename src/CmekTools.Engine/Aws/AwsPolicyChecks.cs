@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws;
 
@@ -140,7 +141,7 @@ internal static class AwsPolicyChecks
                 CmekCheckResult.Fail,
                 revoked ? "access was revoked with Revoke-CmekAccess" : $"{denied.Reason} to {f.Role.Text}, whatever else allows it",
                 revoked
-                    ? $"Restore-CmekAccess -ClusterName {f.Target.Cluster.Name}"
+                    ? $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(f.Target.Cluster.Name)}"
                     : $"Take {f.Role.Text} out of that statement of the key policy of {f.Key.Text}.");
         }
 
