@@ -2,8 +2,9 @@
 .SYNOPSIS
 Something is on fire: cuts a cluster off from its keys and tells the service to revoke.
 .DESCRIPTION
-The database stops. Asks once, unless -Force is given. Writes a receipt first, with which restore.ps1 undoes the cut exactly. If anything fails on the way, run it again:
-what is done already is left, and it goes on.
+The database stops. Asks once, unless -Force is given. Writes a receipt first, with which restore.ps1 undoes the cut exactly. If anything fails on
+the way, run it again: what is done already is left, and it goes on. The script ends with an error, and pwsh -File with a code that is not 0, unless every key has
+been read to be cut and, without -KeyOnly, the cluster is revoked.
 .EXAMPLE
 ./runbooks/emergency-revoke.ps1 -ClusterName shop
 #>
@@ -11,7 +12,7 @@ what is done already is left, and it goes on.
 param(
     # The cluster's exact name.
     [Parameter(Mandatory)] [string] $ClusterName,
-    # Cut the key only; do not tell the service.
+    # Cut the keys only; do not tell the service.
     [switch] $KeyOnly,
     # Google Cloud: also disable the service account.
     [switch] $DisablePrincipal,
@@ -19,11 +20,16 @@ param(
     [switch] $Force
 )
 
-# One failing proof must not keep the rest from happening: errors are shown, and the run goes on.
+# What counts is what was seen in the end; errors are shown after the last step.
 $ErrorActionPreference = 'Continue'
-Revoke-CmekAccess -ClusterName $ClusterName -KeyOnly:$KeyOnly -DisablePrincipal:$DisablePrincipal -Force:$Force
-$status = Get-CmekStatus -ClusterName $ClusterName
-$status
-if (-not $KeyOnly -and -not $WhatIfPreference -and $status.State -ne 'REVOKED') {
-    throw "$ClusterName is not revoked yet: $status. Run this again."
+$steps = @(Revoke-CmekAccess -ClusterName $ClusterName -KeyOnly:$KeyOnly -DisablePrincipal:$DisablePrincipal -Force:$Force)
+$steps
+if ($WhatIfPreference) { return }
+
+if ($steps.Count -eq 0) {
+    throw "Nothing was cut of $ClusterName."
+}
+$last = $steps[-1]
+if ($last.KeyCut -ne $true -or -not ($KeyOnly -or $last.Revoked)) {
+    throw "$ClusterName is not cut off for certain: $($last.Now). Run this again."
 }
