@@ -199,7 +199,8 @@ Describe 'Test-CmekAccess on <Cloud>' -ForEach $clouds {
     }
 
     It 'fails keys that the principal may not use, and says what to do' {
-        $closed = New-CmekKey $Name -Region $Region[0] -AliasName closed -KeyRing closed
+        $called = Get-TestKeyName $Name closed
+        $closed = New-CmekKey $Name -Region $Region[0] @called
         $path = Join-Path $TestDrive "closed-$Name.json"
         (Get-Content $manifest -Raw).Replace($access[0].KeyUri, $closed.KeyUri) | Set-Content $path
         $failed = Test-CmekAccess $Name -ManifestPath $path | Where-Object Result -eq 'Fail'
@@ -397,7 +398,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess of all clusters' {
         $records = @([pscustomobject]@{ Id = [guid]::Empty }) + @(Get-CmekCluster | ForEach-Object { [pscustomobject]@{ Id = $_.Id } })
         $outcome = Get-TestOutcome { $records | Revoke-CmekAccess -DisablePrincipal -Force }
         $outcome.Errors | Should -HaveCount 1
-        Assert-TestError $outcome.Errors[0] 'CloudApiNotFound' ObjectNotFound -Target ([guid]::Empty)
+        Assert-TestError $outcome.Errors[0] 'ClusterKeysUnknown' ObjectNotFound -Target ([guid]::Empty)
         ($outcome.Output | Where-Object Step -eq 'Revoked').ClusterName | Sort-Object | Should -Be 'ledger', 'shop'
 
         $steps = Get-CmekReceipt -Open | Restore-CmekAccess -Wait -WarningAction SilentlyContinue

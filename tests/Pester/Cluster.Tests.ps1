@@ -216,7 +216,8 @@ Describe 'Enable-CmekCluster on <Cloud>' -ForEach $clouds {
 
     It 'refuses keys that the cluster could not use, before anything is sent' {
         $access = New-CmekKey $Name | Grant-CmekAccess
-        $closed = New-CmekKey $Name -AliasName closed -KeyRing closed
+        $called = Get-TestKeyName $Name closed
+        $closed = New-CmekKey $Name @called
         $world = Get-TestWorld $Name
         $outcome = Get-TestOutcome { Enable-CmekCluster $Name -Region $closed.Region -KeyUri $closed.KeyUri -AuthPrincipal $access[0].AuthPrincipal }
         Assert-TestError $outcome.Errors[0] 'PreflightFailed' InvalidOperation
@@ -225,7 +226,8 @@ Describe 'Enable-CmekCluster on <Cloud>' -ForEach $clouds {
 
     It 'does not move a cluster that has other keys' {
         $null = Enable-TestCluster $Name
-        $other = New-CmekKey $Name -AliasName other -KeyRing other | Grant-CmekAccess
+        $called = Get-TestKeyName $Name other
+        $other = New-CmekKey $Name @called | Grant-CmekAccess
         $outcome = Get-TestOutcome { $other | Enable-CmekCluster }
         Assert-TestError $outcome.Errors[0] 'AlreadyEnabled' InvalidOperation
         $outcome.Errors[0].ErrorDetails.RecommendedAction | Should -BeLike '*Update-CmekCluster*'
@@ -293,7 +295,8 @@ Describe 'Update-CmekCluster on <Cloud>' -ForEach $clouds {
     }
 
     It 'moves one region to another key, warns that the old one has to stay, and leaves the other region' {
-        $status = New-CmekKey $Name -Region $Region[0] -AliasName next -KeyRing next | Grant-CmekAccess |
+        $called = Get-TestKeyName $Name next
+        $status = New-CmekKey $Name -Region $Region[0] @called | Grant-CmekAccess |
             Update-CmekCluster -Wait -WarningVariable warned -WarningAction SilentlyContinue
         $status.State | Should -Be 'ENABLED'
         $status.Changed | Should -BeTrue
@@ -323,7 +326,8 @@ Describe 'Update-CmekCluster on <Cloud>' -ForEach $clouds {
 
     It 'takes a manifest' {
         $path = Join-Path $TestDrive "update-$Name.json"
-        $next = New-CmekKey $Name -AliasName next -KeyRing next | Grant-CmekAccess
+        $called = Get-TestKeyName $Name next
+        $next = New-CmekKey $Name @called | Grant-CmekAccess
         $null = $next | Export-CmekManifest -Path $path -Force
         $status = Update-CmekCluster $Name -ManifestPath $path -Wait -WarningAction SilentlyContinue
         $status.Regions.KeyUri | Should -Be $next.KeyUri
@@ -348,7 +352,8 @@ Describe 'Update-CmekCluster on <Cloud>, where nothing is to change' -ForEach $c
     }
 
     It 'changes nothing with -WhatIf' {
-        $next = New-CmekKey $Name -AliasName next -KeyRing next | Grant-CmekAccess
+        $called = Get-TestKeyName $Name next
+        $next = New-CmekKey $Name @called | Grant-CmekAccess
         $world = Get-TestWorld $Name
         $null = $next | Update-CmekCluster -Wait -WhatIf -WarningAction SilentlyContinue
         $null = Update-CmekCluster $Name -Rewrap -RotateKey -Wait -WhatIf -WarningAction SilentlyContinue
@@ -422,7 +427,7 @@ Describe 'Disable-CmekCluster on <Cloud>' -ForEach $clouds {
 
         $null = Revoke-CmekAccess $Name -Force
         $outcome = Get-TestOutcome { Disable-CmekCluster $Name }
-        Assert-TestError $outcome.Errors[0] 'CmekNotEnabled' InvalidOperation
+        Assert-TestError $outcome.Errors[0] 'ClusterRevoked' InvalidOperation
     }
 }
 

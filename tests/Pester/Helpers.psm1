@@ -158,6 +158,23 @@ function Enable-TestCluster {
 
 <#
 .SYNOPSIS
+What names another key than the derived one: an alias on AWS, a key ring on Google Cloud. To be splatted to New-CmekKey.
+.OUTPUTS
+A hashtable.
+#>
+function Get-TestKeyName {
+    [CmdletBinding()]
+    [OutputType([hashtable])]
+    param(
+        [Parameter(Mandatory, Position = 0)] [string] $Name,
+        [Parameter(Mandatory, Position = 1)] [string] $Called
+    )
+
+    if ((Get-CmekCluster $Name -ErrorAction Stop).Provider -eq 'AWS') { @{ AliasName = $Called } } else { @{ KeyRing = $Called } }
+}
+
+<#
+.SYNOPSIS
 All that a command could change, as one text: the journal, the receipts, each cluster with its keys and states, and what the policies say.
 .DESCRIPTION
 Two equal texts before and after mean that nothing was changed. The journal alone would not do: the sandbox does not know of it.

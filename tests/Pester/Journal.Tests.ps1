@@ -146,7 +146,7 @@ Describe 'Get-CmekReceipt' {
     It 'lists the receipts, newest first' {
         $receipts = Get-CmekReceipt
         $receipts | Should -BeOfType CmekTools.CmekReceipt
-        $receipts.ClusterName | Should -Be 'shop', 'ledger'
+        $receipts.ClusterName | Sort-Object | Should -Be 'ledger', 'shop'
         $receipts.CreatedAt | Should -Be @($receipts.CreatedAt | Sort-Object -Descending)
         $receipts.Path | Should -Exist
         $receipts.OrganizationId | Sort-Object -Unique | Should -Be (Get-CmekOrganization).Id

@@ -317,6 +317,31 @@ Describe 'Get-CmekKey' {
     }
 }
 
+Describe 'Get-CmekKeyUse on <Cloud>' -ForEach $clouds {
+    BeforeAll {
+        $null = Connect-TestSandbox $TestDrive
+        $access = Enable-TestCluster $Name
+    }
+
+    AfterAll {
+        Disconnect-TestSandbox
+    }
+
+    It 'names the cluster that lists the key, and says that it keeps the key' {
+        $use = Get-CmekKeyUse $access[0].KeyUri
+        $use | Should -BeOfType CmekTools.CmekKeyUse
+        $keeping = $use | Where-Object { $_.KeepsKey -and "$($_.Name)" -like "*$Name*" }
+        $keeping | Should -Not -BeNullOrEmpty
+        $use.KeyUri | Sort-Object -Unique | Should -Be $access[0].KeyUri
+    }
+
+    It 'takes keys from the pipeline, and changes nothing' {
+        $world = Get-TestWorld $Name
+        ($access | Get-CmekKeyUse).KeyUri | Sort-Object -Unique | Should -Be @($access.KeyUri | Sort-Object)
+        Get-TestWorld $Name | Should -Be $world
+    }
+}
+
 Describe 'Remove-CmekKey on <Cloud>' -ForEach $clouds {
     BeforeAll {
         $null = Connect-TestSandbox $TestDrive
@@ -329,7 +354,8 @@ Describe 'Remove-CmekKey on <Cloud>' -ForEach $clouds {
 
     BeforeEach {
         # One a test, so that no test depends on another one.
-        $spare = New-CmekKey $Name -Region $Region[0] -AliasName "spare-$(Get-Random)" -KeyName "spare-$(Get-Random)"
+        $called = Get-TestKeyName $Name "spare-$(Get-Random)"
+        $spare = New-CmekKey $Name -Region $Region[0] @called
     }
 
     It 'schedules the deletion of a key that no cluster lists: <How>' -TestCases @(

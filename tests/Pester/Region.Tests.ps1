@@ -53,8 +53,10 @@ Describe 'Add-CmekRegion on <Cloud>' -ForEach $clouds {
     }
 
     It 'refuses a region that is there with another key, and a key that the cluster could not use' {
-        $other = New-CmekKey $Name -Region $Region[1] -AliasName other -KeyRing other | Grant-CmekAccess
-        $closed = New-CmekKey $Name -Region $New -NewRegion -AliasName closed -KeyRing closed
+        $called = Get-TestKeyName $Name other
+        $other = New-CmekKey $Name -Region $Region[1] @called | Grant-CmekAccess
+        $called = Get-TestKeyName $Name closed
+        $closed = New-CmekKey $Name -Region $New -NewRegion @called
         $world = Get-TestWorld $Name
         $outcome = Get-TestOutcome { $other | Add-CmekRegion -NodeCount 3 }
         Assert-TestError $outcome.Errors[0] 'RegionExists' ResourceExists -Target "*$($Region[1])*"

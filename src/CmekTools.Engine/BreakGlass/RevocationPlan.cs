@@ -93,7 +93,7 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
             "ClusterKeysUnknown",
             CmekErrorKind.ObjectNotFound,
             $"Which keys {subject.Cluster.Name} has is not known here, and the service does not say: {silent.Message} Nothing was cut for it.",
-            "Give them: Revoke-CmekAccess -KeyUri … -AuthPrincipal …, or -ManifestPath with the cluster's cmek_config.json. Get-CmekKey -Discover looks for keys by CmekTools' tags.",
+            "Give them: Revoke-CmekAccess -KeyUri … -AuthPrincipal …, or -ManifestPath with the cluster's cmek_config.json.",
             subject.Cluster,
             silent)
         : new CmekException(

@@ -61,7 +61,7 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.SecurityException or CmekException)
         {
-            // Told by Test-CmekBreakGlass, which looks at the folder and the age.
+            // What was seen is kept where it can be; a command that only reads does not fail for it.
         }
     }
 

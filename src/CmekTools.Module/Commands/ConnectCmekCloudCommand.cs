@@ -90,7 +90,7 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             DateTimeOffset seen = context.Inventory.List() is [var newest, ..] ? newest.SeenAt : default;
             await Pipeline.WarningAsync(
                 $"The service does not answer as it should: {offline.Message} This is an offline session for {context.Organization.Name}, by what was last seen "
-                + $"{context.Inventory.Age(seen)}: Revoke-CmekAccess, Test-CmekBreakGlass and the provider's half of Restore-CmekAccess work; everything else fails "
+                + $"{context.Inventory.Age(seen)}: Revoke-CmekAccess cuts by it; everything else fails "
                 + "with the service's error. Connect again when it answers.").ConfigureAwait(false);
         }
 

@@ -19,6 +19,7 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     /// <summary>Keys by their URIs, without asking the service; no connection is needed.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(KeyUriCompleter))]
     public string[] KeyUri { get; set; } = [];
 
     /// <summary>Who is to be cut off from them: one for each key, or one for all.</summary>

@@ -34,7 +34,7 @@ public sealed class CompareTests(SharedSession shared) : IClassFixture<SharedSes
         ["an action less"] = new(s => s.KeyPolicyAsync((_, ours) => ours["Action"]!.AsArray().RemoveAt(0)), "AccessBroken us-east-1"),
         ["key disabled"] = new(s => s.Kms().DisableKeyAsync(new DisableKeyRequest { KeyId = s.Key }, Cancel), "AccessBroken us-east-1"),
         ["a condition that cannot be judged"] = new(s => s.KeyPolicyAsync((_, ours) => ours["Condition"] = When("StringEquals", "aws:SourceVpce", "vpce-1")), "NotVisible us-east-1"),
-        ["no root"] = new(s => s.KeyPolicyAsync((all, _) => all[0] = Statement("Allow", s.Aws.Aws.Admin.Arn, "kms:PutKeyPolicy kms:GetKeyPolicy kms:DescribeKey kms:GetKeyRotationStatus")), "Weakened us-east-1"),
+        ["no root"] = new(s => s.KeyPolicyAsync((all, _) => all[0] = Statement("Allow", s.Aws.Aws.Admin.Arn, "kms:PutKeyPolicy kms:GetKeyPolicy kms:DescribeKey kms:GetKeyRotationStatus kms:ListGrants")), "Weakened us-east-1"),
     };
 
     private static readonly SortedDictionary<string, Drift> s_google = new(StringComparer.Ordinal)

@@ -144,6 +144,12 @@ public sealed class InterruptionTests
         Directory.CreateDirectory(to);
         foreach (string file in Directory.Exists(from) ? Directory.GetFiles(from, "*", SearchOption.AllDirectories) : [])
         {
+            // A lock says who is writing at this moment; with the process it is gone.
+            if (file.EndsWith(".lock", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
             string target = Path.Combine(to, Path.GetRelativePath(from, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.Copy(file, target);
