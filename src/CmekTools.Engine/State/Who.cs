@@ -29,7 +29,7 @@ internal sealed partial class Who
             json["api_key"] = ApiKeyId;
         }
 
-        foreach ((string cloud, string identity) in _identities.OrderBy(i => i.Key, StringComparer.Ordinal))
+        foreach ((string cloud, string identity) in _identities.ToArray().OrderBy(i => i.Key, StringComparer.Ordinal))
         {
             json[cloud] = identity;
         }

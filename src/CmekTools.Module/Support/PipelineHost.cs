@@ -55,7 +55,8 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     /// <summary>Takes all bars away: one for all records comes in their place.</summary>
     public Task EndProgressAsync()
     {
-        KeyValuePair<string, int>[] shown = [.. _activities];
+        // ToArray of the dictionary itself is one snapshot; a spread would count first and copy later.
+        KeyValuePair<string, int>[] shown = _activities.ToArray();
         _activities.Clear();
         return shown.Length == 0 ? Task.CompletedTask : PostAsync(() =>
         {
