@@ -71,7 +71,9 @@ Describe 'The runbooks on <Cloud>' -ForEach $clouds {
         Get-TestWorld $Name | Should -Be $world
 
         $shown = & (Join-Path $runbooks 'emergency-revoke.ps1') -ClusterName $Name -Force
-        ($shown | Where-Object { $_ -is [CmekTools.CmekStatus] }).State | Should -Be 'REVOKED'
+        $shown[-1].KeyCut | Should -BeTrue
+        $shown[-1].Revoked | Should -BeTrue
+        (Get-CmekStatus $Name).State | Should -Be 'REVOKED'
         Test-CmekAccess $Name -Quiet | Should -BeFalse
 
         $world = Get-TestWorld $Name
@@ -125,8 +127,8 @@ Describe 'The runbooks' {
         { & (Join-Path $runbooks $File) -ClusterName nope @Parameters } | Should -Throw -ErrorId 'ClusterNotFound,*'
     }
 
-    It 'emergency-revoke.ps1 fails where the cluster is not REVOKED afterwards' {
-        { $null = & (Join-Path $runbooks 'emergency-revoke.ps1') -ClusterName shop -Force 2>$null } | Should -Throw '*not revoked yet*'
+    It 'emergency-revoke.ps1 fails where nothing could be cut' {
+        { $null = & (Join-Path $runbooks 'emergency-revoke.ps1') -ClusterName shop -Force 2>$null } | Should -Throw '*Nothing was cut*'
     }
 
     It '<File> has help, and names all that it takes' -TestCases $scripts {

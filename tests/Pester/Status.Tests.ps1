@@ -153,7 +153,7 @@ Describe 'Wait-CmekStatus' {
     }
 
     It 'ends the wait of a cluster that does not get there, undoes nothing, and goes on with the next one' {
-        $outcome = Get-TestOutcome { Get-CmekCluster | Wait-CmekStatus -TimeoutSeconds 1 }
+        $outcome = Get-TestOutcome { Get-CmekCluster | Wait-CmekStatus -TimeoutSeconds 1 -Ordered }
         $outcome.Output | Should -BeNullOrEmpty
         $outcome.Errors | Should -HaveCount 2
         Assert-TestError $outcome.Errors[0] 'StatusTimeout' OperationTimeout -Target '*ledger*'
@@ -162,7 +162,7 @@ Describe 'Wait-CmekStatus' {
     }
 
     It 'gives the status at once where it is so already' {
-        (Get-CmekCluster | Wait-CmekStatus -State DISABLED -TimeoutSeconds 1).ClusterName | Should -Be 'ledger', 'shop'
+        (Get-CmekCluster | Wait-CmekStatus -State DISABLED -TimeoutSeconds 1 -Ordered).ClusterName | Should -Be 'ledger', 'shop'
     }
 
     It 'refuses a region that the cluster does not have' {

@@ -63,7 +63,7 @@ internal sealed record ReceiptDocument
         Path = path,
         Accesses =
         [
-            .. Accesses.Select(a => new CmekAccess
+            .. Accesses.OrderBy(a => a.Region, StringComparer.Ordinal).ThenBy(a => a.KeyUri, StringComparer.Ordinal).Select(a => new CmekAccess
             {
                 ClusterId = ClusterId,
                 ClusterName = ClusterName,

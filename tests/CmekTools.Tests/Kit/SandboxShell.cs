@@ -76,9 +76,17 @@ internal sealed class SandboxShell : IAsyncDisposable
             await Server.DisposeAsync();
         }
 
-        if (Directory.Exists(StateFolder))
+        // A command that was stopped may still be writing down what it has just done.
+        for (int attempt = 1; Directory.Exists(StateFolder); attempt++)
         {
-            Directory.Delete(StateFolder, recursive: true);
+            try
+            {
+                Directory.Delete(StateFolder, recursive: true);
+            }
+            catch (IOException) when (attempt < 50)
+            {
+                await Task.Delay(20);
+            }
         }
     }
 }
