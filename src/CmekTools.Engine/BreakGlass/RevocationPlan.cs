@@ -92,7 +92,7 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         ? new CmekException(
             "ClusterKeysUnknown",
             CmekErrorKind.ObjectNotFound,
-            $"Which keys {(subject.Cluster.Name.Length == 0 ? subject.Cluster.Id : subject.Cluster.Name)} has is not known here, and the service does not say: {silent.Message} Nothing was cut for it.",
+            $"Which keys {(string.IsNullOrEmpty(subject.Cluster.Name) ? subject.Cluster.Id : subject.Cluster.Name)} has is not known here, and the service does not say: {silent.Message} Nothing was cut for it.",
             "Give them: Revoke-CmekAccess -KeyUri … -AuthPrincipal …, or -ManifestPath with the cluster's cmek_config.json.",
             subject.Cluster,
             silent)
