@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Management.Automation;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using Xunit;
@@ -17,6 +18,30 @@ public sealed class HeldUpTests
         CmekStep[] steps = [.. (await life.RunAsync("Revoke-CmekAccess shop -Force")).Values<CmekStep>()];
         Assert.Equal((true, true), (steps[^1].KeyCut, steps[^1].Revoked));
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(8), $"{watch.Elapsed}");
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AKeyThatNeverAnswersKeepsNothingElseWaitingAndCtrlCSaysWhatIsCut(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string silent = await life.KeyAsync(life.Regions[0]);
+        string other = await life.KeyAsync(life.Regions[1]);
+        life.Hang(r => r.Service is "kms" or "gcp-kms" && r.Names(silent));
+        RunningScript run = life.Shell.Shell.Start("Revoke-CmekAccess shop -Force");
+        await run.WaitForOutputAsync(o => o.BaseObject is CmekStep { Step: "Proof", CutState: CmekCutState.Cut } s && s.KeyUri == other);
+        await run.WaitForOutputAsync(o => o.BaseObject is CmekStep { Step: "Revoked" });
+        Assert.DoesNotContain(run.Output, o => o.BaseObject is CmekStep { KeyCut: true });
+
+        Stopwatch watch = Stopwatch.StartNew();
+        PowerShellResult result = await run.StopAsync();
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(1.5), $"back after {watch.Elapsed}");
+        Assert.Equal(PSInvocationState.Stopped, result.State);
+        string said = life.Shell.Shell.Host.TakeText();
+        Assert.Matches($@"{System.Text.RegularExpressions.Regex.Escape(other)}: cut, and seen to be", said);
+        Assert.Matches($@"{System.Text.RegularExpressions.Regex.Escape(silent)}: NOT known to be cut", said);
+        Assert.Contains("the service has taken the REVOKE", said, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -113,6 +113,9 @@ internal sealed class RunningScript
     internal RunningScript(PowerShellSession session, PowerShell shell)
     {
         _shell = shell;
+
+        // Who looks while the script runs must not wait for its end, least of all on the thread that writes.
+        _output.EnumeratorNeverBlocks = true;
         Completion = RunAsync(session);
     }
 
