@@ -130,7 +130,14 @@ public sealed class ConsoleTests : IDisposable
     // Runs a script until a line comes, sends what Ctrl-C sends, and gives all that it wrote, errors too.
     private async Task<string[]> InterruptAsync(string script, Predicate<string> when)
     {
-        ProcessStartInfo start = new("dotnet", [ExternalProgram.PowerShellProgram, "-NoProfile", "-File", script])
+        string[] command = ["dotnet", ExternalProgram.PowerShellProgram, "-NoProfile", "-File", script];
+        if (InterruptIsIgnored())
+        {
+            // Whoever runs the tests in the background of a shell has SIGINT ignored, and every child inherits that.
+            command = ["env", "--default-signal=INT", .. command];
+        }
+
+        ProcessStartInfo start = new(command[0], command[1..])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -173,5 +180,13 @@ public sealed class ConsoleTests : IDisposable
                 process.Kill(entireProcessTree: true);
             }
         }
+    }
+
+    private static bool InterruptIsIgnored()
+    {
+        const int Interrupt = 2;
+        const string Status = "/proc/self/status";
+        string? ignored = File.Exists(Status) ? File.ReadLines(Status).FirstOrDefault(l => l.StartsWith("SigIgn:", StringComparison.Ordinal)) : null;
+        return ignored is not null && (Convert.ToUInt64(ignored["SigIgn:".Length..].Trim(), 16) & (1UL << (Interrupt - 1))) != 0;
     }
 }
