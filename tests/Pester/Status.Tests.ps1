@@ -161,6 +161,17 @@ Describe 'Wait-CmekStatus' {
         $outcome.Errors[1].Exception.Message | Should -BeLike '*us-east-1=DISABLED*'
     }
 
+    It 'tells errors in the order of the input with -Ordered, and as they are known without' {
+        $wait = @{ Region = 'us-east1'; TimeoutSeconds = 1 }
+        $ordered = Get-TestOutcome { Get-CmekCluster ledger, shop | Wait-CmekStatus @wait -Ordered }
+        Assert-TestError $ordered.Errors[0] 'StatusTimeout' OperationTimeout -Target '*ledger*'
+        Assert-TestError $ordered.Errors[1] 'RegionUnknown' InvalidArgument -Target 'us-east1'
+
+        $known = Get-TestOutcome { Get-CmekCluster ledger, shop | Wait-CmekStatus @wait }
+        Assert-TestError $known.Errors[0] 'RegionUnknown' InvalidArgument -Target 'us-east1'
+        Assert-TestError $known.Errors[1] 'StatusTimeout' OperationTimeout -Target '*ledger*'
+    }
+
     It 'gives the status at once where it is so already' {
         (Get-CmekCluster | Wait-CmekStatus -State DISABLED -TimeoutSeconds 1 -Ordered).ClusterName | Should -Be 'ledger', 'shop'
     }

@@ -10,7 +10,7 @@ public abstract class ClusterFleetCommand : ClusterCommand
     [ValidateRange(1, 1000)]
     public int ThrottleLimit { get; set; } = FleetOptions.DefaultLimit;
 
-    /// <summary>Output in the order of the input; as it is known where not given.</summary>
+    /// <summary>Output and errors in the order of the input; as they are known where not given.</summary>
     [Parameter]
     public SwitchParameter Ordered { get; set; }
 

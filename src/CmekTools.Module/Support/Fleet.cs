@@ -42,6 +42,9 @@ internal sealed class Fleet : IDisposable
     /// <summary>True where output comes in the order of the input.</summary>
     public bool Ordered { get; }
 
+    /// <summary>True where the first error ends the cmdlet.</summary>
+    public bool EndsAtErrors => _command.StopsAtErrors;
+
     /// <summary>A failure of this program itself, which ends the cmdlet.</summary>
     public Exception? Fault { get; private set; }
 

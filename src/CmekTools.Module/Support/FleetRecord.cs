@@ -33,22 +33,7 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
     public bool WhatIf => pipeline.WhatIf;
 
     /// <inheritdoc/>
-    public Task OutputAsync(object value)
-    {
-        if (fleet.Ordered)
-        {
-            lock (_lock)
-            {
-                if (_held is not null)
-                {
-                    _held.Add(value);
-                    return Task.CompletedTask;
-                }
-            }
-        }
-
-        return pipeline.OutputAsync(value);
-    }
+    public Task OutputAsync(object value) => IsHeldBack(value) ? Task.CompletedTask : pipeline.OutputAsync(value);
 
     /// <inheritdoc/>
     public Task VerboseAsync(string message) => pipeline.VerboseAsync(message);
@@ -60,7 +45,7 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
     public Task ErrorAsync(CmekException error)
     {
         Failed = true;
-        return fleet.ErrorAsync(this, error);
+        return !fleet.EndsAtErrors && IsHeldBack(error) ? Task.CompletedTask : fleet.ErrorAsync(this, error);
     }
 
     /// <inheritdoc/>
@@ -102,8 +87,23 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
 
             foreach (object value in values)
             {
-                await pipeline.OutputAsync(value).ConfigureAwait(false);
+                await (value is CmekException error ? fleet.ErrorAsync(this, error) : pipeline.OutputAsync(value)).ConfigureAwait(false);
             }
+        }
+    }
+
+    // What a record says goes out in its turn, its errors too: whoever reads them in the order of the input has nothing else to tell them apart by.
+    private bool IsHeldBack(object value)
+    {
+        if (!fleet.Ordered)
+        {
+            return false;
+        }
+
+        lock (_lock)
+        {
+            _held?.Add(value);
+            return _held is not null;
         }
     }
 }
