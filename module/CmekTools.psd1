@@ -39,6 +39,7 @@
         'Start-CmekSandbox'
         'Stop-CmekSandbox'
         'Test-CmekAccess'
+        'Test-CmekBreakGlass'
         'Test-CmekJournal'
         'Update-CmekCluster'
         'Wait-CmekStatus'

@@ -47,7 +47,9 @@ internal sealed record KeyOptions
     /// <summary>Automatic rotation.</summary>
     public bool EnableRotation { get; init; }
 
-    /// <summary>Days between automatic rotations (AWS 90–2560; Google at least 1); null: the provider's default (AWS 365; Google 90).</summary>
+    /// <summary>
+    /// Days between automatic rotations (AWS 90–2560; Google at least 1); null: the provider's default (AWS 365; Google 90).
+    /// </summary>
     public int? RotationPeriodDays { get; init; }
 
     /// <summary>Which generation of the cluster's keys: 1 has the plain derived name, later ones a name that says so.</summary>
@@ -87,12 +89,17 @@ internal sealed record PrincipalOptions
     /// <summary>Google: the role to grant on the key in place of Encrypter/Decrypter.</summary>
     public string? RoleId { get; init; }
 
-    /// <summary>Do they name this principal? A role by its name, whatever its path, or by its ARN; an account by its address or by what stands before the @.</summary>
+    /// <summary>
+    /// Do they name this principal? A role by its name, whatever its path, or by its ARN; an account by its address or by what stands
+    /// before the @.
+    /// </summary>
     public bool Names(string principal) =>
         (RoleName is { } role && principal.EndsWith("/" + role, StringComparison.OrdinalIgnoreCase))
         || string.Equals(RoleArn, principal, StringComparison.Ordinal)
         || (ServiceAccount is { } account
-            && (string.Equals(principal, account, StringComparison.OrdinalIgnoreCase) || principal.StartsWith(account + "@", StringComparison.OrdinalIgnoreCase)));
+            && (
+                string.Equals(principal, account, StringComparison.OrdinalIgnoreCase)
+                    || principal.StartsWith(account + "@", StringComparison.OrdinalIgnoreCase)));
 
     /// <summary>The same options for a principal that is there already, and the key that it is to use.</summary>
     public PrincipalOptions For(string principal, string keyUri)
@@ -119,7 +126,10 @@ internal sealed record AccessSnapshot(string Kind, JsonObject Data);
 /// <param name="DisablePrincipal">Google: also disable the service account.</param>
 internal sealed record CutOptions(bool DisablePrincipal);
 
-/// <summary>A cloud's KMS and IAM as the life cycle needs them: one implementation a provider. All writes go through <see cref="Operation.ChangeAsync"/>.</summary>
+/// <summary>
+/// A cloud's KMS and IAM as the life cycle needs them: one implementation a provider. All writes go through <see
+/// cref="Operation.ChangeAsync"/>.
+/// </summary>
 internal interface IKeyProvider : IDisposable
 {
     /// <summary>The cloud.</summary>
@@ -150,7 +160,9 @@ internal interface IKeyProvider : IDisposable
     /// <returns>The key; a planned one (<see cref="CmekKeyState.Planned"/>) where the change was declined.</returns>
     Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op);
 
-    /// <summary>Makes or completes the principal and its access to the key, waits until it has spread, and reads back what it wrote.</summary>
+    /// <summary>
+    /// Makes or completes the principal and its access to the key, waits until it has spread, and reads back what it wrote.
+    /// </summary>
     /// <param name="cluster">The cluster.</param>
     /// <param name="key">The key; may be a planned one in a <c>-WhatIf</c> run.</param>
     /// <param name="region">The cluster's region.</param>
@@ -161,7 +173,10 @@ internal interface IKeyProvider : IDisposable
     /// <summary>The kind of the change that completes a rotation, as the journal has it.</summary>
     string RotationChange { get; }
 
-    /// <summary>What a rotation rotates: the same text for keys that share their material (an AWS multi-region key and its replicas), else the URI.</summary>
+    /// <summary>
+    /// What a rotation rotates: the same text for keys that share their material (an AWS multi-region key and its replicas), else the
+    /// URI.
+    /// </summary>
     string MaterialOf(string keyUri);
 
     /// <summary>Makes a new version of the key's material at the provider; the URI stays.</summary>
@@ -183,17 +198,24 @@ internal interface IKeyProvider : IDisposable
     /// <summary>Reads what opens a key beside its policy: copies and grants. What cannot be read is named, not thrown.</summary>
     Task<KeyReach> ReadReachAsync(string keyUri, Operation op);
 
-    /// <summary>Reads what is written on a key and in its policy about who uses it: marks, our cuts, users. What cannot be read is named, not thrown.</summary>
+    /// <summary>
+    /// Reads what is written on a key and in its policy about who uses it: marks, our cuts, users. What cannot be read is named, not
+    /// thrown.
+    /// </summary>
     Task<KeyMarks> ReadMarksAsync(string keyUri, Operation op);
 
-    /// <summary>True where a cut leaves a mark in the policy by which it is known again; else an access that is not there may have been cut, or never was.</summary>
+    /// <summary>
+    /// True where a cut leaves a mark in the policy by which it is known again; else an access that is not there may have been cut,
+    /// or never was.
+    /// </summary>
     bool CutLeavesMark { get; }
 
     /// <summary>Was the access cut off already when a snapshot was taken? Then the snapshot does not say what was there before.</summary>
     bool WasCut(AccessTarget target, AccessSnapshot snapshot);
 
     /// <summary>
-    /// Who can use or administer the key, or act as the principal, now and could not when a snapshot was taken: a line each, which begins with the principal. What
+    /// Who can use or administer the key, or act as the principal, now and could not when a snapshot was taken: a line each, which begins
+    /// with the principal. What
     /// CmekTools writes for the cluster itself is not among them.
     /// </summary>
     Task<IReadOnlyList<string>> ReadNewcomersAsync(AccessTarget target, AccessSnapshot snapshot, Operation op);
@@ -204,7 +226,10 @@ internal interface IKeyProvider : IDisposable
     /// <summary>Takes a grant back. Safe to call again.</summary>
     Task RevokeGrantAsync(KeyGrant grant, Operation op);
 
-    /// <summary>Disables a key, so that nobody can use it: the rung of the cut below the policy. Safe to call again; <see cref="ReviveKeyAsync"/> undoes it.</summary>
+    /// <summary>
+    /// Disables a key, so that nobody can use it: the rung of the cut below the policy. Safe to call again; <see
+    /// cref="ReviveKeyAsync"/> undoes it.
+    /// </summary>
     Task DisableKeyAsync(string keyUri, Operation op);
 
     /// <summary>
@@ -221,6 +246,21 @@ internal interface IKeyProvider : IDisposable
     /// <returns>When it will be gone, or null where declined.</returns>
     Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op);
 
-    /// <summary>Every reason why the cluster could not use the key, and what is weaker than it should be. Reads only; independent reads run side by side.</summary>
+    /// <summary>Who calls the cloud of a key, and for how long.</summary>
+    /// <exception cref="CmekException">There are no credentials, or they are refused.</exception>
+    Task<CallerStanding> ReadCallerAsync(string keyUri, Operation op);
+
+    /// <summary>
+    /// Whether the caller could cut a key off now: what may be written, what is in the way, what a cut would leave open. Reads only.
+    /// </summary>
+    /// <param name="targets">The accesses to one key.</param>
+    /// <param name="op">The run.</param>
+    /// <exception cref="CmekException">The key's service cannot be reached.</exception>
+    Task<IReadOnlyList<CmekCheck>> CheckCutAsync(IReadOnlyList<AccessTarget> targets, Operation op);
+
+    /// <summary>
+    /// Every reason why the cluster could not use the key, and what is weaker than it should be. Reads only; independent reads run
+    /// side by side.
+    /// </summary>
     IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op);
 }

@@ -59,6 +59,22 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings) : IDi
         return caller;
     }
 
+    /// <summary>When the credentials end, as far as they say.</summary>
+    /// <exception cref="CmekException">There are none.</exception>
+    public async Task<AwsCredentialEnd> CredentialEndAsync(CancellationToken cancellation)
+    {
+        AWSCredentials credentials = Credentials();
+        ImmutableCredentials now = await AwsErrors.CallAsync(
+            "sts:GetCallerIdentity",
+            "the credentials",
+            _ => credentials.GetCredentialsAsync(),
+            cancellation).ConfigureAwait(false);
+        DateTimeOffset? at = credentials.Expiration is { } end && end != default && end != DateTime.MaxValue
+            ? new DateTimeOffset(end.ToUniversalTime())
+            : null;
+        return new AwsCredentialEnd(now.UseToken, at, credentials is RefreshingAWSCredentials);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -15,6 +15,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
     private readonly AwsChecks _checks;
     private readonly AwsReach _reach;
     private readonly AwsKeyUse _use;
+    private readonly AwsReadiness _readiness;
 
     /// <summary>Makes the parts for a session; nothing is asked of AWS yet.</summary>
     public AwsKeyProvider(SessionContext session)
@@ -30,6 +31,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _cut = new AwsCut(_reader, roles, principals, policies, _life);
         _reach = new AwsReach(_clients, _reader);
         _use = new AwsKeyUse(_clients, _reader, roles);
+        _readiness = new AwsReadiness(_clients, _reader, _reach);
         _decisions = new AwsDecisions(_reader, roles, _reach);
         _checks = new AwsChecks(_reader, roles, _reach);
     }
@@ -123,6 +125,13 @@ internal sealed class AwsKeyProvider : IKeyProvider
 
     /// <inheritdoc/>
     public Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op) => _decisions.EvaluateAsync(target, op);
+
+    /// <inheritdoc/>
+    public Task<CallerStanding> ReadCallerAsync(string keyUri, Operation op) => _readiness.CallerAsync(keyUri, op);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<CmekCheck>> CheckCutAsync(IReadOnlyList<AccessTarget> targets, Operation op) =>
+        _readiness.CheckAsync(targets, op);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);

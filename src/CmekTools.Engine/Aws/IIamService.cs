@@ -44,4 +44,7 @@ internal interface IIamService : IDisposable
 
     /// <summary>The text of a managed policy's default version.</summary>
     Task<string> GetManagedPolicyAsync(string policyArn, CancellationToken cancellation);
+
+    /// <summary>What a user's or role's own policies, boundary and organization say to a call.</summary>
+    Task<SimulatedCall> SimulateAsync(string principalArn, string action, string resource, CancellationToken cancellation);
 }

@@ -95,6 +95,20 @@ internal sealed class IamClient : AmazonServiceClient, IIamService
     }
 
     /// <inheritdoc/>
+    public async Task<SimulatedCall> SimulateAsync(string principalArn, string action, string resource, CancellationToken cancellation)
+    {
+        XElement answer = await SendAsync(
+            "SimulatePrincipalPolicy",
+            cancellation,
+            ("PolicySourceArn", principalArn),
+            ("ActionNames.member.1", action),
+            ("ResourceArns.member.1", resource)).ConfigureAwait(false);
+        return new SimulatedCall(
+            Text(answer, "EvalDecision") ?? "nothing",
+            [.. Elements(answer, "MissingContextValues").Select(e => e.Value)]);
+    }
+
+    /// <inheritdoc/>
     protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => pipeline.AddHandlerAfter<Marshaller>(new SigV4Only());
 
     private async Task<IReadOnlyList<string>> ListAsync(

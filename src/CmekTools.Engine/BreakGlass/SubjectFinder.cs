@@ -24,6 +24,10 @@ internal sealed class SubjectFinder(Operation op, int count)
         return [.. found.OfType<RevocationSubject>()];
     }
 
+    /// <summary>Finds one.</summary>
+    /// <exception cref="CmekException">It cannot be found.</exception>
+    public static Task<RevocationSubject> FindOneAsync(ClusterRef named, Operation op) => new SubjectFinder(op, 1).FindAsync(named);
+
     /// <summary>Keys that were given by hand: of the cluster that was seen to list them, else of one that nobody knows.</summary>
     /// <param name="accesses">The keys with their principals.</param>
     /// <param name="op">The run.</param>

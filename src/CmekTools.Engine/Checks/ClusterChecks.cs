@@ -103,7 +103,7 @@ internal static class ClusterChecks
     public static bool CannotBeKnown(CmekCheck check) => check is { Name: Role, Result: CmekCheckResult.Unknown };
 
     // The Cloud API has no call that says which role a key has: only a change that was tried tells.
-    private static CmekCheck RoleCheck(CmekCluster cluster, bool? mayChange)
+    internal static CmekCheck RoleCheck(CmekCluster cluster, bool? mayChange)
     {
         string remedy = $"In the Cloud Console (Access Management) give the API key's service account the role CLUSTER_ADMIN or CLUSTER_OPERATOR_WRITER on {cluster.Name}.";
         return mayChange switch

@@ -15,6 +15,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
     private readonly GcpDecisions _decisions;
     private readonly GcpReach _reach;
     private readonly GcpChecks _checks;
+    private readonly GcpReadiness _readiness;
 
     public GcpKeyProvider(SessionContext session)
     {
@@ -29,6 +30,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _decisions = new GcpDecisions(_clients, evidence);
         _reach = new GcpReach(_clients, evidence);
         _checks = new GcpChecks(evidence);
+        _readiness = new GcpReadiness(session, _clients, evidence);
     }
 
     /// <inheritdoc/>
@@ -116,6 +118,12 @@ internal sealed class GcpKeyProvider : IKeyProvider
 
     /// <inheritdoc/>
     public Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op) => _versions.ScheduleDeletionAsync(keyUri, days, op);
+
+    /// <inheritdoc/>
+    public Task<CallerStanding> ReadCallerAsync(string keyUri, Operation op) => _readiness.CallerAsync(keyUri, op);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<CmekCheck>> CheckCutAsync(IReadOnlyList<AccessTarget> targets, Operation op) => _readiness.CheckAsync(targets, op);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);

@@ -172,10 +172,21 @@ internal sealed class GoogleCloud : IGoogleCloud
     public Task<JsonObject> GetAncestryAsync(string project, CancellationToken cancellation) =>
         PostAsync(_projects, Projects, "Reading what is above the project", "projects/" + project, "getAncestry", [], cancellation);
 
-    public async Task<IReadOnlyList<string>> TestProjectPermissionsAsync(string project, IReadOnlyList<string> permissions, CancellationToken cancellation)
+    public Task<IReadOnlyList<string>> TestProjectPermissionsAsync(string project, IReadOnlyList<string> permissions, CancellationToken cancellation) =>
+        TestAsync(_projects, Projects, "projects/" + project, permissions, cancellation);
+
+    public Task<IReadOnlyList<string>> TestKeyPermissionsAsync(string key, IReadOnlyList<string> permissions, CancellationToken cancellation) =>
+        TestAsync(_kms, Kms, key, permissions, cancellation);
+
+    public Task<IReadOnlyList<string>> TestAccountPermissionsAsync(string email, IReadOnlyList<string> permissions, CancellationToken cancellation) =>
+        TestAsync(_iam, Iam, Account(email), permissions, cancellation);
+
+    private async Task<IReadOnlyList<string>> TestAsync(
+        GoogleService service, string title, string resource, IReadOnlyList<string> permissions, CancellationToken cancellation)
     {
         JsonObject body = new() { ["permissions"] = new JsonArray([.. permissions.Select(p => (JsonNode)p)]) };
-        JsonObject answer = await PostAsync(_projects, Projects, "Asking for one's own permissions on", "projects/" + project, "testIamPermissions", body, cancellation).ConfigureAwait(false);
+        JsonObject answer = await PostAsync(
+            service, title, "Asking for one's own permissions on", resource, "testIamPermissions", body, cancellation).ConfigureAwait(false);
         return [.. (answer["permissions"] as JsonArray ?? []).Select(p => p?.ToString() ?? string.Empty)];
     }
 

@@ -72,6 +72,12 @@ internal interface IGoogleCloud : IDisposable
     /// <summary>Which of some permissions the caller has on a project.</summary>
     Task<IReadOnlyList<string>> TestProjectPermissionsAsync(string project, IReadOnlyList<string> permissions, CancellationToken cancellation);
 
+    /// <summary>Which of some permissions the caller has on a key.</summary>
+    Task<IReadOnlyList<string>> TestKeyPermissionsAsync(string key, IReadOnlyList<string> permissions, CancellationToken cancellation);
+
+    /// <summary>Which of some permissions the caller has on a service account.</summary>
+    Task<IReadOnlyList<string>> TestAccountPermissionsAsync(string email, IReadOnlyList<string> permissions, CancellationToken cancellation);
+
     /// <summary>A role with its permissions.</summary>
     Task<JsonObject> GetRoleAsync(string name, CancellationToken cancellation);
 

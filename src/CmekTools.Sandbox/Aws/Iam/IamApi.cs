@@ -31,6 +31,7 @@ internal static class IamApi
         "DetachRolePolicy" => RolePolicies.Detach(call),
         "ListAttachedRolePolicies" => RolePolicies.ListAttached(call),
         "GetPolicy" => RolePolicies.GetManaged(call),
+        "SimulatePrincipalPolicy" => Simulator.Simulate(call),
         "GetPolicyVersion" => RolePolicies.GetManagedVersion(call),
         _ => throw new AwsErrorException("InvalidAction", $"Could not find operation {operation} for version 2010-05-08"),
     };
@@ -49,7 +50,10 @@ internal static class IamApi
     {
         if (Authorizer.Decide(Questions.Make(call.World, call.Caller, "iam:" + action, resource)) is { } reason)
         {
-            throw new AwsErrorException("AccessDenied", $"User: {call.Caller.Arn} is not authorized to perform: iam:{action} on resource: {resource} {reason}", 403);
+            throw new AwsErrorException(
+                "AccessDenied",
+                $"User: {call.Caller.Arn} is not authorized to perform: iam:{action} on resource: {resource} {reason}",
+                403);
         }
     }
 

@@ -1,0 +1,152 @@
+using System.Management.Automation;
+using CmekTools.Engine;
+using CmekTools.Engine.BreakGlass;
+using CmekTools.Engine.Lifecycle;
+
+namespace CmekTools.Module.Commands;
+
+/// <summary>Could Revoke-CmekAccess cut now? Looks at everything that it would need, for every day. Changes nothing.</summary>
+[Cmdlet(VerbsDiagnostic.Test, "CmekBreakGlass", DefaultParameterSetName = AllSet)]
+[OutputType(typeof(CmekCheck), typeof(bool))]
+public sealed class TestCmekBreakGlassCommand : PipelineCommand
+{
+    private const string AllSet = "All";
+    private const string NameSet = "Name";
+    private const string IdSet = "Id";
+    private const string ClusterSet = "Cluster";
+    private readonly List<ClusterRef> _named = [];
+    private SessionContext? _unconnected;
+    private bool _ready = true;
+
+    /// <summary>The cluster's exact name; every cluster that is known where none is named.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
+    [Alias("Name")]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public string[] ClusterName { get; set; } = [];
+
+    /// <summary>The cluster's id.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = IdSet)]
+    [Alias("Id")]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterIdCompleter))]
+    public string[] ClusterId { get; set; } = [];
+
+    /// <summary>The cluster.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public CmekCluster? Cluster { get; set; }
+
+    /// <summary>Leave out what only telling the service needs.</summary>
+    [Parameter]
+    public SwitchParameter KeyOnly { get; set; }
+
+    /// <summary>One answer: True where nothing fails and nothing is unknown.</summary>
+    [Parameter]
+    public SwitchParameter Quiet { get; set; }
+
+    /// <summary>The connection to use in place of the runspace's own.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public CmekSession? Session { get; set; }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _unconnected?.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    internal override Task ProcessAsync()
+    {
+        if (Cluster is not null)
+        {
+            _named.Add(new ClusterRef(null, null, Cluster));
+        }
+
+        return Task.CompletedTask;
+    }
+
+    internal override async Task EndAsync()
+    {
+        _named.AddRange(ClusterName.Select(n => new ClusterRef(n, null, null)));
+        _named.AddRange(ClusterId.Select(i => new ClusterRef(null, i, null)));
+        if (ParameterSetName == ClusterSet && _named.Count == 0)
+        {
+            // An empty pipeline asked about nothing; of nothing it is not known whether it could be cut.
+            await TellAsync(None()).ConfigureAwait(false);
+        }
+        else
+        {
+            await CheckAsync().ConfigureAwait(false);
+        }
+
+        if (Quiet)
+        {
+            await Pipeline.OutputAsync(_ready).ConfigureAwait(false);
+        }
+    }
+
+    private async Task CheckAsync()
+    {
+        SessionContext context = (Session ?? RunspaceSession)?.Context as SessionContext ?? (_unconnected = Connecting.Unconnected());
+        Operation run = OperationOn(context);
+        Operation op = run.ForRecord(new QuietHost(Pipeline), run.Cancellation, run.Abort);
+        Readiness readiness = new(KeyOnly, op);
+        await TellAsync(readiness.OfStateFolder()).ConfigureAwait(false);
+        if (!KeyOnly)
+        {
+            await TellAsync(readiness.OfService()).ConfigureAwait(false);
+        }
+
+        IReadOnlyList<ClusterRef> named = _named;
+        if (ParameterSetName == AllSet)
+        {
+            ReadinessScope scope = await ReadinessScope.ReadAsync(op).ConfigureAwait(false);
+            named = scope.Clusters;
+            if (scope.Unread is { } why)
+            {
+                await TellAsync(Unlisted(why)).ConfigureAwait(false);
+            }
+            else if (named.Count == 0)
+            {
+                await TellAsync(None()).ConfigureAwait(false);
+            }
+        }
+
+        Task<IReadOnlyList<CmekCheck>>[] looks = [.. named.Select(readiness.OfClusterAsync)];
+        foreach (Task<IReadOnlyList<CmekCheck>> look in looks)
+        {
+            foreach (CmekCheck check in await look.ConfigureAwait(false))
+            {
+                await TellAsync(check).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task TellAsync(CmekCheck check)
+    {
+        _ready &= check.Result is CmekCheckResult.Pass or CmekCheckResult.Warn;
+        await (Quiet ? Pipeline.VerboseAsync(check.ToString()) : Pipeline.OutputAsync(check)).ConfigureAwait(false);
+    }
+
+    private static CmekCheck Unlisted(string why) => new()
+    {
+        Name = "CutClusters",
+        Result = CmekCheckResult.Unknown,
+        Seen = $"Only clusters that were seen from here before are looked at, for the service's list could not be read: {why}",
+        Remedy = "Connect when the service answers, or name the clusters.",
+    };
+
+    private static CmekCheck None() => new()
+    {
+        Name = "CutKeys",
+        Result = CmekCheckResult.Fail,
+        Seen = "No cluster with customer-managed keys is known: there is nothing that could be cut.",
+        Remedy = "Connect-CmekCloud, and Get-CmekCluster | Get-CmekStatus, which keeps what it sees.",
+    };
+}
