@@ -224,6 +224,7 @@ internal interface IKeyProvider : IDisposable
     Task<RotationBudget> ReadRotationBudgetAsync(string keyUri, Operation op);
 
     /// <summary>Takes a grant back. Safe to call again.</summary>
+    /// <exception cref="CmekException"><c>GrantNotSupported</c>: the cloud has no grants.</exception>
     Task RevokeGrantAsync(KeyGrant grant, Operation op);
 
     /// <summary>

@@ -1,0 +1,293 @@
+using System.Reflection;
+using CmekTools.Engine.Access;
+using CmekTools.Tests.Kit;
+using Xunit;
+
+namespace CmekTools.Tests.Access;
+
+/// <summary>What every provider has to keep, whatever its cloud: the same sentences, held on each. A further provider is one more row.</summary>
+public sealed class ProviderConformanceTests
+{
+    public static TheoryData<string> Clouds { get; } = ["AWS", "GCP"];
+
+    [Fact]
+    public void EveryMemberOfTheInterfaceIsHeldToSomething()
+    {
+        string[] covered =
+        [
+            .. typeof(ProviderConformanceTests).GetMethods().SelectMany(m => m.GetCustomAttribute<CoversAttribute>()?.Members ?? []),
+        ];
+        string[] members = [.. typeof(IKeyProvider).GetMembers().Where(m => m is not MethodInfo { IsSpecialName: true }).Select(m => m.Name)];
+        Assert.Equal(members.Order(StringComparer.Ordinal), covered.Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.Provider), nameof(IKeyProvider.KeyType), nameof(IKeyProvider.ValidateKeyUri), nameof(IKeyProvider.ValidatePrincipal))]
+    public async Task NamesAreJudgedWithoutARequest(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        scene.Server.ClearExchanges();
+        Assert.Equal(cloud, scene.Provider.Provider.ToString());
+        Assert.Matches("^(AWS_KMS|GCP_CLOUD_KMS)$", scene.Provider.KeyType);
+        scene.Provider.ValidateKeyUri(target.KeyUri, scene.Cluster, scene.Region);
+        scene.Provider.ValidateKeyUri(scene.MissingKey);
+        scene.Provider.ValidatePrincipal(target.AuthPrincipal);
+        foreach (string wrong in (string[])[scene.ForeignKey, target.KeyUri + "\n", target.KeyUri[..^1] + "/", string.Empty])
+        {
+            Assert.Equal("KeyUriInvalid", Assert.Throws<CmekException>(() => scene.Provider.ValidateKeyUri(wrong)).ErrorId);
+        }
+
+        foreach (string wrong in (string[])[scene.ForeignPrincipal, "*", string.Empty])
+        {
+            Assert.Equal("PrincipalInvalid", Assert.Throws<CmekException>(() => scene.Provider.ValidatePrincipal(wrong)).ErrorId);
+        }
+
+        Assert.Empty(scene.Server.Exchanges);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.EnsureKeyAsync), nameof(IKeyProvider.FindKeysAsync), nameof(IKeyProvider.GetKeyAsync))]
+    public async Task AKeyIsMadeOnceFoundByItsOwnClusterAndOnlyPlannedWhereDeclined(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        CmekKey planned = await scene.Provider.EnsureKeyAsync(scene.Cluster, scene.Region, new KeyOptions(), scene.Planned());
+        Assert.Equal(CmekKeyState.Planned, planned.State);
+        Assert.Empty(scene.Writes);
+
+        CmekKey made = await scene.KeyAsync();
+        Assert.True(made.Changed);
+        scene.Server.ClearExchanges();
+        CmekKey again = await scene.KeyAsync();
+        Assert.Equal(made.KeyUri, again.KeyUri);
+        Assert.False(again.Changed);
+        Assert.Empty(scene.Writes);
+
+        CmekKey others = await scene.KeyAsync(scene.Other);
+        Assert.NotEqual(made.KeyUri, others.KeyUri);
+        Assert.Equal([made.KeyUri!], await scene.FoundAsync(scene.Cluster));
+        Assert.Equal([others.KeyUri!], await scene.FoundAsync(scene.Other));
+        Assert.Equal(CmekKeyState.Enabled, (await scene.Provider.GetKeyAsync(made.KeyUri!, scene.Run())).State);
+        CmekException missing = await Assert.ThrowsAnyAsync<CmekException>(() => scene.Provider.GetKeyAsync(scene.MissingKey, scene.Run()));
+        Assert.Equal("KeyNotFound", missing.ErrorId);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.GrantAsync), nameof(IKeyProvider.EvaluateAsync), nameof(IKeyProvider.CheckAsync))]
+    public async Task WhatWasGrantedIsAllowedPassesItsChecksAndIsNotGrantedTwice(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        CmekKey key = await scene.KeyAsync();
+        scene.Server.ClearExchanges();
+        Assert.True((await scene.Provider.GrantAsync(scene.Cluster, key, scene.Region, new PrincipalOptions(), scene.Planned())).Planned);
+        Assert.Empty(scene.Writes);
+
+        AccessTarget target = await scene.GrantedAsync();
+        scene.Server.ClearExchanges();
+        AccessDecision decision = await scene.Provider.EvaluateAsync(target, scene.Run());
+        Assert.Equal(Decision.Allowed, decision.Use);
+        Assert.Equal(CmekCutState.Open, decision.Cut);
+        CmekCheck[] checks = await scene.ChecksAsync(target);
+        Assert.DoesNotContain(checks, c => c.Result == CmekCheckResult.Fail);
+        Assert.Contains(checks, c => c.Result == CmekCheckResult.Pass);
+        Assert.False((await scene.Provider.GrantAsync(scene.Cluster, key, scene.Region, new PrincipalOptions(), scene.Run())).Changed);
+        Assert.Empty(scene.Writes);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.EvaluateAsync))]
+    public async Task OfAKeyThatIsNotThereNothingIsProven(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = (await scene.GrantedAsync()) with { KeyUri = scene.MissingKey };
+        AccessDecision decision = await scene.Provider.EvaluateAsync(target, scene.Run());
+        Assert.NotEqual(CmekCutState.Cut, decision.Cut);
+        Assert.NotEqual(CmekCutState.Open, decision.Cut);
+        Assert.False(decision.ExplicitlyStopped);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(
+        nameof(IKeyProvider.CaptureAsync), nameof(IKeyProvider.CutAsync), nameof(IKeyProvider.WasCut), nameof(IKeyProvider.RestoreAsync), nameof(IKeyProvider.CutLeavesMark),
+        nameof(IKeyProvider.ReadMarksAsync))]
+    public async Task ACutIsSeenIsMadeOnceAndIsUndoneToTheLetter(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        await scene.StrangerAsync(target.KeyUri);
+        string before = await scene.PolicyAsync(target.KeyUri);
+        scene.Server.ClearExchanges();
+        AccessSnapshot snapshot = await scene.Provider.CaptureAsync(target, scene.Run());
+        Assert.Empty(scene.Writes);
+        Assert.False(scene.Provider.WasCut(target, snapshot));
+
+        await scene.Provider.CutAsync(target, new CutOptions(false), scene.Run());
+        Assert.Equal(CmekCutState.Cut, (await scene.Provider.EvaluateAsync(target, scene.Run())).Cut);
+        Assert.Contains(await scene.ChecksAsync(target), c => c.Result == CmekCheckResult.Fail);
+        Assert.Contains(scene.Stranger, await scene.PolicyAsync(target.KeyUri), StringComparison.Ordinal);
+        Assert.True(scene.Provider.WasCut(target, await scene.Provider.CaptureAsync(target, scene.Run())) || !scene.Provider.CutLeavesMark);
+        KeyMarks marks = await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run());
+        Assert.Contains(marks.Marks, m => m.IsOf(scene.Cluster.Id));
+        Assert.DoesNotContain(marks.Marks, m => m.IsOf(scene.Other.Id));
+        Assert.Equal(scene.Provider.CutLeavesMark, marks.Cuts.Any(c => c.Principal == target.AuthPrincipal && c.IsOf(scene.Cluster.Id)));
+
+        scene.Server.ClearExchanges();
+        await scene.Provider.CutAsync(target, new CutOptions(false), scene.Run());
+        Assert.Empty(scene.Writes);
+
+        await scene.Provider.RestoreAsync(target, snapshot, scene.Run());
+        Assert.Equal(before, await scene.PolicyAsync(target.KeyUri));
+        Assert.Equal(Decision.Allowed, (await scene.Provider.EvaluateAsync(target, scene.Run())).Use);
+        scene.Server.ClearExchanges();
+        await scene.Provider.RestoreAsync(target, snapshot, scene.Run());
+        Assert.Empty(scene.Writes);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.RestoreAsync))]
+    public async Task WithoutASnapshotAccessComesBackAndWhatOthersDidMeanwhileStays(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        await scene.Provider.CutAsync(target, new CutOptions(false), scene.Run());
+        await scene.StrangerAsync(target.KeyUri);
+        await scene.Provider.RestoreAsync(target, null, scene.Run());
+        Assert.Equal(Decision.Allowed, (await scene.Provider.EvaluateAsync(target, scene.Run())).Use);
+        Assert.Contains(scene.Stranger, await scene.PolicyAsync(target.KeyUri), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.ReadNewcomersAsync))]
+    public async Task WhoeverWasLetInSinceIsNamedAndNobodyElse(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        AccessSnapshot snapshot = await scene.Provider.CaptureAsync(target, scene.Run());
+        Assert.Empty(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run()));
+        await scene.Provider.CutAsync(target, new CutOptions(false), scene.Run());
+        Assert.Empty(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run()));
+        await scene.StrangerAsync(target.KeyUri);
+        Assert.StartsWith(scene.Stranger, Assert.Single(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run())), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.DisableKeyAsync), nameof(IKeyProvider.ReviveKeyAsync), nameof(IKeyProvider.RequireUsable))]
+    public async Task ADisabledKeyIsCutCannotBeUsedAndIsRevived(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        scene.Provider.RequireUsable(await scene.Provider.GetKeyAsync(target.KeyUri, scene.Run()));
+        await scene.Provider.DisableKeyAsync(target.KeyUri, scene.Run());
+        Assert.Equal(CmekCutState.Cut, (await scene.Provider.EvaluateAsync(target, scene.Run())).Cut);
+        CmekKey disabled = await scene.Provider.GetKeyAsync(target.KeyUri, scene.Run());
+        Assert.Equal(CmekKeyState.Disabled, disabled.State);
+        Assert.Throws<CmekException>(() => scene.Provider.RequireUsable(disabled));
+        scene.Server.ClearExchanges();
+        await scene.Provider.DisableKeyAsync(target.KeyUri, scene.Run());
+        Assert.Empty(scene.Writes);
+
+        string policy = await scene.PolicyAsync(target.KeyUri);
+        await scene.Provider.ReviveKeyAsync(target.KeyUri, scene.Run());
+        Assert.Equal(policy, await scene.PolicyAsync(target.KeyUri));
+        Assert.Equal(CmekCutState.Open, (await scene.Provider.EvaluateAsync(target, scene.Run())).Cut);
+        scene.Server.ClearExchanges();
+        await scene.Provider.ReviveKeyAsync(target.KeyUri, scene.Run());
+        Assert.Empty(scene.Writes);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.ScheduleDeletionAsync), nameof(IKeyProvider.ReviveKeyAsync))]
+    public async Task ADeletionIsScheduledOnlyWhereNotDeclinedAndCanBeCancelled(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        scene.Server.ClearExchanges();
+        Assert.Null(await scene.Provider.ScheduleDeletionAsync(target.KeyUri, 30, scene.Planned()));
+        Assert.Empty(scene.Writes);
+
+        DateTimeOffset? gone = await scene.Provider.ScheduleDeletionAsync(target.KeyUri, 30, scene.Run());
+        Assert.True(gone > DateTimeOffset.UtcNow.AddDays(6), $"{gone}");
+        CmekKey key = await scene.Provider.GetKeyAsync(target.KeyUri, scene.Run());
+        Assert.Equal(CmekKeyState.PendingDeletion, key.State);
+        Assert.Throws<CmekException>(() => scene.Provider.RequireUsable(key));
+        Assert.Equal(CmekCutState.Cut, (await scene.Provider.EvaluateAsync(target, scene.Run())).Cut);
+        await scene.Provider.ReviveKeyAsync(target.KeyUri, scene.Run());
+        Assert.Equal(CmekKeyState.Enabled, (await scene.Provider.GetKeyAsync(target.KeyUri, scene.Run())).State);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.RotateKeyAsync), nameof(IKeyProvider.RotationChange), nameof(IKeyProvider.ReadRotationBudgetAsync))]
+    public async Task ARotationMakesNewMaterialUnderTheSameNameAndOnlyWhereNotDeclined(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        RotationBudget before = await scene.Provider.ReadRotationBudgetAsync(target.KeyUri, scene.Run());
+        scene.Server.ClearExchanges();
+        Assert.Null(await scene.Provider.RotateKeyAsync(target.KeyUri, scene.Planned()));
+        Assert.Empty(scene.Writes);
+
+        CmekKeyRotation? rotation = await scene.Provider.RotateKeyAsync(target.KeyUri, scene.Run());
+        Assert.NotNull(rotation);
+        Assert.NotEqual(rotation.Before, rotation.After);
+        Assert.Contains(scene.Journal.All, l => (string?)l["kind"] == scene.Provider.RotationChange);
+        RotationBudget after = await scene.Provider.ReadRotationBudgetAsync(target.KeyUri, scene.Run());
+        Assert.True(after.Seen);
+        Assert.True(after.Left == before.Left - 1 || (after.Left == int.MaxValue && before.Left == int.MaxValue), $"{before} {after}");
+        Assert.Equal(Decision.Allowed, (await scene.Provider.EvaluateAsync(target, scene.Run())).Use);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.IdentifyAsync), nameof(IKeyProvider.MaterialOf), nameof(IKeyProvider.ReadReachAsync), nameof(IKeyProvider.RevokeGrantAsync))]
+    public async Task AKeyHasOneIdentityAndWhatCannotBeReadOfItIsNamed(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        CmekKey others = await scene.KeyAsync(scene.Other);
+        KeyIdentity one = await scene.Provider.IdentifyAsync(target.KeyUri, scene.Run());
+        Assert.Equal(one, await scene.Provider.IdentifyAsync(one.Uri, scene.Run()));
+        Assert.NotEqual(one.Material, (await scene.Provider.IdentifyAsync(others.KeyUri!, scene.Run())).Material);
+        Assert.NotEqual(scene.Provider.MaterialOf(target.KeyUri), scene.Provider.MaterialOf(others.KeyUri!));
+
+        KeyReach reach = await scene.Provider.ReadReachAsync(target.KeyUri, scene.Run());
+        Assert.Equal(CmekKeyState.Enabled, reach.State);
+        Assert.Empty(reach.Grants);
+        Assert.Empty(reach.Unread);
+        KeyReach missing = await scene.Provider.ReadReachAsync(scene.MissingKey, scene.Run());
+        Assert.NotEqual(CmekKeyState.Enabled, missing.State);
+        Assert.NotEmpty(missing.Unread);
+
+        // A grant that is gone already is no failure; where a cloud has no grants, nothing claims to have taken one back.
+        KeyGrant gone = new(target.KeyUri, new string('0', 64), target.AuthPrincipal, ["Decrypt"]);
+        Exception? refused = await Record.ExceptionAsync(() => scene.Provider.RevokeGrantAsync(gone, scene.Run()));
+        Assert.True(refused is null or CmekException { ErrorId: "GrantNotSupported" }, refused?.ToString());
+        Assert.Equal(scene.Cloud == CmekProvider.AWS, refused is null);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.EnsureKeyAsync), nameof(IKeyProvider.GrantAsync), nameof(IKeyProvider.CutAsync), nameof(IKeyProvider.RestoreAsync))]
+    public async Task EveryWriteWasAskedForAndAnnouncedInTheJournal(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        TestOperationHost host = new();
+        CmekKey key = await scene.Provider.EnsureKeyAsync(scene.Cluster, scene.Region, new KeyOptions(), scene.Run(host));
+        AccessTarget target = scene.Target(await scene.Provider.GrantAsync(scene.Cluster, key, scene.Region, new PrincipalOptions(), scene.Run(host)));
+        AccessSnapshot snapshot = await scene.Provider.CaptureAsync(target, scene.Run(host));
+        await scene.Provider.CutAsync(target, new CutOptions(false), scene.Run(host));
+        await scene.Provider.RestoreAsync(target, snapshot, scene.Run(host));
+        Assert.NotEmpty(scene.Writes);
+        Assert.Equal(host.Questions.Count, scene.Journal.Announced);
+        Assert.True(scene.Journal.Announced >= scene.Writes.Length, $"{scene.Journal.Announced} announced: {string.Join(", ", scene.Writes)}");
+    }
+}
