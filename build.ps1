@@ -27,6 +27,8 @@ Package leaves the package for the PowerShell Gallery, out/CmekTools.<version>.n
 
 Publish makes that package and sends it to the Gallery with the key in PSGALLERY_API_KEY; it asks first.
 
+Watch builds, and does so again whenever a source file is saved, until Ctrl-C; with -Filter it also runs the tests that this chooses, each time.
+
 Clean deletes what the other tasks left: out, TestResults, and each project's bin and obj.
 
 .PARAMETER Configuration
@@ -37,6 +39,10 @@ Test files, or folders of them, for Pester. The default is tests/Pester.
 
 .PARAMETER Name
 The full names of tests, with wildcards, for Pester: `*rotates*`. The default is all.
+
+.PARAMETER Filter
+Which tests Test and Watch run, in the language of `dotnet test --filter`: `FullyQualifiedName~Revoke`. Test runs all of them where it is not given, and Watch
+none.
 
 .EXAMPLE
 ./build.ps1
@@ -69,6 +75,11 @@ Leaves the package in out.
 Makes the package and says where it would be sent.
 
 .EXAMPLE
+./build.ps1 Watch -Filter 'FullyQualifiedName~PolicyTests'
+
+Builds and runs the tests of the policies, now and after each change of a file.
+
+.EXAMPLE
 ./build.ps1 Clean -WhatIf
 
 Says what would be deleted.
@@ -76,7 +87,7 @@ Says what would be deleted.
 [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Test', 'Pester', 'Drill', 'Package', 'Publish', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Pester', 'Drill', 'Package', 'Publish', 'Watch', 'Clean')]
     [string] $Task = 'Build',
 
     [ValidateSet('Debug', 'Release')]
@@ -84,7 +95,9 @@ param(
 
     [string[]] $Path = "$PSScriptRoot/tests/Pester",
 
-    [string[]] $Name = @()
+    [string[]] $Name = @(),
+
+    [string] $Filter = ''
 )
 
 $solution = "$PSScriptRoot/CmekTools.sln"
@@ -118,7 +131,13 @@ switch ($Task) {
         Invoke-Program dotnet 'build', $solution, '--configuration', $Configuration
     }
     'Test' {
-        Invoke-Program dotnet 'test', $solution, '--configuration', $Configuration
+        $chosen = if ($Filter) { '--filter', $Filter }
+        Invoke-Program dotnet (@('test', $solution, '--configuration', $Configuration) + $chosen)
+    }
+    'Watch' {
+        # The tests' project takes in all others. Hot reload would change a running program; here each round begins anew.
+        $round = if ($Filter) { 'test', '--filter', $Filter } else { 'build' }
+        Invoke-Program dotnet (@('watch', '--no-hot-reload', '--non-interactive', '--project', "$PSScriptRoot/tests/CmekTools.Tests") + $round)
     }
     'Pester' {
         Invoke-Program dotnet 'build', $solution, '--configuration', $Configuration, '--verbosity', 'quiet', '-nologo'

@@ -85,6 +85,9 @@ function global:dotnet { `$global:called.Add(`$args -join ' '); `$global:LASTEXI
         @{ Arguments = ''; Called = '^build .*CmekTools\.sln --configuration Debug$' }
         @{ Arguments = 'Build -Configuration Release'; Called = '^build .*CmekTools\.sln --configuration Release$' }
         @{ Arguments = 'Test'; Called = '^test .*CmekTools\.sln --configuration Debug$' }
+        @{ Arguments = 'Test -Filter FullyQualifiedName~Revoke'; Called = '^test .*CmekTools\.sln --configuration Debug --filter FullyQualifiedName~Revoke$' }
+        @{ Arguments = 'Watch'; Called = '^watch --no-hot-reload --non-interactive --project .*CmekTools\.Tests build$' }
+        @{ Arguments = 'Watch -Filter FullyQualifiedName~Revoke'; Called = '^watch .*CmekTools\.Tests test --filter FullyQualifiedName~Revoke$' }
         @{ Arguments = 'Package'; Called = '^build .*CmekTools\.Module -t:PackModule$' }
         @{ Arguments = 'Publish -WhatIf'; Called = '^build .*CmekTools\.Module -t:PackModule$' }
     ) {
@@ -114,7 +117,7 @@ function global:dotnet { `$global:called.Add(`$args -join ' '); `$global:LASTEXI
     It 'refuses what is no task' {
         $run = Invoke-TestBuild 'Deploy'
         $run.Called | Should -BeNullOrEmpty
-        "$($run.Ended) $($run.Errors)" | Should -BeLike '*Build,Test,Pester,Drill,Package,Publish,Clean*'
+        "$($run.Ended) $($run.Errors)" | Should -BeLike '*Build,Test,Pester,Drill,Package,Publish,Watch,Clean*'
     }
 
     It 'cleans what can be made again, and nothing else' {
