@@ -19,6 +19,7 @@
         'Disable-CmekCluster'
         'Disconnect-CmekCloud'
         'Enable-CmekCluster'
+        'Export-CmekBreakGlass'
         'Export-CmekManifest'
         'Get-CmekCluster'
         'Get-CmekJournal'

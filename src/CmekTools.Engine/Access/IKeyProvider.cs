@@ -259,6 +259,12 @@ internal interface IKeyProvider : IDisposable
     /// <exception cref="CmekException">The key's service cannot be reached.</exception>
     Task<IReadOnlyList<CmekCheck>> CheckCutAsync(IReadOnlyList<AccessTarget> targets, Operation op);
 
+    /// <summary>Writes a key's cut and restore as commands of the cloud's own program. What cannot be read is a note.</summary>
+    /// <param name="targets">The accesses to one key.</param>
+    /// <param name="number">Tells the files that the commands write from other keys'.</param>
+    /// <param name="op">The run.</param>
+    Task<ByHand> WriteByHandAsync(IReadOnlyList<AccessTarget> targets, int number, Operation op);
+
     /// <summary>
     /// Every reason why the cluster could not use the key, and what is weaker than it should be. Reads only; independent reads run
     /// side by side.

@@ -30,6 +30,22 @@ internal sealed record KeyGrant(string KeyUri, string GrantId, string Grantee, I
 
     /// <summary>True where it lets somebody read what was encrypted, or make such a grant.</summary>
     public bool Opens => Operations.Any(o => o is "Decrypt" or "ReEncryptFrom" or "GenerateDataKey" or "GenerateDataKeyPair" or "CreateGrant");
+
+    /// <summary>True for a grant to the cluster's principal, or to anybody in the cluster's own account.</summary>
+    public bool IsClusters(AccessTarget target) =>
+        Grantee == target.AuthPrincipal
+        || Grantee == target.Cluster.AccountId
+        || (target.Cluster.AccountId is { } account && Grantee.Contains($"::{account}:", StringComparison.Ordinal))
+        || IsSessionOf(Grantee, target.AuthPrincipal);
+
+    // arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION is arn:aws:iam::ACCOUNT:role/…NAME at work.
+    private static bool IsSessionOf(string grantee, string role)
+    {
+        string[] session = grantee.Split(':');
+        string[] parts = role.Split(':');
+        return session.Length == 6 && parts.Length == 6 && session[2] == "sts" && session[4] == parts[4]
+            && session[5].Split('/') is ["assumed-role", { } name, ..] && parts[5].EndsWith("/" + name, StringComparison.Ordinal);
+    }
 }
 
 /// <summary>Everything beside a key's policy that opens it, as far as it could be read.</summary>

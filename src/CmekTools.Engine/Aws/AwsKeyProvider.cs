@@ -16,6 +16,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
     private readonly AwsReach _reach;
     private readonly AwsKeyUse _use;
     private readonly AwsReadiness _readiness;
+    private readonly AwsByHand _byHand;
 
     /// <summary>Makes the parts for a session; nothing is asked of AWS yet.</summary>
     public AwsKeyProvider(SessionContext session)
@@ -32,6 +33,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _reach = new AwsReach(_clients, _reader);
         _use = new AwsKeyUse(_clients, _reader, roles);
         _readiness = new AwsReadiness(_clients, _reader, _reach);
+        _byHand = new AwsByHand(_reader, _reach);
         _decisions = new AwsDecisions(_reader, roles, _reach);
         _checks = new AwsChecks(_reader, roles, _reach);
     }
@@ -132,6 +134,9 @@ internal sealed class AwsKeyProvider : IKeyProvider
     /// <inheritdoc/>
     public Task<IReadOnlyList<CmekCheck>> CheckCutAsync(IReadOnlyList<AccessTarget> targets, Operation op) =>
         _readiness.CheckAsync(targets, op);
+
+    /// <inheritdoc/>
+    public Task<ByHand> WriteByHandAsync(IReadOnlyList<AccessTarget> targets, int number, Operation op) => _byHand.WriteAsync(targets, number, op);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);

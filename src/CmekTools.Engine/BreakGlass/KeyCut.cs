@@ -239,7 +239,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         List<string> open = [];
         foreach (KeyGrant grant in reach.Grants.Where(g => g.Opens))
         {
-            if (Accesses.FirstOrDefault(a => GrantOwner.IsClusters(grant, a.Target)) is not { } own)
+            if (Accesses.FirstOrDefault(a => grant.IsClusters(a.Target)) is not { } own)
             {
                 others.Add($"{grant.GrantId} ({grant.Grantee})");
                 continue;
@@ -248,7 +248,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             (Exception? failure, IReadOnlyList<string> changes) = await TryAsync(async part =>
             {
                 part.About(own.Subject.Cluster);
-                await own.Book.AddAsync(GrantOwner.With(own.Book, own.Target, grant, provider)).ConfigureAwait(false);
+                await own.Book.AddAsync(GrantReceipts.With(own.Book, own.Target, grant, provider)).ConfigureAwait(false);
                 await provider.RevokeGrantAsync(grant, part).ConfigureAwait(false);
             }).ConfigureAwait(false);
             if (failure is not null)

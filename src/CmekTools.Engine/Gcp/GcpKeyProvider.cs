@@ -16,6 +16,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
     private readonly GcpReach _reach;
     private readonly GcpChecks _checks;
     private readonly GcpReadiness _readiness;
+    private readonly GcpByHand _byHand;
 
     public GcpKeyProvider(SessionContext session)
     {
@@ -30,6 +31,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _decisions = new GcpDecisions(_clients, evidence);
         _reach = new GcpReach(_clients, evidence);
         _checks = new GcpChecks(evidence);
+        _byHand = new GcpByHand(_clients);
         _readiness = new GcpReadiness(session, _clients, evidence);
     }
 
@@ -124,6 +126,9 @@ internal sealed class GcpKeyProvider : IKeyProvider
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<CmekCheck>> CheckCutAsync(IReadOnlyList<AccessTarget> targets, Operation op) => _readiness.CheckAsync(targets, op);
+
+    /// <inheritdoc/>
+    public Task<ByHand> WriteByHandAsync(IReadOnlyList<AccessTarget> targets, int number, Operation op) => _byHand.WriteAsync(targets, number, op);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);

@@ -1,0 +1,134 @@
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Gcp.Policies;
+using CmekTools.Engine.Text;
+
+namespace CmekTools.Engine.Gcp;
+
+/// <summary>A key's cut and restore as commands of gcloud, for the bindings as they are now. Reads only.</summary>
+internal sealed class GcpByHand(GcpClients clients)
+{
+    /// <summary>Writes the commands.</summary>
+    /// <param name="targets">The accesses to one key.</param>
+    /// <param name="number">Tells the key's files from other keys'.</param>
+    /// <param name="op">The run.</param>
+    public async Task<ByHand> WriteAsync(IReadOnlyList<AccessTarget> targets, int number, Operation op)
+    {
+        IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
+        GcpKeyName key = GcpNames.ParseKey(targets[0].KeyUri);
+        string at = $"--keyring {BashText.Quote(key.Ring)} --location {BashText.Quote(key.Location)} --project "
+            + $"{BashText.Quote(key.Project)}";
+        string name = BashText.Quote(key.Key);
+        Evidence policy = await Evidence.OfAsync(
+            cloud.GetKmsPolicyAsync(targets[0].KeyUri, op.Cancellation),
+            "cloudkms.cryptoKeys.getIamPolicy",
+            targets[0].KeyUri).ConfigureAwait(false);
+        string[] members =
+        [
+            .. targets.Select(t => "serviceAccount:" + t.AuthPrincipal)
+                .Concat(targets.Select(t => "serviceAccount:" + GcpNames.ClusterPrincipal(t.Cluster))).Distinct(StringComparer.Ordinal),
+        ];
+        List<string> cut = [];
+        List<string> restore = [];
+        List<string> notes = [];
+        List<string> proof = ["# Cut on the key itself where no role is shown."];
+        string before = $"cmek-before-{number}.json";
+        cut.AddRange(
+        [
+            "# The bindings as they are, for the record. They are kept once, so that a second run does not lose them.",
+            $"[ -s {before} ] || gcloud kms keys get-iam-policy {name} {at} --format json > {before}",
+        ]);
+        foreach (string member in members)
+        {
+            foreach (string role in Roles(policy.Value, member, notes))
+            {
+                string binding = $"{name} {at} --member {BashText.Quote(member)} --role {BashText.Quote(role)}";
+                cut.Add($"gcloud kms keys remove-iam-policy-binding {binding} --all");
+                restore.Add($"gcloud kms keys add-iam-policy-binding {binding} --condition None");
+            }
+
+            string filter = BashText.Quote($"bindings.members={member}");
+            proof.Add(
+                $"gcloud kms keys get-iam-policy {name} {at} --flatten 'bindings[].members' --filter {filter} --format "
+                    + "'value(bindings.role)'");
+        }
+
+        foreach (AccessTarget target in targets)
+        {
+            await AccountAsync(cloud, target, cut, restore, op).ConfigureAwait(false);
+        }
+
+        if (policy.Value is null)
+        {
+            notes.Add($"The key's bindings could not be read ({policy.Why}): what is written here is what CmekTools grants.");
+        }
+
+        notes.Add(
+            "Who is let in by the key ring, the project or what is above it is not cut off by this; disabling the service account stops "
+                + "those who come as it.");
+        string versions = $"--key {name} {at}";
+        string each = $"for v in $(gcloud kms keys versions list {versions} --filter state={{0}} --format 'value(name.basename())'); do";
+        return new ByHand(
+            cut,
+            [
+                "# Every enabled version: what was encrypted under an old one can be read by it.",
+                string.Format(System.Globalization.CultureInfo.InvariantCulture, each, "ENABLED"),
+                $"  gcloud kms keys versions disable \"$v\" {versions}",
+                "done",
+            ],
+            proof,
+            [
+                .. restore,
+                "# Only where the versions were disabled:",
+                string.Format(System.Globalization.CultureInfo.InvariantCulture, each, "DISABLED"),
+                $"  gcloud kms keys versions enable \"$v\" {versions}",
+                "done",
+            ],
+            notes);
+    }
+
+    private static async Task AccountAsync(IGoogleCloud cloud, AccessTarget target, List<string> cut, List<string> restore, Operation op)
+    {
+        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
+        string account = BashText.Quote(target.AuthPrincipal);
+        string project = BashText.Quote(GcpNames.ParseAccount(target.AuthPrincipal).Project);
+        Evidence policy = await Evidence.OfAsync(
+            cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation),
+            "iam.serviceAccounts.getIamPolicy",
+            target.AuthPrincipal).ConfigureAwait(false);
+        string[] roles = policy.Value is { } value
+            ? [.. IamTree.Bindings(value).Where(b => IamTree.Members(b).Contains(own)).Select(IamTree.Role).Distinct()]
+            : [IamTree.TokenRole];
+        foreach (string role in roles)
+        {
+            string binding = $"{account} --project {project} --member {BashText.Quote(own)} --role {BashText.Quote(role)}";
+            cut.Add($"gcloud iam service-accounts remove-iam-policy-binding {binding} --all");
+            restore.Add($"gcloud iam service-accounts add-iam-policy-binding {binding} --condition None");
+        }
+
+        cut.AddRange(
+        [
+            "# Tokens that were taken before work for up to an hour where something above the key lets the account in: this stops them.",
+            $"gcloud iam service-accounts disable {account} --project {project}",
+        ]);
+        restore.Insert(0, $"gcloud iam service-accounts enable {account} --project {project}");
+    }
+
+    private static IEnumerable<string> Roles(JsonObject? policy, string member, List<string> notes)
+    {
+        if (policy is null)
+        {
+            return member.StartsWith("serviceAccount:crl-kms-user-", StringComparison.Ordinal) ? [] : [IamTree.CryptoRole];
+        }
+
+        JsonObject[] bindings = [.. IamTree.Bindings(policy).Where(b => IamTree.Members(b).Contains(member))];
+        if (bindings.Any(b => b["condition"] is not null))
+        {
+            notes.Add(
+                $"{member} has bindings with conditions: the restore gives the role without them; see the file of the bindings as they "
+                    + "were.");
+        }
+
+        return bindings.Select(IamTree.Role).Distinct();
+    }
+}
