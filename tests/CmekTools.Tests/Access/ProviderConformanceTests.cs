@@ -276,6 +276,37 @@ public sealed class ProviderConformanceTests
 
     [Theory]
     [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.ReadCallerAsync), nameof(IKeyProvider.CheckCutAsync), nameof(IKeyProvider.WriteByHandAsync))]
+    public async Task ACutIsLookedAtAndWrittenDownBeforehandWithoutAWrite(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        scene.Server.ClearExchanges();
+        Assert.Contains(
+            (await scene.Provider.ReadCallerAsync(target.KeyUri, scene.Run())).Result,
+            new[] { CmekCheckResult.Pass, CmekCheckResult.Warn });
+        IReadOnlyList<CmekCheck> checks = await scene.Provider.CheckCutAsync([target], scene.Run());
+        Assert.Contains(checks, c => c is { Name: "CutEndpoint", Result: CmekCheckResult.Pass });
+        Assert.Contains(checks, c => c is { Name: "CutPolicyWrite", Result: CmekCheckResult.Pass });
+        Assert.DoesNotContain(checks, c => c.Result is CmekCheckResult.Fail or CmekCheckResult.Unknown);
+        AccessTarget missing = target with { KeyUri = scene.MissingKey };
+        Assert.Contains(
+            await scene.Provider.CheckCutAsync([missing], scene.Run()),
+            c => c is { Name: "CutKey", Result: CmekCheckResult.Fail });
+
+        ByHand byHand = await scene.Provider.WriteByHandAsync([target], 7, scene.Run());
+        Assert.All(
+            (IReadOnlyList<string>[])[byHand.Cut, byHand.Last, byHand.Proof, byHand.Restore],
+            lines => Assert.Contains(
+                lines,
+                l => l.StartsWith(cloud == "AWS" ? "aws kms " : "gcloud kms ", StringComparison.Ordinal)
+                    || l.Contains("$(gcloud kms ", StringComparison.Ordinal)));
+        Assert.NotEmpty((await scene.Provider.WriteByHandAsync([missing], 8, scene.Run())).Cut);
+        Assert.Empty(scene.Writes);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
     [Covers(nameof(IKeyProvider.EnsureKeyAsync), nameof(IKeyProvider.GrantAsync), nameof(IKeyProvider.CutAsync), nameof(IKeyProvider.RestoreAsync))]
     public async Task EveryWriteWasAskedForAndAnnouncedInTheJournal(string cloud)
     {
