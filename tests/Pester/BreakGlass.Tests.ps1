@@ -32,3 +32,24 @@ Describe 'Test-CmekBreakGlass' {
         $off.Remedy | Should -Not -BeNullOrEmpty
     }
 }
+
+Describe 'Export-CmekBreakGlass' {
+    BeforeAll {
+        $null = Connect-TestSandbox $TestDrive
+        $null = New-CmekKey shop | Grant-CmekAccess | Enable-CmekCluster -Wait
+    }
+
+    AfterAll {
+        Disconnect-TestSandbox
+    }
+
+    It 'gives the text, or writes it, and tells what cannot be written' {
+        $text = Export-CmekBreakGlass shop
+        $text | Should -Match 'aws kms put-key-policy'
+        $text | Should -Not -Match 'sandbox/admin/secret'
+        $path = Join-Path $TestDrive 'shop.md'
+        (Get-CmekCluster shop | Export-CmekBreakGlass -Path $path).FullName | Should -Be $path
+        Get-Content $path -Raw | Should -Match 'REVOKE'
+        (Get-TestOutcome { Export-CmekBreakGlass ledger }).Errors[0].FullyQualifiedErrorId | Should -BeLike 'CmekNotEnabled,*'
+    }
+}

@@ -10,6 +10,7 @@ BeforeDiscovery {
         @{ Name = 'Add-CmekRegion'; Impact = 'Medium' }
         @{ Name = 'Disable-CmekCluster'; Impact = 'Medium' }
         @{ Name = 'Enable-CmekCluster'; Impact = 'Medium' }
+        @{ Name = 'Export-CmekBreakGlass'; Impact = 'Medium' }
         @{ Name = 'Export-CmekManifest'; Impact = 'Medium' }
         @{ Name = 'Grant-CmekAccess'; Impact = 'Medium' }
         @{ Name = 'New-CmekCluster'; Impact = 'Medium' }
@@ -125,8 +126,8 @@ Describe 'Changing commands' {
     }
 
     It 'are all listed here' {
-        $listed = 'Add-CmekRegion', 'Disable-CmekCluster', 'Enable-CmekCluster', 'Export-CmekManifest', 'Grant-CmekAccess', 'New-CmekCluster', 'New-CmekKey',
-        'Remove-CmekKey', 'Restore-CmekAccess', 'Revoke-CmekAccess', 'Update-CmekCluster'
+        $listed = 'Add-CmekRegion', 'Disable-CmekCluster', 'Enable-CmekCluster', 'Export-CmekBreakGlass', 'Export-CmekManifest', 'Grant-CmekAccess',
+        'New-CmekCluster', 'New-CmekKey', 'Remove-CmekKey', 'Restore-CmekAccess', 'Revoke-CmekAccess', 'Update-CmekCluster'
         (Get-Command -Module CmekTools | Where-Object { $_.Parameters.ContainsKey('WhatIf') }).Name | Sort-Object | Should -Be $listed
     }
 
