@@ -140,6 +140,7 @@ internal static class RestorePlanning
                 throw new CmekException("PrincipalUnchanged", CmekErrorKind.InvalidArgument, $"{q.Principal} is the principal that was cut off.", "Name another one, or leave -RoleName and -ServiceAccount away to give the old one its access back.", q.Principal);
             }
 
+            await StaysRetiredAsync().ConfigureAwait(false);
             return (Item(CmekRestoreAction.Grant, q.Acting.Contains(q.Principal) ? "it is named, and the cluster acts as it" : "it is named", Good()), marks.Cuts);
         }
 
@@ -157,17 +158,19 @@ internal static class RestorePlanning
         }
 
         (string Path, ReceiptAccess Access)? from = Good();
-        bool retired = !key.Needed && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false);
-        if (retired && ByRevocation(key.KeyUri, op))
-        {
-            // What a revocation with -Permanent scheduled is rescued with the rest; what was retired by anything else is not.
-            target = target with { InUse = true };
-            retired = false;
-        }
-
+        bool retired = await StaysRetiredAsync().ConfigureAwait(false);
         IReadOnlyList<string> newcomers = from is { } f ? await NewcomersAsync(q, target, f.Access.Snapshot, provider, op).ConfigureAwait(false) : [];
         string reason = key.Needed ? "the cluster needs it" : "it is cut off, and old data and backups need it";
         return (Item(retired ? CmekRestoreAction.LeftRetired : CmekRestoreAction.GiveBack, from is null ? reason + "; no receipt has it as it was before the cut, so that it is given as a grant would" : reason, from, newcomers), marks.Cuts);
+
+        // What a revocation with -Permanent scheduled is rescued with the rest, for whomever; what was retired by anything else is not.
+        async Task<bool> StaysRetiredAsync()
+        {
+            bool off = !key.Needed && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false);
+            bool ours = off && ByRevocation(key.KeyUri, op);
+            target = ours ? target with { InUse = true } : target;
+            return off && !ours;
+        }
 
         // A receipt that was written when the cut was in force already does not say what was there before.
         (string Path, ReceiptAccess Access)? Good() => receipts.Where(r => !provider.WasCut(target, r.Access.Snapshot)).Select(r => ((string, ReceiptAccess)?)r).FirstOrDefault();

@@ -170,6 +170,25 @@ public sealed class RestoreTests
     }
 
     [Theory]
+    [InlineData("AWS", "-RoleName rescue")]
+    [InlineData("GCP", "-ServiceAccount rescue")]
+    public async Task WhatARevocationScheduledForDeletionIsRescuedForANewPrincipalToo(string provider, string option)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await life.RunAsync("""
+            $WarningPreference = 'SilentlyContinue'
+            New-CmekKey shop -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait
+            Revoke-CmekAccess shop -Permanent -ConfirmClusterName shop -Force
+            """);
+        await life.RunAsync($"Restore-CmekAccess shop {option} -Wait -WarningAction SilentlyContinue");
+
+        // The past ones are what old data and backups were written under.
+        CmekKey[] keys = [.. (await life.RunAsync("Get-CmekKey -ClusterName shop")).Values<CmekKey>()];
+        Assert.Equal([CmekKeyPlace.InUse, CmekKeyPlace.InUse, CmekKeyPlace.Past, CmekKeyPlace.Past], keys.Select(k => k.Place));
+        Assert.All(keys, k => Assert.Equal(CmekKeyState.Enabled, k.State));
+    }
+
+    [Theory]
     [InlineData("AWS", "-RoleName")]
     [InlineData("GCP", "-ServiceAccount")]
     public async Task TheBurntPrincipalItselfIsNoNewOne(string provider, string option)
