@@ -8,7 +8,7 @@ internal sealed record WatchLook(CmekStatus? Status);
 
 /// <summary>
 /// The one watch over all clusters that a session waits for. Where many are waited for, one request for the list of clusters tells whose operation
-/// is still running, and only the others are asked for their status. A long wait is looked at less often.
+/// is still running: those are asked for their status now and then, the others at each look. A long wait is looked at less often.
 /// </summary>
 internal sealed class SharedWatch(SessionContext session)
 {

@@ -33,7 +33,7 @@ internal enum SavedPlace
 /// <param name="Why">Why it is not in the state folder; null where it is.</param>
 internal sealed record SavedReceipt(SavedPlace Place, string? Path, string Text, string? Why);
 
-/// <summary>The folder of receipts: one file a revocation, never overwritten by another's.</summary>
+/// <summary>The folder of receipts: one file a revocation.</summary>
 internal sealed class ReceiptStore(string stateFolder)
 {
     private const string Purpose = "cmektools/receipt";

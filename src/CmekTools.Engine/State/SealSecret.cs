@@ -4,7 +4,7 @@ using System.Text;
 namespace CmekTools.Engine.State;
 
 /// <summary>
-/// The secret that receipts are sealed with: 32 random bytes in a file that is this user's alone, never in a state folder, which others may share.
+/// The secret that receipts are sealed with: 32 random bytes in a file that is this user's alone, whichever state folder is used.
 /// CMEKTOOLS_SEAL names another file, for those who carry one secret to several machines.
 /// </summary>
 internal sealed class SealSecret(Func<string?> path)

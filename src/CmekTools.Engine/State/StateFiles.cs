@@ -3,7 +3,7 @@ using System.Text;
 namespace CmekTools.Engine.State;
 
 /// <summary>
-/// Files that only their owner may read and write, that no link leads elsewhere, and that lose nothing when the machine stops in the middle.
+/// Files that only their owner may read and write, that no link leads elsewhere, and that are whole or cut short when a process stops in the middle.
 /// Whatever is wrong with a file or its folder is an <see cref="IOException"/> or an <see cref="UnauthorizedAccessException"/>; one that the
 /// user can mend says how (<see cref="UnsafeFileException"/>).
 /// </summary>

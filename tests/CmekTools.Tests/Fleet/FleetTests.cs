@@ -162,6 +162,32 @@ public sealed class FleetTests
     }
 
     [Fact]
+    public async Task WhoOnlyWaitsTakesNoPlace()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options with { Clusters = [.. Options.Clusters.Take(3)] });
+        PSObject[] accesses = [.. (await shell.RunAsync("Get-CmekCluster | New-CmekKey | Grant-CmekAccess")).Expect().Output];
+        shell.Server.Options = shell.Server.Options with { StateTime = TimeSpan.FromMinutes(10) };
+        TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int sent = 0;
+        shell.Server.After = (r, _) =>
+        {
+            if (r.Operation == "EnableCmek" && Interlocked.Increment(ref sent) == 3)
+            {
+                all.SetResult();
+            }
+
+            return Task.FromResult<SandboxResponse?>(null);
+        };
+
+        // One place: the second is sent while the first is waited for, which would take ten minutes.
+        RunningScript script = shell.Shell.Start(
+            "param($Access) $Access | Enable-CmekCluster -Wait -SkipPreflight -ThrottleLimit 1", new { Access = accesses });
+        await all.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        shell.Server.Options = shell.Server.Options with { StateTime = TimeSpan.Zero };
+        Assert.Equal(3, (await script.Completion).Expect().Values<CmekStatus>().Count(s => s.State == CmekState.ENABLED));
+    }
+
+    [Fact]
     public async Task QuestionsComeOneAtATimeAndANoIsThatRecordsOnly()
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(Options with { Clusters = [.. Options.Clusters.Take(3)] });

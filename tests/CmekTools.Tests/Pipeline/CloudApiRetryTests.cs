@@ -46,6 +46,24 @@ public sealed class CloudApiRetryTests
     }
 
     [Fact]
+    public async Task TheKeyIsNotSentAfterARedirect()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Aws);
+        await using SandboxServer elsewhere = SandboxServer.Start(SandboxShell.Aws);
+        foreach (int status in (int[])[301, 302, 307, 308])
+        {
+            shell.Server.Before = r => Task.FromResult<SandboxResponse?>(new SandboxResponse
+            {
+                Status = status,
+                Headers = new Dictionary<string, string> { ["Location"] = new Uri(elsewhere.BaseAddress, r.RawPath).AbsoluteUri },
+            });
+            (await shell.RunAsync("Get-CmekCluster")).ExpectError("CloudApiRedirected");
+        }
+
+        Assert.Empty(elsewhere.Exchanges);
+    }
+
+    [Fact]
     public async Task EveryPageIsRead()
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast with

@@ -88,13 +88,27 @@ public sealed class StateFilesTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is always a profile.");
         const string Script = """
+            $ErrorActionPreference = 'Stop'
             Import-Module $env:TEST_MODULE
-            try { Get-CmekJournal -ErrorAction Stop } catch { $_.FullyQualifiedErrorId; $_.ErrorDetails.RecommendedAction }
+            $sandbox = Start-CmekSandbox
+            foreach ($command in { Connect-CmekCloud -Sandbox $sandbox }, { Get-CmekJournal }, { Test-CmekJournal }, { Get-CmekReceipt }) {
+                try { & $command; 'no error' } catch { $_.FullyQualifiedErrorId.Split(',')[0] + ': ' + $_.ErrorDetails.RecommendedAction }
+            }
+            "connections $(@(Get-CmekSession).Count)"
             """;
-        FinishedProgram run = await ExternalProgram.PwshAsync(
-            ["-NoProfile", "-NonInteractive", "-Command", Script],
-            [("TEST_MODULE", PowerShellSession.ModuleManifest), ("CMEKTOOLS_STATE", null), ("XDG_DATA_HOME", null), ("HOME", "/proc/nowhere")]);
-        Assert.DoesNotContain("UnexpectedFailure", run.Output, StringComparison.Ordinal);
+        using TempFolder folder = new();
+
+        // A home that is no path of its own is none; PowerShell itself does not start where it cannot make its folders.
+        FinishedProgram run = await ExternalProgram.RunAsync(
+            "sh",
+            ["-c", $"cd '{folder.Path}' && exec dotnet '{ExternalProgram.PowerShellProgram}' -NoProfile -NonInteractive -Command \"$TEST_SCRIPT\""],
+            [
+                ("TEST_SCRIPT", Script), ("TEST_MODULE", PowerShellSession.ModuleManifest), ("CMEKTOOLS_STATE", null), ("HOME", "nowhere"),
+                ("XDG_DATA_HOME", null), ("XDG_CACHE_HOME", folder.Path), ("XDG_CONFIG_HOME", folder.Path),
+            ]);
+        string[] lines = run.Expect().Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        const string Said = "StateFolderUnknown: Set CMEKTOOLS_STATE to a folder of your own, or give -StateFolder.";
+        Assert.Equal([Said, Said, Said, Said, "connections 0"], lines);
     }
 
     [Theory]
