@@ -83,7 +83,7 @@ internal sealed record LifeOptions
 
         // A call that makes something new each time, delivered twice by the network, is beyond any client.
         rules.AddRange(s_makesAnother.Select(call => new FaultRule { Operation = call, Kinds = s_healing, Probability = Rate }));
-        rules.Add(new FaultRule { Kinds = [.. s_healing, FaultKind.Twice], Probability = Rate });
+        rules.Add(new FaultRule { Kinds = [.. s_healing, FaultKind.Twice], Except = s_makesAnother, Probability = Rate });
         return rules;
     }
 

@@ -168,6 +168,7 @@ internal sealed class WholeLife : IAsyncDisposable
             if (failure is null)
             {
                 _server.Faults = null;
+                _result.Trace.AddRange(host.Output.OfType<CmekKey>().Select(k => $"    {k.KeyUri} {string.Join("; ", k.Changes)}"));
                 return [.. host.Output];
             }
 

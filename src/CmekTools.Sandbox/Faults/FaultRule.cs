@@ -14,6 +14,9 @@ internal sealed record FaultRule
     /// <summary>What happens; one of them where there are several, as the seed has it.</summary>
     public required IReadOnlyList<FaultKind> Kinds { get; init; }
 
+    /// <summary>Operations that are not meant by <c>*</c>.</summary>
+    public IReadOnlyList<string> Except { get; init; } = [];
+
     /// <summary>Only requests that would change something.</summary>
     public bool WritesOnly { get; init; }
 
@@ -68,6 +71,7 @@ internal sealed record FaultRule
     public bool IsAbout(SandboxRequest request) =>
         (Service == "*" || string.Equals(Service, request.Service, StringComparison.OrdinalIgnoreCase))
         && (Operation == "*" || string.Equals(Operation, request.Operation, StringComparison.OrdinalIgnoreCase))
+        && !Except.Contains(request.Operation)
         && (!WritesOnly || request.IsWrite);
 
     private static FaultKind Kind(string text, string name) =>
