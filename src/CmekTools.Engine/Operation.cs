@@ -157,7 +157,8 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <param name="change">The change.</param>
     /// <param name="send">The one request (or the few that belong together) that makes it.</param>
     /// <param name="look">
-    /// Looks, where the request's answer was lost, whether the change was made after all; null where that cannot be seen. Where it was, nothing has failed.
+    /// Looks, where the request's answer was lost or it was refused for what an earlier try of it may have done, whether the change was made after all;
+    /// null where that cannot be seen. Where it was, nothing has failed.
     /// </param>
     /// <returns>True where it was made; false under <c>-WhatIf</c> or where the user said no.</returns>
     /// <exception cref="CmekException">The journal cannot be written (nothing was sent), or the request failed.</exception>
@@ -179,7 +180,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         {
             await send(Abort).ConfigureAwait(false);
         }
-        catch (Exception e) when (look is not null && LostAnswer.IsLost(e))
+        catch (Exception e) when (look is not null && (LostAnswer.IsLost(e) || LostAnswer.MayBeOvertaken(e)))
         {
             await LookAfterAsync(ticket, look, e).ConfigureAwait(false);
         }
@@ -322,7 +323,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
 
         if (!made)
         {
-            await Session.Journal.TryEndAsync(ticket, "unknown", lost.Message).ConfigureAwait(false);
+            await Session.Journal.TryEndAsync(ticket, LostAnswer.OutcomeOf(lost), lost.Message).ConfigureAwait(false);
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(lost);
         }
 

@@ -92,6 +92,15 @@ internal sealed record SandboxOptions
     /// <summary>PUT with NULL_KMS is taken; false answers 400 as a service without that call would.</summary>
     public bool TakesNullKms { get; init; } = true;
 
+    /// <summary>The clock that every service goes by, and that faults wait by. Signatures and access tokens go by the machine's.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>What goes wrong on the way, from the start.</summary>
+    public IReadOnlyList<Faults.FaultRule> Faults { get; init; } = [];
+
+    /// <summary>The seed that decides which requests go wrong.</summary>
+    public int FaultSeed { get; init; }
+
     /// <summary>The organization's id.</summary>
     public string OrganizationId { get; init; } = "3b1f0a52-7c0d-4e6e-9a54-1f2d9b6c8e10";
 

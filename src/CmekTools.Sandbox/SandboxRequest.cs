@@ -71,6 +71,9 @@ internal sealed class SandboxResponse
 /// <summary>A request and its answer, for the log.</summary>
 internal sealed record SandboxExchange(SandboxRequest Request, int Status, string ResponseBody)
 {
+    /// <summary>What went wrong on the way; null where nothing did. Without any answer the status is 0.</summary>
+    public Faults.FaultKind? Fault { get; init; }
+
     /// <inheritdoc/>
-    public override string ToString() => $"{Request} -> {Status}";
+    public override string ToString() => $"{Request} -> {Status}{(Fault is null ? string.Empty : " " + Fault)}";
 }

@@ -3,12 +3,20 @@ using System.IO.Compression;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using CmekTools.Sandbox.Faults;
 
 namespace CmekTools.Sandbox;
 
 /// <summary>The other side of the wire, on one loopback port: CockroachDB Cloud, AWS KMS, STS and IAM, Google Cloud KMS and IAM.</summary>
 internal sealed class SandboxServer : IAsyncDisposable
 {
+    // Longer than any client waits for one answer.
+    private static readonly TimeSpan s_silence = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
+
+    // What is not sent at all.
+    private static readonly SandboxResponse s_none = new();
+
     private readonly HttpListener _listener;
     private readonly List<ISandboxService> _services = [];
     private readonly Dictionary<string, string> _environment = [];
@@ -18,6 +26,7 @@ internal sealed class SandboxServer : IAsyncDisposable
     private int _disposed;
     private Task _loop = Task.CompletedTask;
     private int _count;
+    private int _working;
 
     private SandboxServer(SandboxOptions options, HttpListener listener, int port)
     {
@@ -44,6 +53,12 @@ internal sealed class SandboxServer : IAsyncDisposable
     /// <summary>Called when a request has taken effect and its answer has not been sent: may wait, for ever too, and may put another answer in its place.</summary>
     public Func<SandboxRequest, SandboxResponse, Task<SandboxResponse?>>? After { get; set; }
 
+    /// <summary>What goes wrong on the way; null for nothing. Looked at before <see cref="Before"/>.</summary>
+    public FaultPlan? Faults { get; set; }
+
+    /// <summary>How many requests are being worked on now; those that a fault holds back are not.</summary>
+    public int Working => Volatile.Read(ref _working);
+
     /// <summary>The services by type, for tests that arrange things behind the scenes.</summary>
     public T Get<T>()
         where T : ISandboxService => _services.OfType<T>().First();
@@ -56,6 +71,7 @@ internal sealed class SandboxServer : IAsyncDisposable
         (HttpListener listener, int port) = Listen(options.Port);
         SandboxServer server = new(options, listener, port);
         server.AddServices();
+        server.Faults = options.Faults.Count > 0 ? new FaultPlan(options.FaultSeed, options.Faults, options.Clock) : null;
         server._loop = Task.Run(server.ServeAsync);
         return server;
     }
@@ -145,14 +161,21 @@ internal sealed class SandboxServer : IAsyncDisposable
 
     private async Task AnswerAsync(HttpListenerContext context)
     {
+        Interlocked.Increment(ref _working);
         try
         {
             SandboxRequest request = await ReadAsync(context.Request).ConfigureAwait(false);
             ISandboxService? service = _services.FirstOrDefault(s => s.Claims(request));
+            Fault? fault = Faults?.Decide(request);
             SandboxResponse? response = Before is { } before ? await before(request).WaitAsync(_stop.Token).ConfigureAwait(false) : null;
             if (Options.AnswerTime > TimeSpan.Zero)
             {
                 await Task.Delay(Options.AnswerTime, _stop.Token).ConfigureAwait(false);
+            }
+
+            if (response is null && fault is { TakesEffect: false })
+            {
+                response = FaultAnswers.Of(fault, request) ?? s_none;
             }
 
             if (response is null)
@@ -160,10 +183,11 @@ internal sealed class SandboxServer : IAsyncDisposable
                 // One lock for the whole world: every answer sees one moment.
                 lock (_lock)
                 {
-                    response = service is null
-                        ? new SandboxResponse { Status = 404, ContentType = "text/plain", Body = "no service of the sandbox knows this path\n" }
-                        : service.Answer(request);
+                    response = Answer(service, request);
+                    response = fault?.Kind == FaultKind.Twice ? Answer(service, request) : response;
                 }
+
+                response = fault is null ? response : FaultAnswers.Of(fault, request) ?? response;
             }
 
             if (After is { } after && await after(request, response).WaitAsync(_stop.Token).ConfigureAwait(false) is { } other)
@@ -172,8 +196,8 @@ internal sealed class SandboxServer : IAsyncDisposable
             }
 
             // Logged before it is sent, so that a client that has its answer finds it in the log.
-            _exchanges.Enqueue(new SandboxExchange(request, response.Status, response.Body));
-            await WriteAsync(context.Response, response).ConfigureAwait(false);
+            _exchanges.Enqueue(new SandboxExchange(request, ReferenceEquals(response, s_none) ? 0 : response.Status, response.Body) { Fault = fault?.Kind });
+            await SendAsync(context, response, fault).ConfigureAwait(false);
         }
         catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or IOException or OperationCanceledException or InvalidOperationException)
         {
@@ -184,6 +208,66 @@ internal sealed class SandboxServer : IAsyncDisposable
         {
             // A fault of the sandbox itself: said loudly, so that no test takes it for an answer of the service.
             await WriteAsync(context.Response, new SandboxResponse { Status = 500, ContentType = "text/plain", Body = "the sandbox itself failed: " + e }).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _working);
+        }
+    }
+
+    private static SandboxResponse Answer(ISandboxService? service, SandboxRequest request) => service is null
+        ? new SandboxResponse { Status = 404, ContentType = "text/plain", Body = "no service of the sandbox knows this path\n" }
+        : service.Answer(request);
+
+    // Sends an answer, or what a fault makes of it.
+    private async Task SendAsync(HttpListenerContext context, SandboxResponse response, Fault? fault)
+    {
+        HttpListenerResponse to = context.Response;
+        switch (fault?.Kind)
+        {
+            case FaultKind.ResetBefore or FaultKind.ResetAfter:
+                BrokenConnection.Reset(context);
+                break;
+            case FaultKind.TimeoutBefore or FaultKind.TimeoutAfter:
+                await HoldAsync(s_silence).ConfigureAwait(false);
+                BrokenConnection.Reset(context);
+                break;
+            case FaultKind.CutShort:
+                byte[] half = Encoding.UTF8.GetBytes(response.Body);
+                Begin(to, response, half.Length);
+                await to.OutputStream.WriteAsync(half.AsMemory(0, half.Length / 2)).ConfigureAwait(false);
+                await to.OutputStream.FlushAsync().ConfigureAwait(false);
+                context.Response.Abort();
+                break;
+            case FaultKind.Slow:
+                byte[] all = Encoding.UTF8.GetBytes(response.Body);
+                Begin(to, response, all.Length);
+                foreach (byte[] piece in all.Chunk((all.Length / 4) + 1))
+                {
+                    await HoldAsync(s_pause).ConfigureAwait(false);
+                    await to.OutputStream.WriteAsync(piece).ConfigureAwait(false);
+                    await to.OutputStream.FlushAsync().ConfigureAwait(false);
+                }
+
+                to.Close();
+                break;
+            default:
+                await WriteAsync(to, response).ConfigureAwait(false);
+                break;
+        }
+    }
+
+    // Held back is not worked on: whoever moves the clock may go on.
+    private async Task HoldAsync(TimeSpan time)
+    {
+        Interlocked.Decrement(ref _working);
+        try
+        {
+            await Task.Delay(time, Options.Clock, _stop.Token).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Increment(ref _working);
         }
     }
 
@@ -218,6 +302,13 @@ internal sealed class SandboxServer : IAsyncDisposable
     private static async Task WriteAsync(HttpListenerResponse to, SandboxResponse response)
     {
         byte[] body = Encoding.UTF8.GetBytes(response.Body);
+        Begin(to, response, body.Length);
+        await to.OutputStream.WriteAsync(body).ConfigureAwait(false);
+        to.Close();
+    }
+
+    private static void Begin(HttpListenerResponse to, SandboxResponse response, int length)
+    {
         to.StatusCode = response.Status;
         to.ContentType = response.ContentType;
         foreach ((string name, string value) in response.Headers)
@@ -225,8 +316,6 @@ internal sealed class SandboxServer : IAsyncDisposable
             to.Headers[name] = value;
         }
 
-        to.ContentLength64 = body.Length;
-        await to.OutputStream.WriteAsync(body).ConfigureAwait(false);
-        to.Close();
+        to.ContentLength64 = length;
     }
 }

@@ -12,9 +12,10 @@ internal static class AwsChanges
         Operation op,
         ICollection<string> changes,
         PlannedChange change,
-        Func<CancellationToken, Task> send)
+        Func<CancellationToken, Task> send,
+        Func<CancellationToken, Task<bool>>? look = null)
     {
-        bool made = await op.ChangeAsync(change, send).ConfigureAwait(false);
+        bool made = await op.ChangeAsync(change, send, look).ConfigureAwait(false);
         if (made)
         {
             lock (changes)

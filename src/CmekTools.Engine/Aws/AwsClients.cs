@@ -13,7 +13,7 @@ namespace CmekTools.Engine.Aws;
 internal sealed record AwsCaller(string Account, string Arn, string Partition);
 
 /// <summary>The SDK's clients of a session, made at first use: KMS a region, STS and IAM a partition.</summary>
-internal sealed class AwsClients(ProviderOptions options, Timings timings) : IDisposable
+internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeProvider time) : IDisposable
 {
     private readonly ConcurrentDictionary<(string Region, bool Once), AmazonKeyManagementServiceClient> _kms = new();
     private readonly ConcurrentDictionary<string, IamClient> _iam = new();
@@ -35,7 +35,7 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings) : IDi
     {
         lock (_lock)
         {
-            return _iam.GetOrAdd(partition, p => new IamClient(Credentials(), Place(new IamConfig(), AwsNames.IamRegion(p))));
+            return _iam.GetOrAdd(partition, p => new IamClient(Credentials(), Place(new IamConfig(), AwsNames.IamRegion(p)), Retries));
         }
     }
 
@@ -48,7 +48,7 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings) : IDi
             return known;
         }
 
-        using AmazonSecurityTokenServiceClient sts = new(Credentials(), Place(new AmazonSecurityTokenServiceConfig(), region));
+        using StsClient sts = new(Credentials(), Place(new AmazonSecurityTokenServiceConfig(), region), Retries);
         GetCallerIdentityResponse answer = await AwsErrors.CallAsync(
             "sts:GetCallerIdentity",
             "the caller",
@@ -102,12 +102,17 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings) : IDi
                 if (key.Once)
                 {
                     config.MaxErrorRetry = 0;
+
+                    // Without this the SDK sends once more what broke on a connection from its pool, whether KMS has done it or not.
+                    config.MaxStaleConnectionRetries = 0;
                 }
 
-                return new PacedKmsClient(Credentials(), config);
+                return new PacedKmsClient(Credentials(), config, Retries);
             });
         }
     }
+
+    private AwsRetries Retries(IClientConfig config) => new(config, timings, time);
 
     private T Place<T>(T config, string region)
         where T : ClientConfig

@@ -48,8 +48,7 @@ internal static class AwsErrors
 
     /// <summary>
     /// Makes a call that is sent by <see cref="AwsClients.KmsOnce"/>, because done twice it would make two things. What was refused for
-    /// its rate was not
-    /// done, and is sent again; after every other failure it is not.
+    /// its rate, or never reached the service, was not done, and is sent again; after every other failure it is not.
     /// </summary>
     public static async Task<T> CallOnceAsync<T>(
         string permission,
@@ -64,7 +63,8 @@ internal static class AwsErrors
             {
                 return await CallAsync(permission, target, call, cancellation).ConfigureAwait(false);
             }
-            catch (CmekServiceException e) when (e.ErrorId == Throttled && attempt < op.Timings.RetryCount)
+            catch (CmekServiceException e) when ((e.ErrorId == Throttled || (e.StatusCode == 0 && State.LostAnswer.NeverConnected(e)))
+                && attempt < op.Timings.RetryCount)
             {
                 await op.DelayAsync(op.Timings.RetryBase * (1 << Math.Min(attempt, 5))).ConfigureAwait(false);
             }

@@ -30,11 +30,19 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         {
             made = await op.ChangeAsync(
                 new PlannedChange(RotationChange, key.Text, "make new key material (the ARN stays, older material goes on decrypting)"),
-                cancellation => AwsErrors.CallOnceAsync(
-                    "kms:RotateKeyOnDemand",
-                    key.Text,
+                cancellation => Surely.SendAsync<object>(
                     op,
-                    ct => clients.KmsOnce(key.Region).RotateKeyOnDemandAsync(new RotateKeyOnDemandRequest { KeyId = key.Text }, ct),
+                    $"the rotation of {key.Text}",
+                    async token => await AwsErrors.CallOnceAsync(
+                        "kms:RotateKeyOnDemand",
+                        key.Text,
+                        op,
+                        ct => clients.KmsOnce(key.Region).RotateKeyOnDemandAsync(new RotateKeyOnDemandRequest { KeyId = key.Text }, ct),
+                        token).ConfigureAwait(false),
+                    async _ => before is not null && await reader.RotationsAsync(key, op).ConfigureAwait(false) is { } now
+                        ? now.Count > before.Count ? now : null
+                        : throw Surely.OutcomeUnknown($"the rotation of {key.Text}", null),
+                    op.Timings.PropagationLimit,
                     cancellation)).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (e.ErrorId == "AwsUnsupported")
@@ -104,6 +112,12 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                 bool waits = answer.KeyState?.Value == "PendingReplicaDeletion"
                     || data.MultiRegionConfiguration is { MultiRegionKeyType.Value: "PRIMARY", ReplicaKeys.Count: > 0 };
                 when = waits ? null : AwsKeyReader.ToOffset(answer.DeletionDate) ?? op.Session.Time.GetUtcNow().AddDays(days);
+            },
+            async cancellation =>
+            {
+                KeyMetadata now = await reader.DescribeAsync(key.Text, key.Region, cancellation).ConfigureAwait(false);
+                when = AwsKeyReader.ToOffset(now.DeletionDate);
+                return AwsKeyReader.ToState(now) == CmekKeyState.PendingDeletion;
             }).ConfigureAwait(false);
         return when;
     }
@@ -123,8 +137,12 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                 "kms:DisableKey",
                 key.Text,
                 ct => clients.Kms(key.Region).DisableKeyAsync(new DisableKeyRequest { KeyId = key.Text }, ct),
-                cancellation)).ConfigureAwait(false);
+                cancellation),
+            cancellation => IsAsync(key, s => s == CmekKeyState.Disabled, cancellation)).ConfigureAwait(false);
     }
+
+    private async Task<bool> IsAsync(KeyArn key, Func<CmekKeyState, bool> wanted, CancellationToken cancellation) =>
+        wanted(AwsKeyReader.ToState(await reader.DescribeAsync(key.Text, key.Region, cancellation).ConfigureAwait(false)));
 
     public async Task ReviveKeyAsync(string keyUri, Operation op)
     {
@@ -139,7 +157,8 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                     "kms:CancelKeyDeletion",
                     key.Text,
                     ct => clients.Kms(key.Region).CancelKeyDeletionAsync(new CancelKeyDeletionRequest { KeyId = key.Text }, ct),
-                    cancellation)).ConfigureAwait(false);
+                    cancellation),
+                cancellation => IsAsync(key, s => s is CmekKeyState.Disabled or CmekKeyState.Enabled, cancellation)).ConfigureAwait(false);
             if (!made && !op.Host.WhatIf)
             {
                 return;
@@ -157,7 +176,8 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                     "kms:EnableKey",
                     key.Text,
                     ct => clients.Kms(key.Region).EnableKeyAsync(new EnableKeyRequest { KeyId = key.Text }, ct),
-                    cancellation)).ConfigureAwait(false);
+                    cancellation),
+                cancellation => IsAsync(key, s => s == CmekKeyState.Enabled, cancellation)).ConfigureAwait(false);
         }
     }
 

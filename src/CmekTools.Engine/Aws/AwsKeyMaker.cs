@@ -53,7 +53,13 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 
         List<string> changes = [];
         string alias = AwsNames.Alias(cluster, region, options.AliasName, options.Generation);
-        KeyMetadata? found = await FindAsync(cluster, region, options, op).ConfigureAwait(false);
+        KeyMetadata? found = await FindAsync(cluster, region, options, op).ConfigureAwait(false)
+            ?? await LeftByEarlierRunAsync(cluster, region, options, op).ConfigureAwait(false);
+        if (found is not null)
+        {
+            await SettleMadeAsync(cluster, region, op).ConfigureAwait(false);
+        }
+
         if (found is null)
         {
             found = options.MultiRegion && await HomeAsync(cluster, region, options, op).ConfigureAwait(false) is { } home
@@ -141,6 +147,11 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 $"There is no {alias} in {region}; looking for a key with the tags of {cluster.Name}/{region}.").ConfigureAwait(false);
         }
 
+        return await FindTaggedAsync(cluster, region, options, op).ConfigureAwait(false);
+    }
+
+    private async Task<KeyMetadata?> FindTaggedAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
+    {
         List<KeyMetadata> ours = [];
         await foreach (KeyMetadata key in SearchByTagsAsync(cluster, region, op).ConfigureAwait(false))
         {
@@ -242,25 +253,56 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             request);
         await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
         {
-            CreateKeyResponse answer = await AwsErrors.CallOnceAsync(
-                "kms:CreateKey",
-                region,
+            CreateKeyRequest create = new()
+            {
+                Description = description,
+                KeySpec = KeySpec.SYMMETRIC_DEFAULT,
+                KeyUsage = KeyUsageType.ENCRYPT_DECRYPT,
+                MultiRegion = options.MultiRegion,
+                Policy = policy.Text(),
+                Tags = ToTags(tags),
+            };
+            made = await Surely.SendAsync(
                 op,
-                ct => clients.KmsOnce(region).CreateKeyAsync(
-                    new CreateKeyRequest
-                    {
-                        Description = description,
-                        KeySpec = KeySpec.SYMMETRIC_DEFAULT,
-                        KeyUsage = KeyUsageType.ENCRYPT_DECRYPT,
-                        MultiRegion = options.MultiRegion,
-                        Policy = policy.Text(),
-                        Tags = ToTags(tags),
-                    },
-                    ct),
+                $"the key for {cluster.Name}/{region}",
+                async token => (await AwsErrors.CallOnceAsync(
+                    "kms:CreateKey", region, op, ct => clients.KmsOnce(region).CreateKeyAsync(create, ct), token).ConfigureAwait(false)).KeyMetadata,
+                _ => FindTaggedAsync(cluster, region, options, op),
+                op.Timings.PropagationLimit,
                 cancellation).ConfigureAwait(false);
-            made = answer.KeyMetadata;
         }).ConfigureAwait(false);
         return made;
+    }
+
+    // A key of an earlier run whose outcome nobody knows: before another one is made, it is looked for until it would be visible.
+    private async Task<KeyMetadata?> LeftByEarlierRunAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
+    {
+        foreach (CmekJournalEntry entry in op.Unsettled().Where(e => e.Kind == "kms:CreateKey" && e.Target == $"{cluster.Name}/{region}"))
+        {
+            TimeSpan left = entry.Time + op.Timings.PropagationLimit - op.Session.Time.GetUtcNow();
+            KeyMetadata? found = await Surely.LookAsync(
+                op,
+                $"the key for {cluster.Name}/{region} of {entry.Time:u}",
+                _ => FindTaggedAsync(cluster, region, options, op),
+                left > TimeSpan.Zero && !op.Host.WhatIf ? left : TimeSpan.Zero,
+                op.Cancellation).ConfigureAwait(false);
+            if (found is not null)
+            {
+                return found;
+            }
+
+            await op.SettleAsync(entry, "not made", "was not made: no key with the cluster's tags came to sight").ConfigureAwait(false);
+        }
+
+        return null;
+    }
+
+    private static async Task SettleMadeAsync(CmekCluster cluster, string region, Operation op)
+    {
+        foreach (CmekJournalEntry entry in op.Unsettled().Where(e => e.Kind == "kms:CreateKey" && e.Target == $"{cluster.Name}/{region}"))
+        {
+            await op.SettleAsync(entry, "done", "was made after all: a later command saw it").ConfigureAwait(false);
+        }
     }
 
     // Where the primary is, which may have been moved since the first key was made; where there is none yet, the cluster's first region.
@@ -333,6 +375,11 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                     ct),
                 cancellation).ConfigureAwait(false);
             made = answer.ReplicaKeyMetadata;
+        }, async cancellation =>
+        {
+            made = (await AwsKeyReader.LookAsync(reader.DescribeAsync(
+                primary.KeyUri!.Replace($":kms:{home}:", $":kms:{region}:", StringComparison.Ordinal), region, cancellation)).ConfigureAwait(false)).Value;
+            return made is not null;
         }).ConfigureAwait(false);
         return made is null ? null : await WaitUntilMadeAsync(made, region, op).ConfigureAwait(false);
     }
@@ -393,7 +440,9 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 ct => clients.Kms(key.Location!).TagResourceAsync(
                     new TagResourceRequest { KeyId = key.KeyUri, Tags = ToTags(missing) },
                     ct),
-                cancellation)).ConfigureAwait(false);
+                cancellation),
+            async cancellation => await reader.TagsAsync(key.KeyUri!, key.Location!, cancellation).ConfigureAwait(false) is { } tags
+                && missing.All(t => tags.GetValueOrDefault(t.Key) == t.Value)).ConfigureAwait(false);
     }
 
     private async Task CompleteAliasAsync(KeyArn key, string alias, Operation op, List<string> changes)
@@ -418,7 +467,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 "kms:CreateAlias",
                 key.Text,
                 ct => clients.Kms(key.Region).CreateAliasAsync(new CreateAliasRequest { AliasName = alias, TargetKeyId = key.Text }, ct),
-                cancellation)).ConfigureAwait(false);
+                cancellation),
+            async cancellation => (await reader.AliasesAsync(key.Text, key.Region, cancellation).ConfigureAwait(false)).Contains(alias)).ConfigureAwait(false);
     }
 
     private async Task CompleteRotationAsync(

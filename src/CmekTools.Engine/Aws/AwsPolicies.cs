@@ -40,7 +40,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
         {
             PolicyDocument sent = await PutPatientlyAsync(key, edit, op, cancellation).ConfigureAwait(false);
             await ReadBackAsync(key, sent, edit, op, cancellation).ConfigureAwait(false);
-        }).ConfigureAwait(false);
+        }, async cancellation => IsIn(edit, await reader.PolicyAsync(key, cancellation).ConfigureAwait(false))).ConfigureAwait(false);
     }
 
     // There is no ETag: what is sent is made from what is read in the same moment, also when it is tried again.

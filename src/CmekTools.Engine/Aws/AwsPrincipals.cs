@@ -139,7 +139,14 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
             "iam:CreateRole",
             name,
             ct => clients.Iam(caller.Partition).CreateRoleAsync(name, trust.Text(), description, tags, ct),
-            cancellation).ConfigureAwait(false)).ConfigureAwait(false);
+            cancellation).ConfigureAwait(false), async cancellation =>
+        {
+            // Where an answer was lost, the next try hears that the role is there already: ours, where it carries all that was sent.
+            IamRole? there = await roles.FindRoleAsync(name, caller.Partition, cancellation).ConfigureAwait(false);
+            made = there is not null && tags.All(t => there.Tags.GetValueOrDefault(t.Key) == t.Value)
+                && PolicyDocument.Parse(there.TrustPolicy, there.Arn).Same(trust) ? there : null;
+            return made is not null;
+        }).ConfigureAwait(false);
         return made is null ? new GrantRole(planned, null, false, true) : new GrantRole(made.Arn, made.Id, true, false);
     }
 
@@ -201,7 +208,8 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                 ct => clients.Iam(partition).UpdateAssumeRolePolicyAsync(role.Name, after.Text(), ct),
                 cancellation).ConfigureAwait(false);
             await TrustReadBackAsync(role, partition, after, op, cancellation).ConfigureAwait(false);
-        }).ConfigureAwait(false);
+        }, async cancellation => await roles.FindRoleAsync(role.Name, partition, cancellation).ConfigureAwait(false) is { } there
+            && PolicyDocument.Parse(there.TrustPolicy, there.Arn).Same(after)).ConfigureAwait(false);
         return result with { Planned = !written };
     }
 

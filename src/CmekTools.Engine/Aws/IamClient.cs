@@ -15,14 +15,10 @@ namespace CmekTools.Engine.Aws;
 /// AWS IAM on the SDK's own runtime (its signer, retries, credentials and endpoint resolution), because the SDK's IAM package is not
 /// to be had from every registry.
 /// </summary>
-internal sealed class IamClient : AmazonServiceClient, IIamService
+internal sealed class IamClient(AWSCredentials credentials, IamConfig config, Func<IClientConfig, AwsRetries> retries)
+    : AmazonServiceClient(credentials, config), IIamService
 {
     private static readonly IamMetadata s_metadata = new();
-
-    public IamClient(AWSCredentials credentials, IamConfig config)
-        : base(credentials, config)
-    {
-    }
 
     /// <inheritdoc/>
     protected override IServiceMetadata ServiceMetadata => s_metadata;
@@ -109,7 +105,11 @@ internal sealed class IamClient : AmazonServiceClient, IIamService
     }
 
     /// <inheritdoc/>
-    protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => pipeline.AddHandlerAfter<Marshaller>(new SigV4Only());
+    protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline)
+    {
+        pipeline.AddHandlerAfter<Marshaller>(new SigV4Only());
+        pipeline.ReplaceHandler<RetryHandler>(new RetryHandler(retries(Config)));
+    }
 
     private async Task<IReadOnlyList<string>> ListAsync(
         string action,
@@ -237,6 +237,11 @@ internal sealed class IamClient : AmazonServiceClient, IIamService
             using XmlReader reader = XmlReader.Create(
                 context.Stream, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, CloseInput = false });
             XElement content = XElement.Load(reader);
+            if (!content.Name.LocalName.EndsWith("Response", StringComparison.Ordinal))
+            {
+                throw new XmlException($"The answer is a <{content.Name.LocalName}>, which is not IAM's.");
+            }
+
             string? id = content.Descendants().FirstOrDefault(e => e.Name.LocalName == "RequestId")?.Value;
             return new IamAnswer { Content = content, ResponseMetadata = new ResponseMetadata { RequestId = id } };
         }

@@ -106,7 +106,13 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     public async Task<KeyReach> ReadReachAsync()
     {
         KeyReach reach = new([], [], [$"{KeyUri}: copies and grants were not read"]);
-        (Exception? failure, _) = await TryAsync(async part => reach = await provider.ReadReachAsync(KeyUri, part).ConfigureAwait(false)).ConfigureAwait(false);
+        long start = op.Session.Time.GetTimestamp();
+        Exception? failure;
+        do
+        {
+            (failure, _) = await TryAsync(async part => reach = await provider.ReadReachAsync(KeyUri, part).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        while (failure is not null && await HealsInTimeAsync(failure, start).ConfigureAwait(false));
         reach = failure is null ? reach : new KeyReach([], [], [$"copies and grants of {KeyUri} could not be read: {failure.Message}"]);
         _replicas.AddRange(reach.Replicas.Where(r => r.KeyUri != KeyUri));
         return reach;
@@ -201,10 +207,16 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         int cut = 0;
         while (true)
         {
-            AccessDecision decision = await LookAsync(access.Target).ConfigureAwait(false);
+            (AccessDecision decision, Exception? broken) = await LookAsync(access.Target).ConfigureAwait(false);
             if (decision is { ExplicitlyStopped: true, Cut: CmekCutState.Cut })
             {
                 return decision;
+            }
+
+            // A read that broke off says nothing about a cut that was made: it is made again, as a try to cut is.
+            if (broken is not null && Stage == KeyStage.Done && await HealsInTimeAsync(broken, start).ConfigureAwait(false))
+            {
+                continue;
             }
 
             cut = decision.Cut == CmekCutState.Cut ? cut + 1 : 0;
@@ -221,16 +233,29 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     }
 
     // A look that fails shows nothing, and is no reason to stop.
-    private async Task<AccessDecision> LookAsync(AccessTarget target)
+    private async Task<(AccessDecision Decision, Exception? Failure)> LookAsync(AccessTarget target)
     {
         AccessDecision decision = AccessDecision.Of(Decision.Unread, "not read");
         (Exception? failure, _) = await TryAsync(async part => decision = await provider.EvaluateAsync(target, part).ConfigureAwait(false)).ConfigureAwait(false);
-        return failure switch
+        AccessDecision seen = failure switch
         {
             null => decision,
             CmekException { Kind: CmekErrorKind.ObjectNotFound } => AccessDecision.Of(Decision.Missing, failure.Message),
             _ => AccessDecision.Of(Decision.Unread, failure.Message),
         };
+        return (seen, failure);
+    }
+
+    // Waits a little and says whether it is worth another try.
+    private async Task<bool> HealsInTimeAsync(Exception failure, long start)
+    {
+        if (!MayHeal(failure) || op.Session.Time.GetElapsedTime(start) >= op.Timings.KeyPatience)
+        {
+            return false;
+        }
+
+        await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+        return true;
     }
 
     private async Task<GrantVerdict> GrantsAsync(KeyReach reach)
@@ -293,8 +318,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     // One try with a budget of its own. Only the run's own end gets out of here.
     private async Task<(Exception? Failure, IReadOnlyList<string> Changes)> TryAsync(Func<Operation, Task> work)
     {
-        using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
-        budget.CancelAfter(op.Timings.KeyTry);
+        using CancellationTokenSource time = new(op.Timings.KeyTry, op.Session.Time);
+        using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation, time.Token);
         Operation part = op.ForRecord(op.Host, budget.Token, budget.Token);
         try
         {

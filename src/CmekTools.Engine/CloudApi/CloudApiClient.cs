@@ -127,9 +127,9 @@ internal sealed class CloudApiClient : IDisposable
     public async Task<CmekCluster> CreateClusterAsync(ClusterCreateWire body, CancellationToken cancellation) => ToCluster(await SendAsync(
         HttpMethod.Post, "api/v1/clusters", body, WireJson.Default.ClusterCreateWire, WireJson.Default.ClusterWire, $"Making the cluster {body.Name}", body.Name, cancellation, careful: true).ConfigureAwait(false));
 
-    /// <summary>Changes a cluster's regions.</summary>
+    /// <summary>Changes a cluster's regions. An uncertain failure is not tried again: the caller looks first.</summary>
     public async Task<CmekCluster> UpdateClusterAsync(CmekCluster cluster, ClusterUpdateWire body, CancellationToken cancellation) => ToCluster(await SendAsync(
-        HttpMethod.Patch, ClusterPath(cluster.Id), body, WireJson.Default.ClusterUpdateWire, WireJson.Default.ClusterWire, $"Adding regions to {cluster.Name}", cluster, cancellation).ConfigureAwait(false));
+        HttpMethod.Patch, ClusterPath(cluster.Id), body, WireJson.Default.ClusterUpdateWire, WireJson.Default.ClusterWire, $"Adding regions to {cluster.Name}", cluster, cancellation, careful: true).ConfigureAwait(false));
 
     /// <summary>A cluster's CMEK status. A cluster that never had CMEK is DISABLED, whether the service says so or answers 404.</summary>
     public async Task<CmekStatus> GetCmekAsync(CmekCluster cluster, CancellationToken cancellation)
@@ -159,13 +159,13 @@ internal sealed class CloudApiClient : IDisposable
         return status;
     }
 
-    /// <summary>Enables CMEK (POST).</summary>
+    /// <summary>Enables CMEK (POST). An uncertain failure is not tried again: the caller looks first.</summary>
     public async Task<CmekStatus> EnableCmekAsync(CmekCluster cluster, CmekSpecWire body, CancellationToken cancellation) => ToStatus(cluster, await SendAsync(
-        HttpMethod.Post, CmekPath(cluster), body, WireJson.Default.CmekSpecWire, WireJson.Default.CmekInfoWire, $"Enabling CMEK on {cluster.Name}", cluster, cancellation).ConfigureAwait(false));
+        HttpMethod.Post, CmekPath(cluster), body, WireJson.Default.CmekSpecWire, WireJson.Default.CmekInfoWire, $"Enabling CMEK on {cluster.Name}", cluster, cancellation, careful: true).ConfigureAwait(false));
 
-    /// <summary>Changes the regions named (PUT).</summary>
+    /// <summary>Changes the regions named (PUT). An uncertain failure is not tried again: the caller looks first.</summary>
     public async Task<CmekStatus> UpdateCmekAsync(CmekCluster cluster, CmekSpecWire body, CancellationToken cancellation) => ToStatus(cluster, await SendAsync(
-        HttpMethod.Put, CmekPath(cluster), body, WireJson.Default.CmekSpecWire, WireJson.Default.CmekInfoWire, $"Updating CMEK on {cluster.Name}", cluster, cancellation).ConfigureAwait(false));
+        HttpMethod.Put, CmekPath(cluster), body, WireJson.Default.CmekSpecWire, WireJson.Default.CmekInfoWire, $"Updating CMEK on {cluster.Name}", cluster, cancellation, careful: true).ConfigureAwait(false));
 
     /// <summary>Revokes (PATCH REVOKE): the only action that the service has.</summary>
     public async Task<CmekStatus> RevokeCmekAsync(CmekCluster cluster, CancellationToken cancellation) => ToStatus(cluster, await SendAsync(
@@ -265,6 +265,8 @@ internal sealed class CloudApiClient : IDisposable
                     { Exception: TimeoutRejectedException } => retryUncertain,
                     { Exception: HttpRequestException e } => retryUncertain || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
                     { Result: { IsSuccessStatusCode: false } response } => await HealsAsync(response, retryUncertain, arguments.Context.CancellationToken).ConfigureAwait(false),
+                    // A proxy's page, or nothing, in place of what was to be read.
+                    { Result: { } response } => retryUncertain && !await IsObjectAsync(response, arguments.Context.CancellationToken).ConfigureAwait(false),
                     _ => false,
                 },
                 DelayGenerator = async arguments => arguments.Outcome.Result is { } response
@@ -274,10 +276,18 @@ internal sealed class CloudApiClient : IDisposable
             })
             .Build();
 
+    private static async ValueTask<bool> IsObjectAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        ReadOnlyMemory<byte> text = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+        ReadOnlySpan<byte> bare = text.Span.Trim(" \t\r\n"u8);
+        return bare is [(byte)'{', .., (byte)'}'];
+    }
+
     private static async ValueTask<bool> HealsAsync(HttpResponseMessage response, bool retryUncertain, CancellationToken cancellation)
     {
         CloudApiErrors.Failure failure = await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false);
-        return retryUncertain ? failure.Heals : failure.IsRateLimit;
+        // A locked cluster has refused; a service that fails may have done it.
+        return retryUncertain ? failure.Heals : failure.IsRateLimit || failure.IsLocked;
     }
 
     // One try, in its turn.

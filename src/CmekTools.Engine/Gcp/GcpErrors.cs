@@ -16,8 +16,9 @@ internal static partial class GcpErrors
     /// <summary>May the same call work a little later?</summary>
     public static bool Heals(Exception e) => e switch
     {
-        GoogleApiException { HttpStatusCode: var status } => (int)status is 429 or 500 or 502 or 503 or 504,
-        HttpRequestException or TimeoutRejectedException => true,
+        // Without a status, or with a good one, the answer could not be read.
+        GoogleApiException { HttpStatusCode: var status } => (int)status is 0 or 200 or 429 or 500 or 502 or 503 or 504,
+        HttpRequestException or TimeoutRejectedException or JsonException or IOException => true,
         _ => false,
     };
 

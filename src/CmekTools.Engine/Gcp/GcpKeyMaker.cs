@@ -137,7 +137,9 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
                 {
                     // Another run was quicker.
                 }
-            }).ConfigureAwait(false) || op.Host.WhatIf;
+            },
+            async token => await GcpKeyReader.TryAsync(cloud.GetKeyRingAsync(name.RingName, token)).ConfigureAwait(false) is not null).ConfigureAwait(false)
+            || op.Host.WhatIf;
     }
 
     private static JsonObject Labels(CmekCluster cluster, string region, KeyOptions options)
@@ -187,7 +189,8 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
                 {
                     key = await cloud.GetKeyAsync(name.ToString(), token).ConfigureAwait(false);
                 }
-            }).ConfigureAwait(false);
+            },
+            async token => (key = await GcpKeyReader.TryAsync(cloud.GetKeyAsync(name.ToString(), token)).ConfigureAwait(false)) is not null).ConfigureAwait(false);
         return key;
     }
 
@@ -208,7 +211,8 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
         JsonObject patch = new() { ["labels"] = after };
         await op.ChangeAsync(
             new PlannedChange("cloudkms:cryptoKeys.patch", name.ToString(), "add the labels that are missing", patch.ToJsonString(GcpJson.Indented), before.DeepClone(), after.DeepClone()),
-            token => cloud.PatchKeyAsync(name.ToString(), "labels", patch, token)).ConfigureAwait(false);
+            token => cloud.PatchKeyAsync(name.ToString(), "labels", patch, token),
+            async token => JsonNode.DeepEquals((await cloud.GetKeyAsync(name.ToString(), token).ConfigureAwait(false))["labels"], after)).ConfigureAwait(false);
     }
 
     private static async Task EnsureRotationAsync(IGoogleCloud cloud, GcpKeyName name, JsonObject key, KeyOptions options, Operation op)
@@ -224,7 +228,8 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
         AddRotation(patch, options, op);
         await op.ChangeAsync(
             new PlannedChange("cloudkms:cryptoKeys.patch", name.ToString(), $"rotate the key every {options.RotationPeriodDays ?? DefaultRotationDays} days", patch.ToJsonString(GcpJson.Indented), JsonValue.Create(now), patch.DeepClone()),
-            token => cloud.PatchKeyAsync(name.ToString(), "rotationPeriod,nextRotationTime", patch, token)).ConfigureAwait(false);
+            token => cloud.PatchKeyAsync(name.ToString(), "rotationPeriod,nextRotationTime", patch, token),
+            async token => (await cloud.GetKeyAsync(name.ToString(), token).ConfigureAwait(false))["rotationPeriod"]?.ToString() == wanted).ConfigureAwait(false);
     }
 
     private static void AddRotation(JsonObject body, KeyOptions options, Operation op)

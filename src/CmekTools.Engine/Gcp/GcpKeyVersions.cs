@@ -23,7 +23,8 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
                 string name = version["name"]!.ToString();
                 await op.ChangeAsync(
                     new PlannedChange("cloudkms:cryptoKeyVersions.patch", name, $"disable version {GcpKeyReader.Version(version)}", Before: version.DeepClone()),
-                    token => cloud.SetVersionStateAsync(name, "DISABLED", token)).ConfigureAwait(false);
+                    token => cloud.SetVersionStateAsync(name, "DISABLED", token),
+                    token => IsAsync(cloud, name, "DISABLED", token)).ConfigureAwait(false);
             }
         }
     }
@@ -42,7 +43,13 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         }
         else if (!await op.ChangeAsync(
             new PlannedChange("cloudkms:cryptoKeyVersions.create", keyUri, "make a new key version", Before: JsonValue.Create(known.PrimaryVersion)),
-            async token => newest = await cloud.CreateVersionAsync(keyUri, token).ConfigureAwait(false)).ConfigureAwait(false))
+            async token => newest = await Surely.SendAsync(
+                op,
+                $"the new version of {keyUri}",
+                t => cloud.CreateVersionAsync(keyUri, t),
+                _ => UnfinishedAsync(cloud, known, op),
+                TimeSpan.Zero,
+                token).ConfigureAwait(false)).ConfigureAwait(false))
         {
             return null;
         }
@@ -51,7 +58,8 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         string id = GcpKeyReader.Version(newest);
         bool made = await op.ChangeAsync(
             new PlannedChange(RotationChange, keyUri, $"make version {id} primary", $$"""{"cryptoKeyVersionId":"{{id}}"}""", JsonValue.Create(known.PrimaryVersion), JsonValue.Create(id)),
-            token => cloud.SetPrimaryVersionAsync(keyUri, id, token)).ConfigureAwait(false);
+            token => cloud.SetPrimaryVersionAsync(keyUri, id, token),
+            async token => (await cloud.GetKeyAsync(keyUri, token).ConfigureAwait(false))["primary"] is JsonObject now && GcpKeyReader.Version(now) == id).ConfigureAwait(false);
         if (made)
         {
             await UsedAsync(cloud, keyUri, id, op).ConfigureAwait(false);
@@ -145,7 +153,9 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
                         }
 
                         after = await cloud.DestroyVersionAsync(name, token).ConfigureAwait(false);
-                    }).ConfigureAwait(false);
+                    },
+                    async token => GcpKeyReader.State(after = await cloud.GetVersionAsync(name, token).ConfigureAwait(false)) is "DESTROY_SCHEDULED" or "DESTROYED")
+                    .ConfigureAwait(false);
                 if (!done)
                 {
                     continue;
@@ -257,7 +267,9 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             {
                 rescued = await op.ChangeAsync(
                     new PlannedChange("cloudkms:cryptoKeyVersions.restore", name, $"rescue version {id} from destruction", Before: one.DeepClone()),
-                    token => cloud.RestoreVersionAsync(name, token)).ConfigureAwait(false) || op.Host.WhatIf;
+                    token => cloud.RestoreVersionAsync(name, token),
+                    async token => GcpKeyReader.State(await cloud.GetVersionAsync(name, token).ConfigureAwait(false)) is "DISABLED" or "ENABLED")
+                    .ConfigureAwait(false) || op.Host.WhatIf;
                 state = rescued ? "DISABLED" : state;
             }
 
@@ -266,7 +278,8 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             {
                 await op.ChangeAsync(
                     new PlannedChange("cloudkms:cryptoKeyVersions.patch", name, $"enable version {id}", """{"state":"ENABLED"}""", JsonValue.Create(state), JsonValue.Create("ENABLED")),
-                    token => cloud.SetVersionStateAsync(name, "ENABLED", token)).ConfigureAwait(false);
+                    token => cloud.SetVersionStateAsync(name, "ENABLED", token),
+                    token => IsAsync(cloud, name, "ENABLED", token)).ConfigureAwait(false);
             }
             else if (state == "DISABLED" && before is null)
             {
@@ -279,6 +292,9 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             await op.Host.WarningAsync($"Of {key} these versions stay disabled: {string.Join(", ", off)}. What was encrypted under them cannot be read until gcloud kms keys versions enable VERSION --key {key}.").ConfigureAwait(false);
         }
     }
+
+    private static async Task<bool> IsAsync(IGoogleCloud cloud, string version, string state, CancellationToken cancellation) =>
+        GcpKeyReader.State(await cloud.GetVersionAsync(version, cancellation).ConfigureAwait(false)) == state;
 
     private static int Number(string? version) => int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0;
 }

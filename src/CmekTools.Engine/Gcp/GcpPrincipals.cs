@@ -80,7 +80,8 @@ internal sealed class GcpPrincipals(GcpClients clients)
 
                 JsonObject? account = await AppearsAsync(cloud, email, op).ConfigureAwait(false);
                 state = IsDisabled(account) ? AccountState.Disabled : AccountState.New;
-            }).ConfigureAwait(false);
+            },
+            async _ => (await FindAsync(email, op).ConfigureAwait(false)).Value is not null).ConfigureAwait(false);
         return made ? state : AccountState.Planned;
     }
 
@@ -90,7 +91,8 @@ internal sealed class GcpPrincipals(GcpClients clients)
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         await op.ChangeAsync(
             new PlannedChange("iam:serviceAccounts.enable", email, "enable the service account", Before: new JsonObject { ["disabled"] = true }, After: new JsonObject { ["disabled"] = false }),
-            token => cloud.EnableAccountAsync(email, token)).ConfigureAwait(false);
+            token => cloud.EnableAccountAsync(email, token),
+            async token => !IsDisabled(await cloud.GetAccountAsync(email, token).ConfigureAwait(false))).ConfigureAwait(false);
     }
 
     /// <summary>Disables an account: its tokens end with it.</summary>
@@ -99,7 +101,8 @@ internal sealed class GcpPrincipals(GcpClients clients)
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         await op.ChangeAsync(
             new PlannedChange("iam:serviceAccounts.disable", email, "disable the service account", Before: new JsonObject { ["disabled"] = false }, After: new JsonObject { ["disabled"] = true }),
-            token => cloud.DisableAccountAsync(email, token)).ConfigureAwait(false);
+            token => cloud.DisableAccountAsync(email, token),
+            async token => IsDisabled(await cloud.GetAccountAsync(email, token).ConfigureAwait(false))).ConfigureAwait(false);
     }
 
     /// <summary>Makes sure that an account is there and enabled: brought back as the principal that it was, or made anew.</summary>
@@ -150,7 +153,8 @@ internal sealed class GcpPrincipals(GcpClients clients)
             {
                 return await op.ChangeAsync(
                     new PlannedChange("iam:serviceAccounts.undelete", email, $"bring the deleted service account {uniqueId} back"),
-                    token => cloud.UndeleteAccountAsync(GcpNames.ParseAccount(email).Project, uniqueId, token)).ConfigureAwait(false);
+                    token => cloud.UndeleteAccountAsync(GcpNames.ParseAccount(email).Project, uniqueId, token),
+                    async token => (await cloud.GetAccountAsync(email, token).ConfigureAwait(false))["uniqueId"]?.ToString() == uniqueId).ConfigureAwait(false);
             }
             catch (CmekServiceException e) when (e.StatusCode is 400 or 404 || GcpErrors.MayBeMissing(e))
             {

@@ -33,7 +33,7 @@ internal sealed class GoogleCloud : IGoogleCloud
         _iam = new GoogleService("iam", options.GoogleIamEndpoint ?? Address("IAM", "https://iam.googleapis.com/"), credentials);
         _projects = new GoogleService("cloudresourcemanager", options.GoogleIamEndpoint ?? Address("CLOUDRESOURCEMANAGER", "https://cloudresourcemanager.googleapis.com/"), credentials);
         _pipeline = Pipeline(timings, time, GcpErrors.Heals);
-        _once = Pipeline(timings, time, e => e is Google.GoogleApiException { HttpStatusCode: HttpStatusCode.TooManyRequests });
+        _once = Pipeline(timings, time, e => e is Google.GoogleApiException { HttpStatusCode: HttpStatusCode.TooManyRequests } || State.LostAnswer.NeverConnected(e));
     }
 
     private static ResiliencePipeline Pipeline(Timings timings, TimeProvider time, Func<Exception, bool> heals) => new ResiliencePipelineBuilder { TimeProvider = time }

@@ -75,8 +75,9 @@ internal sealed class GoogleService : BaseClientService
             return Deserialize<T>(reader.ReadToEnd());
         }
 
+        // Google answers {} where it has nothing to say: an empty answer is a lost one.
         private static JsonObject Parse(string text) =>
-            text.Length == 0 ? [] : JsonNode.Parse(text) as JsonObject ?? throw new JsonException("The answer is not an object.");
+            JsonNode.Parse(text) as JsonObject ?? throw new JsonException("The answer is not an object.");
     }
 }
 

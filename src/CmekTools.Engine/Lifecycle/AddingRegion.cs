@@ -75,7 +75,14 @@ internal static class AddingRegion
                             cluster);
                     }
 
-                    await op.Session.Cloud.UpdateClusterAsync(cluster, body, token).ConfigureAwait(false);
+                    await Enabling.SpreadAsync(cluster, pending, c => Surely.SendAsync(
+                        op,
+                        $"the new regions of {cluster.Name}",
+                        t => op.Session.Cloud.UpdateClusterAsync(cluster, body, t),
+                        async t => await op.Session.Cloud.GetClusterAsync(cluster.Id, t).ConfigureAwait(false) is var now
+                            && pending.All(p => now.Regions.Any(r => r.Name == p.Region)) ? now : null,
+                        TimeSpan.Zero,
+                        c), op, token).ConfigureAwait(false);
                 }).ConfigureAwait(false);
             if (!changed)
             {

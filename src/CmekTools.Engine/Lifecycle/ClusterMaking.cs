@@ -21,15 +21,7 @@ internal static class ClusterMaking
     /// <summary>Makes the cluster, or finds the one that an earlier run made.</summary>
     public static async Task<CmekCluster?> MakeAsync(ClusterPlan plan, bool wait, TimeSpan limit, Operation op)
     {
-        CmekCluster? cluster = null;
-        await foreach (CmekCluster known in ClusterLookup.ListAsync(op.Session, op.Cancellation).ConfigureAwait(false))
-        {
-            if (string.Equals(known.Name, plan.Name, StringComparison.OrdinalIgnoreCase))
-            {
-                cluster = known;
-            }
-        }
-
+        CmekCluster? cluster = await FindAsync(plan.Name, op, op.Cancellation).ConfigureAwait(false);
         if (cluster is not null)
         {
             RequireSame(plan, cluster);
@@ -48,7 +40,13 @@ internal static class ClusterMaking
             JsonNode json = JsonSerializer.SerializeToNode(body, WireJson.Default.ClusterCreateWire)!;
             bool made = await op.ChangeAsync(
                 new PlannedChange("cluster:Create", plan.Name, $"make an Advanced private cluster on {plan.Provider}: {string.Join(", ", plan.RegionNodes.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Value} nodes in {r.Key}"))}, {plan.VirtualCpus} vCPU and {plan.StorageGib} GiB a node", Specs.ToText(json), After: json),
-                async token => cluster = await op.Session.Cloud.CreateClusterAsync(body, token).ConfigureAwait(false)).ConfigureAwait(false);
+                async token => cluster = await Surely.SendAsync(
+                    op,
+                    $"the cluster {plan.Name}",
+                    t => op.Session.Cloud.CreateClusterAsync(body, t),
+                    t => FindAsync(plan.Name, op, t),
+                    op.Timings.CallLimit,
+                    token).ConfigureAwait(false)).ConfigureAwait(false);
             if (!made)
             {
                 return null;
@@ -56,6 +54,20 @@ internal static class ClusterMaking
         }
 
         return wait ? await WaitAsync(cluster!, limit, op).ConfigureAwait(false) : cluster;
+    }
+
+    private static async Task<CmekCluster?> FindAsync(string name, Operation op, CancellationToken cancellation)
+    {
+        CmekCluster? found = null;
+        await foreach (CmekCluster known in ClusterLookup.ListAsync(op.Session, cancellation).ConfigureAwait(false))
+        {
+            if (string.Equals(known.Name, name, StringComparison.OrdinalIgnoreCase))
+            {
+                found = known;
+            }
+        }
+
+        return found;
     }
 
     private static void RequireSame(ClusterPlan plan, CmekCluster cluster)

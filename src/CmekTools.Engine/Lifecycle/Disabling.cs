@@ -31,7 +31,13 @@ internal static class Disabling
             {
                 changed = await op.ChangeAsync(
                     new PlannedChange("cmek:Disable", cluster.ToString(), $"move {string.Join(", ", pending)} back to CockroachDB-managed encryption", Specs.ToText(body), Specs.ToNode(was), Specs.ToNode(body)),
-                    async token => status = await op.Session.Cloud.UpdateCmekAsync(cluster, body, token).ConfigureAwait(false)).ConfigureAwait(false);
+                    async token => status = await Surely.SendAsync(
+                        op,
+                        $"the disabling of {cluster.Name}",
+                        t => op.Session.Cloud.UpdateCmekAsync(cluster, body, t),
+                        t => Enabling.SeenAsync(cluster, r => r.State is CmekState.DISABLING or CmekState.DISABLED, pending, op, t),
+                        TimeSpan.Zero,
+                        token).ConfigureAwait(false)).ConfigureAwait(false);
             }
             catch (CmekServiceException e) when (e.StatusCode is 400 or 404 or 405 or 501 && e.ErrorId is not ("ClusterBusy" or "KeyAccessDenied"))
             {

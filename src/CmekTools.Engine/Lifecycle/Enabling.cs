@@ -46,7 +46,13 @@ internal static class Enabling
                     Specs.ToText(body),
                     After: Specs.ToNode(body));
                 changed = await op.ChangeAsync(change, async token =>
-                    status = await SpreadAsync(cluster, wanted.Values, c => op.Session.Cloud.EnableCmekAsync(cluster, body, c), op, token).ConfigureAwait(false)).ConfigureAwait(false);
+                    status = await SpreadAsync(cluster, wanted.Values, c => Surely.SendAsync(
+                        op,
+                        $"the enabling of {cluster.Name}",
+                        t => op.Session.Cloud.EnableCmekAsync(cluster, body, t),
+                        t => SeenAsync(cluster, r => wanted.TryGetValue(r.Region, out CmekAccess? access) && IsOnItsWay(r, access), wanted.Keys, op, t),
+                        TimeSpan.Zero,
+                        c), op, token).ConfigureAwait(false)).ConfigureAwait(false);
                 if (!changed)
                 {
                     return status;
@@ -67,10 +73,10 @@ internal static class Enabling
     /// Sends a request that makes the service use the keys. "No access to the key" is waited out where the policies do give it (IAM has not
     /// spread them yet), and is final where they do not.
     /// </summary>
-    public static async Task<CmekStatus> SpreadAsync(
+    public static async Task<T> SpreadAsync<T>(
         CmekCluster cluster,
         IEnumerable<CmekAccess> accesses,
-        Func<CancellationToken, Task<CmekStatus>> send,
+        Func<CancellationToken, Task<T>> send,
         Operation op,
         CancellationToken cancellation)
     {
@@ -108,6 +114,18 @@ internal static class Enabling
             }
         }
     }
+
+    /// <summary>The status, where every named region is as a request was to make it; else null.</summary>
+    public static async Task<CmekStatus?> SeenAsync(
+        CmekCluster cluster, Func<CmekRegionStatus, bool> made, IEnumerable<string> regions, Operation op, CancellationToken cancellation)
+    {
+        CmekStatus now = await op.Session.Cloud.GetCmekAsync(cluster, cancellation).ConfigureAwait(false);
+        return regions.All(name => now.Regions.FirstOrDefault(r => r.Region == name) is { } region && made(region)) ? now : null;
+    }
+
+    /// <summary>Has a region the key, or is it getting it?</summary>
+    public static bool IsOnItsWay(CmekRegionStatus region, CmekAccess access) =>
+        region.State is CmekState.ENABLED or CmekState.ENABLING or CmekState.ROTATING && region.Goal() is { } goal && Specs.Matches(goal, access);
 
     private enum Step
     {

@@ -138,8 +138,24 @@ internal static class Updating
         CmekStatus status = before;
         bool changed = await op.ChangeAsync(
             new PlannedChange("cmek:Update", cluster.ToString(), summary, Specs.ToText(body), Specs.ToNode(was), Specs.ToNode(body)),
-            async token => status = await Enabling.SpreadAsync(cluster, accesses, c => op.Session.Cloud.UpdateCmekAsync(cluster, body, c), op, token).ConfigureAwait(false)).ConfigureAwait(false);
+            async token => status = await Enabling.SpreadAsync(cluster, accesses, c => Surely.SendAsync(
+                op,
+                $"the change of {cluster.Name}'s keys",
+                t => op.Session.Cloud.UpdateCmekAsync(cluster, body, t),
+                t => Enabling.SeenAsync(cluster, r => IsChanged(before, r, accesses), accesses.Select(a => a.Region), op, t),
+                TimeSpan.Zero,
+                c), op, token).ConfigureAwait(false)).ConfigureAwait(false);
         return (changed, status);
+    }
+
+    // A region that keeps its key is changed where that is wrapped anew: now, or since it was looked at.
+    private static bool IsChanged(CmekStatus before, CmekRegionStatus now, IReadOnlyList<CmekAccess> accesses)
+    {
+        CmekAccess access = accesses.First(a => a.Region == now.Region);
+        CmekRegionStatus? was = before.Regions.FirstOrDefault(r => r.Region == now.Region);
+        bool same = was?.Current is { } current && Specs.Matches(current, access);
+        return Enabling.IsOnItsWay(now, access)
+            && (!same || (now.State == CmekState.ROTATING && was!.State != CmekState.ROTATING) || now.Current?.UpdatedAt != was!.Current!.UpdatedAt);
     }
 
     private static string Summary(IReadOnlyList<CmekAccess> accesses, Dictionary<string, DateTimeOffset?> rewrapped)

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Net;
 using CmekTools.Sandbox;
+using CmekTools.Sandbox.Faults;
 
 namespace CmekTools.Module.Commands;
 
@@ -60,6 +61,15 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
     [Parameter]
     public SwitchParameter Realistic { get; set; }
 
+    /// <summary>What goes wrong on the way, each SERVICE[:OPERATION] KIND[,KIND…] with probability=, nth=, times=, seconds= or writes behind it.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[] Fault { get; set; } = [];
+
+    /// <summary>Decides which requests go wrong: the same seed hits the same ones.</summary>
+    [Parameter]
+    public int FaultSeed { get; set; }
+
     internal override async Task EndAsync()
     {
         SandboxOptions options = new()
@@ -71,6 +81,7 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
             RateLimit = RateLimit,
             VendorRecovers = !NoVendorRecovery,
             TakesNullKms = !NoDisable,
+            FaultSeed = FaultSeed,
         };
         try
         {
@@ -87,6 +98,21 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
                 e.Message,
                 "Give clusters as NAME=AWS:REGION,REGION or NAME=GCP:REGION, for example 'shop=AWS:us-east-1,us-west-2'.",
                 Cluster,
+                e);
+        }
+
+        try
+        {
+            options = options with { Faults = [.. Fault.Select(FaultRule.Parse)] };
+        }
+        catch (FormatException e)
+        {
+            throw new CmekException(
+                "SandboxFaultInvalid",
+                CmekErrorKind.InvalidArgument,
+                e.Message,
+                "Give faults as 'kms:CreateKey ResetAfter nth=1' or '* ServerErrorBefore,ResetBefore probability=0.2'.",
+                Fault,
                 e);
         }
 

@@ -39,6 +39,9 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
     /// <inheritdoc/>
     public string KeyType => "AWS_KMS";
 
+    /// <summary>What exists, for tests; to be looked at when nothing is asked.</summary>
+    public AwsWorld World => _world;
+
     /// <summary>The administrator of the customer's account.</summary>
     public AwsKeyPair Admin { get; }
 

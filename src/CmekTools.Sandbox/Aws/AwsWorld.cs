@@ -9,7 +9,7 @@ internal sealed class AwsWorld(SandboxServer server)
     private readonly Dictionary<string, AwsCredential> _credentials = new(StringComparer.Ordinal);
 
     /// <summary>The clock; what has to wait for IAM to spread goes by it, so that tests need not wait.</summary>
-    public Func<DateTimeOffset> Clock { get; set; } = () => DateTimeOffset.UtcNow;
+    public Func<DateTimeOffset> Clock { get; set; } = () => server.Options.Clock.GetUtcNow();
 
     /// <summary>Now.</summary>
     public DateTimeOffset Now => Clock();

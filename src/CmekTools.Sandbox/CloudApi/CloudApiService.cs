@@ -25,6 +25,7 @@ internal sealed class CloudApiService : ISandboxService
     public CloudApiService(SandboxServer server, IReadOnlyList<IClusterKeyService> keyServices)
     {
         _server = server;
+        Clock = server.Options.Clock;
         _access = new KeyAccess(keyServices, Options);
         _engine = new CmekEngine(_access, Options);
         _clusters = new ClusterCalls(_store, _access, _lock, _audit);
@@ -41,7 +42,7 @@ internal sealed class CloudApiService : ISandboxService
     }
 
     /// <summary>The clock.</summary>
-    public TimeProvider Clock { get; set; } = TimeProvider.System;
+    public TimeProvider Clock { get; set; }
 
     /// <summary>The status of "rate limit exceeded".</summary>
     public int RateLimitStatus

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Sandbox.Gcp;
 
 /// <summary>Decides by the bindings on a resource and what is above it.</summary>
-internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy, GcpRoles roles)
+internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy, GcpRoles roles, TimeProvider clock)
 {
     private readonly Dictionary<string, HashSet<string>> _groups = [];
 
@@ -35,7 +35,7 @@ internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy
         && Chain(resource).Any(level => (policies.Effective(level)["bindings"]?.AsArray() ?? []).OfType<JsonObject>().Any(binding =>
             roles.Gives(binding["role"]?.ToString() ?? string.Empty, permission)
             && (binding["members"]?.AsArray() ?? []).Any(m => IsMember(caller, m!.ToString()))
-            && (binding["condition"]?["expression"]?.ToString() is not { } expression || GcpConditions.Holds(expression, resource, DateTimeOffset.UtcNow))));
+            && (binding["condition"]?["expression"]?.ToString() is not { } expression || GcpConditions.Holds(expression, resource, clock.GetUtcNow()))));
 
     // A key's policy, its ring's and the project's; a service account's and the project's.
     private IEnumerable<string> Chain(string resource)

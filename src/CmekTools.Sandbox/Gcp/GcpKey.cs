@@ -6,14 +6,17 @@ namespace CmekTools.Sandbox.Gcp;
 internal sealed class GcpKey
 {
     private readonly List<GcpKeyVersion> _versions = [];
-    private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
+    private readonly TimeProvider _clock;
+    private readonly string _created;
     private JsonObject _settings;
     private GcpKeyVersion? _primary;
     private GcpKeyVersion? _before;
     private DateTimeOffset _since;
 
-    private GcpKey(string name, JsonObject settings)
+    private GcpKey(string name, JsonObject settings, TimeProvider clock)
     {
+        _clock = clock;
+        _created = GcpTime.Text(clock.GetUtcNow());
         Name = name;
         _settings = settings;
     }
@@ -27,7 +30,7 @@ internal sealed class GcpKey
     public GcpKeyVersion? Primary => _primary;
 
     /// <summary>A new primary version is not used everywhere at once: for a while the one before it encrypts.</summary>
-    public GcpKeyVersion? EncryptsWith(TimeSpan lag) => _before is not null && DateTimeOffset.UtcNow - _since < lag ? _before : _primary;
+    public GcpKeyVersion? EncryptsWith(TimeSpan lag) => _before is not null && _clock.GetUtcNow() - _since < lag ? _before : _primary;
 
     public bool ImportOnly => _settings["importOnly"] is not null;
 
@@ -37,7 +40,7 @@ internal sealed class GcpKey
 
     private string Protection => _settings["versionTemplate"]!["protectionLevel"]!.ToString();
 
-    public static GcpKey Create(string name, JsonObject body)
+    public static GcpKey Create(string name, JsonObject body, TimeProvider clock)
     {
         string purpose = body["purpose"]?.ToString() ?? throw GcpErrorException.Invalid("purpose is required.");
         Known("purpose", purpose, "ENCRYPT_DECRYPT", "ASYMMETRIC_SIGN", "ASYMMETRIC_DECRYPT", "RAW_ENCRYPT_DECRYPT", "MAC");
@@ -72,12 +75,12 @@ internal sealed class GcpKey
         }
 
         CheckRotation(settings);
-        return new GcpKey(name, settings);
+        return new GcpKey(name, settings, clock);
     }
 
     public GcpKeyVersion AddVersion(bool makePrimary)
     {
-        GcpKeyVersion version = new($"{Name}/cryptoKeyVersions/{_versions.Count + 1}", Algorithm, Protection);
+        GcpKeyVersion version = new($"{Name}/cryptoKeyVersions/{_versions.Count + 1}", Algorithm, Protection, _clock);
         _versions.Add(version);
         if (makePrimary && Purpose == "ENCRYPT_DECRYPT")
         {
@@ -98,7 +101,7 @@ internal sealed class GcpKey
         }
 
         _before = _primary;
-        _since = DateTimeOffset.UtcNow;
+        _since = _clock.GetUtcNow();
         _primary = version;
     }
 

@@ -4,9 +4,9 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Sandbox.Gcp;
 
 /// <summary>One version of a key, with its material.</summary>
-internal sealed class GcpKeyVersion(string name, string algorithm, string protection)
+internal sealed class GcpKeyVersion(string name, string algorithm, string protection, TimeProvider clock)
 {
-    private readonly string _created = GcpTime.Text(DateTimeOffset.UtcNow);
+    private readonly string _created = GcpTime.Text(clock.GetUtcNow());
     private DateTimeOffset? _destroyAt;
     private string _state = "ENABLED";
 
@@ -18,7 +18,7 @@ internal sealed class GcpKeyVersion(string name, string algorithm, string protec
 
     public byte[] Material { get; } = RandomNumberGenerator.GetBytes(32);
 
-    public string State => _state == "DESTROY_SCHEDULED" && _destroyAt <= DateTimeOffset.UtcNow ? "DESTROYED" : _state;
+    public string State => _state == "DESTROY_SCHEDULED" && _destroyAt <= clock.GetUtcNow() ? "DESTROYED" : _state;
 
     public void SetState(string? state)
     {
@@ -43,7 +43,7 @@ internal sealed class GcpKeyVersion(string name, string algorithm, string protec
         }
 
         _state = "DESTROY_SCHEDULED";
-        _destroyAt = DateTimeOffset.UtcNow + after;
+        _destroyAt = clock.GetUtcNow() + after;
     }
 
     public void Restore()

@@ -9,6 +9,12 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
     private readonly SortedDictionary<string, GcpKeyRing> _rings = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, GcpKey> _keys = new(StringComparer.Ordinal);
 
+    /// <summary>Every key.</summary>
+    public IReadOnlyCollection<GcpKey> Keys => _keys.Values;
+
+    /// <summary>Every key ring.</summary>
+    public IReadOnlyCollection<string> Rings => _rings.Keys;
+
     /// <summary>A key by name, or null.</summary>
     public GcpKey? Find(string name) => _keys.GetValueOrDefault(name);
 
@@ -47,7 +53,7 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
             throw GcpErrorException.Exists($"KeyRing {name}");
         }
 
-        return (_rings[name] = new GcpKeyRing(name)).ToJson();
+        return (_rings[name] = new GcpKeyRing(name, server.Options.Clock.GetUtcNow())).ToJson();
     }
 
     private JsonObject ListRings(GcpCall call)
@@ -83,7 +89,7 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
             throw GcpErrorException.Exists($"CryptoKey {name}");
         }
 
-        GcpKey key = GcpKey.Create(name, call.Body);
+        GcpKey key = GcpKey.Create(name, call.Body, server.Options.Clock);
         // gcloud writes True, others true.
         bool skip = string.Equals(call.Query.GetValueOrDefault("skipInitialVersionCreation"), "true", StringComparison.OrdinalIgnoreCase);
         if (key.ImportOnly && !skip)

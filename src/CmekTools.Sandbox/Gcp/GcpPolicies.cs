@@ -19,7 +19,7 @@ internal sealed class GcpPolicies(SandboxServer server)
     {
         if (server.Options.StaleReads > TimeSpan.Zero && _policies.TryGetValue(resource, out var all))
         {
-            DateTimeOffset settled = DateTimeOffset.UtcNow - server.Options.StaleReads;
+            DateTimeOffset settled = server.Options.Clock.GetUtcNow() - server.Options.StaleReads;
             return all.FindLast(p => p.Since <= settled).Policy ?? new JsonObject { ["etag"] = "ACAB" };
         }
 
@@ -34,7 +34,7 @@ internal sealed class GcpPolicies(SandboxServer server)
             return [];
         }
 
-        DateTimeOffset settled = DateTimeOffset.UtcNow - server.Options.IamLag;
+        DateTimeOffset settled = server.Options.Clock.GetUtcNow() - server.Options.IamLag;
         return all.FindLast(p => p.Since <= settled).Policy ?? [];
     }
 
@@ -48,7 +48,7 @@ internal sealed class GcpPolicies(SandboxServer server)
             _policies[resource] = all = [];
         }
 
-        all.Add((stored, since ?? DateTimeOffset.UtcNow));
+        all.Add((stored, since ?? server.Options.Clock.GetUtcNow()));
         return stored;
     }
 

@@ -17,7 +17,7 @@ internal sealed class GcpQuota(SandboxServer server)
             _calls[request.Service] = calls = new();
         }
 
-        DateTimeOffset now = DateTimeOffset.UtcNow;
+        DateTimeOffset now = server.Options.Clock.GetUtcNow();
         while (calls.TryPeek(out DateTimeOffset first) && now - first > TimeSpan.FromSeconds(1))
         {
             calls.Dequeue();

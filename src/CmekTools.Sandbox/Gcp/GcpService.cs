@@ -16,7 +16,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
     {
         Hierarchy = new GcpHierarchy(server.Options.GoogleProject) { Above = server.Options.GoogleAncestors };
         Policies = new GcpPolicies(server);
-        Authorizer = new GcpAuthorizer(Policies, Hierarchy, _roles);
+        Authorizer = new GcpAuthorizer(Policies, Hierarchy, _roles, server.Options.Clock);
         Denies = new GcpDenyPolicies(Hierarchy, Authorizer);
         Authorizer.Denies = Denies;
         _accounts = new GcpServiceAccounts(server, Policies, Authorizer, Tokens);
@@ -47,6 +47,12 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
 
     /// <inheritdoc/>
     public string KeyType => "GCP_CLOUD_KMS";
+
+    /// <summary>The keys, for tests; to be looked at under the server's lock.</summary>
+    public GcpKms Kms => _kms;
+
+    /// <summary>The accounts, for tests; to be looked at under the server's lock.</summary>
+    public GcpServiceAccounts Accounts => _accounts;
 
     /// <summary>The policies, for tests that arrange things behind the scenes.</summary>
     public GcpPolicies Policies { get; }

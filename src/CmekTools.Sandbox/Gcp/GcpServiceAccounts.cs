@@ -10,6 +10,9 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
     private readonly List<GcpServiceAccount> _accounts = [];
     private long _nextId = 100000000000000000;
 
+    /// <summary>Every account, deleted ones too.</summary>
+    public IReadOnlyList<GcpServiceAccount> All => _accounts;
+
     /// <summary>Why a member cannot stand in a policy, or null.</summary>
     public string? WhyNoMember(string member)
     {
@@ -19,7 +22,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         }
 
         string email = member[15..];
-        bool exists = Find(email) is { } account ? account.Since + server.Options.IamLag <= DateTimeOffset.UtcNow : IsElsewhere(email);
+        bool exists = Find(email) is { } account ? account.Since + server.Options.IamLag <= server.Options.Clock.GetUtcNow() : IsElsewhere(email);
         return exists ? null : $"Service account {email} does not exist.";
     }
 
@@ -56,7 +59,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
             return Keys(call, account);
         }
 
-        if (call.Method == "GET" && account.Since + server.Options.StaleReads > DateTimeOffset.UtcNow)
+        if (call.Method == "GET" && account.Since + server.Options.StaleReads > server.Options.Clock.GetUtcNow())
         {
             throw Unknown(call, id);
         }
@@ -132,7 +135,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         {
             DisplayName = call.Body["serviceAccount"]?["displayName"]?.ToString(),
             Description = call.Body["serviceAccount"]?["description"]?.ToString(),
-            Since = DateTimeOffset.UtcNow,
+            Since = server.Options.Clock.GetUtcNow(),
         };
         _accounts.Add(account);
         // A new account of an old name begins without the old one's grants.
@@ -185,7 +188,7 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         return new JsonObject
         {
             ["accessToken"] = tokens.Add("serviceAccount:" + account.Email),
-            ["expireTime"] = DateTimeOffset.UtcNow.AddHours(1).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+            ["expireTime"] = server.Options.Clock.GetUtcNow().AddHours(1).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
         };
     }
 

@@ -59,7 +59,8 @@ internal sealed class PolicyEdit(
         IamTree.SetVersion(after);
         bool done = await op.ChangeAsync(
             new PlannedChange(kind, target, summary, IamTree.Difference(before, after), before.DeepClone(), after.DeepClone()),
-            token => WriteAsync(after, edit, token)).ConfigureAwait(false);
+            token => WriteAsync(after, edit, token),
+            async token => !edit((await read(token).ConfigureAwait(false)).DeepClone().AsObject())).ConfigureAwait(false);
         if (done)
         {
             await RequireWrittenAsync(edit).ConfigureAwait(false);

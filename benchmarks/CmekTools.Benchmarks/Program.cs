@@ -1,0 +1,20 @@
+using System.Globalization;
+using CmekTools.Benchmarks.Survival;
+
+// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- survive [--seed N] [--lives N] [--rate 0.2] [--verbose]
+Dictionary<string, string> options = new(StringComparer.OrdinalIgnoreCase);
+for (int i = 1; i < args.Length; i++)
+{
+    options[args[i]] = i + 1 < args.Length && !args[i + 1].StartsWith("--", StringComparison.Ordinal) ? args[++i] : string.Empty;
+}
+
+double Number(string name, double standard) => options.TryGetValue(name, out string? text) ? double.Parse(text, CultureInfo.InvariantCulture) : standard;
+
+switch (args.FirstOrDefault())
+{
+    case "survive":
+        return await Survive.RunAsync((int)Number("--seed", 1), (int)Number("--lives", 1000), Number("--rate", 0.2), options.ContainsKey("--verbose"));
+    default:
+        await Console.Error.WriteLineAsync("survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail");
+        return 2;
+}

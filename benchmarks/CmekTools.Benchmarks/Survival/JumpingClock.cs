@@ -1,0 +1,161 @@
+namespace CmekTools.Benchmarks.Survival;
+
+/// <summary>
+/// Simulated time: it stands still while anything is being worked on, and jumps to the next timer when nothing is. Hours of waiting take milliseconds.
+/// One at a time in a process: whether anything is being worked on is asked of the thread pool.
+/// </summary>
+internal sealed class JumpingClock : TimeProvider, IDisposable
+{
+    // So many looks, a millisecond apart, must show nothing going on; more before a jump of a minute, which a busy machine must not provoke.
+    private const int QuietLooks = 3;
+    private const int QuietLooksBeforeFar = 12;
+
+    private readonly object _lock = new();
+    private readonly PriorityQueue<Timer, (long Due, long Order)> _timers = new();
+    private readonly Thread _thread;
+    private readonly DateTimeOffset _start;
+    private volatile bool _stopped;
+    private long _now;
+    private long _order;
+    private long _changes;
+
+    public JumpingClock(DateTimeOffset start)
+    {
+        _start = start;
+        _thread = new Thread(Run) { IsBackground = true, Name = "simulated clock" };
+        _thread.Start();
+    }
+
+    /// <summary>Is anything being worked on that the thread pool does not show?</summary>
+    public Func<bool> Busy { get; set; } = () => false;
+
+    /// <summary>How far it has come.</summary>
+    public TimeSpan Elapsed => TimeSpan.FromTicks(Interlocked.Read(ref _now));
+
+    /// <inheritdoc/>
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    /// <inheritdoc/>
+    public override long GetTimestamp() => Interlocked.Read(ref _now);
+
+    /// <inheritdoc/>
+    public override DateTimeOffset GetUtcNow() => _start + Elapsed;
+
+    /// <summary>Lets time pass with nobody waiting for it.</summary>
+    public void Pass(TimeSpan time) => Interlocked.Add(ref _now, time.Ticks);
+
+    /// <inheritdoc/>
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        Timer timer = new(this, callback, state);
+        timer.Change(dueTime, period);
+        return timer;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _stopped = true;
+        _thread.Join();
+    }
+
+    private void Run()
+    {
+        long seen = -1;
+        int quiet = 0;
+        while (!_stopped)
+        {
+            Thread.Sleep(1);
+            long done = ThreadPool.CompletedWorkItemCount + Interlocked.Read(ref _changes);
+            if (done != seen || ThreadPool.PendingWorkItemCount > 0 || Busy())
+            {
+                seen = done;
+                quiet = 0;
+                continue;
+            }
+
+            if (++quiet >= QuietLooks)
+            {
+                Jump(quiet);
+            }
+        }
+    }
+
+    private void Jump(int quiet)
+    {
+        Timer next;
+        lock (_lock)
+        {
+            while (_timers.TryPeek(out Timer? stale, out (long Due, long Order) at) && (stale.Order != at.Order || stale.Due < 0))
+            {
+                _timers.Dequeue();
+            }
+
+            if (!_timers.TryPeek(out Timer? first, out (long Due, long Order) due)
+                || (due.Due - _now > 30 * TimeSpan.TicksPerSecond && quiet < QuietLooksBeforeFar))
+            {
+                return;
+            }
+
+            _timers.Dequeue();
+            next = first;
+            Interlocked.Exchange(ref _now, Math.Max(_now, due.Due));
+            _changes++;
+            next.Fired();
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(_ => next.Callback(next.State), null);
+    }
+
+    private void Set(Timer timer)
+    {
+        lock (_lock)
+        {
+            _changes++;
+            timer.Order = ++_order;
+            if (timer.Due >= 0)
+            {
+                _timers.Enqueue(timer, (timer.Due, timer.Order));
+            }
+        }
+    }
+
+    private sealed class Timer(JumpingClock clock, TimerCallback callback, object? state) : ITimer
+    {
+        private TimeSpan _period = Timeout.InfiniteTimeSpan;
+
+        public TimerCallback Callback { get; } = callback;
+
+        public object? State { get; } = state;
+
+        public long Due { get; private set; } = -1;
+
+        public long Order { get; set; }
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            _period = period;
+            Due = dueTime < TimeSpan.Zero ? -1 : clock.GetTimestamp() + dueTime.Ticks;
+            clock.Set(this);
+            return true;
+        }
+
+        // Under the clock's lock.
+        public void Fired()
+        {
+            Due = _period > TimeSpan.Zero ? clock.GetTimestamp() + _period.Ticks : -1;
+            if (Due >= 0)
+            {
+                clock.Set(this);
+            }
+        }
+
+        public void Dispose() => Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
