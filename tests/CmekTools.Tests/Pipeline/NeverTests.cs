@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Amazon.KeyManagementService;
+using CmekTools.Build.Help;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using CmekTools.Tests.Sandbox;
@@ -61,8 +62,9 @@ public sealed partial class NeverTests
         "Import-CmekManifest $manifest shop",
         "New-CmekSupportRequest",
         "New-CmekSupportRequest shop",
-        "Connect-CmekCloud -Sandbox $sandbox -StateFolder $state",
-        
+        "Test-CmekBreakGlass shop",
+        "Export-CmekBreakGlass shop",
+        "Disconnect-CmekCloud; Connect-CmekCloud -Sandbox $sandbox -StateFolder $state",
     ];
 
     // Files and memory.
@@ -207,6 +209,15 @@ public sealed partial class NeverTests
                         && e.Request.RawPath.Contains(key + ":", StringComparison.Ordinal)),
                 e => Assert.Contains(Auditor, e.Request.Text, StringComparison.Ordinal));
         }
+    }
+
+    [Fact]
+    public void EveryCommandIsOneOfThose()
+    {
+        // A sandbox is no service: these two make one and end it.
+        string all = string.Join('\n', [.. s_reading, .. s_local, .. s_changing.Select(c => c.Command), "Start-CmekSandbox", "Stop-CmekSandbox"]);
+        string[] missing = [.. CommandReader.Read(PowerShellSession.ModuleManifest).Select(c => c.Name).Where(n => !Regex.IsMatch(all, $@"\b{n}\b"))];
+        Assert.Empty(missing);
     }
 
     [Fact]
