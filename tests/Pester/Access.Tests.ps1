@@ -239,7 +239,7 @@ Describe 'Test-CmekAccess' {
     }
 
     It 'does not take a name and an id at once' {
-        { Test-CmekAccess -ClusterName shop -ClusterId x } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Test-CmekAccess -ClusterName shop -ClusterId x } | Should -Throw -ErrorId 'ParameterAlreadyBound,*'
     }
 }
 
@@ -380,7 +380,7 @@ Describe 'Revoke-CmekAccess' {
     }
 
     It 'does not take a name and an id at once' {
-        { Revoke-CmekAccess -ClusterName shop -ClusterId x -Force } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Revoke-CmekAccess -ClusterName shop -ClusterId x -Force } | Should -Throw -ErrorId 'ParameterAlreadyBound,*'
     }
 }
 
@@ -398,7 +398,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess of all clusters' {
         $records = @([pscustomobject]@{ Id = [guid]::Empty }) + @(Get-CmekCluster | ForEach-Object { [pscustomobject]@{ Id = $_.Id } })
         $outcome = Get-TestOutcome { $records | Revoke-CmekAccess -DisablePrincipal -Force }
         $outcome.Errors | Should -HaveCount 1
-        Assert-TestError $outcome.Errors[0] 'ClusterKeysUnknown' ObjectNotFound -Target "*$([guid]::Empty)*"
+        Assert-TestError $outcome.Errors[0] 'CloudApiNotFound' ObjectNotFound -Target "*$([guid]::Empty)*"
         ($outcome.Output | Where-Object Step -eq 'Revoked').ClusterName | Sort-Object | Should -Be 'ledger', 'shop'
 
         $steps = Get-CmekReceipt -Open | Restore-CmekAccess -Wait -WarningAction SilentlyContinue
