@@ -34,7 +34,7 @@ Describe 'Get-CmekCluster' {
     }
 
     It 'takes several names, from the pipeline too' {
-        (Get-CmekCluster shop, ledger).Name | Should -Be 'ledger', 'shop'
+        (Get-CmekCluster shop, ledger).Name | Should -Be 'shop', 'ledger'
         ('shop', 'ledger' | Get-CmekCluster).Name | Should -Be 'shop', 'ledger'
     }
 
