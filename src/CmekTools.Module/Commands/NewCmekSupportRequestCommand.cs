@@ -24,14 +24,14 @@ public sealed class NewCmekSupportRequestCommand : SessionCommand
 
     /// <summary>What it is about: Recover or Disable for a cluster; without one, turning CMEK on for the organization.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = ClusterSet)]
-    public CmekSupportPurpose Purpose { get; set; } = CmekSupportPurpose.Recover;
+    public CmekSupportPurpose Purpose { get; set; }
 
     internal override async Task ProcessAsync()
     {
         CmekOrganization organization = await Context.Cloud.GetOrganizationAsync(Cancellation).ConfigureAwait(false);
         if (ParameterSetName == OrganizationSet || Purpose == CmekSupportPurpose.EnableOrganization)
         {
-            await Pipeline.OutputAsync(SupportRequests.Write(CmekSupportPurpose.EnableOrganization, organization, null, [], Context.Time.GetUtcNow())).ConfigureAwait(false);
+            await Pipeline.OutputAsync(SupportRequests.Write(CmekSupportPurpose.EnableOrganization, organization, null, [], [], Context.Time.GetUtcNow())).ConfigureAwait(false);
             return;
         }
 
@@ -41,8 +41,15 @@ public sealed class NewCmekSupportRequestCommand : SessionCommand
             {
                 CmekCluster cluster = await ResolveAsync(given, RecentClusters.Lasting, Op).ConfigureAwait(false);
                 CmekStatus status = await Context.Cloud.GetCmekAsync(cluster, Cancellation).ConfigureAwait(false);
-                IEnumerable<string> done = SupportRequests.DoneTo(status, JournalReader.Read(Context.Journal.FilePath));
-                await Pipeline.OutputAsync(SupportRequests.Write(Purpose, organization, status, done, Context.Time.GetUtcNow())).ConfigureAwait(false);
+                CmekJournalEntry[] journal = [.. JournalReader.Read(Context.Journal.FilePath)];
+                IEnumerable<ReceiptDocument> receipts = new ReceiptStore(Context.Journal.Folder).List().Select(r => r.Document);
+                await Pipeline.OutputAsync(SupportRequests.Write(
+                    Purpose,
+                    organization,
+                    status,
+                    SupportRequests.Facts(Purpose, status, receipts, journal),
+                    SupportRequests.DoneTo(status, journal),
+                    Context.Time.GetUtcNow())).ConfigureAwait(false);
             }).ConfigureAwait(false);
         }
     }

@@ -19,6 +19,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
     private const string ReceiptSet = "Receipt";
     private readonly List<CmekAccess> _accesses = [];
     private bool _sound = true;
+    private bool _looked;
 
     /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
@@ -88,7 +89,8 @@ public sealed class TestCmekAccessCommand : FleetCommand
         if (Quiet)
         {
             await BesideEndAsync().ConfigureAwait(false);
-            await Pipeline.OutputAsync(_sound).ConfigureAwait(false);
+            // Of what was not looked at nothing is known: that is no yes.
+            await Pipeline.OutputAsync(_sound && _looked && !HadErrors).ConfigureAwait(false);
         }
     }
 
@@ -118,6 +120,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
         CmekCluster cluster = await op.GetClusterAsync(receipt.ClusterId).ConfigureAwait(false);
         foreach (CmekRestorePlan line in await Restoration.PlanAsync(cluster, ReceiptStore.Load(receipt.Path), null, op).ConfigureAwait(false))
         {
+            _looked = true;
             _sound &= line.Action != CmekRestoreAction.Refused && line.Newcomers.Count == 0;
             if (!Quiet)
             {
@@ -130,6 +133,8 @@ public sealed class TestCmekAccessCommand : FleetCommand
     {
         await foreach (CmekCheck check in ClusterChecks.RunAsync(() => read(op), name, declared, op).ConfigureAwait(false))
         {
+            _looked = true;
+
             // Only ever from true to false: whichever of those side by side is the last to write, writes the same.
             _sound &= check.Result is CmekCheckResult.Pass or CmekCheckResult.Warn || ClusterChecks.CannotBeKnown(check);
             if (!Quiet)
