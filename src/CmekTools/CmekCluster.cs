@@ -63,7 +63,7 @@ public sealed record CmekCluster
     public string? CockroachVersion { get; init; }
 
     /// <summary>The regions, in the service's order.</summary>
-    public IReadOnlyList<CmekRegion> Regions { get; init => field = Lists.Indexable(value); } = [];
+    public IReadOnlyList<CmekRegion> Regions { get; init => field = Lists.Indexable(value); } = Lists.Indexable<CmekRegion>([]);
 
     /// <summary>When it was made.</summary>
     public DateTimeOffset? CreatedAt { get; init; }

@@ -70,13 +70,13 @@ public sealed record CmekKey
     public DateTimeOffset? RetiredAt { get; init; }
 
     /// <summary>The principals that are known to have used it for the cluster, the one of its place first.</summary>
-    public IReadOnlyList<string> AuthPrincipals { get; init => field = Lists.Indexable(value); } = [];
+    public IReadOnlyList<string> AuthPrincipals { get; init => field = Lists.Indexable(value); } = Lists.Indexable<string>([]);
 
     /// <summary>Tags (AWS) or labels (Google Cloud).</summary>
-    public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Tags { get; init => field = Lists.Telling(value); } = Lists.Telling(new Dictionary<string, string>());
 
     /// <summary>What this command did: empty where everything was as wanted already.</summary>
-    public IReadOnlyList<string> Changes { get; init => field = Lists.Indexable(value); } = [];
+    public IReadOnlyList<string> Changes { get; init => field = Lists.Indexable(value); } = Lists.Indexable<string>([]);
 
     /// <summary>True where this command changed something.</summary>
     public bool Changed => Changes.Count > 0;
@@ -110,7 +110,7 @@ public sealed record CmekAccess
     public bool Planned { get; init; }
 
     /// <summary>What this command did: empty where everything was as wanted already.</summary>
-    public IReadOnlyList<string> Changes { get; init => field = Lists.Indexable(value); } = [];
+    public IReadOnlyList<string> Changes { get; init => field = Lists.Indexable(value); } = Lists.Indexable<string>([]);
 
     /// <summary>True where this command changed something.</summary>
     public bool Changed => Changes.Count > 0;

@@ -4,7 +4,7 @@ namespace CmekTools;
 /// The place of a key in a cluster's region. These words are defined here, once: a region has at most one key in use, at most one on its way in, and any number
 /// of failed and past ones.
 /// </summary>
-public enum CmekKeyPlace
+public enum CmekKeyPlace : long
 {
     /// <summary>Not known: a key that was looked up by its URI alone.</summary>
     Unknown,

@@ -1,7 +1,7 @@
 namespace CmekTools;
 
 /// <summary>What kind of use of a key a row tells of.</summary>
-public enum CmekKeyUseKind
+public enum CmekKeyUseKind : long
 {
     /// <summary>A cluster lists the key, or another copy of it.</summary>
     Cluster,

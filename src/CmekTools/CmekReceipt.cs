@@ -25,7 +25,7 @@ public sealed record CmekReceipt
     public DateTimeOffset? SupersededAt { get; init; }
 
     /// <summary>The accesses that were cut.</summary>
-    public IReadOnlyList<CmekAccess> Accesses { get; init => field = Lists.Indexable(value); } = [];
+    public IReadOnlyList<CmekAccess> Accesses { get; init => field = Lists.Indexable(value); } = Lists.Indexable<CmekAccess>([]);
 
     /// <summary>Whether the receipt is what this user's CmekTools wrote. Restore-CmekAccess takes only a verified one by itself.</summary>
     public CmekSealState Seal { get; init; }

@@ -1,7 +1,7 @@
 namespace CmekTools;
 
 /// <summary>What a restore does with one key and principal.</summary>
-public enum CmekRestoreAction
+public enum CmekRestoreAction : long
 {
     /// <summary>The access is given back: from a receipt where one has it, else as Grant-CmekAccess would give it.</summary>
     GiveBack,
@@ -43,7 +43,7 @@ public sealed record CmekRestorePlan
     public required string Reason { get; init; }
 
     /// <summary>Who can use or administer the key or the principal now, and could not when the receipt was written.</summary>
-    public IReadOnlyList<string> Newcomers { get; init => field = Lists.Indexable(value); } = [];
+    public IReadOnlyList<string> Newcomers { get; init => field = Lists.Indexable(value); } = Lists.Indexable<string>([]);
 
     /// <summary>The receipt that the access comes back from, or null.</summary>
     public string? ReceiptPath { get; init; }

@@ -26,6 +26,9 @@ public sealed record CmekKeyStatus
 
     /// <summary>The key's place in the region: in use, on its way in, failed or past.</summary>
     public CmekKeyPlace Place { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{State} {KeyUri ?? KeyType}";
 }
 
 /// <summary>One region's CMEK state, with its current key and the past ones.</summary>
@@ -44,7 +47,7 @@ public sealed record CmekRegionStatus
     public CmekState State { get; init; }
 
     /// <summary>Every key that the service lists, newest first.</summary>
-    public IReadOnlyList<CmekKeyStatus> Keys { get; init => field = Lists.Indexable(value); } = [];
+    public IReadOnlyList<CmekKeyStatus> Keys { get; init => field = Lists.Indexable(value); } = Lists.Indexable<CmekKeyStatus>([]);
 
     /// <summary>
     /// The key in use; where the region has none yet, the one that it is to use (ENABLING), or could not (ENABLE_FAILED). Null where there is none. After
@@ -84,7 +87,7 @@ public sealed record CmekStatus
     public CmekState State { get; init; }
 
     /// <summary>The regions; every region of the cluster is there, also one that the service does not list (UNKNOWN).</summary>
-    public IReadOnlyList<CmekRegionStatus> Regions { get; init => field = Lists.Indexable(value); } = [];
+    public IReadOnlyList<CmekRegionStatus> Regions { get; init => field = Lists.Indexable(value); } = Lists.Indexable<CmekRegionStatus>([]);
 
     /// <summary>What the service is doing to the cluster now.</summary>
     public string? OperationStatus { get; init; }
@@ -96,7 +99,7 @@ public sealed record CmekStatus
     internal bool NotFound { get; init; }
 
     /// <summary>What a command rotated on the way here: the proof of <c>-RotateKey</c>.</summary>
-    public IReadOnlyList<CmekKeyRotation> Rotations { get; init => field = Lists.Indexable(value); } = [];
+    public IReadOnlyList<CmekKeyRotation> Rotations { get; init => field = Lists.Indexable(value); } = Lists.Indexable<CmekKeyRotation>([]);
 
     /// <summary>True where a command changed something to get here.</summary>
     public bool Changed { get; init; }

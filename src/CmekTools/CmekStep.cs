@@ -15,7 +15,7 @@ public sealed record CmekStep
     /// <summary>The key, or null for a step that concerns the whole cluster.</summary>
     public string? KeyUri { get; init; }
 
-    /// <summary>The step's stable name: Receipt, Cut, Grant, Proof, Revoke, Revoked, Deletion, Restore, Access, Move, Enabled.</summary>
+    /// <summary>The step's stable name: Receipt, Cut, Grant, Proof, Revoke, Revoked, Deletion, Restore, Access, Move, SupportRequest, Enabled.</summary>
     public required string Step { get; init; }
 
     /// <summary>What was done or seen.</summary>
@@ -44,6 +44,9 @@ public sealed record CmekStep
 
     /// <summary>The receipt's file, where there is one.</summary>
     public string? ReceiptPath { get; init; }
+
+    /// <summary>The text for the vendor's ticket, on the step SupportRequest; null on the others.</summary>
+    public CmekSupportRequest? SupportRequest { get; init; }
 
     /// <inheritdoc/>
     public override string ToString() => $"{ClusterName ?? ClusterId}{(Region is null ? string.Empty : "/" + Region)} {Step}: {Result}";

@@ -1,7 +1,7 @@
 namespace CmekTools;
 
 /// <summary>What a support request to the vendor is about.</summary>
-public enum CmekSupportPurpose
+public enum CmekSupportPurpose : long
 {
     /// <summary>Turn on the Cloud API and CMEK for the organization.</summary>
     EnableOrganization,

@@ -1,7 +1,7 @@
 namespace CmekTools;
 
 /// <summary>How environment variables are written.</summary>
-public enum CmekVariableForm
+public enum CmekVariableForm : long
 {
     /// <summary>Statements of PowerShell.</summary>
     PowerShell,

@@ -1,7 +1,7 @@
 namespace CmekTools;
 
 /// <summary>The cloud that a cluster runs on, in CockroachDB Cloud's spelling.</summary>
-public enum CmekProvider
+public enum CmekProvider : long
 {
     /// <summary>A provider that this version does not know.</summary>
     UNKNOWN,
@@ -14,7 +14,7 @@ public enum CmekProvider
 }
 
 /// <summary>The state of CMEK on a cluster, a region or a key, in the Cloud API's spelling (schema CMEKStatus).</summary>
-public enum CmekState
+public enum CmekState : long
 {
     /// <summary>A state that this version does not know, or none given.</summary>
     UNKNOWN,
@@ -43,7 +43,7 @@ public enum CmekState
 }
 
 /// <summary>What a key is good for at this moment.</summary>
-public enum CmekKeyState
+public enum CmekKeyState : long
 {
     /// <summary>The provider's answer is not known to this version.</summary>
     Unknown,
@@ -62,7 +62,7 @@ public enum CmekKeyState
 }
 
 /// <summary>The verdict of one check.</summary>
-public enum CmekCheckResult
+public enum CmekCheckResult : long
 {
     /// <summary>Seen to be right.</summary>
     Pass,
@@ -75,7 +75,7 @@ public enum CmekCheckResult
 }
 
 /// <summary>Whether a principal is cut off from a key, by what was read.</summary>
-public enum CmekCutState
+public enum CmekCutState : long
 {
     /// <summary>Could not be read: proof of nothing.</summary>
     Unread,
@@ -90,7 +90,7 @@ public enum CmekCutState
 }
 
 /// <summary>What the seal of a receipt says.</summary>
-public enum CmekSealState
+public enum CmekSealState : long
 {
     /// <summary>There is no seal: an older version wrote the receipt, or anybody did.</summary>
     Unsealed,

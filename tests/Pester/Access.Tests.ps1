@@ -238,8 +238,21 @@ Describe 'Test-CmekAccess' {
         Assert-TestError $outcome.Errors[0] 'ClusterNotFound' ObjectNotFound -Target 'nope'
     }
 
+    It 'answers -Quiet with one False where something could not be looked at, and with nothing to look at' {
+        foreach ($script in { Test-CmekAccess nope -Quiet }, { 'shop', 'nope' | Test-CmekAccess -Quiet }, { @() | Test-CmekAccess -Quiet }) {
+            $outcome = Get-TestOutcome $script
+            $outcome.Output | Should -HaveCount 1
+            $outcome.Output[0] | Should -BeFalse
+        }
+
+        $session = Get-CmekSession
+        $outcome = Get-TestOutcome { [powershell]::Create().AddScript("Import-Module '$(Get-TestModulePath)'; Test-CmekAccess shop -Quiet 2>&1").Invoke() }
+        @($outcome.Output | Where-Object { $_ -is [bool] }) | Should -Be @($false)
+        Get-CmekSession | Should -Be $session
+    }
+
     It 'does not take a name and an id at once' {
-        { Test-CmekAccess -ClusterName shop -ClusterId x } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Test-CmekAccess -ClusterName shop -ClusterId x } | Should -Throw -ErrorId 'ParameterAlreadyBound,*'
     }
 }
 
@@ -295,8 +308,8 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         Get-TestWorld $Name | Should -Be $world
 
         $back = Restore-CmekAccess $Name -Wait -WarningAction SilentlyContinue
-        ($back | Where-Object Step).Step | Should -Be 'Restore', 'Restore', 'Access', 'Enabled'
-        $back | Where-Object { $_ -is [CmekTools.CmekSupportRequest] } | Should -HaveCount 1
+        $back.Step | Should -Be 'Restore', 'Restore', 'Access', 'SupportRequest', 'Enabled'
+        ($back | Where-Object Step -eq 'SupportRequest').SupportRequest.Body | Should -BeLike '*Access to the key has been given back.*'
         (Get-CmekStatus $Name).State | Should -Be 'ENABLED'
         Get-CmekReceipt $Name -Open | Should -BeNullOrEmpty
         Test-CmekAccess $Name | ForEach-Object { "$_" } | Should -Be $sound
@@ -380,7 +393,7 @@ Describe 'Revoke-CmekAccess' {
     }
 
     It 'does not take a name and an id at once' {
-        { Revoke-CmekAccess -ClusterName shop -ClusterId x -Force } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Revoke-CmekAccess -ClusterName shop -ClusterId x -Force } | Should -Throw -ErrorId 'ParameterAlreadyBound,*'
     }
 }
 
@@ -398,7 +411,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess of all clusters' {
         $records = @([pscustomobject]@{ Id = [guid]::Empty }) + @(Get-CmekCluster | ForEach-Object { [pscustomobject]@{ Id = $_.Id } })
         $outcome = Get-TestOutcome { $records | Revoke-CmekAccess -DisablePrincipal -Force }
         $outcome.Errors | Should -HaveCount 1
-        Assert-TestError $outcome.Errors[0] 'ClusterKeysUnknown' ObjectNotFound -Target "*$([guid]::Empty)*"
+        Assert-TestError $outcome.Errors[0] 'CloudApiNotFound' ObjectNotFound -Target "*$([guid]::Empty)*"
         ($outcome.Output | Where-Object Step -eq 'Revoked').ClusterName | Sort-Object | Should -Be 'ledger', 'shop'
 
         $steps = Get-CmekReceipt -Open | Restore-CmekAccess -Wait -WarningAction SilentlyContinue

@@ -34,7 +34,7 @@ Describe 'Get-CmekCluster' {
     }
 
     It 'takes several names, from the pipeline too' {
-        (Get-CmekCluster shop, ledger).Name | Should -Be 'ledger', 'shop'
+        (Get-CmekCluster shop, ledger).Name | Should -Be 'shop', 'ledger'
         ('shop', 'ledger' | Get-CmekCluster).Name | Should -Be 'shop', 'ledger'
     }
 
@@ -74,7 +74,7 @@ Describe 'Get-CmekCluster' {
     }
 
     It 'does not take a name and an id at once' {
-        { Get-CmekCluster -Name shop -ClusterId ([guid]::Empty) } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Get-CmekCluster -Name shop -ClusterId ([guid]::Empty) } | Should -Throw -ErrorId 'ParameterAlreadyBound,*'
     }
 
     It 'stops asking when the pipeline has enough' {
@@ -379,7 +379,7 @@ Describe 'Update-CmekCluster' {
 
     It 'wants -Rewrap for a cluster without keys' {
         { Get-CmekCluster shop | Update-CmekCluster -RotateKey -ErrorAction Stop } | Should -Throw
-        { Update-CmekCluster shop -RotateKey } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Update-CmekCluster shop -RotateKey -ErrorAction Stop } | Should -Throw -ErrorId 'KeysMissing,*'
     }
 
     It 'does not take accesses and -Rewrap at once' {

@@ -231,37 +231,38 @@ Describe 'New-CmekSupportRequest' {
     ) {
         $cluster = Get-CmekCluster ledger
         $request = switch ($How) {
-            'a cluster' { $cluster | New-CmekSupportRequest }
-            'a status' { Get-CmekStatus ledger | New-CmekSupportRequest }
-            'the property Id' { [pscustomobject]@{ Id = $cluster.Id } | New-CmekSupportRequest }
+            'a cluster' { $cluster | New-CmekSupportRequest -Purpose Recover }
+            'a status' { Get-CmekStatus ledger | New-CmekSupportRequest -Purpose Recover }
+            'the property Id' { [pscustomobject]@{ Id = $cluster.Id } | New-CmekSupportRequest -Purpose Recover }
         }
         $request.ClusterId | Should -Be $cluster.Id
         $request.Purpose | Should -Be 'Recover'
     }
 
     It 'is subject and body as a string' {
-        $request = New-CmekSupportRequest shop
+        $request = New-CmekSupportRequest shop Disable
         "$request" | Should -BeLike "$($request.Subject)*"
         "$request" | Should -BeLike "*$($request.Body.Split("`n")[0])*"
     }
 
     It 'writes nothing into the journal' {
         $entries = (Get-CmekJournal).Count
-        $null = Get-CmekCluster | New-CmekSupportRequest
+        $null = Get-CmekCluster | New-CmekSupportRequest -Purpose Disable
         (Get-CmekJournal).Count | Should -Be $entries
     }
 
     It 'goes on with the next record after a cluster that is not there' {
         $id = (Get-CmekCluster ledger).Id
-        $outcome = Get-TestOutcome { [pscustomobject]@{ Id = [guid]::Empty }, [pscustomobject]@{ Id = $id } | New-CmekSupportRequest }
+        $outcome = Get-TestOutcome { [pscustomobject]@{ Id = [guid]::Empty }, [pscustomobject]@{ Id = $id } | New-CmekSupportRequest -Purpose Disable }
         Assert-TestError $outcome.Errors[0] 'CloudApiNotFound' ObjectNotFound -Target ([guid]::Empty)
         $outcome.Output.ClusterId | Should -Be $id
-        { New-CmekSupportRequest nope -ErrorAction Stop } | Should -Throw -ErrorId 'ClusterNotFound,*'
+        { New-CmekSupportRequest nope Disable -ErrorAction Stop } | Should -Throw -ErrorId 'ClusterNotFound,*'
     }
 
-    It 'knows a purpose only for a cluster' {
-        $sets = (Get-Command New-CmekSupportRequest).Parameters['Purpose'].ParameterSets.Keys
-        $sets | Sort-Object | Should -Be 'Id', 'Name'
+    It 'knows a purpose only for a cluster, and then has to be told it' {
+        $sets = (Get-Command New-CmekSupportRequest).Parameters['Purpose'].ParameterSets
+        $sets.Keys | Should -Be 'Cluster'
+        $sets['Cluster'].IsMandatory | Should -BeTrue
     }
 }
 

@@ -103,11 +103,11 @@ Describe 'Get-CmekStatus' {
     }
 
     It 'does not take a name and an id at once' {
-        { Get-CmekStatus -ClusterName shop -ClusterId x } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Get-CmekStatus -ClusterName shop -ClusterId x } | Should -Throw -ErrorId 'ParameterAlreadyBound,*'
     }
 
     It 'does not take an empty name' {
-        { Get-CmekStatus '' } | Should -Throw -ErrorId 'ParameterArgumentValidationError*'
+        { Get-CmekStatus '' } | Should -Throw -ErrorId 'ParameterArgumentTransformationError*'
     }
 
     It 'writes nothing into the journal' {

@@ -41,7 +41,11 @@ internal static class Restoration
             ReceiptPath = given?.Path ?? (plan.Open.Count > 0 ? plan.Open[0].Path : null),
             Revoked = Revocation.IsRevoked(status),
         };
-        if (plan.Open.Count == 0)
+        if (plan.Open.Count == 0 && new ReceiptStore(op.Session.Journal.Folder).List().Any(r => r.Document.RestoredAt is not null && r.Document.ClusterId == cluster.Id))
+        {
+            await op.Host.VerboseAsync($"The receipts of {cluster.Name} have been undone; access is looked at and given back as the service lists it.").ConfigureAwait(false);
+        }
+        else if (plan.Open.Count == 0)
         {
             await op.Host.WarningAsync($"There is no open receipt for {cluster.Name} here: access is given back as Grant-CmekAccess would give it, to the keys and principals that the service lists.").ConfigureAwait(false);
         }
@@ -395,7 +399,10 @@ internal static class Restoration
         if (status.State != CmekState.ENABLED)
         {
             // There is no call that brings nodes back: that is the vendor's part, and said so.
-            await op.Host.OutputAsync(SupportRequests.Write(CmekSupportPurpose.Recover, op.Session.Organization, status, steps.Told, op.Session.Time.GetUtcNow())).ConfigureAwait(false);
+            string access = failed || seen.Count == 0 ? "Not all access to its keys has been seen to be back." : "Access to the key has been given back.";
+            CmekSupportRequest request = SupportRequests.Write(
+                CmekSupportPurpose.Recover, op.Session.Organization, status, [access], steps.Told, op.Session.Time.GetUtcNow());
+            await steps.AskAsync(request).ConfigureAwait(false);
         }
 
         if (options.Wait && !failed)
@@ -408,8 +415,8 @@ internal static class Restoration
         }
         else if (status.State != CmekState.ENABLED)
         {
-            string access = failed ? "Not all access is back" : seen.Count > 0 ? "Access is back" : "Nothing was given back";
-            await op.Host.WarningAsync($"{access}, the cluster is not: {status}. Send the support request, and watch with Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}.").ConfigureAwait(false);
+            string now = failed ? "Not all access is back" : seen.Count > 0 ? "Access is back" : "Nothing was given back";
+            await op.Host.WarningAsync($"{now}, the cluster is not: {status}. Send the support request (the last step's SupportRequest), and watch with Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}.").ConfigureAwait(false);
         }
     }
 }

@@ -17,8 +17,11 @@ internal sealed class Steps(CmekCluster cluster, Operation op, bool restoring = 
     /// <summary>What was done, for a ticket.</summary>
     public List<string> Told { get; } = [];
 
+    /// <summary>What only the vendor can do has been written down for a ticket.</summary>
+    public Task AskAsync(CmekSupportRequest request) => DoneAsync("SupportRequest", null, $"to be sent to {request.Address}: {request.Subject}", request);
+
     /// <summary>A step has been done.</summary>
-    public Task DoneAsync(string step, string? region, string result)
+    public Task DoneAsync(string step, string? region, string result, CmekSupportRequest? request = null)
     {
         TimeSpan took = op.Session.Time.GetElapsedTime(_start);
         _start = op.Session.Time.GetTimestamp();
@@ -37,6 +40,7 @@ internal sealed class Steps(CmekCluster cluster, Operation op, bool restoring = 
             Duration = took,
             At = now,
             ReceiptPath = ReceiptPath,
+            SupportRequest = request,
         });
     }
 

@@ -74,7 +74,7 @@ internal sealed class SubjectFinder(Operation op, int count)
         {
             cluster = named.Cluster ?? await AskAsync($"Looking for {named}", ct => LookAsync(named, ct)).ConfigureAwait(false);
         }
-        catch (CmekException e) when (e.ErrorId != "ClusterNameAmbiguous")
+        catch (CmekException e) when (e.ErrorId is not ("ClusterNameAmbiguous" or "ClusterContradicts"))
         {
             if (Remembered(named) is not { } remembered)
             {
@@ -85,6 +85,7 @@ internal sealed class SubjectFinder(Operation op, int count)
             cluster = remembered;
         }
 
+        ClusterLookup.RequireName(cluster, named.Name);
         CmekStatus status = Unseen(cluster);
         if (silent is null)
         {

@@ -19,14 +19,24 @@ internal static class ClusterLookup
 
     /// <summary>The one cluster of a name.</summary>
     /// <exception cref="CmekException"><c>ClusterNotFound</c> or <c>ClusterNameAmbiguous</c>.</exception>
-    public static async Task<CmekCluster> ByNameAsync(string name, Operation op)
+    public static async Task<CmekCluster> ByNameAsync(string name, Operation op) => Named(name, await AllAsync(op.Session, op.Cancellation).ConfigureAwait(false));
+
+    /// <summary>Every cluster that is not deleted, when all have been listed.</summary>
+    public static async Task<IReadOnlyList<CmekCluster>> AllAsync(SessionContext session, CancellationToken cancellation)
     {
         List<CmekCluster> all = [];
-        await foreach (CmekCluster cluster in ListAsync(op.Session, op.Cancellation).ConfigureAwait(false))
+        await foreach (CmekCluster cluster in ListAsync(session, cancellation).ConfigureAwait(false))
         {
             all.Add(cluster);
         }
 
+        return all;
+    }
+
+    /// <summary>The one cluster of a name among those that were listed.</summary>
+    /// <exception cref="CmekException"><c>ClusterNotFound</c> or <c>ClusterNameAmbiguous</c>.</exception>
+    public static CmekCluster Named(string name, IReadOnlyCollection<CmekCluster> all)
+    {
         CmekCluster[] found = [.. all.Where(c => string.Equals(c.Name, name, StringComparison.OrdinalIgnoreCase))];
         return found.Length switch
         {
@@ -41,9 +51,24 @@ internal static class ClusterLookup
                 "ClusterNameAmbiguous",
                 CmekErrorKind.InvalidArgument,
                 $"{found.Length} clusters are called '{name}'.",
-                "Give -ClusterId: " + string.Join(", ", found.Select(c => c.Id)),
+                "Give the id of the one that is meant: " + string.Join(", ", found.Select(c => c.Id)),
                 name),
         };
+    }
+
+    /// <summary>Refuses a cluster that was found by its id and is not called what came with the id.</summary>
+    /// <exception cref="CmekException"><c>ClusterContradicts</c>.</exception>
+    public static void RequireName(CmekCluster cluster, string? name)
+    {
+        if (name is not null && !string.Equals(name, cluster.Name, StringComparison.OrdinalIgnoreCase))
+        {
+            throw new CmekException(
+                "ClusterContradicts",
+                CmekErrorKind.InvalidArgument,
+                $"The id {cluster.Id} is the cluster '{cluster.Name}', and the name that came with it is '{name}': which one is meant is not guessed.",
+                "Give the name or the id, or mend what says both.",
+                name);
+        }
     }
 
     /// <summary>Refuses a cluster that cannot have CMEK.</summary>

@@ -96,6 +96,7 @@ internal static class Disabling
             CmekSupportPurpose.Disable,
             op.Session.Organization,
             status,
+            ["The public API refused it."],
             [$"PUT with NULL_KMS for every region was refused: {refusal.Message}"],
             op.Session.Time.GetUtcNow());
         return new CmekServiceException(

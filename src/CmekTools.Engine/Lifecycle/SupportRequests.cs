@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Lifecycle;
 
@@ -10,17 +11,21 @@ internal static class SupportRequests
     /// <param name="purpose">What is asked for.</param>
     /// <param name="organization">Whose.</param>
     /// <param name="status">The cluster's status; null where the request is the organization's.</param>
+    /// <param name="facts">What is known and bears on it, a sentence each: nothing is said that was not seen.</param>
     /// <param name="done">What was done, a line each.</param>
     /// <param name="now">The time.</param>
-    public static CmekSupportRequest Write(CmekSupportPurpose purpose, CmekOrganization organization, CmekStatus? status, IEnumerable<string> done, DateTimeOffset now)
+    public static CmekSupportRequest Write(
+        CmekSupportPurpose purpose, CmekOrganization organization, CmekStatus? status, IEnumerable<string> facts, IEnumerable<string> done, DateTimeOffset now)
     {
         StringBuilder body = new();
-        body.AppendLine(purpose switch
+        string asked = purpose switch
         {
             CmekSupportPurpose.EnableOrganization => "Please turn on the Cloud API and CMEK for our organization.",
-            CmekSupportPurpose.Recover => "Please bring our cluster back after a CMEK revocation. Access to the key has been given back.",
-            _ => "Please move our cluster from CMEK back to CockroachDB-managed encryption. The public API has no call that did it.",
-        });
+            CmekSupportPurpose.Recover when status is not null && IsRevoked(status) => "Please bring our cluster back after a CMEK revocation.",
+            CmekSupportPurpose.Recover => "Please bring our cluster back.",
+            _ => "Please move our cluster from CMEK back to CockroachDB-managed encryption.",
+        };
+        body.AppendLine(string.Join(' ', [asked, .. facts]));
         body.AppendLine();
         body.AppendLine(CultureInfo.InvariantCulture, $"Organization: {organization.Name}");
         body.AppendLine(CultureInfo.InvariantCulture, $"Organization ID: {organization.Id}");
@@ -57,11 +62,45 @@ internal static class SupportRequests
             Subject = purpose switch
             {
                 CmekSupportPurpose.EnableOrganization => $"Enable the Cloud API and CMEK for organization {organization.Id}",
-                CmekSupportPurpose.Recover => $"Recover cluster {status?.ClusterId} after CMEK revocation (organization {organization.Id})",
+                CmekSupportPurpose.Recover when status is not null && IsRevoked(status) =>
+                    $"Recover cluster {status.ClusterId} after CMEK revocation (organization {organization.Id})",
+                CmekSupportPurpose.Recover => $"Recover cluster {status?.ClusterId} (organization {organization.Id})",
                 _ => $"Disable CMEK on cluster {status?.ClusterId} (organization {organization.Id})",
             },
             Body = body.ToString(),
         };
+    }
+
+    /// <summary>What is known here and bears on a request.</summary>
+    /// <param name="purpose">What is asked for.</param>
+    /// <param name="status">The cluster's status.</param>
+    /// <param name="receipts">Every receipt that there is, newest first.</param>
+    /// <param name="journal">The journal.</param>
+    public static IEnumerable<string> Facts(CmekSupportPurpose purpose, CmekStatus status, IEnumerable<ReceiptDocument> receipts, IEnumerable<CmekJournalEntry> journal)
+    {
+        if (purpose == CmekSupportPurpose.Recover)
+        {
+            if (!IsRevoked(status))
+            {
+                yield return $"The service does not say now that it is revoked: {status.State}.";
+            }
+
+            ReceiptDocument? newest = receipts.FirstOrDefault(r => string.Equals(r.ClusterId, status.ClusterId, StringComparison.OrdinalIgnoreCase));
+            yield return newest switch
+            {
+                null => "Nothing is recorded here of access that was taken away or given back.",
+                { IsOpen: true } => $"Access to its keys was taken away at {newest.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z and has not been given back.",
+                { RestoredAt: { } at } => $"Access to its keys was given back at {at.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z.",
+                _ => "The principals whose access was taken away are no longer its own.",
+            };
+        }
+        else if (purpose == CmekSupportPurpose.Disable)
+        {
+            CmekJournalEntry? tried = journal.LastOrDefault(e => e.Command == "Disable-CmekCluster" && string.Equals(e.ClusterId, status.ClusterId, StringComparison.OrdinalIgnoreCase));
+            yield return tried is null
+                ? "Nothing is recorded here of an attempt through the public API."
+                : $"It was tried through the public API at {tried.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: {tried.Outcome}{(tried.Message is null ? string.Empty : $" ({tried.Message})")}.";
+        }
     }
 
     /// <summary>What the journal says was done to a cluster and its keys, newest last, for a ticket.</summary>
@@ -73,4 +112,7 @@ internal static class SupportRequests
             .TakeLast(20)
             .Select(e => $"{e.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z {e.Command}: {e.Summary} ({e.Outcome})");
     }
+
+    private static bool IsRevoked(CmekStatus status) =>
+        status.Regions.Any(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED) || status.State is CmekState.REVOKED or CmekState.REVOKING;
 }

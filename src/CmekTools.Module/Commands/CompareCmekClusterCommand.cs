@@ -7,63 +7,57 @@ using CmekTools.Engine.Checks;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Holds what was declared (a manifest, or accesses) against what is. Nothing comes out where all is as declared.</summary>
-[Cmdlet(VerbsData.Compare, "CmekCluster", DefaultParameterSetName = NameSet)]
+[Cmdlet(VerbsData.Compare, "CmekCluster", DefaultParameterSetName = ClusterSet)]
 [OutputType(typeof(CmekDifference))]
 public sealed class CompareCmekClusterCommand : FleetCommand
 {
-    private const string NameSet = "Name";
     private const string ClusterSet = "Cluster";
     private const string AccessSet = "Access";
     private readonly List<CmekAccess> _accesses = [];
 
-    /// <summary>The cluster's exact name.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
+    /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation(LeaveAccesses = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string ClusterName { get; set; } = string.Empty;
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>The declaration; where it is not given only the providers' policies are looked at.</summary>
-    [Parameter(ParameterSetName = NameSet)]
+    [Parameter(ParameterSetName = ClusterSet)]
     [ValidateNotNullOrEmpty]
     public string? ManifestPath { get; set; }
 
-    /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
-    public CmekCluster? Cluster { get; set; }
-
     /// <summary>The declared accesses.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
+    [ValidateNotNullOrEmpty]
     [Alias("Access")]
+    [AccessTransformation]
     public CmekAccess[] InputObject { get; set; } = [];
+
+    /// <inheritdoc/>
+    internal override bool TakesWildcards => true;
 
     internal override async Task ProcessAsync()
     {
-        _accesses.AddRange(InputObject);
-        if (Cluster is not null)
+        foreach (CmekAccess access in InputObject)
         {
-            string id = Cluster.Id;
-            await BesideAsync(Cluster.Name, async op =>
-                await RunAsync(await op.RecentClusterAsync(id, RecentClusters.Momentary).ConfigureAwait(false), null, op).ConfigureAwait(false)).ConfigureAwait(false);
+            await EachAsync(async () => _accesses.Add(await BoundAsync(access, Op).ConfigureAwait(false))).ConfigureAwait(false);
         }
+
+        string? path = ManifestPath;
+        if (path is not null)
+        {
+            await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path)).ConfigureAwait(false);
+        }
+
+        await BesideAsync(ClusterName, RecentClusters.Momentary, (cluster, op) => RunAsync(cluster, path is null ? null : Manifests.Read(path, cluster), op))
+            .ConfigureAwait(false);
     }
 
     internal override async Task EndAsync()
     {
-        if (ClusterName.Length > 0)
-        {
-            CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
-            string? path = ManifestPath;
-            if (path is not null)
-            {
-                await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path)).ConfigureAwait(false);
-            }
-
-            IReadOnlyList<CmekAccess>? declared = path is null ? null : Manifests.Read(path, cluster);
-            await BesideAsync(cluster.Name, op => RunAsync(cluster, declared, op)).ConfigureAwait(false);
-        }
-
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
             await BesideAsync(group.First().ClusterName ?? group.Key, async op =>

@@ -4,7 +4,7 @@ using CmekTools.Engine.Lifecycle;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Moves a cluster back to CockroachDB-managed encryption; keys and grants are left alone.</summary>
-[Cmdlet(VerbsLifecycle.Disable, "CmekCluster", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
+[Cmdlet(VerbsLifecycle.Disable, "CmekCluster", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekStatus))]
 public sealed class DisableCmekClusterCommand : ClusterFleetCommand
 {

@@ -1,3 +1,4 @@
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 
@@ -13,31 +14,28 @@ public enum CmekManifestForm
 }
 
 /// <summary>Writes what a cluster uses (or what accesses say) as the vendor's manifest or as Terraform.</summary>
-[Cmdlet(VerbsData.Export, "CmekManifest", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
+[Cmdlet(VerbsData.Export, "CmekManifest", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
 [OutputType(typeof(string), typeof(FileInfo))]
 public sealed class ExportCmekManifestCommand : SessionCommand
 {
-    private const string NameSet = "Name";
     private const string ClusterSet = "Cluster";
     private const string AccessSet = "Access";
     private readonly List<CmekAccess> _accesses = [];
     private readonly HashSet<string> _written = [];
 
-    /// <summary>The cluster's exact name.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
+    /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation(LeaveAccesses = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string ClusterName { get; set; } = string.Empty;
-
-    /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
-    public CmekCluster? Cluster { get; set; }
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>The accesses to write down, of one cluster.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
+    [ValidateNotNullOrEmpty]
     [Alias("Access")]
+    [AccessTransformation]
     public CmekAccess[] InputObject { get; set; } = [];
 
     /// <summary>The file to write; the text is the output where not given.</summary>
@@ -53,20 +51,22 @@ public sealed class ExportCmekManifestCommand : SessionCommand
     [Parameter]
     public SwitchParameter Force { get; set; }
 
-    internal override Task ProcessAsync()
+    internal override async Task ProcessAsync()
     {
-        _accesses.AddRange(InputObject);
-        return Cluster is null ? Task.CompletedTask : WriteAsync(Cluster.Id, null);
+        foreach (CmekAccess access in InputObject)
+        {
+            await EachAsync(async () => _accesses.Add(await BoundAsync(access, Op).ConfigureAwait(false))).ConfigureAwait(false);
+        }
+
+        foreach (ClusterArgument given in ClusterName)
+        {
+            await EachAsync(async () => await WriteAsync((await ResolveAsync(given, RecentClusters.Momentary, Op).ConfigureAwait(false)).Id, null).ConfigureAwait(false))
+                .ConfigureAwait(false);
+        }
     }
 
     internal override async Task EndAsync()
     {
-        if (ClusterName.Length > 0)
-        {
-            CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
-            await WriteAsync(cluster.Id, null).ConfigureAwait(false);
-        }
-
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
             await EachAsync(() => WriteAsync(group.Key, [.. group])).ConfigureAwait(false);

@@ -4,65 +4,76 @@ using System.Management.Automation;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Lists clusters, by name (wildcards allowed) or id.</summary>
-[Cmdlet(VerbsCommon.Get, "CmekCluster", DefaultParameterSetName = "Name")]
+[Cmdlet(VerbsCommon.Get, "CmekCluster", DefaultParameterSetName = "Cluster")]
 [OutputType(typeof(CmekCluster))]
 public sealed class GetCmekClusterCommand : SessionCommand
 {
-    /// <summary>Names, with wildcards.</summary>
-    [Parameter(Position = 0, ParameterSetName = "Name", ValueFromPipeline = true)]
+    private readonly List<string> _names = [];
+    private bool _given;
+
+    /// <summary>Names (with wildcards), ids, or objects that say one of them; every cluster where none is given.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
-    [Alias("ClusterName")]
+    [Alias("ClusterName", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string[] Name { get; set; } = ["*"];
-
-    /// <summary>Ids.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = "Id", ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [Alias("Id")]
-    [ArgumentCompleter(typeof(ClusterIdCompleter))]
-    public string[] ClusterId { get; set; } = [];
+    public ClusterArgument[] Name { get; set; } = [];
 
     internal override async Task ProcessAsync()
     {
-        foreach (string id in ClusterId)
+        foreach (ClusterArgument given in Name)
         {
-            try
+            _given = true;
+            if (given.Id is null)
             {
-                await Pipeline.OutputAsync(await Context.Cloud.GetClusterAsync(id, Cancellation).ConfigureAwait(false)).ConfigureAwait(false);
+                // Names are looked up together, in one listing.
+                _names.Add(given.Name!);
+                continue;
             }
-            catch (CmekException e)
-            {
-                await Pipeline.ErrorAsync(e).ConfigureAwait(false);
-            }
-        }
 
-        if (ClusterId.Length > 0)
+            await EachAsync(async () => await Pipeline.OutputAsync(await ResolveAsync(given, TimeSpan.Zero, Op).ConfigureAwait(false)).ConfigureAwait(false))
+                .ConfigureAwait(false);
+        }
+    }
+
+    internal override async Task EndAsync()
+    {
+        // A pipeline that gave nothing does not mean all of them.
+        if (_names.Count == 0 && (_given || MyInvocation.ExpectingInput))
         {
             return;
         }
 
-        HashSet<string> unseen = [.. Name.Where(n => !WildcardPattern.ContainsWildcardCharacters(n))];
-        WildcardPattern[] patterns = [.. Name.Select(n => WildcardPattern.Get(n, WildcardOptions.IgnoreCase))];
-        List<string> known = [];
+        ClusterNames names = new(_names);
+        List<CmekCluster> several = [];
         await foreach (CmekCluster cluster in ClusterLookup.ListAsync(Context, Cancellation).ConfigureAwait(false))
         {
-            known.Add(cluster.Name);
-            unseen.RemoveWhere(n => string.Equals(n, cluster.Name, StringComparison.OrdinalIgnoreCase));
-            if (patterns.Any(p => p.IsMatch(cluster.Name)))
+            if (!names.Takes(cluster.Name))
+            {
+                continue;
+            }
+
+            if (_names.Count > 1)
+            {
+                several.Add(cluster);
+            }
+            else
             {
                 await Pipeline.OutputAsync(cluster).ConfigureAwait(false);
             }
         }
 
-        foreach (string name in unseen)
+        // Where several were asked for, in the order in which they were.
+        WildcardPattern[] patterns = [.. _names.Select(n => WildcardPattern.Get(n, WildcardOptions.IgnoreCase))];
+        foreach (CmekCluster cluster in several.OrderBy(c => Array.FindIndex(patterns, p => p.IsMatch(c.Name))))
         {
-            await Pipeline.ErrorAsync(new CmekException(
-                "ClusterNotFound",
-                CmekErrorKind.ObjectNotFound,
-                $"There is no cluster '{name}' that this API key can see.{Names.DidYouMean(name, known)}",
-                "Get-CmekCluster without a name lists what it can see.",
-                name)).ConfigureAwait(false);
+            await Pipeline.OutputAsync(cluster).ConfigureAwait(false);
+        }
+
+        foreach (CmekException missing in names.Missing())
+        {
+            await Pipeline.ErrorAsync(missing).ConfigureAwait(false);
         }
     }
 }

@@ -1,50 +1,72 @@
-using CmekTools.Engine.Clusters;
 using System.Management.Automation;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module.Commands;
 
 /// <summary>Reads keys: any by its URI, or all of a cluster, the ones in use first and past ones marked.</summary>
-[Cmdlet(VerbsCommon.Get, "CmekKey", DefaultParameterSetName = "Uri")]
+[Cmdlet(VerbsCommon.Get, "CmekKey", DefaultParameterSetName = "Cluster")]
 [OutputType(typeof(CmekKey))]
 public sealed class GetCmekKeyCommand : SessionCommand
 {
-    /// <summary>The key's ARN, or its resource name without a version.</summary>
+    /// <summary>The key's ARN, or its resource name without a version. What is neither is taken as a cluster: all of its keys.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = "Uri", ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [Alias("KeyId", "Arn")]
+    [KeyUriTransformation]
     [ArgumentCompleter(typeof(KeyUriCompleter))]
     public string[] KeyUri { get; set; } = [];
 
-    /// <summary>The cluster's exact name.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = "Cluster")]
+    /// <summary>The clusters whose keys are read: names (with wildcards), ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = "Cluster", ValueFromPipeline = true)]
+    [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation(LeaveKeys = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string ClusterName { get; set; } = string.Empty;
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>Google Cloud: the project that holds the keys.</summary>
-    [Parameter(ParameterSetName = "Cluster")]
+    [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Project { get; set; }
 
+    /// <inheritdoc/>
+    internal override bool TakesWildcards => true;
+
     internal override async Task ProcessAsync()
     {
-        if (ClusterName.Length > 0)
+        await OfClustersAsync(ClusterName).ConfigureAwait(false);
+        foreach (string given in KeyUri)
         {
-            CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
-            await Keys.ListAsync(cluster, new Engine.Access.KeyOptions { Project = Project }, Op).ConfigureAwait(false);
+            await EachAsync(() => OfGivenAsync(given)).ConfigureAwait(false);
         }
+    }
 
-        foreach (string uri in KeyUri)
+    private async Task OfGivenAsync(string given)
+    {
+        // An ARN has colons and a resource name slashes; the name or id of a cluster has neither.
+        if (!given.Contains(':', StringComparison.Ordinal) && !given.Contains('/', StringComparison.Ordinal) && ClusterArgument.From(given) is { } cluster)
         {
             try
             {
-                await Pipeline.OutputAsync(await Keys.GetAsync(uri, Op).ConfigureAwait(false)).ConfigureAwait(false);
+                await OfClustersAsync([cluster.IsPattern ? cluster : ClusterArgument.From(await ResolveAsync(cluster, RecentClusters.Lasting, Op).ConfigureAwait(false))!])
+                    .ConfigureAwait(false);
+                return;
             }
-            catch (CmekException e)
+            catch (CmekException e) when (e.ErrorId == "CloudApiNotFound")
             {
-                await Pipeline.ErrorAsync(e).ConfigureAwait(false);
+                // No cluster's id: it may have been meant as a bare key id, which is told below.
             }
         }
+
+        await Pipeline.OutputAsync(await Keys.GetAsync(given, Op).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    private Task OfClustersAsync(IEnumerable<ClusterArgument> clusters)
+    {
+        KeyOptions options = new() { Project = Project };
+        return BesideAsync(clusters, TimeSpan.Zero, (cluster, op) => Keys.ListAsync(cluster, options, op));
     }
 }

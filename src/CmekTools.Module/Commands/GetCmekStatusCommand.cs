@@ -6,33 +6,21 @@ using CmekTools.Engine.Clusters;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Reads what the Cloud API says about the CMEK of clusters: of the whole fleet, or of those named.</summary>
-[Cmdlet(VerbsCommon.Get, "CmekStatus", DefaultParameterSetName = NameSet)]
+[Cmdlet(VerbsCommon.Get, "CmekStatus", DefaultParameterSetName = "Cluster")]
 [OutputType(typeof(CmekStatus), typeof(CmekRegionStatus))]
 public sealed class GetCmekStatusCommand : FleetCommand
 {
-    private const string NameSet = "Name";
-    private const string IdSet = "Id";
-    private const string ClusterSet = "Cluster";
+    private readonly List<string> _names = [];
+    private bool _given;
 
-    /// <summary>Names, with wildcards; every cluster that can have CMEK where none is given.</summary>
-    [Parameter(Position = 0, ParameterSetName = NameSet)]
+    /// <summary>Names (with wildcards), ids, or objects that say one of them; every cluster that can have CMEK where none is given.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true)]
     [SupportsWildcards]
-    [Alias("Name")]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string[] ClusterName { get; set; } = [];
-
-    /// <summary>The clusters' ids.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = IdSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("Id")]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ClusterIdCompleter))]
-    public string[] ClusterId { get; set; } = [];
-
-    /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
-    public CmekCluster? Cluster { get; set; }
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>Only clusters in one of these states; with -Detailed only regions.</summary>
     [Parameter]
@@ -50,26 +38,29 @@ public sealed class GetCmekStatusCommand : FleetCommand
 
     internal override async Task ProcessAsync()
     {
-        if (Cluster is { } cluster)
+        foreach (ClusterArgument given in ClusterName)
         {
-            await BeginAsync(cluster.Name, op => op.RecentClusterAsync(cluster.Id, RecentClusters.Lasting)).ConfigureAwait(false);
-            return;
-        }
+            _given = true;
+            if (given.Id is null)
+            {
+                // Names are looked up together, in one listing.
+                _names.Add(given.Name!);
+                continue;
+            }
 
-        foreach (string id in ClusterId)
-        {
-            await BeginAsync(id, op => op.RecentClusterAsync(id, RecentClusters.Lasting)).ConfigureAwait(false);
+            await BeginAsync(given.ToString(), op => ResolveAsync(given, RecentClusters.Lasting, op)).ConfigureAwait(false);
         }
     }
 
     internal override async Task EndAsync()
     {
-        if (ParameterSetName != NameSet)
+        // A pipeline that gave nothing does not mean all of them.
+        if (_names.Count == 0 && (_given || MyInvocation.ExpectingInput))
         {
             return;
         }
 
-        ClusterNames names = new(ClusterName);
+        ClusterNames names = new(_names);
         int unable = 0;
         await foreach (CmekCluster cluster in ClusterLookup.ListAsync(Context, Cancellation).ConfigureAwait(false))
         {

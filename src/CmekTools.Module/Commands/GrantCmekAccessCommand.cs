@@ -1,6 +1,5 @@
 using CmekTools.Engine;
 using CmekTools.Engine.CloudApi;
-using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Engine.Access;
@@ -13,43 +12,35 @@ namespace CmekTools.Module.Commands;
 public sealed class GrantCmekAccessCommand : FleetCommand
 {
     private const string KeySet = "Key";
-    private const string KeyNameSet = "KeyAndName";
     private const string NameSet = "Name";
-    private const string IdSet = "Id";
 
     // The regions of a cluster share its principal, and clusters may share one that is named.
     private readonly OneAtATime _principals = new();
 
     /// <summary>The key, from New-CmekKey or Get-CmekKey.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet, ValueFromPipeline = true)]
-    [Parameter(Mandatory = true, ParameterSetName = KeyNameSet, ValueFromPipeline = true)]
     [ValidateNotNull]
-    public CmekKey? Key { get; set; }
+    [KeyTransformation]
+    public KeyArgument? Key { get; set; }
 
-    /// <summary>The cluster's exact name.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = KeyNameSet)]
+    /// <summary>The cluster: its name, its id, or an object that says one of them; the key's where not given.</summary>
+    [Parameter(ParameterSetName = KeySet)]
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
-    [ValidateNotNullOrEmpty]
+    [ValidateCount(1, 1)]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string ClusterName { get; set; } = string.Empty;
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
-    /// <summary>The cluster's id.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = IdSet, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ClusterIdCompleter))]
-    public string ClusterId { get; set; } = string.Empty;
-
-    /// <summary>The cluster's region that the key is for.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = KeyNameSet)]
+    /// <summary>The cluster's region that the key is for; the key's where not given.</summary>
+    [Parameter(ParameterSetName = KeySet)]
     [Parameter(Mandatory = true, ParameterSetName = NameSet)]
-    [Parameter(Mandatory = true, ParameterSetName = IdSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegionCompleter))]
     public string Region { get; set; } = string.Empty;
 
     /// <summary>The key's ARN or resource name.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NameSet)]
-    [Parameter(Mandatory = true, ParameterSetName = IdSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(KeyUriCompleter))]
     public string KeyUri { get; set; } = string.Empty;
@@ -89,28 +80,22 @@ public sealed class GrantCmekAccessCommand : FleetCommand
 
     internal override Task ProcessAsync()
     {
-        CmekKey? key = Key;
-        string name = ClusterName;
-        string? id = name.Length > 0 ? null : ClusterId.Length > 0 ? ClusterId : Key?.ClusterId;
-        if (name.Length == 0 && id is null)
-        {
-            throw new CmekException(
-                "ClusterMissing",
-                CmekErrorKind.InvalidArgument,
-                $"The key {Key?.KeyUri} was looked up by its URI and belongs to no cluster yet.",
-                "Name the cluster and region: Get-CmekKey … | Grant-CmekAccess -ClusterName shop -Region us-east-1.",
-                Key);
-        }
-
+        CmekKey? key = Key?.Known;
+        string? uri = KeyUri.Length > 0 ? KeyUri : key is null ? Key?.KeyUri : null;
+        ClusterArgument given = ClusterName.FirstOrDefault() ?? Key?.Cluster ?? throw new CmekException(
+            "ClusterMissing",
+            CmekErrorKind.InvalidArgument,
+            $"The key {Key?.KeyUri} was looked up by its URI and belongs to no cluster yet.",
+            "Name the cluster and region: Get-CmekKey … | Grant-CmekAccess -ClusterName shop -Region us-east-1.",
+            key);
         string region = Region.Length > 0 ? Region : Key?.Region ?? throw new CmekException(
-            "RegionMissing", CmekErrorKind.InvalidArgument, "The key does not say which region it is for.", "Give -Region.", Key);
-        string? uri = KeyUri.Length > 0 ? KeyUri : null;
+            "RegionMissing", CmekErrorKind.InvalidArgument, "The key does not say which region it is for.", "Give -Region.", key);
         PrincipalOptions options = new() { RoleName = RoleName, RoleArn = RoleArn, ServiceAccount = ServiceAccount, RoleId = RoleId };
-        string principal = RoleName ?? RoleArn ?? ServiceAccount ?? id ?? name;
-        return BesideAsync($"{key?.ClusterName ?? id ?? name}/{region}", async op =>
+        string principal = RoleName ?? RoleArn ?? ServiceAccount ?? given.Id ?? given.ToString();
+        return BesideAsync($"{given}/{region}", async op =>
         {
             using IDisposable hold = await _principals.HoldAsync(principal, op.Cancellation).ConfigureAwait(false);
-            CmekCluster cluster = await (id is null ? ClusterLookup.ByNameAsync(name, op) : op.RecentClusterAsync(id, RecentClusters.Lasting)).ConfigureAwait(false);
+            CmekCluster cluster = await ResolveAsync(given, RecentClusters.Lasting, op).ConfigureAwait(false);
             await op.Host.OutputAsync(await Granting.GrantAsync(cluster, region, key, uri, options, op).ConfigureAwait(false)).ConfigureAwait(false);
         });
     }

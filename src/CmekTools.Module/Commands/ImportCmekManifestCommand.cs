@@ -1,3 +1,4 @@
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 
@@ -14,17 +15,19 @@ public sealed class ImportCmekManifestCommand : SessionCommand
     [Alias("FullName", "ManifestPath")]
     public string Path { get; set; } = string.Empty;
 
-    /// <summary>The exact name of the cluster that it is for.</summary>
+    /// <summary>The cluster that it is for: its name, its id, or an object that says one of them.</summary>
     [Parameter(Mandatory = true, Position = 1)]
-    [ValidateNotNullOrEmpty]
+    [ValidateCount(1, 1)]
+    [Alias("ClusterId", "Cluster")]
+    [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string ClusterName { get; set; } = string.Empty;
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     internal override async Task ProcessAsync()
     {
         string path = string.Empty;
         await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(Path)).ConfigureAwait(false);
-        CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
+        CmekCluster cluster = await ResolveAsync(ClusterName[0], RecentClusters.Lasting, Op).ConfigureAwait(false);
         foreach (CmekAccess access in Manifests.Read(path, cluster))
         {
             await Pipeline.OutputAsync(access).ConfigureAwait(false);

@@ -7,7 +7,7 @@ using CmekTools.Engine.Access;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Makes one key for each region of a cluster, or finds the ones that are there.</summary>
-[Cmdlet(VerbsCommon.New, "CmekKey", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
+[Cmdlet(VerbsCommon.New, "CmekKey", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekKey))]
 public sealed class NewCmekKeyCommand : ClusterFleetCommand
 {

@@ -1,5 +1,5 @@
 using CmekTools.Engine.Lifecycle;
-using CmekTools.Engine.Clusters;
+using CmekTools.Engine.CloudApi;
 using System.Management.Automation;
 using CmekTools.Engine.State;
 
@@ -12,40 +12,45 @@ namespace CmekTools.Module.Commands;
 public sealed class NewCmekSupportRequestCommand : SessionCommand
 {
     private const string OrganizationSet = "Organization";
-    private const string NameSet = "Name";
-    private const string IdSet = "Id";
+    private const string ClusterSet = "Cluster";
 
-    /// <summary>The cluster's exact name.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
+    /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string ClusterName { get; set; } = string.Empty;
-
-    /// <summary>The cluster's id.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = IdSet, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [Alias("Id")]
-    public string ClusterId { get; set; } = string.Empty;
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>What it is about: Recover or Disable for a cluster; without one, turning CMEK on for the organization.</summary>
-    [Parameter(ParameterSetName = NameSet)]
-    [Parameter(ParameterSetName = IdSet)]
-    public CmekSupportPurpose Purpose { get; set; } = CmekSupportPurpose.Recover;
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = ClusterSet)]
+    public CmekSupportPurpose Purpose { get; set; }
 
     internal override async Task ProcessAsync()
     {
         CmekOrganization organization = await Context.Cloud.GetOrganizationAsync(Cancellation).ConfigureAwait(false);
         if (ParameterSetName == OrganizationSet || Purpose == CmekSupportPurpose.EnableOrganization)
         {
-            await Pipeline.OutputAsync(SupportRequests.Write(CmekSupportPurpose.EnableOrganization, organization, null, [], Context.Time.GetUtcNow())).ConfigureAwait(false);
+            await Pipeline.OutputAsync(SupportRequests.Write(CmekSupportPurpose.EnableOrganization, organization, null, [], [], Context.Time.GetUtcNow())).ConfigureAwait(false);
             return;
         }
 
-        CmekCluster cluster = ClusterName.Length > 0
-            ? await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false)
-            : await Op.GetClusterAsync(ClusterId).ConfigureAwait(false);
-        CmekStatus status = await Context.Cloud.GetCmekAsync(cluster, Cancellation).ConfigureAwait(false);
-        IEnumerable<string> done = SupportRequests.DoneTo(status, JournalReader.Read(Context.Journal.FilePath));
-        await Pipeline.OutputAsync(SupportRequests.Write(Purpose, organization, status, done, Context.Time.GetUtcNow())).ConfigureAwait(false);
+        foreach (ClusterArgument given in ClusterName)
+        {
+            await EachAsync(async () =>
+            {
+                CmekCluster cluster = await ResolveAsync(given, RecentClusters.Lasting, Op).ConfigureAwait(false);
+                CmekStatus status = await Context.Cloud.GetCmekAsync(cluster, Cancellation).ConfigureAwait(false);
+                CmekJournalEntry[] journal = [.. JournalReader.Read(Context.Journal.FilePath)];
+                IEnumerable<ReceiptDocument> receipts = new ReceiptStore(Context.Journal.Folder).List().Select(r => r.Document);
+                await Pipeline.OutputAsync(SupportRequests.Write(
+                    Purpose,
+                    organization,
+                    status,
+                    SupportRequests.Facts(Purpose, status, receipts, journal),
+                    SupportRequests.DoneTo(status, journal),
+                    Context.Time.GetUtcNow())).ConfigureAwait(false);
+            }).ConfigureAwait(false);
+        }
     }
 }

@@ -6,11 +6,19 @@ using CmekTools.Engine.Access;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Gives a cluster its access back, from a receipt where there is one, proves it, and writes the support request.</summary>
-[Cmdlet(VerbsData.Restore, "CmekAccess", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
-[OutputType(typeof(CmekStep), typeof(CmekSupportRequest), typeof(CmekRestorePlan))]
+[Cmdlet(VerbsData.Restore, "CmekAccess", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
+[OutputType(typeof(CmekStep), typeof(CmekRestorePlan))]
 public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
 {
     private const string ReceiptSet = "Receipt";
+
+    /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation(LeaveReceipts = true)]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public override ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>The receipt, from Get-CmekReceipt.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ReceiptSet, ValueFromPipeline = true)]
@@ -18,8 +26,6 @@ public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
     public CmekReceipt? Receipt { get; set; }
 
     /// <summary>The receipt's file; the newest of the cluster that is still open where not given.</summary>
-    [Parameter(ParameterSetName = NameSet)]
-    [Parameter(ParameterSetName = IdSet)]
     [Parameter(ParameterSetName = ClusterSet)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ReceiptCompleter))]

@@ -7,7 +7,7 @@ using CmekTools.Engine.Lifecycle;
 namespace CmekTools.Module.Commands;
 
 /// <summary>The break-glass: cuts clusters off from their keys, proves it, and tells the service to revoke. All records are one plan.</summary>
-[Cmdlet(VerbsSecurity.Revoke, "CmekAccess", DefaultParameterSetName = NameSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[Cmdlet(VerbsSecurity.Revoke, "CmekAccess", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(CmekStep))]
 public sealed class RevokeCmekAccessCommand : ClusterCommand
 {
@@ -33,14 +33,10 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     public string? ManifestPath { get; set; }
 
     /// <summary>Only cut the key; the service is not told, and running nodes go on with the data key that they hold.</summary>
-    [Parameter(ParameterSetName = NameSet)]
-    [Parameter(ParameterSetName = IdSet)]
     [Parameter(ParameterSetName = ClusterSet)]
     public SwitchParameter KeyOnly { get; set; }
 
     /// <summary>Only tell the service; nothing is cut at the provider.</summary>
-    [Parameter(ParameterSetName = NameSet)]
-    [Parameter(ParameterSetName = IdSet)]
     [Parameter(ParameterSetName = ClusterSet)]
     public SwitchParameter ServiceOnly { get; set; }
 
@@ -49,14 +45,10 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     public SwitchParameter DisablePrincipal { get; set; }
 
     /// <summary>Also schedule the keys' deletion. Asks a second time, after the last cut; -Force does not answer that.</summary>
-    [Parameter(ParameterSetName = NameSet)]
-    [Parameter(ParameterSetName = IdSet)]
     [Parameter(ParameterSetName = ClusterSet)]
     public SwitchParameter Permanent { get; set; }
 
     /// <summary>The cluster's exact name once more: answers the second question of -Permanent. Another name ends the command before anything is cut.</summary>
-    [Parameter(ParameterSetName = NameSet)]
-    [Parameter(ParameterSetName = IdSet)]
     [Parameter(ParameterSetName = ClusterSet)]
     [ValidateNotNullOrEmpty]
     public string? ConfirmClusterName { get; set; }
@@ -114,7 +106,11 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     {
         if (!ByHand)
         {
-            _named.Add(new ClusterRef(Cluster is null && ClusterId.Length == 0 ? ClusterName : null, ClusterId.Length == 0 ? null : ClusterId, Cluster));
+            foreach (ClusterArgument given in ClusterName)
+            {
+                RefuseWildcards(given);
+                _named.Add(new ClusterRef(given.Name, given.Id, given.Known));
+            }
         }
 
         return Task.CompletedTask;

@@ -9,41 +9,33 @@ using CmekTools.Engine.State;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Looks for every reason why enabling CMEK, or a restart of a node, would fail, before it does. Reads only.</summary>
-[Cmdlet(VerbsDiagnostic.Test, "CmekAccess", DefaultParameterSetName = NameSet)]
+[Cmdlet(VerbsDiagnostic.Test, "CmekAccess", DefaultParameterSetName = ClusterSet)]
 [OutputType(typeof(CmekCheck), typeof(CmekRestorePlan), typeof(bool))]
 public sealed class TestCmekAccessCommand : FleetCommand
 {
-    private const string NameSet = "Name";
-    private const string IdSet = "Id";
     private const string ClusterSet = "Cluster";
     private const string AccessSet = "Access";
     private const string ManifestSet = "Manifest";
     private const string ReceiptSet = "Receipt";
     private readonly List<CmekAccess> _accesses = [];
     private bool _sound = true;
+    private bool _looked;
 
-    /// <summary>The cluster's exact name.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet)]
+    /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet, ValueFromPipeline = true)]
+    [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation(LeaveAccesses = true, LeaveReceipts = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string ClusterName { get; set; } = string.Empty;
-
-    /// <summary>The cluster's id.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = IdSet)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ClusterIdCompleter))]
-    public string ClusterId { get; set; } = string.Empty;
-
-    /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
-    public CmekCluster? Cluster { get; set; }
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>The accesses that are to be used.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
+    [ValidateNotNullOrEmpty]
     [Alias("Access")]
+    [AccessTransformation]
     public CmekAccess[] InputObject { get; set; } = [];
 
     /// <summary>The vendor's <c>cmek_config.json</c> that is to be used.</summary>
@@ -60,39 +52,35 @@ public sealed class TestCmekAccessCommand : FleetCommand
     [Parameter]
     public SwitchParameter Quiet { get; set; }
 
+    /// <inheritdoc/>
+    internal override bool TakesWildcards => true;
+
     internal override async Task ProcessAsync()
     {
-        _accesses.AddRange(InputObject);
+        foreach (CmekAccess access in InputObject)
+        {
+            await EachAsync(async () => _accesses.Add(await BoundAsync(access, Op).ConfigureAwait(false))).ConfigureAwait(false);
+        }
+
         if (Receipt is not null)
         {
             await PlanAsync(Receipt).ConfigureAwait(false);
         }
 
-        if (Cluster is not null)
+        string? path = ManifestPath;
+        if (path is not null)
         {
-            string id = Cluster.Id;
-            await CheckAsync(op => op.RecentClusterAsync(id, RecentClusters.Momentary), Cluster.Name, null).ConfigureAwait(false);
+            await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path)).ConfigureAwait(false);
+        }
+
+        foreach (ClusterArgument given in ClusterName)
+        {
+            await CheckGivenAsync(given, path).ConfigureAwait(false);
         }
     }
 
     internal override async Task EndAsync()
     {
-        if (ManifestPath is not null)
-        {
-            string path = string.Empty;
-            await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ManifestPath)).ConfigureAwait(false);
-            CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
-            await CheckAsync(_ => Task.FromResult(cluster), ClusterName, Manifests.Read(path, cluster)).ConfigureAwait(false);
-        }
-        else if (ClusterName.Length > 0)
-        {
-            await CheckAsync(op => ClusterLookup.ByNameAsync(ClusterName, op), ClusterName, null).ConfigureAwait(false);
-        }
-        else if (ClusterId.Length > 0)
-        {
-            await CheckAsync(op => op.GetClusterAsync(ClusterId), ClusterId, null).ConfigureAwait(false);
-        }
-
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
             await CheckAsync(op => op.GetClusterAsync(group.Key), group.First().ClusterName ?? group.Key, [.. group]).ConfigureAwait(false);
@@ -101,8 +89,25 @@ public sealed class TestCmekAccessCommand : FleetCommand
         if (Quiet)
         {
             await BesideEndAsync().ConfigureAwait(false);
-            await Pipeline.OutputAsync(_sound).ConfigureAwait(false);
+            // Of what was not looked at nothing is known: that is no yes.
+            await Pipeline.OutputAsync(_sound && _looked && !HadErrors).ConfigureAwait(false);
         }
+    }
+
+    // A cluster that cannot be read is a check that fails, not an error: only what stands for several is looked up before.
+    private Task CheckGivenAsync(ClusterArgument given, string? path)
+    {
+        if (given.IsPattern)
+        {
+            return BesideAsync([given], RecentClusters.Momentary, (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, null, op));
+        }
+
+        if (path is null)
+        {
+            return CheckAsync(op => ResolveAsync(given, RecentClusters.Momentary, op), given.ToString(), null);
+        }
+
+        return BesideAsync([given], RecentClusters.Momentary, (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, Manifests.Read(path, cluster), op));
     }
 
     private Task CheckAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared) =>
@@ -115,6 +120,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
         CmekCluster cluster = await op.GetClusterAsync(receipt.ClusterId).ConfigureAwait(false);
         foreach (CmekRestorePlan line in await Restoration.PlanAsync(cluster, ReceiptStore.Load(receipt.Path), null, op).ConfigureAwait(false))
         {
+            _looked = true;
             _sound &= line.Action != CmekRestoreAction.Refused && line.Newcomers.Count == 0;
             if (!Quiet)
             {
@@ -127,6 +133,8 @@ public sealed class TestCmekAccessCommand : FleetCommand
     {
         await foreach (CmekCheck check in ClusterChecks.RunAsync(() => read(op), name, declared, op).ConfigureAwait(false))
         {
+            _looked = true;
+
             // Only ever from true to false: whichever of those side by side is the last to write, writes the same.
             _sound &= check.Result is CmekCheckResult.Pass or CmekCheckResult.Warn || ClusterChecks.CannotBeKnown(check);
             if (!Quiet)

@@ -6,36 +6,21 @@ using CmekTools.Engine.Lifecycle;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Could Revoke-CmekAccess cut now? Looks at everything that it would need, for every day. Changes nothing.</summary>
-[Cmdlet(VerbsDiagnostic.Test, "CmekBreakGlass", DefaultParameterSetName = AllSet)]
+[Cmdlet(VerbsDiagnostic.Test, "CmekBreakGlass", DefaultParameterSetName = "Cluster")]
 [OutputType(typeof(CmekCheck), typeof(bool))]
 public sealed class TestCmekBreakGlassCommand : PipelineCommand
 {
-    private const string AllSet = "All";
-    private const string NameSet = "Name";
-    private const string IdSet = "Id";
-    private const string ClusterSet = "Cluster";
     private readonly List<ClusterRef> _named = [];
     private SessionContext? _unconnected;
     private bool _ready = true;
 
-    /// <summary>The cluster's exact name; every cluster that is known where none is named.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
-    [Alias("Name")]
+    /// <summary>The clusters: exact names, ids, or objects that say one of them; every cluster that is known where none is given.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string[] ClusterName { get; set; } = [];
-
-    /// <summary>The cluster's id.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = IdSet)]
-    [Alias("Id")]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ClusterIdCompleter))]
-    public string[] ClusterId { get; set; } = [];
-
-    /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
-    public CmekCluster? Cluster { get; set; }
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>Leave out what only telling the service needs.</summary>
     [Parameter]
@@ -63,19 +48,13 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
 
     internal override Task ProcessAsync()
     {
-        if (Cluster is not null)
-        {
-            _named.Add(new ClusterRef(null, null, Cluster));
-        }
-
+        _named.AddRange(ClusterName.Select(c => new ClusterRef(c.Name, c.Id, c.Known)));
         return Task.CompletedTask;
     }
 
     internal override async Task EndAsync()
     {
-        _named.AddRange(ClusterName.Select(n => new ClusterRef(n, null, null)));
-        _named.AddRange(ClusterId.Select(i => new ClusterRef(null, i, null)));
-        if (ParameterSetName == ClusterSet && _named.Count == 0)
+        if (MyInvocation.ExpectingInput && _named.Count == 0)
         {
             // An empty pipeline asked about nothing; of nothing it is not known whether it could be cut.
             await TellAsync(None()).ConfigureAwait(false);
@@ -104,7 +83,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
         }
 
         IReadOnlyList<ClusterRef> named = _named;
-        if (ParameterSetName == AllSet)
+        if (_named.Count == 0)
         {
             ReadinessScope scope = await ReadinessScope.ReadAsync(op).ConfigureAwait(false);
             named = scope.Clusters;

@@ -1,6 +1,5 @@
 using CmekTools.Engine;
 using CmekTools.Engine.CloudApi;
-using CmekTools.Engine.Clusters;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
 
@@ -11,31 +10,26 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekStatus))]
 public sealed class UpdateCmekClusterCommand : AccessCommand
 {
-    private const string RewrapNameSet = "RewrapName";
-    private const string RewrapClusterSet = "RewrapCluster";
+    private const string RewrapSet = "Rewrap";
 
     /// <summary>Send the same keys again, so that their newest version is used.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = RewrapNameSet)]
-    [Parameter(Mandatory = true, ParameterSetName = RewrapClusterSet)]
+    [Parameter(Mandatory = true, ParameterSetName = RewrapSet)]
     public SwitchParameter Rewrap { get; set; }
 
-    /// <summary>The cluster's exact name.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = KeySet)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = RewrapNameSet)]
+    /// <summary>The cluster, with -Rewrap one or several: names, ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = KeySet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = RewrapSet, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation(LeaveAccesses = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public override string ClusterName { get; set; } = string.Empty;
-
-    /// <summary>The cluster to wrap anew.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = RewrapClusterSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
-    public CmekCluster? Cluster { get; set; }
+    public override ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>The regions, in the order of the keys; with -Rewrap only these, or all where not given.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
-    [Parameter(ParameterSetName = RewrapNameSet)]
-    [Parameter(ParameterSetName = RewrapClusterSet)]
+    [Parameter(ParameterSetName = RewrapSet)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegionCompleter))]
     public override string[] Region { get; set; } = [];
@@ -53,25 +47,14 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
     internal override async Task ProcessAsync()
     {
         await base.ProcessAsync().ConfigureAwait(false);
-        if (Cluster is not null)
+        if (Rewrap)
         {
-            string id = Cluster.Id;
-            await BesideAsync(Cluster.Name, async op =>
-                await RewrapAsync(await op.RecentClusterAsync(id, RecentClusters.Lasting).ConfigureAwait(false), op).ConfigureAwait(false)).ConfigureAwait(false);
+            await BesideAsync(ClusterName, RecentClusters.Lasting, RewrapAsync).ConfigureAwait(false);
         }
     }
 
-    internal override async Task EndAsync()
-    {
-        if (Rewrap && ClusterName.Length > 0)
-        {
-            await BesideAsync(ClusterName, async op =>
-                await RewrapAsync(await ClusterLookup.ByNameAsync(ClusterName, op).ConfigureAwait(false), op).ConfigureAwait(false)).ConfigureAwait(false);
-            return;
-        }
-
-        await base.EndAsync().ConfigureAwait(false);
-    }
+    /// <inheritdoc/>
+    internal override string Otherwise => " Or -Rewrap, to have the same keys' newest version used.";
 
     internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, Operation op) =>
         await op.Host.OutputAsync(await Updating.MoveAsync(cluster, accesses, RotateKey, AllowPastKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);

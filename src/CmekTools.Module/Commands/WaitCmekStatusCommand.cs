@@ -5,7 +5,7 @@ using System.Management.Automation;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Waits until every region of a cluster is in a state.</summary>
-[Cmdlet(VerbsLifecycle.Wait, "CmekStatus", DefaultParameterSetName = NameSet)]
+[Cmdlet(VerbsLifecycle.Wait, "CmekStatus", DefaultParameterSetName = ClusterSet)]
 [OutputType(typeof(CmekStatus))]
 public sealed class WaitCmekStatusCommand : ClusterFleetCommand
 {
@@ -24,6 +24,9 @@ public sealed class WaitCmekStatusCommand : ClusterFleetCommand
     [Parameter]
     [ValidateRange(1, 604800)]
     public int TimeoutSeconds { get; set; } = 7200;
+
+    /// <inheritdoc/>
+    internal override bool TakesWildcards => true;
 
     internal override Task ProcessAsync() => BesideAsync(RecentClusters.Lasting, async (cluster, op) =>
     {

@@ -1,6 +1,7 @@
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine;
 using CmekTools.Engine.Clusters;
+using CmekTools.Engine.Text;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
 
@@ -12,6 +13,9 @@ public abstract class AccessCommand : FleetCommand
     /// <summary>The parameter set for piped accesses.</summary>
     protected const string AccessSet = "Access";
 
+    /// <summary>The parameter set for a cluster and nothing to give it: it ends with what is missing.</summary>
+    protected const string ClusterSet = "Cluster";
+
     /// <summary>The parameter set for a manifest.</summary>
     protected const string ManifestSet = "Manifest";
 
@@ -22,16 +26,20 @@ public abstract class AccessCommand : FleetCommand
 
     /// <summary>The accesses, from Grant-CmekAccess or Import-CmekManifest.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
-    [ValidateNotNull]
+    [ValidateNotNullOrEmpty]
     [Alias("Access")]
+    [AccessTransformation]
     public CmekAccess[] InputObject { get; set; } = [];
 
-    /// <summary>The cluster's exact name.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = KeySet)]
+    /// <summary>The cluster: its name, its id, or an object that says one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = KeySet, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation(LeaveAccesses = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public virtual string ClusterName { get; set; } = string.Empty;
+    public virtual ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>The vendor's <c>cmek_config.json</c>.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ManifestSet)]
@@ -74,10 +82,25 @@ public abstract class AccessCommand : FleetCommand
     /// <summary>True where a cluster can be acted on as soon as there is an access for each of its regions: nothing that follows could belong to it.</summary>
     internal virtual bool ActsWhenComplete => false;
 
+    /// <summary>What a cluster may be told to do without a key being given, for the error that says what is missing.</summary>
+    internal virtual string Otherwise => string.Empty;
+
     internal override async Task ProcessAsync()
     {
-        foreach (CmekAccess access in InputObject)
+        await GivenClusterAsync().ConfigureAwait(false);
+        foreach (CmekAccess given in InputObject)
         {
+            CmekAccess access;
+            try
+            {
+                access = await BoundAsync(given, Op).ConfigureAwait(false);
+            }
+            catch (CmekException e)
+            {
+                await Pipeline.ErrorAsync(e).ConfigureAwait(false);
+                continue;
+            }
+
             if (!_collected.TryGetValue(access.ClusterId, out Collected? known))
             {
                 _collected[access.ClusterId] = known = new Collected(access.ClusterName ?? access.ClusterId);
@@ -114,14 +137,6 @@ public abstract class AccessCommand : FleetCommand
 
     internal override async Task EndAsync()
     {
-        if (ClusterName.Length > 0)
-        {
-            CmekCluster cluster = await ClusterLookup.ByNameAsync(ClusterName, Op).ConfigureAwait(false);
-            IReadOnlyList<CmekAccess> given = await GivenAsync(cluster).ConfigureAwait(false);
-            await BesideAsync(cluster.Name, op => ActAsync(cluster, given, op)).ConfigureAwait(false);
-            return;
-        }
-
         // A pipeline that gave nothing (each record failed before) has been told so already.
         foreach ((string id, Collected collected) in _collected)
         {
@@ -130,6 +145,40 @@ public abstract class AccessCommand : FleetCommand
                 await BeginAsync(id, collected).ConfigureAwait(false);
             }
         }
+    }
+
+    private async Task GivenClusterAsync()
+    {
+        if (ParameterSetName == ClusterSet)
+        {
+            string name = ClusterName[0].ToString();
+            throw new CmekException(
+                "KeysMissing",
+                CmekErrorKind.InvalidArgument,
+                $"{CommandName} was given {name} and no key for it.",
+                $"Pipe accesses: New-CmekKey {PowerShellText.Quote(name)} | Grant-CmekAccess | {CommandName}. Or give -ManifestPath with the vendor's cmek_config.json, or "
+                + $"-Region, -KeyUri and -AuthPrincipal.{Otherwise}",
+                name);
+        }
+
+        if (ParameterSetName is not (ManifestSet or KeySet))
+        {
+            return;
+        }
+
+        if (ClusterName.Length != 1)
+        {
+            throw new CmekException(
+                "ClusterSeveral",
+                CmekErrorKind.InvalidArgument,
+                $"Keys were given for {ClusterName.Length} clusters at once: {string.Join(", ", ClusterName.Select(c => c.ToString()))}.",
+                "Give one cluster at a time with its own keys.",
+                ClusterName);
+        }
+
+        CmekCluster cluster = await ResolveAsync(ClusterName[0], TimeSpan.Zero, Op).ConfigureAwait(false);
+        IReadOnlyList<CmekAccess> given = await GivenAsync(cluster).ConfigureAwait(false);
+        await BesideAsync(cluster.Name, op => ActAsync(cluster, given, op)).ConfigureAwait(false);
     }
 
     private Task BeginAsync(string id, Collected collected)

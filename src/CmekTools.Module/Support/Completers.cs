@@ -56,6 +56,16 @@ public abstract class CloudCompleter : IArgumentCompleter
 
         return clusters;
     }
+
+    /// <summary>The clusters that the line names already, or all.</summary>
+    internal static async Task<IReadOnlyList<CmekCluster>> BoundClustersAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
+    {
+        List<CmekCluster> all = await ClustersAsync(context, cancellation).ConfigureAwait(false);
+        ClusterArgument? named = bound["ClusterName"] is { } given ? ClusterArgument.From(given) : null;
+        return named is null
+            ? all
+            : [.. all.Where(c => string.Equals(c.Id, named.Id, StringComparison.OrdinalIgnoreCase) || string.Equals(c.Name, named.Name, StringComparison.OrdinalIgnoreCase))];
+    }
 }
 
 /// <summary>Completes cluster names.</summary>
@@ -65,24 +75,14 @@ public sealed class ClusterNameCompleter : CloudCompleter
         [.. (await ClustersAsync(context, cancellation).ConfigureAwait(false)).Select(c => (c.Name, $"{c.Provider} {c.Plan} {c.Id}"))];
 }
 
-/// <summary>Completes cluster ids.</summary>
-public sealed class ClusterIdCompleter : CloudCompleter
-{
-    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation) =>
-        [.. (await ClustersAsync(context, cancellation).ConfigureAwait(false)).Select(c => (c.Id, c.Name))];
-}
-
 /// <summary>Completes the regions of the cluster that is bound already, or of all.</summary>
 public sealed class RegionCompleter : CloudCompleter
 {
     internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
     {
-        string? name = bound["ClusterName"]?.ToString();
-        string? id = bound["ClusterId"]?.ToString();
         return
         [
-            .. (await ClustersAsync(context, cancellation).ConfigureAwait(false))
-                .Where(c => (name is null || string.Equals(c.Name, name, StringComparison.OrdinalIgnoreCase)) && (id is null || string.Equals(c.Id, id, StringComparison.OrdinalIgnoreCase)))
+            .. (await BoundClustersAsync(context, bound, cancellation).ConfigureAwait(false))
                 .SelectMany(c => c.Regions.Select(r => (r.Name, c.Name)))
                 .DistinctBy(r => r.Item1),
         ];
@@ -97,12 +97,19 @@ public abstract class ListedKeyCompleter : CloudCompleter
 
     internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
     {
-        string? name = bound["ClusterName"]?.ToString();
+        string[] regions = bound["Region"] switch
+        {
+            null => [],
+            System.Collections.IEnumerable several and not string => [.. several.Cast<object>().Select(r => r.ToString() ?? string.Empty)],
+            object one => [one.ToString() ?? string.Empty],
+        };
         List<(string, string)> found = [];
-        foreach (CmekCluster cluster in (await ClustersAsync(context, cancellation).ConfigureAwait(false)).Where(c => c.SupportsCmek && (name is null || string.Equals(c.Name, name, StringComparison.OrdinalIgnoreCase))).Take(5))
+        foreach (CmekCluster cluster in (await BoundClustersAsync(context, bound, cancellation).ConfigureAwait(false)).Where(c => c.SupportsCmek).Take(5))
         {
             CmekStatus status = await context.Cloud.GetCmekAsync(cluster, cancellation).ConfigureAwait(false);
-            found.AddRange(status.Regions.SelectMany(r => r.Keys.Where(k => Text(k) is not null).Select(k => (Text(k)!, $"{cluster.Name}/{r.Region} {k.State}"))));
+            found.AddRange(status.Regions
+                .Where(r => regions.Length == 0 || regions.Contains(r.Region, StringComparer.OrdinalIgnoreCase))
+                .SelectMany(r => r.Keys.Where(k => Text(k) is not null).Select(k => (Text(k)!, $"{cluster.Name}/{r.Region} {k.State}"))));
         }
 
         return [.. found.DistinctBy(f => f.Item1)];
@@ -162,11 +169,13 @@ public sealed class ReceiptCompleter : CloudCompleter
 {
     internal override Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
     {
-        string? name = bound["ClusterName"]?.ToString();
+        ClusterArgument? named = bound["ClusterName"] is { } given ? ClusterArgument.From(given) : null;
         return Task.FromResult<IReadOnlyList<(string Text, string Tip)>>(
         [
             .. new Engine.State.ReceiptStore(context.Journal.Folder).List()
-                .Where(r => name is null || string.Equals(r.Document.ClusterName, name, StringComparison.OrdinalIgnoreCase))
+                .Where(r => named is null
+                    || string.Equals(r.Document.ClusterId, named.Id, StringComparison.OrdinalIgnoreCase)
+                    || string.Equals(r.Document.ClusterName, named.Name, StringComparison.OrdinalIgnoreCase))
                 .Select(r => (r.Path, $"{r.Document.ClusterName} {r.Document.CreatedAt:u}")),
         ]);
     }

@@ -31,6 +31,9 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     /// <summary>Cancelled when every call in flight has to end.</summary>
     internal CancellationToken Abort => _abort.Token;
 
+    /// <summary>True once an error was told.</summary>
+    internal bool HadErrors { get; set; }
+
     /// <summary>True where the first error ends the cmdlet.</summary>
     internal bool StopsAtErrors { get; private set; }
 
@@ -233,6 +236,7 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
             return;
         }
 
+        HadErrors = true;
         ErrorRecord record = Errors.ToRecord(_fleet?.Fault ?? failure);
         if (recordFails && failure is CmekException)
         {

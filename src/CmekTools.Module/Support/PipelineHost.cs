@@ -74,7 +74,11 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     public Task WarningAsync(string message) => PostAsync(() => command.WriteWarning(Shown(message)));
 
     /// <inheritdoc/>
-    public Task ErrorAsync(CmekException error) => PostAsync(() => command.WriteError(Errors.ToRecord(error)));
+    public Task ErrorAsync(CmekException error) => PostAsync(() =>
+    {
+        command.HadErrors = true;
+        command.WriteError(Errors.ToRecord(error));
+    });
 
     /// <summary>Tells the error that ends the cmdlet, when the others have been told to stop.</summary>
     /// <param name="warning">What is said before it.</param>

@@ -1,11 +1,16 @@
 using System.Management.Automation;
 using CmekTools.Engine;
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Clusters;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Module;
 
 /// <summary>A cmdlet that needs a connection.</summary>
 public abstract class SessionCommand : PipelineCommand
 {
+    private readonly SemaphoreSlim _listing = new(1, 1);
+    private IReadOnlyList<CmekCluster>? _listed;
     private SessionContext? _context;
 
     /// <summary>The connection to use in place of the runspace's own.</summary>
@@ -19,8 +24,124 @@ public abstract class SessionCommand : PipelineCommand
     /// <summary>This cmdlet's run.</summary>
     internal Operation Op => OperationOn(Context);
 
+    /// <summary>True where a name may have wildcards: nothing is changed.</summary>
+    internal virtual bool TakesWildcards => false;
+
     /// <summary>Works on one record beside the others.</summary>
     /// <param name="name">What it is about, for people.</param>
     /// <param name="work">The work, with everything that belongs to the record taken out of the parameters before.</param>
     internal Task BesideAsync(string name, Func<Operation, Task> work) => BesideAsync(name, Context, work);
+
+    /// <summary>Works on each of the clusters that were given, beside the others.</summary>
+    /// <param name="clusters">Names, ids, objects.</param>
+    /// <param name="within">How old what was read of a cluster may be.</param>
+    /// <param name="work">The work.</param>
+    internal async Task BesideAsync(IEnumerable<ClusterArgument> clusters, TimeSpan within, Func<CmekCluster, Operation, Task> work)
+    {
+        foreach (ClusterArgument given in clusters.ToArray())
+        {
+            if (!given.IsPattern)
+            {
+                await BesideAsync(given.ToString(), async op => await work(await ResolveAsync(given, within, op).ConfigureAwait(false), op).ConfigureAwait(false))
+                    .ConfigureAwait(false);
+                continue;
+            }
+
+            await EachAsync(async () =>
+            {
+                RefuseWildcards(given);
+                WildcardPattern pattern = WildcardPattern.Get(given.Name, WildcardOptions.IgnoreCase);
+                foreach (CmekCluster cluster in (await ListAsync(anew: false).ConfigureAwait(false)).Where(c => c.SupportsCmek && pattern.IsMatch(c.Name)))
+                {
+                    await BesideAsync(cluster.Name, async op => await work(await op.RecentClusterAsync(cluster.Id, within).ConfigureAwait(false), op).ConfigureAwait(false))
+                        .ConfigureAwait(false);
+                }
+            }).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The one cluster that was given.</summary>
+    /// <param name="given">Name, id or object.</param>
+    /// <param name="within">How old what was read of it may be.</param>
+    /// <param name="op">The run.</param>
+    /// <exception cref="CmekException"><c>ClusterNotFound</c>, <c>ClusterNameAmbiguous</c>, <c>ClusterContradicts</c>, <c>WildcardRefused</c>.</exception>
+    internal async Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op)
+    {
+        RefuseWildcards(given);
+        if (given.Id is null)
+        {
+            return await ByNameAsync(given.Name!, within, op).ConfigureAwait(false);
+        }
+
+        CmekCluster cluster = await op.RecentClusterAsync(given.Id, within).ConfigureAwait(false);
+        ClusterLookup.RequireName(cluster, given.Name);
+        return cluster;
+    }
+
+    /// <summary>An access with its cluster: what came as a row says only a name, or both name and id.</summary>
+    internal async Task<CmekAccess> BoundAsync(CmekAccess access, Operation op)
+    {
+        if (access.ClusterId.Length > 0 && access.Provider != CmekProvider.UNKNOWN)
+        {
+            return access;
+        }
+
+        CmekCluster cluster = await ResolveAsync(ClusterArgument.Of(access.ClusterId, access.ClusterName), RecentClusters.Lasting, op).ConfigureAwait(false);
+        return access with { ClusterId = cluster.Id, ClusterName = cluster.Name, Provider = cluster.Provider };
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+        {
+            _listing.Dispose();
+        }
+    }
+
+    /// <summary>Refuses a name with wildcards where something is changed.</summary>
+    /// <exception cref="CmekException"><c>WildcardRefused</c>.</exception>
+    internal void RefuseWildcards(ClusterArgument given)
+    {
+        if (given.IsPattern && !TakesWildcards)
+        {
+            throw new CmekException(
+                "WildcardRefused",
+                CmekErrorKind.InvalidArgument,
+                $"'{given.Name}' has wildcards, and {CommandName} takes clusters by their exact names.",
+                $"See first which clusters it means: Get-CmekCluster {PowerShellText.Quote(given.Name!)}; and pipe them.",
+                given.Name);
+        }
+    }
+
+    // However many names come, the clusters are listed once, and again only for a name that was not among them.
+    private async Task<CmekCluster> ByNameAsync(string name, TimeSpan within, Operation op)
+    {
+        bool before = _listed is not null;
+        CmekCluster cluster;
+        try
+        {
+            cluster = ClusterLookup.Named(name, await ListAsync(anew: false).ConfigureAwait(false));
+        }
+        catch (CmekException) when (before)
+        {
+            return ClusterLookup.Named(name, await ListAsync(anew: true).ConfigureAwait(false));
+        }
+
+        return before ? await op.RecentClusterAsync(cluster.Id, within).ConfigureAwait(false) : cluster;
+    }
+
+    private async Task<IReadOnlyList<CmekCluster>> ListAsync(bool anew)
+    {
+        await _listing.WaitAsync(Cancellation).ConfigureAwait(false);
+        try
+        {
+            return _listed = (anew ? null : _listed) ?? await ClusterLookup.AllAsync(Context, Cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            _listing.Release();
+        }
+    }
 }

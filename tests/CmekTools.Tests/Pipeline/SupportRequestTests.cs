@@ -28,7 +28,7 @@ public sealed class SupportRequestTests
         CmekStatus before = await life.StatusAsync();
         DateTimeOffset start = DateTimeOffset.UtcNow;
         await life.RunAsync("Revoke-CmekAccess shop -Force");
-        CmekSupportRequest request = Assert.Single((await life.RunAsync("New-CmekSupportRequest shop")).Values<CmekSupportRequest>());
+        CmekSupportRequest request = Assert.Single((await life.RunAsync("New-CmekSupportRequest shop -Purpose Recover")).Values<CmekSupportRequest>());
         Assert.Empty(life.Writes);
         Assert.Equal((CmekSupportPurpose.Recover, before.ClusterId), (request.Purpose, request.ClusterId));
         string[] said =
@@ -40,12 +40,29 @@ public sealed class SupportRequestTests
             .. before.Regions.Select(r => $"{r.Region}: REVOKED, key {r.KeyUri}, principal {r.AuthPrincipal}"),
             "Revoke-CmekAccess: " + cut,
             "Revoke-CmekAccess: revoke CMEK at the service (done)",
+            "has not been given back",
             $"Written {start.UtcDateTime:yyyy-MM-dd}",
         ];
         Assert.All(said, word => Assert.Contains(word, request.Body, StringComparison.Ordinal));
         string[] secrets = [life.Server.Options.ApiKey, life.Server.Environment["AWS_SECRET_ACCESS_KEY"], life.Server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"]];
         Assert.All(secrets, secret => Assert.DoesNotContain(secret, request.ToString(), StringComparison.Ordinal));
         Assert.StartsWith("Recover cluster " + before.ClusterId, request.Subject, StringComparison.Ordinal);
+        Assert.DoesNotContain("was given back", request.Body, StringComparison.Ordinal);
+
+        await life.RunAsync("Restore-CmekAccess shop -Wait");
+        request = Assert.Single((await life.RunAsync("New-CmekSupportRequest shop -Purpose Recover")).Values<CmekSupportRequest>());
+        Assert.Contains("Access to its keys was given back at", request.Body, StringComparison.Ordinal);
+        Assert.Contains("The service does not say now that it is revoked: ENABLED.", request.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task NothingIsClaimedThatWasNeverDone()
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        CmekSupportRequest[] requests = [.. (await life.RunAsync("'Recover', 'Disable' | ForEach-Object { New-CmekSupportRequest shop $_ }")).Values<CmekSupportRequest>()];
+        Assert.Contains("Nothing is recorded here of access that was taken away or given back.", requests[0].Body, StringComparison.Ordinal);
+        Assert.DoesNotContain("revocation", requests[0].ToString(), StringComparison.Ordinal);
+        Assert.Contains("Nothing is recorded here of an attempt through the public API.", requests[1].Body, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -56,6 +73,6 @@ public sealed class SupportRequestTests
         Assert.Equal(CmekSupportPurpose.Disable, request.Purpose);
         Assert.Contains("back to CockroachDB-managed encryption", request.Body, StringComparison.Ordinal);
         Assert.Contains("us-east-1: ENABLED", request.Body, StringComparison.Ordinal);
-        Assert.Equal(ErrorCategory.ObjectNotFound, (await life.TryAsync("New-CmekSupportRequest shopp")).ExpectError("ClusterNotFound").CategoryInfo.Category);
+        Assert.Equal(ErrorCategory.ObjectNotFound, (await life.TryAsync("New-CmekSupportRequest shopp -Purpose Disable")).ExpectError("ClusterNotFound").CategoryInfo.Category);
     }
 }

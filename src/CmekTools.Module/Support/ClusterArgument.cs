@@ -1,0 +1,86 @@
+using System.Collections;
+using System.Management.Automation;
+
+namespace CmekTools.Module;
+
+/// <summary>
+/// A cluster as a user gives one: a name (with wildcards where nothing is changed), an id, or any object that says either: a cluster, a status, a receipt, a row of
+/// a CSV file. Every command that takes clusters takes this.
+/// </summary>
+public sealed class ClusterArgument
+{
+    // The engine converts to a type that it can make, whatever has properties of the same names.
+    private ClusterArgument()
+    {
+    }
+
+    /// <summary>The name, or null.</summary>
+    public string? Name { get; private init; }
+
+    /// <summary>The id, or null.</summary>
+    public string? Id { get; private init; }
+
+    /// <summary>The cluster as it was read before, or null.</summary>
+    internal CmekCluster? Known { get; private init; }
+
+    /// <summary>True where it may stand for several clusters.</summary>
+    internal bool IsPattern => Id is null && WildcardPattern.ContainsWildcardCharacters(Name);
+
+    private bool IsNothing => Id is null && Name is null;
+
+    /// <summary>The cluster of an id and a name, each of which may be missing.</summary>
+    internal static ClusterArgument Of(string? id, string? name) =>
+        new() { Id = string.IsNullOrEmpty(id) ? null : id, Name = string.IsNullOrEmpty(name) ? null : name };
+
+    /// <inheritdoc/>
+    public override string ToString() => Name ?? Id ?? string.Empty;
+
+    /// <summary>The cluster that a value names, or null where it names none.</summary>
+    internal static ClusterArgument? From(object? value)
+    {
+        switch (value is PSObject { BaseObject: not PSCustomObject and var bare } ? bare : value)
+        {
+            case ClusterArgument already:
+                return already;
+            case CmekCluster cluster:
+                return new ClusterArgument { Name = cluster.Name, Id = cluster.Id, Known = cluster };
+            case Guid id:
+                return new ClusterArgument { Id = id.ToString() };
+            case string text:
+                return string.IsNullOrWhiteSpace(text) ? null : Guid.TryParse(text, out _) ? new ClusterArgument { Id = text.Trim() } : new ClusterArgument { Name = text };
+            case null or ValueType:
+            case System.Security.SecureString:
+                return null;
+        }
+
+        object row = value!;
+        ClusterArgument found = new()
+        {
+            Id = Property(row, nameof(CmekStatus.ClusterId)),
+            Name = Property(row, nameof(CmekStatus.ClusterName)) ?? Property(row, "Cluster"),
+        };
+        if (found.IsNothing && !Has(row, nameof(CmekStatus.ClusterId)))
+        {
+            // Id and Name are the object's own where it says something of a cluster.
+            found = new ClusterArgument { Id = Property(row, nameof(CmekCluster.Id)), Name = Property(row, nameof(CmekCluster.Name)) };
+        }
+
+        if (found.Id is null && Guid.TryParse(found.Name, out _))
+        {
+            // A column for names that holds ids, as in lists that people keep.
+            found = new ClusterArgument { Id = found.Name };
+        }
+
+        return found.IsNothing ? null : found;
+    }
+
+    /// <summary>A property's value as a text, or null where there is none or it is empty.</summary>
+    internal static string? Property(object value, string name)
+    {
+        object? found = value is IDictionary map ? map[name] : PSObject.AsPSObject(value).Properties[name]?.Value;
+        string? text = found?.ToString();
+        return string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+    }
+
+    private static bool Has(object value, string name) => value is IDictionary map ? map.Contains(name) : PSObject.AsPSObject(value).Properties[name] is not null;
+}

@@ -1,0 +1,224 @@
+#Requires -Modules @{ ModuleName='Pester'; ModuleVersion='5.0' }
+
+# One way to give a cluster, for all commands that take one.
+
+BeforeDiscovery {
+    # How each command is called, and what it gives that says which cluster was meant.
+    $takers = @(
+        @{ Name = 'Get-CmekCluster'; Call = { Get-CmekCluster @args }; Piped = { $input | Get-CmekCluster }; Wild = $true }
+        @{ Name = 'Get-CmekStatus'; Call = { Get-CmekStatus @args }; Piped = { $input | Get-CmekStatus }; Wild = $true }
+        @{ Name = 'Get-CmekKey'; Call = { Get-CmekKey @args }; Piped = { $input | Get-CmekKey }; Wild = $true }
+        @{ Name = 'Test-CmekAccess'; Call = { Test-CmekAccess @args }; Piped = { $input | Test-CmekAccess }; Wild = $true }
+        @{ Name = 'Wait-CmekStatus'; Call = { Wait-CmekStatus @args }; Piped = { $input | Wait-CmekStatus }; Wild = $true }
+        @{ Name = 'New-CmekKey'; Call = { New-CmekKey @args -WhatIf }; Piped = { $input | New-CmekKey -WhatIf }; Wild = $false }
+        @{ Name = 'Disable-CmekCluster'; Call = { Disable-CmekCluster @args -WhatIf }; Piped = { $input | Disable-CmekCluster -WhatIf }; Wild = $false }
+        @{ Name = 'Restore-CmekAccess'; Call = { Restore-CmekAccess @args -WhatIf }; Piped = { $input | Restore-CmekAccess -WhatIf }; Wild = $false }
+        @{ Name = 'Revoke-CmekAccess'; Call = { Revoke-CmekAccess @args -WhatIf }; Piped = { $input | Revoke-CmekAccess -WhatIf }; Wild = $false }
+        @{ Name = 'Update-CmekCluster -Rewrap'; Call = { Update-CmekCluster @args -Rewrap -WhatIf }; Piped = { $input | Update-CmekCluster -Rewrap -WhatIf }; Wild = $false }
+        @{ Name = 'Export-CmekManifest'; Call = { Export-CmekManifest @args }; Piped = { $input | Export-CmekManifest }; Wild = $false }
+        @{ Name = 'New-CmekSupportRequest'; Call = { New-CmekSupportRequest @args -Purpose Disable }; Piped = { $input | New-CmekSupportRequest -Purpose Disable }; Wild = $false }
+        @{ Name = 'Compare-CmekCluster'; Call = { Compare-CmekCluster @args }; Piped = { $input | Compare-CmekCluster }; Wild = $true }
+    )
+}
+
+BeforeAll {
+    Import-Module (Join-Path $PSScriptRoot 'Helpers.psm1')
+    Import-TestModule
+    $null = Connect-TestSandbox $TestDrive -Cluster 'shop=AWS:us-east-1', 'shelf=AWS:us-east-1', 'ledger=GCP:us-central1'
+    $access = Enable-TestCluster
+    $shop = Get-CmekCluster shop
+    $ledger = Get-CmekCluster ledger
+
+    # The ids of the clusters that an output is about, in whatever form the command gives it.
+    function Get-Meant {
+        param([Parameter(ValueFromPipeline)] $InputObject)
+
+        process {
+            if ($InputObject -is [string]) {
+                foreach ($cluster in $shop, $ledger) {
+                    if ($InputObject.Contains($cluster.Id) -or ($access | Where-Object { $_.ClusterId -eq $cluster.Id -and $InputObject.Contains($_.KeyUri) })) { $cluster.Id }
+                }
+            }
+            elseif ($InputObject -is [CmekTools.CmekCluster]) { $InputObject.Id }
+            else { $InputObject.ClusterId }
+        }
+    }
+}
+
+AfterAll {
+    Disconnect-TestSandbox
+}
+
+Describe '<Name> takes a cluster in each way' -ForEach $takers {
+    It 'takes names and ids by position, and by each of the parameter''s names' {
+        # What -WhatIf prints is not output: a command that would say nothing says here that it bound and found the cluster.
+        foreach ($given in @('SHOP'), @($shop.Id), @($shop), @([guid]$shop.Id), @(, @('shop', $ledger.Id))) {
+            $outcome = Get-TestOutcome { & $Call @given }
+            $outcome.Errors | Should -BeNullOrEmpty
+            if ($outcome.Output) {
+                $expected = $given[0] -is [array] ? @($shop.Id, $ledger.Id) : @($shop.Id)
+                $outcome.Output | Get-Meant | Sort-Object -Unique | Should -Be ($expected | Sort-Object)
+            }
+        }
+
+        foreach ($parameter in 'ClusterName', 'Name', 'ClusterId', 'Id', 'Cluster') {
+            $bound = @{ $parameter = $parameter -in 'ClusterId', 'Id' ? $shop.Id : 'shop' }
+            (Get-TestOutcome { & $Call @bound }).Errors | Should -BeNullOrEmpty
+        }
+    }
+
+    It 'takes from the pipeline <What>' -ForEach @(
+        @{ What = 'names'; Given = { 'shop', 'ledger' } }
+        @{ What = 'ids'; Given = { $shop.Id, $ledger.Id } }
+        @{ What = 'clusters'; Given = { $shop, $ledger } }
+        @{ What = 'statuses'; Given = { Get-CmekStatus shop, ledger } }
+        @{ What = 'a CSV with ClusterName'; Given = { "ClusterName,Owner`nshop,me`nledger,you" | ConvertFrom-Csv } }
+        @{ What = 'a CSV with Name'; Given = { "Name`nshop`nledger" | ConvertFrom-Csv } }
+        @{ What = 'a CSV with ClusterId'; Given = { "ClusterId`n$($shop.Id)`n$($ledger.Id)" | ConvertFrom-Csv } }
+        @{ What = 'a CSV with Id and Name'; Given = { "Id,Name`n$($shop.Id),shop`n$($ledger.Id),ledger" | ConvertFrom-Csv } }
+        @{ What = 'ids in a column for names'; Given = { "Name`n$($shop.Id)`n$($ledger.Id)" | ConvertFrom-Csv } }
+        @{ What = 'its own kind, out of a job'; Given = { [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize(@($shop, $ledger))) } }
+    ) {
+        $outcome = Get-TestOutcome { & $Given | & $Piped }
+        $outcome.Errors | Should -BeNullOrEmpty
+        if ($outcome.Output) {
+            $outcome.Output | Get-Meant | Sort-Object -Unique | Should -Be (@($shop.Id, $ledger.Id) | Sort-Object)
+        }
+    }
+
+    It 'says that name and id disagree, and goes on with the next' {
+        $rows = [pscustomobject]@{ ClusterName = 'shop'; ClusterId = $ledger.Id }, [pscustomobject]@{ ClusterName = 'ledger'; ClusterId = $ledger.Id }
+        $outcome = Get-TestOutcome { $rows | & $Piped }
+        Assert-TestError $outcome.Errors[0] ClusterContradicts InvalidArgument -Target shop
+        $outcome.Errors.Count | Should -Be 1
+    }
+
+    It 'says what it cannot make a cluster of' {
+        foreach ($given in $null, '', 4, [pscustomobject]@{ Colour = 'red' }, $access[0].GetType()) {
+            { & $Call $given -ErrorAction Stop } | Should -Throw
+        }
+        if ($Name -ne 'Get-CmekKey') {
+            { & $Call ([CmekTools.CmekKey]@{ KeyUri = 'arn:aws:kms:us-east-1:1:key/x' }) -ErrorAction Stop } | Should -Throw '*belongs to no cluster*'
+        }
+    }
+
+    It 'takes wildcards only where nothing is changed' {
+        $outcome = Get-TestOutcome { & $Call 'sh*' }
+        if ($Wild) {
+            $outcome.Errors | Should -BeNullOrEmpty
+            if ($outcome.Output) {
+                $outcome.Output | Get-Meant | Sort-Object -Unique | Should -HaveCount 2
+            }
+        }
+        else {
+            Assert-TestError $outcome.Errors[0] WildcardRefused InvalidArgument -Target 'sh`*'
+            $outcome.Output | Should -BeNullOrEmpty
+        }
+    }
+
+    It 'says which cluster there is not, by name' {
+        $outcome = Get-TestOutcome { & $Call 'shoq' }
+        Assert-TestError $outcome.Errors[0] ClusterNotFound ObjectNotFound -Target shoq
+    }
+
+    It 'does nothing where a pipeline gives nothing' {
+        $outcome = Get-TestOutcome { @() | & $Piped }
+        $outcome.Errors | Should -BeNullOrEmpty
+        $outcome.Output | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'A cluster without a key' {
+    It 'is told by <_> what to pipe' -ForEach 'Enable-CmekCluster', 'Update-CmekCluster', 'Add-CmekRegion' {
+        $command = $_
+        $more = $command -eq 'Add-CmekRegion' ? @{ NodeCount = 1 } : @{}
+        foreach ($script in { & $command shop @more }, { 'shop' | & $command @more }, { Get-CmekCluster shop | & $command @more }) {
+            $outcome = Get-TestOutcome $script
+            Assert-TestError $outcome.Errors[0] KeysMissing InvalidArgument -Target shop
+            $outcome.Errors[0].ErrorDetails.RecommendedAction | Should -BeLike "*New-CmekKey shop | Grant-CmekAccess | $command*"
+            $outcome.Output | Should -BeNullOrEmpty
+        }
+    }
+}
+
+Describe 'Accesses and keys as rows' {
+    BeforeAll {
+        $csv = $access | ForEach-Object { [pscustomobject]@{ ClusterName = $_.ClusterName; Region = $_.Region; KeyUri = $_.KeyUri; AuthPrincipal = $_.AuthPrincipal } } | ConvertTo-Csv
+    }
+
+    It 'are compared with what is: nothing where all is as declared, and the difference where it is not' {
+        $csv | ConvertFrom-Csv | Compare-CmekCluster | Should -BeNullOrEmpty
+        $row = $csv | ConvertFrom-Csv | Where-Object ClusterName -eq 'shop'
+        $row.KeyUri = $row.KeyUri -replace '.{4}$', '0000'
+        ($row | Compare-CmekCluster | Where-Object Kind -eq 'KeyChanged').ClusterName | Should -Be 'shop'
+    }
+
+    It 'are checked before they are used' {
+        $checks = $csv | ConvertFrom-Csv | Test-CmekAccess
+        $checks.ClusterName | Sort-Object -Unique | Should -Be 'ledger', 'shelf', 'shop'
+    }
+
+    It 'enable, and what is enabled already stays as it is' {
+        ($csv | ConvertFrom-Csv | Enable-CmekCluster).Changed | Should -Be $false, $false, $false
+    }
+
+    It 'are granted' {
+        $granted = $csv | ConvertFrom-Csv | Where-Object ClusterName -eq 'shop' | Grant-CmekAccess
+        $granted.KeyUri | Should -Be ($access | Where-Object ClusterName -eq 'shop').KeyUri
+        $granted.Changed | Should -BeFalse
+        ($granted.KeyUri | Grant-CmekAccess -ClusterName shop -Region us-east-1).ClusterId | Should -Be $shop.Id
+    }
+
+    It 'are an error of their own where their cluster is not there' {
+        $row = $csv | ConvertFrom-Csv | Select-Object -First 1
+        $row.ClusterName = 'nowhere'
+        foreach ($script in { $row | Enable-CmekCluster }, { $row | Compare-CmekCluster }, { $row | Grant-CmekAccess }) {
+            Assert-TestError (Get-TestOutcome $script).Errors[0] ClusterNotFound ObjectNotFound -Target nowhere
+        }
+    }
+}
+
+Describe 'Objects for scripts' {
+    It 'say their states in words in JSON: <Name>' -ForEach @(
+        @{ Name = 'a status'; Get = { Get-CmekStatus shop }; Words = @{ State = 'ENABLED'; Provider = 'AWS' } }
+        @{ Name = 'a region'; Get = { Get-CmekStatus shop -Detailed }; Words = @{ State = 'ENABLED' } }
+        @{ Name = 'a key'; Get = { Get-CmekKey shop }; Words = @{ State = 'Enabled'; Provider = 'AWS'; Place = 'InUse' } }
+        @{ Name = 'a check'; Get = { Test-CmekAccess shop | Select-Object -First 1 }; Words = @{ Result = 'Pass' } }
+        @{ Name = 'a cluster'; Get = { Get-CmekCluster shop }; Words = @{ Provider = 'AWS' } }
+    ) {
+        $object = & $Get
+        $json = $object | ConvertTo-Json -WarningAction SilentlyContinue | ConvertFrom-Json
+        foreach ($property in $Words.Keys) {
+            $json.$property | Should -BeExactly $Words[$property]
+            # Comparison, in either spelling, and the type with its completion stay.
+            $object.$property -eq $Words[$property].ToLowerInvariant() | Should -BeTrue
+            $object.$property | Should -BeOfType ([enum])
+        }
+    }
+
+    It 'are flat in CSV: <Name>' -ForEach @(
+        @{ Name = 'a status'; Get = { Get-CmekStatus shop } }
+        @{ Name = 'regions'; Get = { Get-CmekStatus shop -Detailed } }
+        @{ Name = 'keys'; Get = { Get-CmekKey shop } }
+        @{ Name = 'accesses'; Get = { $access } }
+        @{ Name = 'clusters'; Get = { Get-CmekCluster } }
+        @{ Name = 'checks'; Get = { Test-CmekAccess shop } }
+        @{ Name = 'the journal'; Get = { Get-CmekJournal } }
+        @{ Name = 'the steps of a break-glass'; Get = { Revoke-CmekAccess shelf -Force } }
+        @{ Name = 'receipts'; Get = { Get-CmekReceipt } }
+        @{ Name = 'what a restore would do'; Get = { Get-CmekReceipt -Open | Test-CmekAccess } }
+        @{ Name = 'uses'; Get = { Get-CmekKeyUse $access[0].KeyUri } }
+    ) {
+        $objects = @(& $Get)
+        $objects | Should -Not -BeNullOrEmpty
+        # The name of a type, or a record spelled out, is what an unreadable cell looks like.
+        ($objects | ConvertTo-Csv) -join "`n" | Should -Not -Match 'System\.|CmekTools\.Cmek|Cmek\w+ \{'
+    }
+
+    It 'say their regions in one cell' {
+        $row = Get-CmekStatus shop | ConvertTo-Csv | ConvertFrom-Csv
+        $row.Regions | Should -Be 'us-east-1=ENABLED'
+        (Get-CmekCluster shop | ConvertTo-Csv | ConvertFrom-Csv).Regions | Should -Be 'us-east-1'
+        (Get-CmekKey shop | ConvertTo-Csv | ConvertFrom-Csv).Tags | Should -BeLike "*cmektools:cluster-name=shop*"
+    }
+}
