@@ -4,7 +4,7 @@ using CmekTools.Engine.BreakGlass;
 namespace CmekTools.Module.Commands;
 
 /// <summary>Writes the sheet for the safe: a cluster's cut and restore as commands of aws, gcloud and curl.</summary>
-[Cmdlet(VerbsData.Export, "CmekBreakGlass", DefaultParameterSetName = NameSet, SupportsShouldProcess = true)]
+[Cmdlet(VerbsData.Export, "CmekBreakGlass", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
 [OutputType(typeof(string), typeof(FileInfo))]
 public sealed class ExportCmekBreakGlassCommand : ClusterCommand
 {
@@ -21,8 +21,15 @@ public sealed class ExportCmekBreakGlassCommand : ClusterCommand
 
     internal override async Task ProcessAsync()
     {
-        ClusterRef named = new(
-            Cluster is null && ClusterId.Length == 0 ? ClusterName : null, ClusterId.Length == 0 ? null : ClusterId, Cluster);
+        foreach (ClusterArgument cluster in ClusterName)
+        {
+            RefuseWildcards(cluster);
+            await WriteAsync(new ClusterRef(cluster.Name, cluster.Id, cluster.Known)).ConfigureAwait(false);
+        }
+    }
+
+    private async Task WriteAsync(ClusterRef named)
+    {
         string text = await Sheet.WriteAsync(named, Op).ConfigureAwait(false);
         if (Path is null)
         {
