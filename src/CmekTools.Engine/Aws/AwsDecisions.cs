@@ -110,14 +110,14 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
             if (findings.Allow is { } allow && findings.Denied is not { Lasts: true })
             {
                 Decision read = allow.Certainty == Certainty.Yes ? Decision.Allowed : Decision.Perhaps;
-                string verb = read == Decision.Allowed ? "lets" : "may let";
+                string lets = $"of the key policy {(read == Decision.Allowed ? "lets" : "may let")} the cluster's own account {account}";
                 return decision with
                 {
                     Read = AccessDecision.Either(decision.Read, read),
                     ExplicitlyStopped = false,
                     Reasons =
                     [
-                        $"{PolicyEvaluator.Name(allow.Statement)} of the key policy {verb} the cluster's own account {account} make {call}, without the role",
+                        $"{PolicyEvaluator.Name(allow.Statement)} {lets} make {call}, without the role",
                         .. decision.Reasons,
                     ],
                 };

@@ -131,7 +131,7 @@ internal sealed class AwsReach(AwsClients clients, AwsKeyReader reader)
                         ct => clients.KmsOnce(key.Region).CreateGrantAsync(ReceiptGrants.ToRequest(key, grant), ct),
                         cancellation)).ConfigureAwait(false);
             }
-            catch (CmekServiceException e)
+            catch (Exception e) when (e is CmekServiceException or JsonException)
             {
                 await op.Host.ErrorAsync(new CmekException(
                     "GrantNotRestored",

@@ -14,7 +14,10 @@ internal static class ReceiptGrants
         string? Text(string name) => json[name] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
         string[] operations = [.. (json["operations"] as JsonArray ?? []).OfType<JsonValue>().Select(v => v.ToString())];
         return Text("grantId") is { } id && Text("grantee") is { } grantee && operations.Length > 0
-            ? new KeyGrant(keyUri, id, grantee, operations) { RetiringPrincipal = Text("retiring"), Name = Text("name"), Constraints = Text("constraints") }
+            ? new KeyGrant(keyUri, id, grantee, operations)
+            {
+                RetiringPrincipal = Text("retiring"), Name = Text("name"), Constraints = Text("constraints"),
+            }
             : null;
     }
 
