@@ -6,7 +6,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Cutting a cluster off from a key, and undoing exactly that.</summary>
-internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrincipals principals, AwsPolicies policies, AwsKeyLife life)
+internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrincipals principals, AwsPolicies policies, AwsKeyLife life, AwsReach reach)
 {
     private const string SnapshotKind = "aws/1";
     private static readonly TimeSpan s_iamPatience = TimeSpan.FromMilliseconds(500);
@@ -102,6 +102,7 @@ internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrinci
             },
             op,
             []).ConfigureAwait(false);
+        await reach.RestoreGrantsAsync(target, snapshot?.Data["grants"] as JsonArray, op).ConfigureAwait(false);
     }
 
     // A policy that KMS does not take for another reason is no fault of whoever runs this: the caller goes on to disable the key.

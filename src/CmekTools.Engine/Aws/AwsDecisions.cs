@@ -32,11 +32,12 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
             Seen<KeyMetadata> state = await data.ConfigureAwait(false);
             if (Stopped(key, role, read, state, now) is { } stopped)
             {
-                return stopped;
+                return BesideTheRole(stopped, target, key, read, state, now);
             }
 
             AwsRoleFindings found = await principal.ConfigureAwait(false);
-            return Decide(found.Access(key, read, await grants.ConfigureAwait(false), now), state, found.Role.Missing);
+            AccessDecision decision = Decide(found.Access(key, read, await grants.ConfigureAwait(false), now), state, found.Role.Missing);
+            return BesideTheRole(decision, target, key, read, state, now);
         }
         finally
         {
@@ -84,6 +85,46 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
         }
 
         return new AccessDecision(use, read, [.. reasons.Distinct()]) { ExplicitlyStopped = reads.All(d => d.Explicit) };
+    }
+
+    // A key policy may name the cluster's own account, which then reads without the role: a cut of the role does not stop that.
+    private static AccessDecision BesideTheRole(
+        AccessDecision decision,
+        AccessTarget target,
+        KeyArn key,
+        Seen<PolicyDocument> policy,
+        Seen<KeyMetadata> data,
+        DateTimeOffset now)
+    {
+        bool off = data.Value is { } metadata && AwsKeyReader.ToState(metadata) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion;
+        if (off || policy.Value is not { } document || target.Cluster.AccountId is not { Length: 12 } account || account == key.Account)
+        {
+            return decision;
+        }
+
+        PolicyPrincipal who = new(account);
+        PolicyContext context = PolicyContext.ForKey(key, who, now);
+        foreach (string call in s_reading)
+        {
+            PolicyFindings findings = PolicyEvaluator.OfResource(document, who, call, key.Text, context);
+            if (findings.Allow is { } allow && findings.Denied is not { Lasts: true })
+            {
+                Decision read = allow.Certainty == Certainty.Yes ? Decision.Allowed : Decision.Perhaps;
+                string lets = $"of the key policy {(read == Decision.Allowed ? "lets" : "may let")} the cluster's own account {account}";
+                return decision with
+                {
+                    Read = AccessDecision.Either(decision.Read, read),
+                    ExplicitlyStopped = false,
+                    Reasons =
+                    [
+                        $"{PolicyEvaluator.Name(allow.Statement)} {lets} make {call}, without the role",
+                        .. decision.Reasons,
+                    ],
+                };
+            }
+        }
+
+        return decision;
     }
 
     // What stops every reading call whatever the role's side says.

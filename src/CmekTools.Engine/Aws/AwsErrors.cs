@@ -111,6 +111,7 @@ internal static class AwsErrors
             Unreachable(permission, target, fault),
         AmazonServiceException s => FromService(permission, target, s),
         AmazonClientException c => FindConnectionFault(c) is { } fault ? Unreachable(permission, target, fault) : NoCredentials(c),
+        ProcessAWSCredentialException => NoCredentials(e),
         OperationCanceledException or TimeoutException => Unreachable(permission, target, e),
         HttpRequestException or SocketException or IOException or WebException => Unreachable(permission, target, e),
         System.Xml.XmlException or System.Text.Json.JsonException => new CmekServiceException(

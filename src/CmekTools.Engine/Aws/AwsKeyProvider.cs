@@ -29,8 +29,8 @@ internal sealed class AwsKeyProvider : IKeyProvider
         AwsPrincipals principals = new(_clients, roles);
         AwsPolicies policies = new(_clients, _reader);
         _granting = new AwsGranting(_reader, principals, policies);
-        _cut = new AwsCut(_reader, roles, principals, policies, _life);
         _reach = new AwsReach(_clients, _reader);
+        _cut = new AwsCut(_reader, roles, principals, policies, _life, _reach);
         _use = new AwsKeyUse(_clients, _reader, roles);
         _readiness = new AwsReadiness(_clients, _reader, _reach);
         _byHand = new AwsByHand(_reader, _reach);

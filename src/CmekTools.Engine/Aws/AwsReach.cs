@@ -1,7 +1,9 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws;
 
@@ -89,6 +91,58 @@ internal sealed class AwsReach(AwsClients clients, AwsKeyReader reader)
             }
 
             await op.Host.VerboseAsync($"The grant {grant.GrantId} on {key.Text} is gone already.").ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Makes again what a cut revoked of the cluster's own grants, as a receipt has them; one that is there in the same words is left.
+    /// What cannot be made
+    /// again is told, and is no reason to leave the rest.
+    /// </summary>
+    /// <param name="target">The access.</param>
+    /// <param name="kept">The grants in the receipt; null where it has none.</param>
+    /// <param name="op">The run.</param>
+    public async Task RestoreGrantsAsync(AccessTarget target, JsonArray? kept, Operation op)
+    {
+        // Nobody else's grant is made from a file, whatever it says.
+        KeyGrant[] wanted = [
+            .. (kept ?? []).OfType<JsonObject>().Select(
+                g => ReceiptGrants.Read(target.KeyUri, g)).OfType<KeyGrant>().Where(g => g.IsClusters(target)),
+        ];
+        if (wanted.Length == 0)
+        {
+            return;
+        }
+
+        KeyArn key = AwsInput.ParseKey(target.KeyUri);
+        IReadOnlyList<KeyGrant> there = await GrantsAsync(key, op.Cancellation).ConfigureAwait(false);
+        foreach (KeyGrant grant in wanted.Where(w => !there.Any(t => ReceiptGrants.Same(t, w))))
+        {
+            try
+            {
+                await op.ChangeAsync(
+                    new PlannedChange(
+                        "kms:CreateGrant",
+                        key.Text,
+                        $"make the grant {grant.GrantId} to {grant.Grantee} again ({string.Join(", ", grant.Operations)})"),
+                    cancellation => AwsErrors.CallAsync(
+                        "kms:CreateGrant",
+                        key.Text,
+                        ct => clients.KmsOnce(key.Region).CreateGrantAsync(ReceiptGrants.ToRequest(key, grant), ct),
+                        cancellation)).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is CmekServiceException or JsonException)
+            {
+                await op.Host.ErrorAsync(new CmekException(
+                    "GrantNotRestored",
+                    CmekErrorKind.InvalidOperation,
+                    $"{target}: the grant {grant.GrantId} to {grant.Grantee}, which the cut revoked, could not be made again: {e.Message}",
+                    $"Where it is needed: aws kms create-grant --region {key.Region} --key-id {key.Text} --grantee-principal "
+                        + $"{BashText.Quote(grant.Grantee)} "
+                        + $"--operations {string.Join(' ', grant.Operations.Select(BashText.Quote))}",
+                    key.Text,
+                    e)).ConfigureAwait(false);
+            }
         }
     }
 

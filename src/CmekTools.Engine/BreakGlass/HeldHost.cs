@@ -27,6 +27,9 @@ internal sealed class HeldHost : IOperationHost
     /// <summary>The failures so far.</summary>
     public IReadOnlyList<CmekException> Errors => [.. _errors];
 
+    /// <summary>The warnings so far: where the run is stopped, nobody has heard them.</summary>
+    public IReadOnlyList<string> Warnings => [.. _warnings];
+
     /// <inheritdoc/>
     public Task OutputAsync(object value) => Queue(h => h.OutputAsync(value));
 

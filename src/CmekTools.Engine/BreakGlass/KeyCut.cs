@@ -65,13 +65,15 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
 
             if (!MayHeal(failure))
             {
-                await DescendAsync(failure).ConfigureAwait(false);
+                await DescendAsync(failure, failure.Message).ConfigureAwait(false);
                 return;
             }
 
             if (op.Session.Time.GetElapsedTime(start) >= op.Timings.KeyPatience)
             {
-                await FailAsync(failure, $"no answer that would do in {attempt} tries over {op.Session.Time.GetElapsedTime(start).TotalSeconds:0} s").ConfigureAwait(false);
+                // The one call that is refused or silent need not be the other.
+                string tried = $"no answer that would do in {attempt} tries over {op.Session.Time.GetElapsedTime(start).TotalSeconds:0} s";
+                await DescendAsync(failure, $"{tried}: {failure.Message}").ConfigureAwait(false);
                 return;
             }
 
@@ -156,11 +158,11 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     }
 
     // The policy cannot be written or read: a key that is disabled lets nobody in.
-    private async Task DescendAsync(Exception failure)
+    private async Task DescendAsync(Exception failure, string why)
     {
         if (op.Host.WhatIf || failure is CmekException { Kind: CmekErrorKind.ObjectNotFound or CmekErrorKind.WriteError or CmekErrorKind.InvalidArgument })
         {
-            await FailAsync(failure, failure.Message).ConfigureAwait(false);
+            await FailAsync(failure, why).ConfigureAwait(false);
             return;
         }
 
@@ -177,7 +179,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         }).ConfigureAwait(false);
         if (still is not null)
         {
-            await FailAsync(failure, $"{failure.Message} Disabling the key did not work either: {still.Message}").ConfigureAwait(false);
+            await FailAsync(failure, $"{why} Disabling the key did not work either: {still.Message}").ConfigureAwait(false);
             return;
         }
 
@@ -333,8 +335,9 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         }
     }
 
+    // A policy that is too large stays so.
     private static bool MayHeal(Exception e) => e is TimeoutException
-        || e is CmekException { Kind: CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded };
+        || e is CmekException { ErrorId: not "PolicyTooLarge" } and { Kind: CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded };
 
     private static CmekException AsCmek(Exception e) => e as CmekException ?? new CmekException(
         e is TimeoutException ? "KeySilent" : "BreakGlassFault",

@@ -78,7 +78,10 @@ internal static class OthersHit
 
                 if (principal is not null && subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal)))
                 {
-                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same principal {principal}, on keys of its own; with -DisablePrincipal it stops");
+                    string how = cluster.Provider == CmekProvider.GCP
+                        ? "it stops with -DisablePrincipal, and where the caller may write a deny policy on the project of the keys"
+                        : "they are not touched";
+                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same principal {principal}, on keys of its own; {how}");
                 }
             }
         }

@@ -4,7 +4,8 @@ using CmekTools.Engine.State;
 namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>
-/// The receipt of one cluster's revocation while it is being written: begun before the first change, and whole on disk for each key before that key is cut, so
+/// The receipt of one cluster's revocation while it is being written: begun before the first change, and whole on disk for each key
+/// before that key is cut, so
 /// that no key waits until another one has been read.
 /// </summary>
 internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps, bool required, Operation op)
@@ -49,7 +50,9 @@ internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps,
 
         if (!op.Host.WhatIf)
         {
-            string what = open is null ? "is begun; each key's policy as it was goes in before the key is cut" : "of an earlier run stands and is gone on with";
+            string what = open is null
+                ? "is begun; each key's policy as it was goes in before the key is cut"
+                : "of an earlier run stands and is gone on with";
             await steps.DoneAsync("Receipt", $"{_path} {what}").ConfigureAwait(false);
         }
     }
@@ -108,14 +111,18 @@ internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps,
             {
                 _told = true;
                 await op.Host.WarningAsync(
-                    $"The receipt of {subject.Cluster.Name} cannot be written where it belongs ({saved.Why}). It is in {elsewhere}: keep that file, "
+                    $"The receipt of {subject.Cluster.Name} cannot be written where it belongs ({saved.Why}). It is in {elsewhere}: "
+                        + "keep that file, "
                     + $"Restore-CmekAccess -ReceiptPath takes it.").ConfigureAwait(false);
             }
 
             return;
         }
 
+        // A warning may be silenced; what undoes the cut is among the steps as well.
+        await steps.DoneAsync("Receipt", $"NOT written anywhere ({saved.Why}); this is its text: {saved.Text}").ConfigureAwait(false);
         await op.Host.WarningAsync(
-            $"The receipt of {subject.Cluster.Name} cannot be written anywhere ({saved.Why}). Keep this text, it is what undoes the cut: {saved.Text}").ConfigureAwait(false);
+            $"The receipt of {subject.Cluster.Name} cannot be written anywhere ({saved.Why}). Keep this text, it is what undoes the "
+                + $"cut: {saved.Text}").ConfigureAwait(false);
     }
 }

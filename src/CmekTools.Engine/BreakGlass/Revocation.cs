@@ -42,7 +42,7 @@ internal sealed class Revocation
             RevocationPlan plan = await RevocationPlan.MakeAsync(await find(op).ConfigureAwait(false), options, op).ConfigureAwait(false);
             if (plan.Subjects.Count > 0 && await outer.Host.ConfirmRunAsync(plan.Target(op), plan.Question(op)).ConfigureAwait(false))
             {
-                await RunAsync(plan, outer, op).ConfigureAwait(false);
+                await RunAsync(plan, outer, op, host).ConfigureAwait(false);
             }
         }
         finally
@@ -54,7 +54,7 @@ internal sealed class Revocation
         }
     }
 
-    private static async Task RunAsync(RevocationPlan plan, Operation outer, Operation op)
+    private static async Task RunAsync(RevocationPlan plan, Operation outer, Operation op, HeldHost host)
     {
         Revocation revocation = new(plan, op);
         if (plan.Options.Unasked && plan.Others.Count > 0)
@@ -73,7 +73,7 @@ internal sealed class Revocation
         {
             // Calls in flight are ended; whatever does not listen is not waited for.
             await Task.WhenAny(work, Task.Delay(TimeSpan.FromMilliseconds(300), CancellationToken.None)).ConfigureAwait(false);
-            await outer.Host.LastWordAsync(revocation.Summary()).ConfigureAwait(false);
+            await outer.Host.LastWordAsync(revocation.Summary(host)).ConfigureAwait(false);
             outer.Cancellation.ThrowIfCancellationRequested();
         }
 
@@ -268,7 +268,7 @@ internal sealed class Revocation
         }
     }
 
-    private string Summary()
+    private string Summary(HeldHost host)
     {
         List<string> lines = ["Stopped in the middle of the break-glass."];
         foreach (ServiceRevocation service in _services)
@@ -289,6 +289,9 @@ internal sealed class Revocation
             lines.Add($"  {service.Subject.Cluster.Name}: the service {(service.Stage == ServiceStage.Told ? "has taken the REVOKE" : "is not known to have been told")}");
         }
 
+        lines.AddRange(_steps.Values.Select(s => s.ReceiptPath).OfType<string>().Distinct().Select(r => $"  receipt: {r}"));
+        lines.AddRange(host.Warnings.Select(w => "  " + w));
+        lines.AddRange(host.Errors.Select(e => "  " + e.Message));
         lines.Add("Run the same command again: it goes on where it stopped. Restore-CmekAccess undoes what was cut.");
         return string.Join(Environment.NewLine, lines);
     }

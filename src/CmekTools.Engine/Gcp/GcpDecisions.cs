@@ -122,7 +122,7 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
             IReadOnlyList<JsonObject> versions = await cloud.ListVersionsAsync(target.KeyUri, op.Cancellation).ConfigureAwait(false);
             return versions.LastOrDefault(v => GcpKeyReader.State(v) == "ENABLED") is { } open
                 ? new KeyVersions(VersionState.OthersEnabled, [primary, $"version {GcpKeyReader.Version(open)} is enabled and decrypts what was encrypted under it"])
-                : new KeyVersions(VersionState.NoneEnabled, [primary]);
+                : new KeyVersions(VersionState.NoneEnabled, [$"{primary} (Google: in force within a minute as a rule, and within 3 hours at most)"]);
         }
         catch (CmekServiceException e) when (e.StatusCode == 403)
         {

@@ -182,7 +182,7 @@ public sealed class ReadinessTests
         Assert.DoesNotContain(rows, r => r.Result == CmekCheckResult.Pass);
     }
 
-    private static void Fill(JsonNode policy)
+    internal static void Fill(JsonNode policy)
     {
         // As full as KMS takes it, with nothing of ours to take out, so that a Deny does not fit any more.
         policy["Statement"]!.AsArray().First(
