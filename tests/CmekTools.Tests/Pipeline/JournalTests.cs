@@ -11,8 +11,11 @@ public sealed class JournalTests
 {
     private const string WholeLife = """
         $WarningPreference = 'SilentlyContinue'
-        Get-CmekCluster | New-CmekKey -EnableRotation | Grant-CmekAccess | Enable-CmekCluster -Wait
+        New-CmekCluster orders -Provider PROVIDER -RegionNodes @{ 'REGION' = 3 }
+        Get-CmekCluster shop | New-CmekKey -EnableRotation | Grant-CmekAccess | Enable-CmekCluster -Wait
         Update-CmekCluster shop -Rewrap -RotateKey -Wait
+        New-CmekKey shop -Region REGION -NewRegion | Grant-CmekAccess | Add-CmekRegion -NodeCount 3 -Wait
+        New-CmekKey shop -Region REGION -NewGeneration | Remove-CmekKey -Confirm:$false
         Revoke-CmekAccess shop -Force
         Restore-CmekAccess shop -Wait
         Disable-CmekCluster shop
@@ -51,7 +54,8 @@ public sealed class JournalTests
 
             return Task.FromResult<SandboxResponse?>(null);
         };
-        await life.RunAsync(WholeLife);
+        await life.RunAsync(
+            WholeLife.Replace("REGION", life.NewRegion, StringComparison.Ordinal).Replace("PROVIDER", provider, StringComparison.Ordinal));
         life.Server.Before = null;
         Assert.Empty(faults);
         Assert.True(writes > 10, $"only {writes} writes were looked at");
@@ -63,7 +67,12 @@ public sealed class JournalTests
             Assert.True(e.EndTime >= e.Time);
             Assert.False(string.IsNullOrEmpty(e.Kind) || string.IsNullOrEmpty(e.Target) || string.IsNullOrEmpty(e.Summary) || string.IsNullOrEmpty(e.RunId));
         });
-        Assert.Equal(["New-CmekKey", "Grant-CmekAccess", "Enable-CmekCluster", "Update-CmekCluster", "Revoke-CmekAccess", "Restore-CmekAccess", "Disable-CmekCluster"], entries.Select(e => e.Command!).Distinct());
+        string[] commands =
+        [
+            "New-CmekCluster", "New-CmekKey", "Grant-CmekAccess", "Enable-CmekCluster", "Update-CmekCluster", "Add-CmekRegion", "Remove-CmekKey",
+            "Revoke-CmekAccess", "Restore-CmekAccess", "Disable-CmekCluster",
+        ];
+        Assert.Equal(commands, entries.Select(e => e.Command!).Distinct());
 
         // What was there before is kept with the change, as JSON.
         CmekJournalEntry cut = entries.First(e => e.Command == "Revoke-CmekAccess" && e.Kind is "kms:PutKeyPolicy" or "cloudkms:cryptoKeys.setIamPolicy");
