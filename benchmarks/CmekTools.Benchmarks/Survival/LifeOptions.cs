@@ -34,6 +34,9 @@ internal sealed record LifeOptions
     /// <summary>How long Google's reads are behind.</summary>
     public required TimeSpan StaleReads { get; init; }
 
+    /// <summary>In real time with short pauses, beside other work: for the tests. Else in simulated time with the pauses of the real services.</summary>
+    public bool Live { get; init; }
+
     /// <summary>The names of the regions, the one that is added last.</summary>
     public string[] RegionNames => s_regions[Provider == "AWS" ? 0 : 1];
 
@@ -60,7 +63,8 @@ internal sealed record LifeOptions
     public IReadOnlyList<FaultRule> Faults(bool again, Random random)
     {
         List<FaultRule> rules = [];
-        if (!again && Rate > 0)
+        FaultKind[] healing = Live ? [.. s_healing.Except(s_slow)] : s_healing;
+        if (!again && Rate > 0 && !Live)
         {
             switch (random.Next(6))
             {
@@ -82,8 +86,8 @@ internal sealed record LifeOptions
         }
 
         // A call that makes something new each time, delivered twice by the network, is beyond any client.
-        rules.AddRange(s_makesAnother.Select(call => new FaultRule { Operation = call, Kinds = s_healing, Probability = Rate }));
-        rules.Add(new FaultRule { Kinds = [.. s_healing, FaultKind.Twice], Except = s_makesAnother, Probability = Rate });
+        rules.AddRange(s_makesAnother.Select(call => new FaultRule { Operation = call, Kinds = healing, Probability = Rate }));
+        rules.Add(new FaultRule { Kinds = [.. healing, FaultKind.Twice], Except = s_makesAnother, Probability = Rate });
         return rules;
     }
 
@@ -92,11 +96,14 @@ internal sealed record LifeOptions
     {
         Clock = clock,
         RateLimit = 0,
-        StateTime = TimeSpan.FromMinutes(2),
+        StateTime = Live ? TimeSpan.FromMilliseconds(50) : TimeSpan.FromMinutes(2),
         IamLag = IamLag,
         StaleReads = StaleReads,
         Clusters = [.. Enumerable.Range(1, Clusters).Select(n => new SandboxClusterOptions("shop-" + n, Provider, RegionNames[..Regions]))],
     };
+
+    // What takes longer than a test should.
+    private static readonly FaultKind[] s_slow = [FaultKind.TimeoutBefore, FaultKind.TimeoutAfter, FaultKind.Slow, FaultKind.ThrottledRetryAfter];
 
     private static readonly FaultKind[] s_healing =
     [

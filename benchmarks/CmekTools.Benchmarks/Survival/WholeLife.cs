@@ -20,7 +20,8 @@ internal sealed class WholeLife : IAsyncDisposable
 
     private readonly LifeOptions _options;
     private readonly Random _random;
-    private readonly JumpingClock _clock;
+    private readonly JumpingClock? _simulated;
+    private readonly TimeProvider _clock;
     private readonly SandboxServer _server;
     private readonly Expectations _expected;
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "cmektools-life-" + Guid.NewGuid().ToString("N")[..12]);
@@ -34,9 +35,14 @@ internal sealed class WholeLife : IAsyncDisposable
         _options = options;
         _cancellation = cancellation;
         _random = new Random(options.Seed);
-        _clock = new JumpingClock(DateTimeOffset.UtcNow);
+        _simulated = options.Live ? null : new JumpingClock(DateTimeOffset.UtcNow);
+        _clock = (TimeProvider?)_simulated ?? TimeProvider.System;
         _server = SandboxServer.Start(options.Sandbox(_clock));
-        _clock.Busy = () => _server.Working > 0;
+        if (_simulated is not null)
+        {
+            _simulated.Busy = () => _server.Working > 0;
+        }
+
         _expected = Expectations.Begin(_server, options);
         _session = Connect();
         _result = new LifeResult(options);
@@ -59,7 +65,7 @@ internal sealed class WholeLife : IAsyncDisposable
     {
         _session.Dispose();
         await _server.DisposeAsync().ConfigureAwait(false);
-        _clock.Dispose();
+        _simulated?.Dispose();
         if (Directory.Exists(_folder))
         {
             Directory.Delete(_folder, recursive: true);
@@ -73,7 +79,7 @@ internal sealed class WholeLife : IAsyncDisposable
             await ClusterAsync("shop-" + n).ConfigureAwait(false);
         }
 
-        _result.Simulated = _clock.Elapsed;
+        _result.Simulated = _simulated?.Elapsed ?? TimeSpan.Zero;
         _result.Requests = _server.Exchanges.Count;
         _result.Hit = _server.Exchanges.Count(e => e.Fault is not null);
         if (_result.Faults.Count == 0)
@@ -122,7 +128,7 @@ internal sealed class WholeLife : IAsyncDisposable
         Check();
         await DoAsync($"Revoke-CmekAccess {name}", op => Revocation.RevokeAsync(o => SubjectFinder.FindAsync([new ClusterRef(null, id, null)], o), new RevokeOptions { Unasked = true, Limit = s_limit }, op)).ConfigureAwait(false);
         _expected.Revoked(id);
-        _clock.Pass(_options.IamLag);
+        _simulated?.Pass(_options.IamLag);
         Check();
         await DoAsync($"Restore-CmekAccess {name}", async op => await Restoration.RestoreAsync(await Cluster(op).ConfigureAwait(false), null, new RestoreOptions(null, true, s_limit) { AcceptChanges = true }, op).ConfigureAwait(false)).ConfigureAwait(false);
         _expected.Enabled(id, [.. moved, .. grown]);
@@ -175,7 +181,7 @@ internal sealed class WholeLife : IAsyncDisposable
             if (attempt == 1)
             {
                 _result.Again++;
-                _clock.Pass(TimeSpan.FromSeconds(_random.Next(1, 900)));
+                _simulated?.Pass(TimeSpan.FromSeconds(_random.Next(1, 900)));
                 if (_random.Next(2) == 0)
                 {
                     _session.Dispose();
@@ -223,8 +229,8 @@ internal sealed class WholeLife : IAsyncDisposable
             GoogleAccessToken = env["GOOGLE_SANDBOX_ACCESS_TOKEN"],
             GoogleProject = _server.Options.GoogleProject,
         };
-        // The pauses and limits of the real services: they cost nothing here.
-        Timings timings = new();
+        // The pauses and limits of the real services cost nothing in simulated time.
+        Timings timings = _options.Live ? Timings.Sandbox with { RetryBase = TimeSpan.FromMilliseconds(5), PropagationLimit = TimeSpan.FromSeconds(1) } : new();
         return new SessionContext(
             new CloudApiClient(_server.BaseAddress, _server.Options.ApiKey, timings, _clock),
             new CmekOrganization { Id = _server.Options.OrganizationId, Name = "Sandbox" },
