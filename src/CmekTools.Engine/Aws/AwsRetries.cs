@@ -17,6 +17,9 @@ internal sealed class AwsRetries(IClientConfig config, Timings timings, TimeProv
     public override Task<bool> RetryForExceptionAsync(IExecutionContext executionContext, Exception exception) =>
         Task.FromResult(IsUnreadable(exception) || RetryForExceptionSync(exception, executionContext));
 
+    /// <summary>The tries of a call are few and far between; the SDK's allowance over all calls would end them for good after an outage.</summary>
+    public override bool OnRetry(IExecutionContext executionContext, bool bypassAcquireCapacity, bool isThrottlingError) => true;
+
     /// <inheritdoc/>
     public override Task WaitBeforeRetryAsync(IExecutionContext executionContext)
     {
@@ -55,7 +58,7 @@ internal sealed class AwsEmptyAnswers : PipelineHandler
     {
         T answer = await base.InvokeAsync<T>(executionContext).ConfigureAwait(false);
         string call = executionContext.RequestContext.RequestName.Replace("Request", null, StringComparison.Ordinal);
-        long length = answer is AmazonWebServiceResponse response ? response.ContentLength : -1;
+        long length = executionContext.ResponseContext.HttpResponse?.ContentLength ?? -1;
         bool silent = s_silent.Contains(call);
         return (silent && length > Nothing) || (!silent && length == 0)
             ? throw new AmazonUnmarshallingException($"The answer to {call} is {(silent ? "something else than" : "empty, and not")} KMS's.", null, null)

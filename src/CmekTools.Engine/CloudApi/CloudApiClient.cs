@@ -26,6 +26,7 @@ internal sealed class CloudApiClient : IDisposable
     private readonly ResiliencePipeline<HttpResponseMessage> _hurried;
     private readonly ResiliencePipeline<HttpResponseMessage> _limit;
     private readonly Pacer? _pacer;
+    private volatile bool _understood;
     private readonly TimeProvider _time;
 
     /// <summary>Makes a client; no request is sent.</summary>
@@ -52,9 +53,9 @@ internal sealed class CloudApiClient : IDisposable
         _http.DefaultRequestHeaders.Add("Cc-Version", ApiVersion);
         _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
         _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("CmekTools", typeof(CloudApiClient).Assembly.GetName().Version?.ToString(3)));
-        _patient = Pipeline(timings, _time, retryUncertain: true);
-        _careful = Pipeline(timings, _time, retryUncertain: false);
-        _hurried = Pipeline(timings with { RetryCount = 3, RetryBase = TimeSpan.FromMilliseconds(200) }, _time, retryUncertain: true);
+        _patient = Pipeline(timings, _time, retryUncertain: true, () => _understood);
+        _careful = Pipeline(timings, _time, retryUncertain: false, () => _understood);
+        _hurried = Pipeline(timings with { RetryCount = 3, RetryBase = TimeSpan.FromMilliseconds(200) }, _time, retryUncertain: true, () => _understood);
         // Only the answer is waited for within the limit; the queue in front of the service is another matter.
         _limit = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _time }.AddTimeout(timings.CallLimit).Build();
     }
@@ -251,7 +252,7 @@ internal sealed class CloudApiClient : IDisposable
     // Nobody is left waiting in silence: a service that wants a longer pause is asked again, and fails in the end with its own words.
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(60);
 
-    private static ResiliencePipeline<HttpResponseMessage> Pipeline(Timings timings, TimeProvider time, bool retryUncertain) =>
+    private static ResiliencePipeline<HttpResponseMessage> Pipeline(Timings timings, TimeProvider time, bool retryUncertain, Func<bool> understood) =>
         new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
             {
@@ -265,8 +266,9 @@ internal sealed class CloudApiClient : IDisposable
                     { Exception: TimeoutRejectedException } => retryUncertain,
                     { Exception: HttpRequestException e } => retryUncertain || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
                     { Result: { IsSuccessStatusCode: false } response } => await HealsAsync(response, retryUncertain, arguments.Context.CancellationToken).ConfigureAwait(false),
-                    // A proxy's page, or nothing, in place of what was to be read.
-                    { Result: { } response } => retryUncertain && !await IsObjectAsync(response, arguments.Context.CancellationToken).ConfigureAwait(false),
+                    // A proxy's page, or nothing, in place of what was to be read. It heals where the service was understood before; else the address is wrong.
+                    { Result: { } response } => !await IsObjectAsync(response, arguments.Context.CancellationToken).ConfigureAwait(false)
+                        && retryUncertain && understood(),
                     _ => false,
                 },
                 DelayGenerator = async arguments => arguments.Outcome.Result is { } response
@@ -396,8 +398,10 @@ internal sealed class CloudApiClient : IDisposable
             try
             {
                 using Stream stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
-                return await JsonSerializer.DeserializeAsync(stream, answerType, cancellation).ConfigureAwait(false)
+                TAnswer answer = await JsonSerializer.DeserializeAsync(stream, answerType, cancellation).ConfigureAwait(false)
                     ?? throw CloudApiErrors.Unreadable(what, response.StatusCode, CloudApiErrors.RequestId(response), target, null);
+                _understood = true;
+                return answer;
             }
             catch (JsonException e)
             {

@@ -70,7 +70,9 @@ internal sealed class ClusterKeys
     ];
 
     /// <summary>Is this one of the cluster's keys, under whatever name, and which? The strongest place where several regions have it.</summary>
-    public ClusterKey? Find(KeyIdentity identity) => All.FirstOrDefault(k => k.Identity.Material == identity.Material);
+    public ClusterKey? Find(KeyIdentity identity) =>
+        // By its name too: where the project's number was read for the one and not for the other, only that is the same.
+        All.FirstOrDefault(k => k.Identity.Material == identity.Material) ?? All.FirstOrDefault(k => k.Identity.Uri == identity.Uri);
 
     /// <summary>What is known without looking at the provider's keys: the service's list and the receipts.</summary>
     /// <param name="cluster">The cluster.</param>

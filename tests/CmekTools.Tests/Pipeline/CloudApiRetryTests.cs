@@ -32,7 +32,6 @@ public sealed class CloudApiRetryTests
     [InlineData(403, """{"code":7,"message":"no"}""", "CloudApiPermissionDenied", ErrorCategory.PermissionDenied)]
     [InlineData(400, """{"code":3,"message":"invalid Cc-Version."}""", "CloudApiVersionRefused", ErrorCategory.InvalidOperation)]
     [InlineData(302, "", "CloudApiRedirected", ErrorCategory.ConnectionError)]
-    [InlineData(200, "<html>login</html>", "CloudApiAnswerInvalid", ErrorCategory.InvalidData)]
     public async Task FailsAtOnce(int status, string body, string id, ErrorCategory category)
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Aws);
@@ -43,6 +42,20 @@ public sealed class CloudApiRetryTests
         Assert.Equal(status, exception.StatusCode);
         Assert.Equal("trace-7", exception.RequestId);
         Assert.Single(shell.Server.Exchanges);
+    }
+
+    [Fact]
+    public async Task APageInPlaceOfTheFirstAnswerFailsAtOnceForTheAddressIsWrong()
+    {
+        await using SandboxServer server = SandboxServer.Start(SandboxShell.Aws);
+        server.Before = _ => Task.FromResult<SandboxResponse?>(new SandboxResponse { ContentType = "text/html", Body = "<html>login</html>" });
+        await using PowerShellSession shell = await PowerShellSession.OpenAsync();
+        PowerShellResult result = await shell.InvokeAsync("param($Sandbox) Connect-CmekCloud -Sandbox $Sandbox", new
+        {
+            Sandbox = new CmekSandbox { BaseAddress = server.BaseAddress, Environment = server.Environment },
+        });
+        Assert.Equal(ErrorCategory.InvalidData, result.ExpectError("CloudApiAnswerInvalid").CategoryInfo.Category);
+        Assert.Single(server.Exchanges);
     }
 
     [Fact]

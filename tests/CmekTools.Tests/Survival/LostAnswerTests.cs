@@ -17,6 +17,162 @@ public sealed class LostAnswerTests
 
     public static TheoryData<string> Losses => [.. s_losses];
 
+    public static TheoryData<string, string, string> Changes
+    {
+        get
+        {
+            TheoryData<string, string, string> all = [];
+            foreach (string call in (string[])["kms:CreateAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "iam:CreateRole", "cloud:EnableCmek", "cloud:UpdateCmek", "kms:RotateKeyOnDemand"])
+            {
+                foreach (string kind in s_losses)
+                {
+                    all.Add("AWS", call, kind);
+                }
+            }
+
+            foreach (string call in (string[])["gcp-kms:keyRings.create", "gcp-kms:cryptoKeys.create", "gcp-kms:cryptoKeys.setIamPolicy", "gcp-iam:serviceAccounts.create",
+                "gcp-iam:serviceAccounts.setIamPolicy", "gcp-kms:cryptoKeyVersions.create", "gcp-kms:cryptoKeys.updatePrimaryVersion", "cloud:UpdateCmek"])
+            {
+                foreach (string kind in s_losses)
+                {
+                    all.Add("GCP", call, kind);
+                }
+            }
+
+            return all;
+        }
+    }
+
+    // One life a cloud: each loss of each call is one more cluster of it.
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task WhateverAnswerIsLostNothingFailsAndNothingIsMadeTwice(string provider)
+    {
+        (string Call, string Kind)[] losses = [.. Changes.Select(c => c.Data).Where(c => c.Item1 == provider).Select(c => (c.Item2, c.Item3))];
+        string region = provider == "AWS" ? "us-east-1" : "us-central1";
+        await using SandboxServer server = SandboxServer.Start(new SandboxOptions
+        {
+            RateLimit = 0,
+            StateTime = TimeSpan.FromMilliseconds(5),
+            Clusters = [.. losses.Select((_, n) => new SandboxClusterOptions($"shop-{n}", provider, [region]))],
+        });
+        using EngineKit kit = EngineKit.Create(
+            server, Timings.Sandbox with { PropagationLimit = TimeSpan.FromMilliseconds(400), StatusPoll = TimeSpan.FromMilliseconds(10), RetryBase = TimeSpan.FromMilliseconds(5) });
+        SwitchOptions wait = new(true, TimeSpan.FromSeconds(20), true);
+        HashSet<string> hit = [];
+        for (int n = 0; n < losses.Length; n++)
+        {
+            string about = $"{losses[n].Call} {losses[n].Kind}";
+            server.Faults = new FaultPlan(n, [FaultRule.Parse(about + " nth=1")], TimeProvider.System);
+            server.ClearExchanges();
+            TestOperationHost host = new();
+            Operation op = kit.Run(host);
+            string id = server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf($"shop-{n}");
+            CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(id, op.Cancellation);
+            try
+            {
+                await Keys.MakeAsync(cluster, [], false, false, new KeyOptions { EnableRotation = true, KeyRing = provider == "GCP" ? $"ring-{n}" : null }, op);
+                CmekKey key = Assert.Single(host.Output.OfType<CmekKey>());
+                CmekAccess access = await Granting.GrantAsync(cluster, region, key, null, new PrincipalOptions(), op);
+                await Enabling.EnableAsync(cluster, [access], wait, op);
+                await Updating.RewrapAsync(cluster, [], true, wait, op);
+            }
+            catch (CmekException e)
+            {
+                Assert.Fail($"{about}: {e.ErrorId}: {e.Message}");
+            }
+
+            Assert.True(host.Errors.IsEmpty, $"{about}: {string.Join("; ", host.Errors)}");
+            hit.UnionWith(server.Exchanges.Where(e => e.Fault is not null).Select(e => $"{e.Request.Service}:{e.Request.Operation} {e.Fault}"));
+        }
+
+        // Each of them did happen.
+        Assert.Equal(losses.Select(l => $"{l.Call} {l.Kind}").Order(StringComparer.Ordinal), hit.Order(StringComparer.Ordinal));
+        if (provider == "AWS")
+        {
+            AwsWorld world = server.Get<AwsService>().World;
+            Assert.Equal(losses.Length, world.Keys.Keys.Count);
+            Assert.All(world.Keys.Keys, k => Assert.Equal(1, k.Material.OnDemandCount));
+            Assert.All(world.Keys.Keys, k => Assert.Single(world.Keys.AliasesIn(k.AccountId, k.Region), a => a.KeyId == k.Id));
+            Assert.Equal(losses.Length, world.Roles(server.Options.AwsAccountId).Count());
+        }
+        else
+        {
+            CmekTools.Sandbox.Gcp.GcpService google = server.Get<CmekTools.Sandbox.Gcp.GcpService>();
+            Assert.Equal(losses.Length, google.Kms.Keys.Count);
+            Assert.All(google.Kms.Keys, k => Assert.Equal(2, k.Versions.Count));
+            Assert.Equal(losses.Length, google.Accounts.All.Count);
+        }
+
+        Assert.DoesNotContain(CmekTools.Engine.State.JournalReader.Read(kit.Session.Journal.FilePath), e => e.IsUnsettled);
+    }
+
+    // Found by a life: the project's number could not be read once, and the key in use was taken for a new one.
+    [Fact]
+    public async Task ANewGenerationIsNewAlsoWhereTheProjectCouldNotBeReadOnce()
+    {
+        await using SandboxServer server = SandboxServer.Start(new SandboxOptions
+        {
+            RateLimit = 0,
+            StateTime = TimeSpan.FromMilliseconds(5),
+            Clusters = [new SandboxClusterOptions("shop", "GCP", ["us-central1"])],
+        });
+        SwitchOptions wait = new(true, TimeSpan.FromSeconds(20), true);
+        string used;
+        using (EngineKit first = EngineKit.Create(server))
+        {
+            TestOperationHost host = new();
+            Operation op = first.Run(host);
+            CmekCluster cluster = await first.Session.Cloud.GetClusterAsync(server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), op.Cancellation);
+            await Keys.MakeAsync(cluster, [], false, false, new KeyOptions(), op);
+            CmekAccess access = await Granting.GrantAsync(cluster, "us-central1", host.Output.OfType<CmekKey>().Single(), null, new PrincipalOptions(), op);
+            await Enabling.EnableAsync(cluster, [access], wait, op);
+            used = access.KeyUri!;
+        }
+
+        for (int nth = 1; nth <= 3; nth++)
+        {
+            server.Faults = new FaultPlan(0, [FaultRule.Parse($"gcp-crm:* Denied nth={nth}")], TimeProvider.System);
+            using EngineKit kit = EngineKit.Create(server);
+            TestOperationHost host = new();
+            Operation op = kit.Run(host);
+            CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), op.Cancellation);
+            await Keys.MakeAsync(cluster, [], false, true, new KeyOptions(), op);
+            Assert.All(host.Output.OfType<CmekKey>(), k => Assert.NotEqual(used, k.KeyUri));
+        }
+
+        Assert.Contains(server.Exchanges, e => e.Fault is not null);
+    }
+
+    // Found by a life: enabling and moving waited for IAM, and adding a region did not.
+    [Theory]
+    [InlineData("AWS", "us-east-1", "us-west-2")]
+    [InlineData("GCP", "us-central1", "us-east1")]
+    public async Task AddingARegionWaitsForTheGrantToSpread(string provider, string region, string added)
+    {
+        await using SandboxServer server = SandboxServer.Start(new SandboxOptions
+        {
+            RateLimit = 0,
+            StateTime = TimeSpan.FromMilliseconds(5),
+            Clusters = [new SandboxClusterOptions("shop", provider, [region])],
+        });
+        using EngineKit kit = EngineKit.Create(server);
+        TestOperationHost host = new();
+        Operation op = kit.Run(host);
+        SwitchOptions wait = new(true, TimeSpan.FromSeconds(20), false);
+        CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), op.Cancellation);
+        await Keys.MakeAsync(cluster, [], false, false, new KeyOptions(), op);
+        CmekAccess access = await Granting.GrantAsync(cluster, region, host.Output.OfType<CmekKey>().Single(), null, new PrincipalOptions(), op);
+        await Enabling.EnableAsync(cluster, [access], wait, op);
+        server.Options = server.Options with { IamLag = TimeSpan.FromMilliseconds(600) };
+        await Keys.MakeAsync(cluster, [added], true, false, new KeyOptions(), op);
+        CmekAccess more = await Granting.GrantAsync(cluster, added, host.Output.OfType<CmekKey>().Last(), null, new PrincipalOptions(), op);
+        CmekStatus status = await AddingRegion.AddAsync(cluster, [more], 3, wait, op);
+        Assert.All(status.Regions, r => Assert.Equal(CmekState.ENABLED, r.State));
+        Assert.Contains(server.Exchanges, e => e.Request.Operation == "UpdateCluster" && e.Status == 400);
+    }
+
     [Theory]
     [MemberData(nameof(Losses))]
     public async Task OneKeyIsMadeWhereTheAnswerToCreateKeyIsLost(string kind)
