@@ -74,6 +74,7 @@ internal sealed class WholeLife : IAsyncDisposable
 
     private async Task RunAsync()
     {
+        await GreetAsync().ConfigureAwait(false);
         for (int n = 1; n <= _options.Clusters && _result.Faults.Count == 0; n++)
         {
             await ClusterAsync("shop-" + n).ConfigureAwait(false);
@@ -186,11 +187,13 @@ internal sealed class WholeLife : IAsyncDisposable
                 {
                     _session.Dispose();
                     _session = Connect();
+                    await GreetAsync().ConfigureAwait(false);
                 }
             }
             else
             {
                 _result.Trace.AddRange(host.Told.Select(t => "    " + t));
+                _result.Trace.AddRange(_server.Exchanges.TakeLast(60).Select(e => "    " + e));
             }
         }
 
@@ -215,6 +218,13 @@ internal sealed class WholeLife : IAsyncDisposable
         }
 
         return host.Errors.FirstOrDefault();
+    }
+
+    // As Connect-CmekCloud does: whether the address is the service's is settled before anything goes wrong.
+    private async Task GreetAsync()
+    {
+        _server.Faults = null;
+        await _session.Cloud.GetOrganizationAsync(_cancellation).ConfigureAwait(false);
     }
 
     private SessionContext Connect()

@@ -17,31 +17,17 @@ public sealed class LostAnswerTests
 
     public static TheoryData<string> Losses => [.. s_losses];
 
-    public static TheoryData<string, string, string> Changes
-    {
-        get
-        {
-            TheoryData<string, string, string> all = [];
-            foreach (string call in (string[])["kms:CreateAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "iam:CreateRole", "cloud:EnableCmek", "cloud:UpdateCmek", "kms:RotateKeyOnDemand"])
-            {
-                foreach (string kind in s_losses)
-                {
-                    all.Add("AWS", call, kind);
-                }
-            }
+    // The forms of a loss that differ for a client; what comes before the effect is tried with CreateKey.
+    private static readonly string[] s_changeLosses = ["ResetAfter", "CutShort", "Empty", "Html"];
 
-            foreach (string call in (string[])["gcp-kms:keyRings.create", "gcp-kms:cryptoKeys.create", "gcp-kms:cryptoKeys.setIamPolicy", "gcp-iam:serviceAccounts.create",
-                "gcp-iam:serviceAccounts.setIamPolicy", "gcp-kms:cryptoKeyVersions.create", "gcp-kms:cryptoKeys.updatePrimaryVersion", "cloud:UpdateCmek"])
-            {
-                foreach (string kind in s_losses)
-                {
-                    all.Add("GCP", call, kind);
-                }
-            }
+    private static readonly string[] s_aws =
+        ["kms:CreateAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "iam:CreateRole", "cloud:EnableCmek", "cloud:UpdateCmek", "kms:RotateKeyOnDemand"];
 
-            return all;
-        }
-    }
+    private static readonly string[] s_google =
+    [
+        "gcp-kms:keyRings.create", "gcp-kms:cryptoKeys.create", "gcp-kms:cryptoKeys.setIamPolicy", "gcp-iam:serviceAccounts.create",
+        "gcp-iam:serviceAccounts.setIamPolicy", "gcp-kms:cryptoKeyVersions.create", "gcp-kms:cryptoKeys.updatePrimaryVersion", "cloud:UpdateCmek",
+    ];
 
     // One life a cloud: each loss of each call is one more cluster of it.
     [Theory]
@@ -49,7 +35,7 @@ public sealed class LostAnswerTests
     [InlineData("GCP")]
     public async Task WhateverAnswerIsLostNothingFailsAndNothingIsMadeTwice(string provider)
     {
-        (string Call, string Kind)[] losses = [.. Changes.Select(c => c.Data).Where(c => c.Item1 == provider).Select(c => (c.Item2, c.Item3))];
+        (string Call, string Kind)[] losses = [.. (provider == "AWS" ? s_aws : s_google).SelectMany(call => s_changeLosses.Select(kind => (call, kind)))];
         string region = provider == "AWS" ? "us-east-1" : "us-central1";
         await using SandboxServer server = SandboxServer.Start(new SandboxOptions
         {
