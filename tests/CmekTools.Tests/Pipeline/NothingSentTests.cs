@@ -18,7 +18,8 @@ public sealed class NothingSentTests
     [Fact]
     public async Task WhatSaysThatNothingWasDoneDidNothing()
     {
-        await using Life life = await Life.StartAsync("AWS", enable: false);
+        await using Life life = await Life.StartAsync(
+            "AWS", enable: false, o => o with { Clusters = [.. o.Clusters, new SandboxClusterOptions("orders", "AWS", ["us-east-1"])] });
         CmekCluster shop = Assert.Single((await life.RunAsync("Get-CmekCluster shop")).Values<CmekCluster>());
         string derived = $"cmektools-shop-{shop.Id[..8]}";
 
@@ -51,10 +52,16 @@ public sealed class NothingSentTests
         await life.RunAsync(
             "$global:more = New-CmekKey shop -Region eu-west-1 -NewRegion | Grant-CmekAccess -RoleName own -WarningAction "
                 + "SilentlyContinue");
+        await NothingAsync(
+            life, "ClusterContradicts", "[pscustomobject]@{ ClusterName = 'shop'; ClusterId = (Get-CmekCluster orders).Id } | Disable-CmekCluster");
         await NothingAsync(life, "ScopeContradicts", "Revoke-CmekAccess shop -KeyOnly -ServiceOnly -Force");
         await NothingAsync(life, "AlreadyEnabled", "$other | Enable-CmekCluster");
         await NothingAsync(life, "RegionDuplicate", "$other[0], $access[0] | Update-CmekCluster");
-        await NothingAsync(life, "ClusterKeysUnknown", "[pscustomobject]@{ Id = [guid]::Empty } | Revoke-CmekAccess -Force");
+        life.Server.Before = request => Task.FromResult(request.Operation == "GetCmek"
+            ? new SandboxResponse { Status = 403, Body = """{"code":7,"message":"no","details":[]}""" }
+            : null);
+        await NothingAsync(life, "ClusterKeysUnknown", "Revoke-CmekAccess orders -Force");
+        life.Server.Before = null;
 
         // A region is left over from a rotation that failed.
         CloudRegion region = KeyModelTests.Cluster(life).Regions[0];
