@@ -1,3 +1,4 @@
+using CmekTools.Engine.Text;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Access;
 
@@ -156,7 +157,7 @@ internal static class Keys
             "KeyLeftBehind",
             CmekErrorKind.InvalidOperation,
             $"{key.KeyUri} is a {KeyPlaceText.Of(key.Place)} key of {keys.Cluster.Name}/{key.Region}{when}; in use is {now}. Nothing was changed, and nothing goes back to it by itself.",
-            $"Get-CmekKey -ClusterName {keys.Cluster.Name} shows every key. New-CmekKey -NewGeneration makes the next one. To go back on purpose: Update-CmekCluster -AllowPastKey.",
+            $"Get-CmekKey -ClusterName {PowerShellText.Quote(keys.Cluster.Name)} shows every key. New-CmekKey -NewGeneration makes the next one. To go back on purpose: Update-CmekCluster -AllowPastKey.",
             key.KeyUri);
     }
 

@@ -1,3 +1,4 @@
+using CmekTools.Engine.Text;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.State;
@@ -299,7 +300,7 @@ internal static class Updating
                 "RotationLimitReached",
                 CmekErrorKind.LimitsExceeded,
                 $"{uri} has had all {budget.Limit} on-demand rotations that a key can have; no quota raises that. No key was rotated.",
-                $"New-CmekKey -ClusterName {cluster.Name} -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait moves the cluster to new keys, which can be rotated again. Automatic rotation does not count against the limit.",
+                $"New-CmekKey -ClusterName {PowerShellText.Quote(cluster.Name)} -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait moves the cluster to new keys, which can be rotated again. Automatic rotation does not count against the limit.",
                 uri);
         }
         else

@@ -1,3 +1,5 @@
+using CmekTools.Engine.Text;
+
 namespace CmekTools.Engine.Lifecycle;
 
 /// <summary>The commands that move a cluster between its states.</summary>
@@ -88,13 +90,13 @@ internal static class WaysOut
                 "ClusterRevoked",
                 CmekErrorKind.InvalidOperation,
                 $"{name} was revoked ({status}); this does not undo that.",
-                $"Restore-CmekAccess -ClusterName {name} gives access back and writes the support request; with -RoleName or -ServiceAccount it moves the cluster to a new principal.",
+                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(name)} gives access back and writes the support request; with -RoleName or -ServiceAccount it moves the cluster to a new principal.",
                 status),
             Way.Wait => new CmekException(
                 "ClusterBusy",
                 CmekErrorKind.ResourceUnavailable,
                 $"{name}/{region} is busy ({status}).",
-                $"Wait-CmekStatus -ClusterName {name}, then run the command again.",
+                $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(name)}, then run the command again.",
                 status),
             Way.UseUpdate => new CmekException(
                 "AlreadyEnabled",
@@ -106,7 +108,7 @@ internal static class WaysOut
                 "OperationUnfinished",
                 CmekErrorKind.InvalidOperation,
                 $"{name}/{region} is left over from an operation that failed ({status}); its key from before is still in use. Nothing was sent.",
-                $"Update-CmekCluster {name} -Rewrap -Wait tries that key once more and ends in ENABLED; then run the command again.",
+                $"Update-CmekCluster {PowerShellText.Quote(name)} -Rewrap -Wait tries that key once more and ends in ENABLED; then run the command again.",
                 status),
             _ => new CmekException(
                 "CmekNotEnabled",
