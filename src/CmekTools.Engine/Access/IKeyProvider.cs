@@ -86,6 +86,9 @@ internal sealed record PrincipalOptions
     /// <summary>Google: the service account's email, or its id in the key's project; made if absent; derived where null.</summary>
     public string? ServiceAccount { get; init; }
 
+    /// <summary>Whoever is named is let in although a revocation cut it off: a restore says so, a grant does not.</summary>
+    public bool Again { get; init; }
+
     /// <summary>Google: the role to grant on the key in place of Encrypter/Decrypter.</summary>
     public string? RoleId { get; init; }
 

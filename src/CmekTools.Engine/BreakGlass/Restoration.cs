@@ -151,7 +151,7 @@ internal static class Restoration
                 "RestoreRefused",
                 CmekErrorKind.InvalidOperation,
                 $"{name}/{refused.Region}: {refused.AuthPrincipal} was not given access to {refused.KeyUri}: {refused.Reason}.",
-                $"Get-CmekReceipt {name} and Get-CmekStatus {name} show what each says. Restore-CmekAccess with -RoleName or -ServiceAccount names the principal that is right.",
+                $"Get-CmekReceipt {PowerShellText.Quote(name)} and Get-CmekStatus {PowerShellText.Quote(name)} show what each says. Restore-CmekAccess with -RoleName or -ServiceAccount names the principal that is right.",
                 refused.KeyUri);
         }
 
@@ -161,7 +161,7 @@ internal static class Restoration
                 "PrincipalCutElsewhere",
                 CmekErrorKind.InvalidOperation,
                 $"{item.Target.AuthPrincipal} is also cut off from {item.Target.KeyUri} by {cut.Where}, which Revoke-CmekAccess put there for another cluster ({cut.ClusterMark}…) that shares the principal. It stays.",
-                $"Restore that cluster (Get-CmekCluster shows whose id begins with {cut.ClusterMark}), or give {name} a principal of its own: Restore-CmekAccess -ClusterName {name} -RoleName NAME",
+                $"Restore that cluster (Get-CmekCluster shows whose id begins with {cut.ClusterMark}), or give {name} a principal of its own: Restore-CmekAccess -ClusterName {PowerShellText.Quote(name)} -RoleName NAME",
                 item.Target.KeyUri);
         }
     }
@@ -199,6 +199,7 @@ internal static class Restoration
             op.TakeChanges();
             try
             {
+                await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
                 RestoreItem after = await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false);
                 done.Add(after);
                 if (!op.Host.WhatIf)
@@ -218,6 +219,21 @@ internal static class Restoration
         }
 
         return done;
+    }
+
+    // A key that was cut by being disabled has nobody's cut in its policy: whoever is to stay out gets one before it is enabled, or it is not enabled.
+    private static async Task KeepOutAsync(RestorePlan plan, RestoreItem item, IKeyProvider provider, Operation op)
+    {
+        RestoreItem[] others = [.. plan.Items.Where(i => i.Shown.Action == CmekRestoreAction.StaysCut && i.Target.KeyUri == item.Target.KeyUri)];
+        if (others.Length == 0 || (await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false)).State == CmekKeyState.Enabled)
+        {
+            return;
+        }
+
+        foreach (RestoreItem other in others)
+        {
+            await provider.CutAsync(other.Target, new CutOptions(false), op).ConfigureAwait(false);
+        }
     }
 
     private static async Task<RestoreItem> GiveOneAsync(RestorePlan plan, RestoreItem item, PrincipalOptions? named, IKeyProvider provider, Operation op)
@@ -286,7 +302,7 @@ internal static class Restoration
                             "RestoreNotEffective",
                             CmekErrorKind.InvalidOperation,
                             $"{item.Target}: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri} yet: {string.Join("; ", verdict.Reasons)}",
-                            $"Test-CmekAccess -ClusterName {plan.Keys.Cluster.Name} names each reason. Run the same command again after mending it.",
+                            $"Test-CmekAccess -ClusterName {PowerShellText.Quote(plan.Keys.Cluster.Name)} names each reason. Run the same command again after mending it.",
                             item.Target.KeyUri));
                     }
 
@@ -313,10 +329,15 @@ internal static class Restoration
             return seen;
         }
 
-        steps.KeyCut = open && unseen.Count == 0 ? false : null;
+        // Another principal that has its access is of no use to a cluster that still acts as the one before.
+        List<CmekAccess> pending = plan.Named ? Pending(plan, seen) : [];
+        steps.UseSeen = open && unseen.Count == 0;
+        steps.KeyCut = steps.UseSeen && pending.Count == 0 ? false : null;
         string result = unseen.Count > 0
             ? "given back as it was; whether it works cannot be seen from here"
-            : open ? "the policies let the cluster use its keys" : "nothing that could be used was given back";
+            : !open ? "nothing that could be used was given back"
+            : pending.Count == 0 ? "the policies let the cluster use its keys"
+            : $"the policies let {pending[0].AuthPrincipal} use the keys; the service does not act as it yet";
         await steps.DoneAsync("Access", null, retired.Count == 0 ? result : $"{result}; {retired.Count} past keys stay switched off").ConfigureAwait(false);
         return seen;
     }
@@ -349,10 +370,28 @@ internal static class Restoration
 
         CmekCluster cluster = plan.Keys.Cluster;
         CmekStatus status = plan.Keys.Status;
+        List<CmekAccess> pending = Pending(plan, seen);
+        if (pending.Count == 0)
+        {
+            return;
+        }
+
+        SwitchOptions switching = new(false, default, SkipPreflight: true);
+        (bool changed, _) = await Updating.PutAsync(cluster, status, pending, $"let {string.Join(", ", pending.Select(p => p.Region))} act as {pending[0].AuthPrincipal}", switching, op).ConfigureAwait(false);
+        if (!op.Host.WhatIf)
+        {
+            steps.KeyCut = changed && steps.UseSeen ? false : steps.KeyCut;
+            await steps.DoneAsync("Move", null, changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
+        }
+    }
+
+    private static List<CmekAccess> Pending(RestorePlan plan, List<RestoreItem> seen)
+    {
+        CmekCluster cluster = plan.Keys.Cluster;
         List<CmekAccess> pending = [];
         foreach (RestoreItem item in seen.Where(i => i.Key.Needed))
         {
-            CmekKeyStatus? goal = status.Regions.First(r => r.Region == item.Key.Region).Goal();
+            CmekKeyStatus? goal = plan.Keys.Status.Regions.First(r => r.Region == item.Key.Region).Goal();
             if (goal?.KeyUri == item.Key.KeyUri && goal.AuthPrincipal != item.Target.AuthPrincipal)
             {
                 pending.Add(new CmekAccess
@@ -367,18 +406,8 @@ internal static class Restoration
             }
         }
 
-        if (pending.Count == 0)
-        {
-            return;
-        }
-
         pending.Sort((a, b) => string.CompareOrdinal(a.Region, b.Region));
-        SwitchOptions switching = new(false, default, SkipPreflight: true);
-        (bool changed, _) = await Updating.PutAsync(cluster, status, pending, $"let {string.Join(", ", pending.Select(p => p.Region))} act as {pending[0].AuthPrincipal}", switching, op).ConfigureAwait(false);
-        if (!op.Host.WhatIf)
-        {
-            await steps.DoneAsync("Move", null, changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
-        }
+        return pending;
     }
 
     private static async Task FinishAsync(RestorePlan plan, List<RestoreItem> seen, CmekStatus status, RestoreOptions options, bool failed, Steps steps, Operation op)

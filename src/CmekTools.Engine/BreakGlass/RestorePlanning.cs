@@ -22,7 +22,11 @@ internal sealed record RestorePlan(
     IReadOnlyList<RestoreItem> Items,
     IReadOnlyList<StoredReceipt> Open,
     IReadOnlyList<string> Acting,
-    IReadOnlyList<(RestoreItem Item, CutMark Cut)> Foreign);
+    IReadOnlyList<(RestoreItem Item, CutMark Cut)> Foreign)
+{
+    /// <summary>A principal was named to take the place of the one before.</summary>
+    public bool Named { get; init; }
+}
 
 /// <summary>
 /// Makes the plan of a restore from three things: what receipts say, what is there now, and what the cluster needs. The same for the principal that was cut off and
@@ -53,9 +57,10 @@ internal static class RestorePlanning
         List<Task<(RestoreItem? Item, IReadOnlyList<CutMark> Cuts)>> looks = [];
         foreach (ClusterKey key in keys.All.Where(k => k.Place != CmekKeyPlace.Unused))
         {
-            foreach (string principal in named is null ? key.Principals : Named(named, key, keys))
+            string[] wanted = named is null ? [.. key.Principals.Where(acting.Contains)] : [.. Named(named, key, keys)];
+            foreach (string principal in wanted.Concat(key.Principals).Distinct(StringComparer.Ordinal))
             {
-                looks.Add(PlanAsync(new Question(cluster, keys, key, principal, acting, named, open, sources, all), provider, op));
+                looks.Add(PlanAsync(new Question(cluster, keys, key, principal, acting, named, open, sources, all) { Stays = !wanted.Contains(principal) }, provider, op));
             }
         }
 
@@ -66,7 +71,10 @@ internal static class RestorePlanning
             [.. looked.Select(l => l.Item).OfType<RestoreItem>().OrderByDescending(i => i.Key.Needed), .. refused],
             open,
             acting,
-            [.. looked.Where(l => l.Item is { Acts: true }).SelectMany(l => l.Cuts.Where(c => c.Principal == l.Item!.Target.AuthPrincipal && !c.IsOf(cluster.Id)).Select(c => (l.Item!, c)))]);
+            provider.CutLeavesMark
+                ? [.. looked.Where(l => l.Item is { Acts: true }).SelectMany(l => l.Cuts.Where(c => c.Principal == l.Item!.Target.AuthPrincipal && !c.IsOf(cluster.Id)).Select(c => (l.Item!, c)))]
+                : [])
+        { Named = named is not null };
     }
 
     private static StoredReceipt Sorted(StoredReceipt receipt, CmekCluster cluster, CmekStatus status, Operation op)
@@ -105,7 +113,11 @@ internal static class RestorePlanning
         PrincipalOptions? Named,
         IReadOnlyList<StoredReceipt> Open,
         IReadOnlyList<StoredReceipt> Sources,
-        IReadOnlyList<StoredReceipt> Receipts);
+        IReadOnlyList<StoredReceipt> Receipts)
+    {
+        /// <summary>It is not one of those that are to be let in.</summary>
+        public bool Stays { get; init; }
+    }
 
     // The principal that is named, as the cluster knows it; where it does not know it, its name stands for what the grant will make.
     private static IReadOnlyList<string> Named(PrincipalOptions named, ClusterKey key, ClusterKeys keys)
@@ -124,10 +136,13 @@ internal static class RestorePlanning
         ];
         KeyMarks marks = await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false);
         bool inOpen = q.Open.Any(o => o.Document.Accesses.Any(a => a.KeyUri == key.KeyUri && a.AuthPrincipal == q.Principal));
-        if (q.Named is null && !q.Acting.Contains(q.Principal))
+        if (q.Stays)
         {
-            bool cut = inOpen || marks.Cuts.Any(c => c.Principal == q.Principal && c.IsOf(q.Cluster.Id));
-            return (cut ? Item(CmekRestoreAction.StaysCut, $"the cluster acts as {string.Join(", ", q.Acting)} now; name this one with -RoleName or -ServiceAccount to let it in again", null) : null, marks.Cuts);
+            // A key that is switched off lets nobody in: whoever is not to come in stays out when it is enabled again.
+            bool cut = inOpen || marks.Cuts.Any(c => c.Principal == q.Principal && c.IsOf(q.Cluster.Id))
+                || (key.Needed && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false));
+            string why = q.Named is null ? $"the cluster acts as {string.Join(", ", q.Acting)} now" : "another one is named";
+            return (cut ? Item(CmekRestoreAction.StaysCut, $"{why}; name this one with -RoleName or -ServiceAccount to let it in again", null) : null, marks.Cuts);
         }
 
         bool marked = marks.Cuts.Any(c => c.Principal == q.Principal && c.IsOf(q.Cluster.Id));
@@ -159,7 +174,9 @@ internal static class RestorePlanning
 
         (string Path, ReceiptAccess Access)? from = Good();
         bool retired = await StaysRetiredAsync().ConfigureAwait(false);
-        IReadOnlyList<string> newcomers = from is { } f ? await NewcomersAsync(q, target, f.Access.Snapshot, provider, op).ConfigureAwait(false) : [];
+        IReadOnlyList<string> newcomers = from is { } f
+            ? await NewcomersAsync(q, target, f.Access.Snapshot, q.Sources.First(s => s.Path == f.Path).Document.CreatedAt, provider, op).ConfigureAwait(false)
+            : [];
         string reason = key.Needed ? "the cluster needs it" : "it is cut off, and old data and backups need it";
         return (Item(retired ? CmekRestoreAction.LeftRetired : CmekRestoreAction.GiveBack, from is null ? reason + "; no receipt has it as it was before the cut, so that it is given as a grant would" : reason, from, newcomers), marks.Cuts);
 
@@ -250,12 +267,19 @@ internal static class RestorePlanning
         }
     }
 
-    private static async Task<IReadOnlyList<string>> NewcomersAsync(Question q, AccessTarget target, AccessSnapshot snapshot, IKeyProvider provider, Operation op)
+    private static async Task<IReadOnlyList<string>> NewcomersAsync(
+        Question q, AccessTarget target, AccessSnapshot snapshot, DateTimeOffset since, IKeyProvider provider, Operation op)
     {
         try
         {
+            Task<KeyReach> reach = provider.ReadReachAsync(target.KeyUri, op);
             IReadOnlyList<string> seen = await provider.ReadNewcomersAsync(target, snapshot, op).ConfigureAwait(false);
-            return [.. seen.Where(n => !q.Keys.Principals.Any(p => n.StartsWith(p + " ", StringComparison.Ordinal)))];
+
+            // A grant lets its grantee in beside every policy.
+            IEnumerable<string> grants = (await reach.ConfigureAwait(false)).Grants
+                .Where(g => g.Opens && g.CreatedAt > since)
+                .Select(g => $"{g.Grantee} (the grant {g.GrantId} for {string.Join(", ", g.Operations)} on the key)");
+            return [.. seen.Concat(grants).Where(n => !q.Keys.Principals.Any(p => n.StartsWith(p + " ", StringComparison.Ordinal)))];
         }
         catch (CmekException e)
         {

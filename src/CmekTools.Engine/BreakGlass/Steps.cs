@@ -11,6 +11,9 @@ internal sealed class Steps(CmekCluster cluster, Operation op, bool restoring = 
     /// <summary>Has the cut been seen?</summary>
     public bool? KeyCut { get; set; }
 
+    /// <summary>Was it seen that the keys can be used, be it by a principal that the service does not act as yet?</summary>
+    public bool UseSeen { get; set; }
+
     /// <summary>Does the service say REVOKED everywhere?</summary>
     public bool Revoked { get; set; }
 

@@ -64,6 +64,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
             }
         }
 
+        await CutLabel.PutAsync(cloud, target, op).ConfigureAwait(false);
         if (!op.Host.WhatIf)
         {
             await ReportInheritedAsync(target, denied, op).ConfigureAwait(false);
@@ -112,6 +113,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         Func<JsonObject, bool> putBack = PutBack(snapshot?.Data["key_policy"], member, IamTree.CryptoRole);
         await PolicyEdit.Key(cloud, target.KeyUri, clients.Written, op)
             .EditAsync($"let {member} use the key again", p => putBack(p) | PutBackOwn(snapshot?.Data["key_policy"], p, own)).ConfigureAwait(false);
+        await CutLabel.TakeAsync(cloud, target, op).ConfigureAwait(false);
     }
 
     // Where a snapshot has the member, exactly that comes back; else what a grant would write.

@@ -16,6 +16,11 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
         string role = GcpNames.RequireRole(options.RoleId ?? IamTree.CryptoRole);
         string email = await EmailOfAsync(cluster, key, options, op).ConfigureAwait(false);
         GcpNames.ParseAccount(email);
+        if (!options.Again)
+        {
+            CutLabel.RequireNone(cluster, key, email);
+        }
+
         if (key is { KeyUri: not null, Location: { } location })
         {
             await GcpKeyMaker.WarnIfFarAsync(location, region, op).ConfigureAwait(false);
@@ -44,6 +49,11 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
         PolicyEdit ofKey = PolicyEdit.Key(cloud, key.KeyUri ?? $"(the key to be made for {cluster.Name}/{region})", clients.Written, op);
         bool token = await GiveAsync(ofAccount, there, IamTree.TokenRole, own, $"let {own} take tokens of the account", op).ConfigureAwait(false);
         bool use = await GiveAsync(ofKey, key.KeyUri is not null, role, member, $"let {member} use the key", op).ConfigureAwait(false);
+        if (options.Again && token && use && key.KeyUri is { } uri)
+        {
+            await CutLabel.TakeAsync(cloud, new AccessTarget(cluster, op.Session.Organization.Id, region, uri, email), op).ConfigureAwait(false);
+        }
+
         return token && use
             ? Planned(cluster, region, key, email) with { Planned = false, Changes = op.TakeChanges() }
             : Planned(cluster, region, key, email);

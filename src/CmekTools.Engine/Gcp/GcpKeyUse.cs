@@ -12,6 +12,7 @@ internal static partial class GcpKeyUse
     public static async Task<KeyMarks> ReadMarksAsync(IGoogleCloud cloud, string keyUri, Operation op)
     {
         List<KeyMark> marks = [];
+        List<CutMark> cuts = [];
         List<string> users = [];
         List<string> unread = [];
         try
@@ -21,6 +22,8 @@ internal static partial class GcpKeyUse
             {
                 marks.Add(new KeyMark(id, $"the label {GcpNames.ClusterLabel}") { IsLabel = true });
             }
+
+            cuts.AddRange(CutLabel.Read(key));
         }
         catch (CmekServiceException e)
         {
@@ -45,7 +48,7 @@ internal static partial class GcpKeyUse
             unread.Add($"the policy of {keyUri} could not be read: {e.Message}");
         }
 
-        return new KeyMarks(marks, [], users, unread);
+        return new KeyMarks(marks, cuts, users, unread);
     }
 
     /// <summary>Had the account no binding on the key any more?</summary>

@@ -63,7 +63,7 @@ public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
         }
 
         StoredReceipt? given = path is null ? null : ReceiptStore.Load(path);
-        PrincipalOptions? principal = RoleName is null && ServiceAccount is null ? null : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount };
+        PrincipalOptions? principal = RoleName is null && ServiceAccount is null ? null : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount, Again = true };
         RestoreOptions options = new(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)) { AcceptChanges = AcceptChanges };
         if (Receipt is null)
         {

@@ -118,7 +118,9 @@ public sealed class RestoreTests
 
         PowerShellResult result = await life.RunAsync("Restore-CmekAccess shop -Wait");
         Assert.Contains(result.Warnings, w => w.Contains("was deleted and made anew", StringComparison.Ordinal) && w.Contains(email, StringComparison.Ordinal));
-        Assert.Equal(["gcp-iam:serviceAccounts.setIamPolicy", "gcp-kms:cryptoKeys.setIamPolicy", "gcp-kms:cryptoKeys.setIamPolicy"], life.Writes);
+        Assert.Equal(
+            ["gcp-iam:serviceAccounts.setIamPolicy", "gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeys.setIamPolicy", "gcp-kms:cryptoKeys.setIamPolicy"],
+            life.Writes.Order(StringComparer.Ordinal));
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
     }
 
