@@ -269,7 +269,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
     It 'change nothing with -WhatIf, nor without an answer: no receipt, no journal, the same policies' {
         $world = Get-TestWorld $Name
         $null = Revoke-CmekAccess $Name -WhatIf
-        $null = Revoke-CmekAccess $Name -Permanent -ConfirmClusterName $Name -DisablePrincipal -WhatIf
+        $null = Revoke-CmekAccess $Name -Permanent -ConfirmClusterName $Name -WhatIf
         Get-TestWorld $Name | Should -Be $world
         Get-CmekReceipt | Should -BeNullOrEmpty
 

@@ -24,6 +24,36 @@ internal static class ForeignOptions
         ("KeyName", CmekProvider.GCP, options.KeyName is not null),
         ("ProtectionLevel", CmekProvider.GCP, options.ProtectionLevel is not null));
 
+    /// <summary>Refuses an option of a revocation that none of its clusters has a use for; where one of them has, the others are cut without it.</summary>
+    /// <exception cref="CmekException"><c>ParameterOfOtherCloud</c>; nothing was cut.</exception>
+    public static void RequireAny(IReadOnlyCollection<CmekCluster> clusters, string option, CmekProvider of, bool given)
+    {
+        if (given && clusters.Count > 0 && clusters.All(c => c.Provider != of))
+        {
+            throw new CmekException(
+                "ParameterOfOtherCloud",
+                CmekErrorKind.InvalidArgument,
+                $"-{option} is for {of}, and {string.Join(", ", clusters.Select(c => c.Name))} {(clusters.Count == 1 ? "runs" : "run")} elsewhere. Nothing was cut.",
+                $"Run the command again without -{option}.",
+                option);
+        }
+    }
+
+    /// <summary>Refuses a waiting time before a key's deletion where the key has its own.</summary>
+    /// <exception cref="CmekException"><c>ParameterOfOtherCloud</c>; nothing was sent.</exception>
+    public static void RequireWindow(string keyUri, CmekProvider provider, bool given)
+    {
+        if (given && provider == CmekProvider.GCP)
+        {
+            throw new CmekException(
+                "ParameterOfOtherCloud",
+                CmekErrorKind.InvalidArgument,
+                $"-PendingWindowInDays is for AWS: on Google Cloud a key has a waiting time of its own, from when it was made. Nothing was done to {keyUri}.",
+                "Run the command again without -PendingWindowInDays. gcloud kms keys describe shows destroyScheduledDuration.",
+                keyUri);
+        }
+    }
+
     private static void Require(CmekCluster cluster, params (string Name, CmekProvider Of, bool Given)[] options)
     {
         string[] foreign = [.. options.Where(o => o.Given && o.Of != cluster.Provider).Select(o => "-" + o.Name)];

@@ -24,6 +24,9 @@ public sealed class RemoveCmekKeyCommand : SessionCommand
     [ValidateNotNullOrEmpty]
     public string[] GoneClusterId { get; set; } = [];
 
-    internal override async Task ProcessAsync() =>
-        await Pipeline.OutputAsync(await Removing.RemoveAsync(KeyUri, PendingWindowInDays, GoneClusterId, Op).ConfigureAwait(false)).ConfigureAwait(false);
+    internal override async Task ProcessAsync()
+    {
+        int? days = MyInvocation.BoundParameters.ContainsKey(nameof(PendingWindowInDays)) ? PendingWindowInDays : null;
+        await Pipeline.OutputAsync(await Removing.RemoveAsync(KeyUri, days, GoneClusterId, Op).ConfigureAwait(false)).ConfigureAwait(false);
+    }
 }

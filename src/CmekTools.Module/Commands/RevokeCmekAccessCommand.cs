@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using CmekTools.Engine;
+using CmekTools.Engine.Access;
 using CmekTools.Engine.BreakGlass;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Lifecycle;
@@ -137,13 +138,22 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
         };
         if (!ByHand)
         {
-            await Revocation.RevokeAsync(op => SubjectFinder.FindAsync(_named, op), options, Op).ConfigureAwait(false);
+            await Revocation.RevokeAsync(async op => Fitting(await SubjectFinder.FindAsync(_named, op).ConfigureAwait(false)), options, Op).ConfigureAwait(false);
             return;
         }
 
         IReadOnlyList<CmekAccess> accesses = ManifestPath is null ? GivenKeys() : await ManifestAsync(ManifestPath).ConfigureAwait(false);
         SessionContext context = (Session ?? RunspaceSession)?.Context as SessionContext ?? (_unconnected = Connecting.Unconnected());
-        await Revocation.RevokeAsync(op => SubjectFinder.OfKeysAsync(accesses, op), options, OperationOn(context)).ConfigureAwait(false);
+        await Revocation.RevokeAsync(async op => Fitting(await SubjectFinder.OfKeysAsync(accesses, op).ConfigureAwait(false)), options, OperationOn(context)).ConfigureAwait(false);
+    }
+
+    // Asked for and of no use to any of the keys: said before anything is cut, and not dropped.
+    private IReadOnlyList<RevocationSubject> Fitting(IReadOnlyList<RevocationSubject> subjects)
+    {
+        CmekCluster[] clusters = [.. subjects.Select(s => s.Cluster)];
+        ForeignOptions.RequireAny(clusters, nameof(DisablePrincipal), CmekProvider.GCP, DisablePrincipal);
+        ForeignOptions.RequireAny(clusters, nameof(PendingWindowInDays), CmekProvider.AWS, MyInvocation.BoundParameters.ContainsKey(nameof(PendingWindowInDays)));
+        return subjects;
     }
 
     private async Task<IReadOnlyList<CmekAccess>> ManifestAsync(string given)

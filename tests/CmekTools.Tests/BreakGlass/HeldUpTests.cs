@@ -46,7 +46,7 @@ public sealed class HeldUpTests
 
     [Theory]
     [InlineData("$ErrorActionPreference = 'Stop'; Revoke-CmekAccess shop -Force")]
-    [InlineData("$ErrorActionPreference = 'Stop'; $WarningPreference = 'Stop'; Revoke-CmekAccess shop -Force -DisablePrincipal")]
+    [InlineData("$ErrorActionPreference = 'Stop'; $WarningPreference = 'Stop'; Revoke-CmekAccess shop -Force -PendingWindowInDays 7")]
     [InlineData("foreach ($once in 1) { Revoke-CmekAccess shop -Force | ForEach-Object { break } }")]
     [InlineData("Revoke-CmekAccess shop -Force | ForEach-Object { throw 'enough' }")]
     public async Task NoPreferenceAndNoListenerEndsItHalfWay(string script)

@@ -42,7 +42,7 @@ public sealed class RemoveKeyTests
         Assert.Empty(life.Writes);
 
         life.Shell.Shell.Answer("Y");
-        CmekKey key = Assert.Single((await life.RunAsync("param($Uri) Get-CmekKey $Uri | Remove-CmekKey -PendingWindowInDays 7", new { Uri = uri })).Values<CmekKey>());
+        CmekKey key = Assert.Single((await life.RunAsync($"param($Uri) Get-CmekKey $Uri | Remove-CmekKey {(life.IsAws ? "-PendingWindowInDays 7" : string.Empty)}", new { Uri = uri })).Values<CmekKey>());
         Assert.Equal(life.IsAws ? ["kms:ScheduleKeyDeletion"] : ["gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy"], life.Writes);
         Assert.Equal(CmekKeyState.PendingDeletion, key.State);
         Assert.True(key.Changed);
