@@ -89,6 +89,9 @@ internal sealed record SandboxOptions
     /// <summary>The vendor brings a revoked cluster back by itself once it has access again, as its support does after a ticket.</summary>
     public bool VendorRecovers { get; init; } = true;
 
+    /// <summary>A REVOKE that was taken ends in REVOKE_FAILED: the service could not shut a node out.</summary>
+    public bool RevokeFails { get; init; }
+
     /// <summary>PUT with NULL_KMS is taken; false answers 400 as a service without that call would.</summary>
     public bool TakesNullKms { get; init; } = true;
 

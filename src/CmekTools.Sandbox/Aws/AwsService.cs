@@ -45,6 +45,12 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
     /// <summary>The administrator of the customer's account.</summary>
     public AwsKeyPair Admin { get; }
 
+    /// <summary>The keys, for tests that look behind the scenes; under the server's lock only.</summary>
+    public Kms.KmsStore Keys => _world.Keys;
+
+    /// <summary>The ARNs of the customer's roles; under the server's lock only.</summary>
+    public IReadOnlyList<string> Roles => [.. _world.Roles(_world.CustomerAccount).Select(r => r.Arn)];
+
     /// <summary>The clock that IAM's lag, rotation, deletion and sessions go by; replace it to have time pass.</summary>
     public Func<DateTimeOffset> Clock
     {

@@ -13,6 +13,7 @@ internal enum CmekState
     ROTATE_FAILED,
     REVOKED,
     REVOKING,
+    REVOKE_FAILED,
 }
 
 /// <summary>Which key, and as whom.</summary>

@@ -70,7 +70,7 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
             }
             else if (region.Status != CmekState.REVOKED)
             {
-                Begin(region, key, CmekState.REVOKING, CmekState.REVOKED, CmekState.REVOKED, now);
+                Begin(region, key, CmekState.REVOKING, options().RevokeFails ? CmekState.REVOKE_FAILED : CmekState.REVOKED, CmekState.REVOKED, now);
             }
         }
 
@@ -90,12 +90,12 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
     }
 
     private static IReadOnlyList<CloudRegion> Revoked(CloudCluster cluster) =>
-        [.. cluster.Regions.Where(r => r is { Status: CmekState.REVOKED, Current: not null, Operation: null })];
+        [.. cluster.Regions.Where(r => r is { Status: CmekState.REVOKED or CmekState.REVOKE_FAILED, Current: not null, Operation: null })];
 
     // Also remembers it. A REVOKE whose key stays within reach must not heal at once, so recovery waits until a cut has been seen.
     private bool LooksCut(CloudCluster cluster)
     {
-        bool cut = cluster.Regions.Any(r => r is { Status: CmekState.REVOKING or CmekState.REVOKED, Current: { } key } && access.Refusal(cluster, key.Spec) is not null);
+        bool cut = cluster.Regions.Any(r => r is { Status: CmekState.REVOKING or CmekState.REVOKED or CmekState.REVOKE_FAILED, Current: { } key } && access.Refusal(cluster, key.Spec) is not null);
         cluster.CutSeen |= cut;
         return cut;
     }
@@ -125,7 +125,7 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
         CloudKey key = operation.Key;
         region.Operation = null;
         cluster.UpdatedAt = at;
-        if (operation.Goal != CmekState.REVOKED && access.Refusal(cluster, key.Spec) is { } refusal)
+        if (operation.Goal is not (CmekState.REVOKED or CmekState.REVOKE_FAILED) && access.Refusal(cluster, key.Spec) is { } refusal)
         {
             key.Set(operation.Otherwise, at, refusal);
             region.Status = operation.Otherwise;
@@ -143,7 +143,7 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
 
         region.Sealed = operation.Goal == CmekState.REVOKED;
         region.Status = operation.Goal;
-        key.Set(operation.Goal, at);
+        key.Set(operation.Goal, at, operation.Goal == CmekState.REVOKE_FAILED ? "a node could not be reached" : string.Empty);
     }
 
     private static void Settle(CloudRegion region, CloudKey key, DateTimeOffset at)

@@ -7,7 +7,7 @@ internal static class CmekStates
     private static readonly CmekState[] Order =
     [
         CmekState.REVOKING, CmekState.DISABLING, CmekState.ROTATING, CmekState.ENABLING,
-        CmekState.DISABLE_FAILED, CmekState.ROTATE_FAILED, CmekState.ENABLE_FAILED,
+        CmekState.REVOKE_FAILED, CmekState.DISABLE_FAILED, CmekState.ROTATE_FAILED, CmekState.ENABLE_FAILED,
         CmekState.REVOKED, CmekState.ENABLED, CmekState.DISABLED,
     ];
 
@@ -15,5 +15,5 @@ internal static class CmekStates
     public static CmekState Of(CloudCluster cluster) => Order.First(state => state == CmekState.DISABLED || cluster.Regions.Any(r => r.Status == state));
 
     /// <summary>True for the states that only another request leaves.</summary>
-    public static bool IsFailed(CmekState state) => state is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED or CmekState.DISABLE_FAILED;
+    public static bool IsFailed(CmekState state) => state is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED or CmekState.DISABLE_FAILED or CmekState.REVOKE_FAILED;
 }

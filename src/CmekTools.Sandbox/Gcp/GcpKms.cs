@@ -18,6 +18,9 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
     /// <summary>A key by name, or null.</summary>
     public GcpKey? Find(string name) => _keys.GetValueOrDefault(name);
 
+    /// <summary>Every key.</summary>
+    public IReadOnlyCollection<GcpKey> All => _keys.Values;
+
     public JsonObject Answer(GcpCall call)
     {
         string[] s = call.Segments;

@@ -57,6 +57,12 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
     /// <summary>The policies, for tests that arrange things behind the scenes.</summary>
     public GcpPolicies Policies { get; }
 
+    /// <summary>The keys, for tests that look behind the scenes; under the server's lock only.</summary>
+    public IReadOnlyCollection<GcpKey> Keys => _kms.All;
+
+    /// <summary>The addresses of the service accounts; under the server's lock only.</summary>
+    public IReadOnlyList<string> AccountEmails => _accounts.Emails;
+
     /// <summary>What the project is in.</summary>
     public GcpHierarchy Hierarchy { get; }
 

@@ -13,6 +13,9 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
     /// <summary>Every account, deleted ones too.</summary>
     public IReadOnlyList<GcpServiceAccount> All => _accounts;
 
+    /// <summary>The addresses of those that exist.</summary>
+    public IReadOnlyList<string> Emails => [.. _accounts.Where(a => !a.Deleted).Select(a => a.Email)];
+
     /// <summary>Why a member cannot stand in a policy, or null.</summary>
     public string? WhyNoMember(string member)
     {

@@ -428,11 +428,14 @@ public sealed class KeyModelTests
     [InlineData("GCP", "Restore-CmekAccess -RoleName x", "-RoleName")]
     [InlineData("AWS", "New-CmekKey -KeyRing x", "-KeyRing")]
     [InlineData("GCP", "New-CmekKey -AliasName x", "-AliasName")]
+    [InlineData("AWS", "Revoke-CmekAccess -Force -DisablePrincipal", "-DisablePrincipal")]
+    [InlineData("GCP", "Revoke-CmekAccess -Force -PendingWindowInDays 7", "-PendingWindowInDays")]
+    [InlineData("GCP", "Remove-CmekKey -PendingWindowInDays 7", "-PendingWindowInDays")]
     public async Task AParameterOfTheOtherCloudIsAnErrorAndNotDropped(string provider, string command, string named)
     {
         await using Life life = await Life.StartAsync(provider);
-        string source = command.StartsWith("Grant", StringComparison.Ordinal) ? "Get-CmekKey -ClusterName shop" : "Get-CmekCluster shop";
-        PowerShellResult result = await life.TryAsync($"{source} | {command} -Confirm:$false");
+        string source = command.Split('-')[0] is "Grant" or "Remove" ? "Get-CmekKey -ClusterName shop" : "Get-CmekCluster shop";
+        PowerShellResult result = await life.TryAsync($"{source} | {command}{(command.Contains("-Force", StringComparison.Ordinal) ? string.Empty : " -Confirm:$false")}");
         Assert.NotEmpty(result.Errors);
         Assert.All(result.Errors, e => Assert.StartsWith("ParameterOfOtherCloud,", e.FullyQualifiedErrorId, StringComparison.Ordinal));
         Assert.Contains(named, result.Errors[0].Exception.Message, StringComparison.Ordinal);
@@ -462,9 +465,18 @@ public sealed class KeyModelTests
             life.Bind(key, "roles/cloudkms.cryptoKeyDecrypter", stranger);
         }
 
+        string other = await life.KeyAsync(life.Regions[1]);
+        if (life.IsAws)
+        {
+            // A grant lets its grantee in beside every policy, and comes since the receipt like a statement.
+            await life.Aws.KmsAs(life.Aws.Aws.Admin, life.Regions[1]).CreateGrantAsync(
+                new CreateGrantRequest { KeyId = other, GranteePrincipal = stranger, Operations = ["Decrypt"] }, AwsWire.Cancel);
+        }
+
         CmekRestorePlan[] plan = [.. (await life.RunAsync("Get-CmekReceipt shop -Open | Test-CmekAccess")).Values<CmekRestorePlan>()];
         Assert.Equal(2, plan.Length);
         Assert.Contains("stranger", Assert.Single(plan, p => p.KeyUri == key).Newcomers[0], StringComparison.Ordinal);
+        Assert.Equal(life.IsAws, Assert.Single(plan, p => p.KeyUri == other).Newcomers.Any(n => n.Contains("the grant", StringComparison.Ordinal)));
         PowerShellResult whatIf = await life.RunAsync("Restore-CmekAccess shop -WhatIf");
         Assert.Equal(plan.Select(p => p.ToString()), whatIf.Values<CmekRestorePlan>().Select(p => p.ToString()));
         Assert.Empty(life.Writes);
@@ -475,5 +487,107 @@ public sealed class KeyModelTests
         Assert.Empty(life.Writes);
         await life.RunAsync("$null = Restore-CmekAccess shop -AcceptChanges -Wait -WarningAction SilentlyContinue");
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AKeyThatWasCutByBeingDisabledDoesNotLetAReplacedPrincipalInAgain(string provider)
+    {
+        await using TwoMachines two = await TwoMachines.StartAsync(provider);
+        Life life = two.First;
+        string key = await life.KeyAsync(life.Regions[0]);
+        string replaced = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
+        await life.RunAsync($"$null = Restore-CmekAccess shop {Option(life)} second -Wait -WarningAction SilentlyContinue");
+        Assert.True(await IsLetInAsync(life, key, replaced), "it has been replaced, and nobody has cut it off yet");
+
+        // The policy cannot be written: the key is disabled, which cuts both. It is given back where there is no receipt.
+        string write = life.IsAws ? "PutKeyPolicy" : "cryptoKeys.setIamPolicy";
+        life.Server.Before = r => Task.FromResult(r.Operation == write ? new SandboxResponse
+        {
+            Status = life.IsAws ? 400 : 403,
+            Body = life.IsAws ? """{"__type":"AccessDeniedException","message":"no"}""" : """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""",
+        }
+        : null);
+        await life.TryAsync("$null = Revoke-CmekAccess shop -Force -WarningAction SilentlyContinue");
+        Assert.Equal(CmekKeyState.Disabled, await life.KeyStateAsync(key));
+
+        // As long as it cannot be kept out, the key stays off.
+        Assert.NotEmpty((await two.Second.RunAsync("$null = Restore-CmekAccess shop -WarningAction SilentlyContinue")).Errors);
+        Assert.Equal(CmekKeyState.Disabled, await life.KeyStateAsync(key));
+        life.Server.Before = null;
+        (await two.Second.RunAsync("$null = Restore-CmekAccess shop -Wait -WarningAction SilentlyContinue")).Expect();
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+        Assert.False(await IsLetInAsync(life, key, replaced));
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AnotherMachineSeesWhatWasCutAndLetsNobodyInByAGrant(string provider)
+    {
+        await using TwoMachines two = await TwoMachines.StartAsync(provider);
+        Life life = two.First;
+        CmekRegionStatus region = (await life.StatusAsync()).Regions[0];
+        await life.RunAsync("$null = Revoke-CmekAccess shop -KeyOnly -Force");
+
+        // There is no receipt here, and the service says ENABLED: the key itself says that it was cut.
+        PowerShellResult result = await two.Second.RunAsync("New-CmekKey shop | Grant-CmekAccess");
+        Assert.Equal(2, result.Errors.Count(e => e.FullyQualifiedErrorId.StartsWith("AccessRevoked,", StringComparison.Ordinal)));
+        Assert.False(await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
+        (await two.Second.RunAsync("$null = Restore-CmekAccess shop -WarningAction SilentlyContinue")).Expect();
+        Assert.True(await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
+        CmekAccess[] accesses = [.. (await two.Second.RunAsync("New-CmekKey shop | Grant-CmekAccess")).Expect().Values<CmekAccess>()];
+        Assert.All(accesses, a => Assert.False(a.Changed));
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task ARevocationThatTheServiceFailsAtIsToldAndCanBeGoneOnWithAndUndone(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider, change: o => o with { RevokeFails = true });
+        PowerShellResult result = await life.TryAsync("Revoke-CmekAccess shop -Force");
+        Assert.NotEmpty(result.Errors);
+        CmekStep last = result.Values<CmekStep>()[^1];
+        Assert.Equal((true, false), (last.KeyCut, last.Revoked));
+        CmekStatus status = await life.StatusAsync();
+        Assert.Equal(CmekState.REVOKE_FAILED, status.State);
+        Assert.All(status.Regions, r => Assert.Equal(CmekKeyPlace.InUse, r.Current!.Place));
+        Assert.Contains("could not be reached", string.Join(' ', status.Regions.Select(r => r.UserMessage)), StringComparison.Ordinal);
+
+        life.Server.Options = life.Server.Options with { RevokeFails = false };
+        last = (await life.RunAsync("Revoke-CmekAccess shop -Force")).Values<CmekStep>()[^1];
+        Assert.Equal((true, true), (last.KeyCut, last.Revoked));
+        await life.RunAsync("$null = Restore-CmekAccess shop -Wait -WarningAction SilentlyContinue");
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task ADryRunOfRemovingAKeySaysItOnce(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string key = (await life.RunAsync($"(New-CmekKey shop -Region {life.Regions[0]} -NewGeneration).KeyUri")).Values<string>()[0];
+        await life.RunAsync("param($Uri) $null = Remove-CmekKey $Uri -WhatIf", new { Uri = key });
+        string text = life.Shell.Shell.Host.TakeText();
+        Assert.True(text.Split("What if:").Length == 2, text);
+        Assert.Contains(key, text.ReplaceLineEndings(string.Empty), StringComparison.Ordinal);
+        Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task ARotationThatWasInterruptedIsGoneOnWithAndSaysSo(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        life.Server.Before = r => Task.FromResult(r.Operation == "UpdateCmek" ? new SandboxResponse { Status = 400, Body = """{"code":3,"message":"not today","details":[]}""" } : null);
+        Assert.NotEmpty((await life.TryAsync("Update-CmekCluster shop -Rewrap -RotateKey")).Errors);
+        life.Server.Before = null;
+        PowerShellResult result = await life.RunAsync("Update-CmekCluster shop -Rewrap -RotateKey -Wait");
+        Assert.DoesNotContain(life.Writes, w => w.Contains("Rotate", StringComparison.Ordinal) || w.Contains("cryptoKeyVersions", StringComparison.Ordinal));
+        Assert.Equal(2, result.Warnings.Count(w => w.Contains("it is not rotated again", StringComparison.Ordinal) && w.Contains("24 hours", StringComparison.Ordinal)));
     }
 }

@@ -62,23 +62,20 @@ public sealed class StateTableTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task EveryCellIsWalked(bool partial)
+    [InlineData("AWS", false)]
+    [InlineData("AWS", true)]
+    [InlineData("GCP", false)]
+    [InlineData("GCP", true)]
+    public async Task EveryCellIsWalked(string provider, bool partial)
     {
-        await using Life life = await Life.StartAsync("AWS");
+        await using Life life = await Life.StartAsync(provider);
         CmekAccess[] other = [.. (await life.RunAsync("New-CmekKey shop -NewGeneration | Grant-CmekAccess")).Values<CmekAccess>()];
         CmekAccess[] added = [.. (await life.RunAsync($"New-CmekKey shop -Region {life.NewRegion} -NewRegion | Grant-CmekAccess")).Values<CmekAccess>()];
         CloudCluster cluster = life.Server.Get<CloudApiService>().Store.All.Single(c => c.Name == "shop");
         CloudKey[] keys = [.. cluster.Regions.Select(r => r.Current!)];
         foreach ((PublicState state, string[] cells) in Page())
         {
-            // REVOKE_FAILED is a state that the sandbox never gives.
-            if (!Enum.TryParse(state.ToString(), out WireState wire))
-            {
-                continue;
-            }
-
+            WireState wire = Enum.Parse<WireState>(state.ToString());
             for (int i = 0; i < cells.Length; i++)
             {
                 Set(life, cluster, keys, wire, partial);
@@ -88,8 +85,8 @@ public sealed class StateTableTests
                         SwitchCommand.Enable => "param($Other, $Added) $Other | Enable-CmekCluster -SkipPreflight -WarningAction SilentlyContinue",
                         SwitchCommand.Update => "param($Other, $Added) $Other[0] | Update-CmekCluster -SkipPreflight -WarningAction SilentlyContinue",
                         SwitchCommand.Rewrap => $"param($Other, $Added) Update-CmekCluster shop -Rewrap -Region {life.Regions[0]} -SkipPreflight -WarningAction SilentlyContinue",
-                        SwitchCommand.AddRegion => "param($Other, $Added) $Added | Add-CmekRegion -NodeCount 3 -SkipPreflight -WhatIf",
-                        _ => "param($Other, $Added) Disable-CmekCluster shop -NoWait -WhatIf -WarningAction SilentlyContinue",
+                        SwitchCommand.AddRegion => "param($Other, $Added) $Added | Add-CmekRegion -NodeCount 3 -SkipPreflight -WarningAction SilentlyContinue",
+                        _ => "param($Other, $Added) Disable-CmekCluster shop -NoWait -SkipPreflight -Confirm:$false -WarningAction SilentlyContinue",
                     },
                     new { Other = other, Added = added });
                 string where = $"{state}{(partial ? " in one region" : string.Empty)}, {s_commands[i]}: {cells[i]}; was {string.Join("; ", result.Errors.Select(e => $"{e.FullyQualifiedErrorId} {e.ErrorDetails?.RecommendedAction}"))}";
@@ -102,8 +99,11 @@ public sealed class StateTableTests
                 }
 
                 // What the service takes while something goes on is the service's to say.
-                ErrorRecord? error = result.Errors.FirstOrDefault(e => !(cells[i] == "sent" && state == PublicState.ROTATING && e.FullyQualifiedErrorId.StartsWith("ClusterBusy,", StringComparison.Ordinal)));
+                ErrorRecord? error = result.Errors.FirstOrDefault(e => !(((cells[i] == "sent" && state == PublicState.ROTATING) || (partial && cells[i] == "done")) && e.FullyQualifiedErrorId.StartsWith("ClusterBusy,", StringComparison.Ordinal)));
                 Assert.True(cells[i] is "sent" or "done" ? error is null : error is not null, where);
+                string[] sent = [.. life.Writes.Where(w => w.StartsWith("cloud:", StringComparison.Ordinal))];
+                // In a cluster whose other region is ENABLED there may be something to do for that one.
+                Assert.True((partial && cells[i] == "done") || (cells[i] == "sent") == (sent.Length > 0), $"{where}; sent {string.Join(", ", sent)}");
                 if (cells[i] == "wait")
                 {
                     Assert.StartsWith("ClusterBusy,", error!.FullyQualifiedErrorId, StringComparison.Ordinal);
@@ -119,6 +119,8 @@ public sealed class StateTableTests
     private static void Set(Life life, CloudCluster cluster, CloudKey[] keys, WireState state, bool partial) => life.Server.Exclusively(() =>
     {
         cluster.EverEncrypted = true;
+        cluster.ScalingSince = null;
+        cluster.Regions.RemoveRange(keys.Length, cluster.Regions.Count - keys.Length);
         for (int i = 0; i < keys.Length; i++)
         {
             CloudRegion region = cluster.Regions[i];
