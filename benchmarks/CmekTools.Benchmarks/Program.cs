@@ -1,7 +1,9 @@
 using System.Globalization;
+using CmekTools.Benchmarks.BreakGlass;
 using CmekTools.Benchmarks.Survival;
 
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- survive [--seed N] [--lives N] [--rate 0.2] [--verbose]
+// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- break-glass [--clusters 40]
 Dictionary<string, string> options = new(StringComparer.OrdinalIgnoreCase);
 for (int i = 1; i < args.Length; i++)
 {
@@ -14,7 +16,11 @@ switch (args.FirstOrDefault())
 {
     case "survive":
         return await Survive.RunAsync((int)Number("--seed", 1), (int)Number("--lives", 1000), Number("--rate", 0.2), options.ContainsKey("--verbose"));
+    case "break-glass":
+        return await ReachTable.RunAsync((int)Number("--clusters", 40));
+    case "other-side":
+        return await OtherSide.RunAsync((int)Number("--clusters", 1), options["--regions"].Split(','));
     default:
-        await Console.Error.WriteLineAsync("survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail");
+        await Console.Error.WriteLineAsync("survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\nbreak-glass [--clusters N]: how soon the last key is cut");
         return 2;
 }

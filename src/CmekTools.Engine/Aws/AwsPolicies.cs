@@ -36,9 +36,12 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
             PolicyJson.Diff(before.Root, after.Root),
             before.Root.DeepClone(),
             after.Root.DeepClone());
+
+        // Nobody is asked in a break-glass, so that what was read is of this moment: a second read would only keep the key open.
+        PolicyDocument? fresh = Pacing.Urgency.Current ? before : null;
         return await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
         {
-            PolicyDocument sent = await PutPatientlyAsync(key, edit, op, cancellation).ConfigureAwait(false);
+            PolicyDocument sent = await PutPatientlyAsync(key, edit, fresh, op, cancellation).ConfigureAwait(false);
             await ReadBackAsync(key, sent, edit, op, cancellation).ConfigureAwait(false);
         }, async cancellation => IsIn(edit, await reader.PolicyAsync(key, cancellation).ConfigureAwait(false))).ConfigureAwait(false);
     }
@@ -47,13 +50,15 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
     private async Task<PolicyDocument> PutPatientlyAsync(
         KeyArn key,
         PolicyEdit edit,
+        PolicyDocument? fresh,
         Operation op,
         CancellationToken cancellation)
     {
         DateTimeOffset start = op.Session.Time.GetUtcNow();
         while (true)
         {
-            PolicyDocument policy = await reader.PolicyAsync(key, cancellation).ConfigureAwait(false);
+            PolicyDocument policy = fresh ?? await reader.PolicyAsync(key, cancellation).ConfigureAwait(false);
+            fresh = null;
             edit.Apply(policy);
             policy.RequireSize(key.Text);
             try
