@@ -106,6 +106,29 @@ internal static class KeyLife
         };
     }
 
+    /// <summary>UpdatePrimaryRegion: a replica becomes the primary. Both are Updating for as long as IAM takes to spread a change.</summary>
+    public static JsonObject UpdatePrimaryRegion(KmsCall call)
+    {
+        KmsKey primary = call.Key("kms:UpdatePrimaryRegion");
+        string region = call.Need("PrimaryRegion");
+        if (!primary.IsPrimary)
+        {
+            throw new AwsErrorException("UnsupportedOperationException", $"{primary.Arn} is not a multi-Region primary key.");
+        }
+
+        KmsKey next = call.Keys.Find(KmsStore.Arn(region, primary.AccountId, "key/" + primary.Id))
+            ?? throw new AwsErrorException("NotFoundException", $"Key '{KmsStore.Arn(region, primary.AccountId, "key/" + primary.Id)}' does not exist");
+        call.DemandUsable(primary);
+        call.DemandUsable(next);
+        foreach (KmsKey copy in call.Keys.Related(primary))
+        {
+            copy.PrimaryRegion = region;
+        }
+
+        (primary.UpdatingUntil, next.UpdatingUntil) = (call.Now + call.World.Lag, call.Now + call.World.Lag);
+        return [];
+    }
+
     /// <summary>DescribeKey.</summary>
     public static JsonObject Describe(KmsCall call) =>
         new() { ["KeyMetadata"] = KeyMetadata.Show(call, call.Key("kms:DescribeKey", aliases: true)) };

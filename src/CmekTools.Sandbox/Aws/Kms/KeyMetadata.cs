@@ -15,7 +15,7 @@ internal static class KeyMetadata
             ["KeyId"] = key.Id,
             ["Arn"] = key.Arn,
             ["CreationDate"] = KmsCall.Epoch(key.Created),
-            ["Enabled"] = state == "Enabled",
+            ["Enabled"] = state is "Enabled" or "Updating",
             ["Description"] = key.Description,
             ["KeyUsage"] = key.Usage,
             ["KeyState"] = state,

@@ -33,6 +33,7 @@ internal static class KmsApi
         {
             "CreateKey" => KeyLife.Create(call),
             "ReplicateKey" => KeyLife.Replicate(call),
+            "UpdatePrimaryRegion" => KeyLife.UpdatePrimaryRegion(call),
             "DescribeKey" => KeyLife.Describe(call),
             "ListKeys" => KeyLife.List(call),
             "UpdateKeyDescription" => KeyLife.UpdateDescription(call),

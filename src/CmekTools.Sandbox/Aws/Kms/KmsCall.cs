@@ -138,7 +138,7 @@ internal sealed class KmsCall(AwsWorld world, AwsCaller caller, string region, J
     {
         switch (key.State(Now))
         {
-            case "Enabled":
+            case "Enabled" or "Updating":
                 break;
             case "Disabled":
                 throw new AwsErrorException("DisabledException", key.Arn + " is disabled.");

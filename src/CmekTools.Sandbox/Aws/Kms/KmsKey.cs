@@ -45,13 +45,16 @@ internal sealed class KmsKey(string accountId, string region, string id, DateTim
     public string Origin { get; init; } = "AWS_KMS";
 
     /// <summary>The region of the primary key; null where this is no multi-region key.</summary>
-    public string? PrimaryRegion { get; init; }
+    public string? PrimaryRegion { get; set; }
 
     /// <summary>False once it was disabled.</summary>
     public bool IsEnabled { get; set; } = true;
 
     /// <summary>A replica can be used from then on.</summary>
     public DateTimeOffset ReadyAt { get; init; } = DateTimeOffset.MinValue;
+
+    /// <summary>Until then another copy is being made the primary: the key can be used, and is not settled.</summary>
+    public DateTimeOffset UpdatingUntil { get; set; } = DateTimeOffset.MinValue;
 
     /// <summary>When it is deleted, where that is settled.</summary>
     public DateTimeOffset? DeletionDate { get; set; }
@@ -71,7 +74,8 @@ internal sealed class KmsKey(string accountId, string region, string id, DateTim
         : DeletionDate is not null ? "PendingDeletion"
         : now < ReadyAt ? "Creating"
         : Origin == "EXTERNAL" ? "PendingImport"
-        : IsEnabled ? "Enabled" : "Disabled";
+        : !IsEnabled ? "Disabled"
+        : now < UpdatingUntil ? "Updating" : "Enabled";
 }
 
 /// <summary>A name for a key.</summary>
