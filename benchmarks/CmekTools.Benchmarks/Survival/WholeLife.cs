@@ -139,7 +139,7 @@ internal sealed class WholeLife : IAsyncDisposable
         CmekKey[] extra = await Make($"New-CmekKey {name} spare", [first[0]], false, false, spare).ConfigureAwait(false);
         foreach (CmekKey key in extra)
         {
-            await DoAsync($"Remove-CmekKey {key.KeyUri}", op => Removing.RemoveAsync(key.KeyUri!, 30, [], op)).ConfigureAwait(false);
+            await DoAsync($"Remove-CmekKey {key.KeyUri}", op => Removing.RemoveAsync(key.KeyUri!, _options.Provider == "AWS" ? 30 : null, [], op)).ConfigureAwait(false);
         }
 
         _expected.Disabled(id);
