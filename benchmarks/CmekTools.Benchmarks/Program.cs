@@ -1,8 +1,10 @@
 using System.Globalization;
 using CmekTools.Benchmarks.BreakGlass;
+using CmekTools.Benchmarks.Inputs;
 using CmekTools.Benchmarks.Survival;
 
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- survive [--seed N] [--lives N] [--rate 0.2] [--verbose]
+// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- inputs [--count N] [--seed N]
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- break-glass [--clusters 40]
 Dictionary<string, string> options = new(StringComparer.OrdinalIgnoreCase);
 for (int i = 1; i < args.Length; i++)
@@ -16,11 +18,21 @@ switch (args.FirstOrDefault())
 {
     case "survive":
         return await Survive.RunAsync((int)Number("--seed", 1), (int)Number("--lives", 1000), Number("--rate", 0.2), options.ContainsKey("--verbose"));
+    case "inputs":
+        int count = (int)Number("--count", 1_000_000);
+        List<string> wrong = Parsers.Run(count, (int)Number("--seed", 1));
+        foreach (string line in wrong)
+        {
+            await Console.Out.WriteLineAsync(line);
+        }
+
+        await Console.Out.WriteLineAsync($"{count} wrong inputs for {Parsers.All.Count} parsers: {wrong.Count} ended with what is no error of CmekTools, or not in time.");
+        return wrong.Count == 0 ? 0 : 1;
     case "break-glass":
         return await ReachTable.RunAsync((int)Number("--clusters", 40));
     case "other-side":
         return await OtherSide.RunAsync((int)Number("--clusters", 1), options["--regions"].Split(','));
     default:
-        await Console.Error.WriteLineAsync("survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\nbreak-glass [--clusters N]: how soon the last key is cut");
+        await Console.Error.WriteLineAsync("survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\ninputs [--count N] [--seed N]: wrong input for every parser\nbreak-glass [--clusters N]: how soon the last key is cut");
         return 2;
 }

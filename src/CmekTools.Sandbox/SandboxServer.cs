@@ -187,7 +187,9 @@ internal sealed class SandboxServer : IAsyncDisposable
                     response = fault?.Kind == FaultKind.Twice ? Answer(service, request) : response;
                 }
 
-                response = fault is null ? response : FaultAnswers.Of(fault, request) ?? response;
+                // An answer can lose what it says, and not become a yes: a refusal stays one.
+                bool stays = fault is null || (fault.Kind == FaultKind.Empty && response.Status >= 400);
+                response = stays ? response : FaultAnswers.Of(fault!, request) ?? response;
             }
 
             if (After is { } after && await after(request, response).WaitAsync(_stop.Token).ConfigureAwait(false) is { } other)

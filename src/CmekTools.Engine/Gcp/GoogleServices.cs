@@ -76,8 +76,11 @@ internal sealed class GoogleService : BaseClientService
         }
 
         // Google answers {} where it has nothing to say: an empty answer is a lost one.
-        private static JsonObject Parse(string text) =>
-            JsonNode.Parse(text) as JsonObject ?? throw new JsonException("The answer is not an object.");
+        private static JsonObject Parse(string text)
+        {
+            State.SafeJson.Check(text);
+            return JsonNode.Parse(text) as JsonObject ?? throw new JsonException("The answer is not an object.");
+        }
     }
 }
 

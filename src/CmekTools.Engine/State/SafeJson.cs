@@ -47,6 +47,10 @@ internal static class SafeJson
                     break;
                 case JsonTokenType.PropertyName when !open.Peek().Add(Name(ref reader)):
                     throw new JsonException($"the name '{Name(ref reader)}' stands in one object twice.");
+                case JsonTokenType.String when reader.ValueIsEscaped:
+                    // Half of a character (\ud800) is taken by the parser, and thrown about by whoever asks for the text.
+                    _ = Name(ref reader);
+                    break;
             }
         }
     }
@@ -59,7 +63,7 @@ internal static class SafeJson
         }
         catch (InvalidOperationException e)
         {
-            throw new JsonException("a name is no text.", e);
+            throw new JsonException("a name or a text in it is no text.", e);
         }
     }
 }

@@ -32,6 +32,7 @@ internal sealed class PolicyDocument
     {
         try
         {
+            State.SafeJson.Check(text);
             if (JsonNode.Parse(text) is JsonObject root)
             {
                 // Looking at every property once makes a doubled name show now and not in the middle of a change.

@@ -72,13 +72,40 @@ internal static partial class IamConditions
     // Only what can be told here is handed to the library: it takes an attribute that is not given for an empty one in places.
     private static bool IsKnown(string expression, ConditionScope scope)
     {
-        string code = StripText(expression);
+        string code = expression.Length <= LongestTold ? StripText(expression) : string.Empty;
+        if (!IsShallow(code))
+        {
+            return false;
+        }
+
         bool byNumber = ProjectNumber().IsMatch(expression) && !scope.Names.Any(n => ProjectNumber().IsMatch(n));
         bool ofVersion = expression.Contains("CryptoKeyVersion", StringComparison.OrdinalIgnoreCase);
         // The library passes over characters that are none of CEL's.
         bool odd = Operators().Replace(code, " ").IndexOfAny(['&', '|', '=', '@', '#', '$', ';', '^', '~', '`', '\\', '"']) >= 0;
         return code.Trim().Length > 0 && !byNumber && !ofVersion && !odd && Words().Matches(code).All(m => IsKnownWord(m.Value));
     }
+
+    // The library goes down one level of its stack, and many frames, for each bracket and each question: too many end the process, and with it the session of
+    // whoever wanted to cut a key. Google takes twelve logical operators.
+    private static bool IsShallow(string code)
+    {
+        int depth = 0;
+        int questions = 0;
+        foreach (char c in code)
+        {
+            depth += c is '(' or '[' or '{' ? 1 : c is ')' or ']' or '}' ? -1 : 0;
+            questions += c == '?' ? 1 : 0;
+            if (depth > DeepestTold || questions > DeepestTold)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private const int LongestTold = 4096;
+    private const int DeepestTold = 32;
 
     // A name with what is selected from it, or a function.
     private static bool IsKnownWord(string word) => word is "true" or "false" or "in" or "timestamp" or "duration" or "size" or "r"
