@@ -27,6 +27,11 @@ internal static class Restoration
         if (options.Principal is not null)
         {
             ForeignOptions.Require(cluster, options.Principal);
+            if (op.Session.Offline is { } offline)
+            {
+                // The service would have to be told the new one, and takes nothing now.
+                throw offline;
+            }
         }
 
         if (given is not null)
@@ -40,6 +45,7 @@ internal static class Restoration
         {
             ReceiptPath = given?.Path ?? (plan.Open.Count > 0 ? plan.Open[0].Path : null),
             Revoked = Revocation.IsRevoked(status),
+            Unasked = op.Session.Offline is not null,
         };
         if (plan.Open.Count == 0 && new ReceiptStore(op.Session.Journal.Folder).List().Any(r => r.Document.RestoredAt is not null && r.Document.ClusterId == cluster.Id))
         {
@@ -78,6 +84,15 @@ internal static class Restoration
         if (op.Declined)
         {
             await op.Host.WarningAsync($"{cluster.Name} was not moved, because you said no. The receipt stays open.").ConfigureAwait(false);
+            await TellAsync(failures, op).ConfigureAwait(false);
+            return;
+        }
+
+        if (op.Session.Offline is not null)
+        {
+            await op.Host.WarningAsync(
+                $"The service was not asked: whether {cluster.Name} comes back is not known, nothing is waited for, and its receipts stay open. Run the same "
+                + "command again when it answers.").ConfigureAwait(false);
             await TellAsync(failures, op).ConfigureAwait(false);
             return;
         }

@@ -38,8 +38,20 @@ internal static class RestorePlanning
     /// <exception cref="CmekException"><c>NothingToRestore</c>, <c>PrincipalUnchanged</c>.</exception>
     public static async Task<RestorePlan> MakeAsync(CmekCluster cluster, StoredReceipt? given, PrincipalOptions? named, Operation op)
     {
-        CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+        CmekStatus status = await SubjectFinder.StatusAsync(cluster, op).ConfigureAwait(false);
         IReadOnlyList<StoredReceipt> all = ClusterKeys.Receipts(cluster, op);
+        if (op.Session.Offline is { } offline && all.Count == 0)
+        {
+            // What was seen here before is a file like any other: alone it gives nobody anything.
+            throw new CmekException(
+                "NothingToRestore",
+                CmekErrorKind.InvalidOperation,
+                $"There is no receipt of this user for {cluster.Name}, and the service does not say which keys it has: {offline.Message} Nothing was given back.",
+                "Run this where the cut was made, or when the service answers.",
+                cluster,
+                offline);
+        }
+
         StoredReceipt[] open = given is { } one ? [one] : [.. all.Where(r => r.Document.IsOpen)];
         bool proven = given is null || Trust(given, cluster, op) == ReceiptStanding.Verified;
         IEnumerable<KeyEntry> fromGiven = (given is { } exact && proven ? exact.Document.Accesses : [])

@@ -17,6 +17,9 @@ internal sealed class Steps(CmekCluster cluster, Operation op, bool restoring = 
     /// <summary>Does the service say REVOKED everywhere?</summary>
     public bool Revoked { get; set; }
 
+    /// <summary>True where the service was not asked, so that what it says is not known.</summary>
+    public bool Unasked { get; set; }
+
     /// <summary>What was done, for a ticket.</summary>
     public List<string> Told { get; } = [];
 
@@ -49,6 +52,8 @@ internal sealed class Steps(CmekCluster cluster, Operation op, bool restoring = 
 
     private string Now() => (restoring, KeyCut, Revoked) switch
     {
+        (true, false, _) when Unasked => "access is back, the service was not asked",
+        (true, _, _) when Unasked => "access not seen yet, the service was not asked",
         (true, false, true) => "access is back, cluster still revoked",
         (true, false, false) => "access is back, cluster not revoked",
         (true, _, true) => "access not seen yet, cluster revoked",

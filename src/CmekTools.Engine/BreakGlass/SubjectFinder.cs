@@ -28,6 +28,16 @@ internal sealed class SubjectFinder(Operation op, int count)
     /// <exception cref="CmekException">It cannot be found.</exception>
     public static Task<RevocationSubject> FindOneAsync(ClusterRef named, Operation op) => new SubjectFinder(op, 1).FindAsync(named);
 
+    /// <summary>The cluster: what the service says of it, or in an offline session what was seen of it here before.</summary>
+    /// <exception cref="CmekException">It is not known, or the service's failure.</exception>
+    public static async Task<CmekCluster> ClusterAsync(ClusterRef named, Operation op) => op.Session.Offline is { } offline
+        ? new SubjectFinder(op, 1).Remembered(named) ?? throw offline
+        : named.Id is { } id ? await op.GetClusterAsync(id).ConfigureAwait(false) : await ClusterLookup.ByNameAsync(named.Name!, op).ConfigureAwait(false);
+
+    /// <summary>What the service says of a cluster's keys, or in an offline session that it says nothing.</summary>
+    public static Task<CmekStatus> StatusAsync(CmekCluster cluster, Operation op) =>
+        op.Session.Offline is null ? op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation) : Task.FromResult(Unseen(cluster));
+
     /// <summary>Keys that were given by hand: of the cluster that was seen to list them, else of one that nobody knows.</summary>
     /// <param name="accesses">The keys with their principals.</param>
     /// <param name="op">The run.</param>

@@ -1,3 +1,4 @@
+using CmekTools.Engine;
 using CmekTools.Engine.BreakGlass;
 using System.Management.Automation;
 using CmekTools.Engine.State;
@@ -67,12 +68,26 @@ public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
         RestoreOptions options = new(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)) { AcceptChanges = AcceptChanges };
         if (Receipt is null)
         {
-            await BesideAsync(TimeSpan.Zero, (cluster, op) => Restoration.RestoreAsync(cluster, given, options, op)).ConfigureAwait(false);
+            if (Context.Offline is null)
+            {
+                await BesideAsync(TimeSpan.Zero, (cluster, op) => Restoration.RestoreAsync(cluster, given, options, op)).ConfigureAwait(false);
+                return;
+            }
+
+            foreach (ClusterArgument cluster in ClusterName)
+            {
+                RefuseWildcards(cluster);
+                ClusterRef named = new(cluster.Name, cluster.Id, null);
+                await BesideAsync(cluster.ToString(), op => RestoreAsync(named, given, options, op)).ConfigureAwait(false);
+            }
+
             return;
         }
 
-        string id = Receipt.ClusterId;
-        await BesideAsync(Receipt.ClusterName, async op =>
-            await Restoration.RestoreAsync(await op.GetClusterAsync(id).ConfigureAwait(false), given, options, op).ConfigureAwait(false)).ConfigureAwait(false);
+        ClusterRef cut = new(null, Receipt.ClusterId, null);
+        await BesideAsync(Receipt.ClusterName, op => RestoreAsync(cut, given, options, op)).ConfigureAwait(false);
     }
+
+    private static async Task RestoreAsync(ClusterRef named, StoredReceipt? given, RestoreOptions options, Operation op) =>
+        await Restoration.RestoreAsync(await SubjectFinder.ClusterAsync(named, op).ConfigureAwait(false), given, options, op).ConfigureAwait(false);
 }

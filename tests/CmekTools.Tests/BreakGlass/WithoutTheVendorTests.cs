@@ -36,6 +36,34 @@ public sealed class WithoutTheVendorTests
         Assert.Single((await life.TryAsync("Get-CmekStatus shop")).Errors);
     }
 
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AccessIsGivenBackAtTheProviderByTheReceiptAlone(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await life.StatusAsync();
+        Break(life, "503");
+        await ConnectAsync(life);
+        Assert.True((await life.TryAsync("Revoke-CmekAccess shop -Force -KeyOnly")).Values<CmekStep>()[^1].KeyCut);
+        PowerShellResult result = await life.TryAsync("Restore-CmekAccess shop");
+        Assert.Empty(result.Errors);
+        CmekStep last = result.Values<CmekStep>()[^1];
+        Assert.Equal(("Access", "access is back, the service was not asked"), (last.Step, last.Now));
+        Assert.Contains(result.Warnings, w => w.StartsWith("The service was not asked", StringComparison.Ordinal));
+        Assert.DoesNotContain(life.Server.Exchanges, e => e.Request.Service == "cloud" && e.Request.IsWrite);
+
+        // Another principal needs the service; and without a receipt nothing that was merely seen here gives anybody anything.
+        Assert.Single((await life.TryAsync(provider == "AWS" ? "Restore-CmekAccess shop -RoleName other" : "Restore-CmekAccess shop -ServiceAccount other-account")).Errors);
+        Assert.Empty(life.Writes);
+        Directory.Delete(Path.Combine(life.Shell.StateFolder, "receipts"), recursive: true);
+        (await life.TryAsync("Restore-CmekAccess shop")).ExpectError("NothingToRestore,");
+        Assert.Empty(life.Writes);
+        life.Server.Before = null;
+        await ConnectAsync(life);
+        Assert.Equal([true], (await life.RunAsync("Test-CmekAccess shop -Quiet")).Output.Select(o => o.BaseObject));
+    }
+
     [Fact]
     public async Task AMachineThatKnowsNothingFailsToConnectAndSaysWhatToGive()
     {
