@@ -35,7 +35,7 @@ public sealed class RestoreTests
             PowerShellResult result = await life.RunAsync(command);
             Assert.Equal(before, await World.ReadAsync(life.Server));
             CmekStep[] steps = [.. result.Output.Select(o => o.BaseObject).OfType<CmekStep>()];
-            Assert.Equal(["Restore", "Restore", "Access", "Enabled"], steps.Select(s => s.Step));
+            Assert.Equal(["Restore", "Restore", "Access", "SupportRequest", "Enabled"], steps.Select(s => s.Step));
             Assert.Equal("access is back, cluster not revoked", steps[^1].Now);
             Assert.All(steps, s => Assert.True(s.Duration > TimeSpan.Zero, s.ToString()));
             Assert.Equal(receipt, result.Warnings.All(w => !w.Contains("no open receipt", StringComparison.Ordinal)));
@@ -135,7 +135,7 @@ public sealed class RestoreTests
         await life.RunAsync("Revoke-CmekAccess shop -Force");
 
         CmekStep[] steps = [.. (await life.RunAsync($"Restore-CmekAccess shop {option} -Wait")).Output.Select(o => o.BaseObject).OfType<CmekStep>()];
-        Assert.Equal(["Restore", "Restore", "Access", "Move", "Enabled"], steps.Select(s => s.Step));
+        Assert.Equal(["Restore", "Restore", "Access", "Move", "SupportRequest", "Enabled"], steps.Select(s => s.Step));
         JsonObject body = Assert.Single(life.Sent("UpdateCmek"));
         string type = life.IsAws ? "AWS_KMS" : "GCP_CLOUD_KMS";
         Assert.Equal(
