@@ -30,17 +30,18 @@ internal static class CutLabel
         }
     }
 
-    /// <summary>Throws where a revocation of this cluster has cut the account off from the key.</summary>
+    /// <summary>Throws where a revocation, of this cluster or another, has cut the account off from the key: a binding is the account's, whoever acts as it.</summary>
     /// <exception cref="CmekException"><c>AccessRevoked</c>.</exception>
     public static void RequireNone(CmekCluster cluster, CmekKey key, string email)
     {
-        if (Read(key.Tags).FirstOrDefault(c => c.Principal == email && c.IsOf(cluster.Id)) is { } cut)
+        if (Read(key.Tags).FirstOrDefault(c => c.Principal == email) is { } cut)
         {
+            string whose = cut.IsOf(cluster.Id) ? PowerShellText.Quote(cluster.Name) : $"the cluster whose id begins with {cut.ClusterMark}";
             throw new CmekException(
                 "AccessRevoked",
                 CmekErrorKind.InvalidOperation,
                 $"The access of {email} to {key.KeyUri} was revoked: {cut.Where} says so. A grant does not undo that. Nothing was changed.",
-                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives the access back; with -ServiceAccount it moves the cluster to a new principal.",
+                $"Restore-CmekAccess for {whose} gives the access back; with -ServiceAccount it moves that cluster to a new principal. Or name another account here.",
                 key.KeyUri);
         }
     }

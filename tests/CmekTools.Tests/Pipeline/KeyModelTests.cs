@@ -590,4 +590,17 @@ public sealed class KeyModelTests
         Assert.DoesNotContain(life.Writes, w => w.Contains("Rotate", StringComparison.Ordinal) || w.Contains("cryptoKeyVersions", StringComparison.Ordinal));
         Assert.Equal(2, result.Warnings.Count(w => w.Contains("it is not rotated again", StringComparison.Ordinal) && w.Contains("24 hours", StringComparison.Ordinal)));
     }
+
+    [Fact]
+    public async Task AnAccountThatWasCutOffIsNotLetInByAGrantToAnotherCluster()
+    {
+        await using Life life = await Life.StartAsync("GCP", change: WithOther);
+        CmekRegionStatus region = (await life.StatusAsync()).Regions[0];
+        await life.RunAsync("$null = Revoke-CmekAccess shop -Force");
+        ErrorRecord error = (await life.TryAsync(
+            $"param($K, $P) Grant-CmekAccess orders -Region {region.Region} -KeyUri $K -ServiceAccount $P", new { K = region.KeyUri, P = region.AuthPrincipal })).ExpectError("AccessRevoked");
+        Assert.Contains(life.Server.Get<CloudApiService>().IdOf("shop")[..8], error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        Assert.False(await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
+        Assert.Empty(life.Writes);
+    }
 }
