@@ -48,6 +48,12 @@ internal sealed record Timings
     /// <summary>How long the Cloud API may be silent before what is known without it is used.</summary>
     public TimeSpan ServicePatience { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>The longest that one access to a shared state may take, and that the end of a command waits for it.</summary>
+    public TimeSpan SharedLimit { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a lease on a cluster holds after it was renewed last.</summary>
+    public TimeSpan LeaseTime { get; init; } = TimeSpan.FromMinutes(2);
+
     /// <summary>How long the question of a break-glass waits to learn who else is hit.</summary>
     public TimeSpan OthersPatience { get; init; } = TimeSpan.FromSeconds(3);
 
@@ -84,6 +90,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     private ReadOnce<CmekCluster> _clusters = new();
     private ReadOnce<CmekStatus> _statuses = new();
     private readonly AsyncLocal<CmekCluster?> _cluster = new();
+    private readonly SharedRun _shared = new();
     private List<CmekJournalEntry>? _unsettled;
     private Operation? _run;
 
@@ -152,6 +159,18 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     };
 
     /// <summary>
+    /// Takes in what others have given to the shared state, once a run and for no longer than one access to it may take. Where it does not answer, that is a warning: what
+    /// was taken in before counts.
+    /// </summary>
+    public Task ReadSharedAsync() => (_run ?? this)._shared.ReadAsync(this);
+
+    /// <summary>The end of the run: what is new here is given to the others, and the clusters that it worked on are free again.</summary>
+    public Task EndSharedAsync() => (_run ?? this)._shared.EndAsync(this);
+
+    /// <summary>Only frees the clusters, where the run was ended by something else.</summary>
+    public Task ReleaseSharedAsync() => (_run ?? this)._shared.ReleaseAsync(this);
+
+    /// <summary>
     /// Asks for a change, journals it, makes it, and journals how it ended.
     /// </summary>
     /// <param name="change">The change.</param>
@@ -170,6 +189,8 @@ internal sealed class Operation(string command, SessionContext session, IOperati
             Declined |= !Host.WhatIf;
             return false;
         }
+
+        await (_run ?? this)._shared.BeforeChangeAsync(this).ConfigureAwait(false);
 
         // What is urgent waits for nobody: a grant may be waiting for IAM for minutes.
         using IDisposable? hold = Pacing.Urgency.Current ? null : await s_resources.HoldAsync(change.Target, Cancellation).ConfigureAwait(false);

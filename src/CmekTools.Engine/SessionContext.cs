@@ -1,6 +1,7 @@
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
+using CmekTools.Engine.State.Shared;
 using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine;
@@ -22,6 +23,9 @@ internal sealed record ProviderOptions
 
     /// <summary>The Google IAM endpoint; null: gcloud's variable or the public one.</summary>
     public Uri? GoogleIamEndpoint { get; init; }
+
+    /// <summary>The Cloud Storage endpoint; null: gcloud's variable or the public one.</summary>
+    public Uri? GoogleStorageEndpoint { get; init; }
 
     /// <summary>A fixed Google access token (a sandbox's); null: Application Default Credentials.</summary>
     public string? GoogleAccessToken { get; init; }
@@ -51,6 +55,7 @@ internal sealed class SessionContext : IDisposable
         Journal = journal;
         Time = time ?? TimeProvider.System;
         Inventory = new Inventory(journal.Folder, Time);
+        Inventory.Kept = () => Shared?.Offer();
         cloud.StatusRead = (cluster, status) => Inventory.Keep(Organization, cloud.Server, cluster, status);
         cloud.KnownWithKeys = id => Inventory.Find(id) is { Keys.Count: > 0 };
     }
@@ -72,6 +77,9 @@ internal sealed class SessionContext : IDisposable
 
     /// <summary>What was last seen of each cluster: what a break-glass goes by where the service does not answer.</summary>
     public Inventory Inventory { get; }
+
+    /// <summary>The state that is shared with other people and machines; null where none is. It is never waited for where a cut is to be made.</summary>
+    public SharedState? Shared { get; init; }
 
     /// <summary>Why the service is not asked: its failure when the session was made; null for a session that is connected.</summary>
     public CmekException? Offline { get; init; }
@@ -114,6 +122,7 @@ internal sealed class SessionContext : IDisposable
             _providers.Clear();
         }
 
+        Shared?.Dispose();
         Cloud.Dispose();
     }
 }

@@ -30,7 +30,7 @@ internal sealed class SandboxRequest
     /// <summary>When it came.</summary>
     public required DateTimeOffset Time { get; init; }
 
-    /// <summary>The service that answers: <c>cloud</c>, <c>kms</c>, <c>sts</c>, <c>iam</c>, <c>gcp-kms</c>, <c>gcp-iam</c>.</summary>
+    /// <summary>The service that answers: <c>cloud</c>, <c>kms</c>, <c>sts</c>, <c>iam</c>, <c>s3</c>, <c>gcp-kms</c>, <c>gcp-iam</c>, <c>gcs</c>.</summary>
     public string Service { get; set; } = "?";
 
     /// <summary>What is asked, for example <c>CreateKey</c>, <c>EnableCmek</c> or <c>cryptoKeys.setIamPolicy</c>.</summary>

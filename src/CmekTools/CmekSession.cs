@@ -31,6 +31,9 @@ public sealed class CmekSession
     /// <summary>True where the service did not answer as it should when the session was made: it is good for a break-glass, by what was seen before.</summary>
     public bool IsOffline { get; init; }
 
+    /// <summary>The place of the state that is shared with other people and machines; null where none is.</summary>
+    public string? SharedState { get; init; }
+
     /// <summary>When the session was made.</summary>
     public DateTimeOffset ConnectedAt { get; init; }
 

@@ -75,6 +75,24 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
         return new AwsCredentialEnd(now.UseToken, at, credentials is RefreshingAWSCredentials);
     }
 
+    /// <summary>S3, for a shared state in a bucket. What is asked there is asked within seconds or not at all.</summary>
+    /// <param name="region">The bucket's region; null: the environment's or the profile's.</param>
+    /// <param name="limit">The longest that one try may take.</param>
+    public Amazon.S3.IAmazonS3 S3(string? region, TimeSpan limit)
+    {
+        const string Standard = "us-east-1";
+        Amazon.S3.AmazonS3Config config = Place(new Amazon.S3.AmazonS3Config(), region ?? FallbackRegionFactory.GetRegionEndpoint()?.SystemName ?? Standard);
+        config.MaxErrorRetry = 1;
+        config.Timeout = limit;
+
+        // Other programs that speak S3 have no names for buckets, and some know no checksums.
+        config.ForcePathStyle = options.AwsEndpoint is not null
+            || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("AWS_ENDPOINT_URL_S3") ?? Environment.GetEnvironmentVariable("AWS_ENDPOINT_URL"));
+        config.RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED;
+        config.ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED;
+        return new Amazon.S3.AmazonS3Client(Credentials(), config);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

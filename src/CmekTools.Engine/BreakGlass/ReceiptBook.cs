@@ -25,6 +25,10 @@ internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps,
     {
         ReceiptStore store = new(op.Session.Journal.Folder);
         StoredReceipt? open = store.NewestOpen(subject.Cluster.Id, op.Session.Organization.Id);
+
+        // Another machine's stays its own; what it captured goes into the one that is begun here.
+        StoredReceipt? others = open is not null && !store.IsOwn(open.Path) ? open : null;
+        open = others is null ? open : null;
         _document = open?.Document ?? new ReceiptDocument
         {
             Id = Guid.NewGuid().ToString("N")[..8],
@@ -34,7 +38,8 @@ internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps,
             ClusterName = subject.Cluster.Name,
             Provider = subject.Cluster.Provider,
             AccountId = subject.Cluster.AccountId,
-            StatusBefore = subject.Status.ToString(),
+            StatusBefore = others?.Document.StatusBefore ?? subject.Status.ToString(),
+            Accesses = others?.Document.Accesses ?? [],
         };
         foreach (ReceiptAccess access in _document.Accesses)
         {
@@ -94,12 +99,14 @@ internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps,
         if (required)
         {
             ReceiptStore.Save(_path, _document);
+            op.Session.Shared?.Offer();
             return;
         }
 
         SavedReceipt saved = ReceiptStore.SaveOrFallback(_path, _document);
         if (saved.Place == SavedPlace.StateFolder)
         {
+            op.Session.Shared?.Offer();
             return;
         }
 

@@ -24,6 +24,7 @@ internal static class Restoration
     public static async Task RestoreAsync(CmekCluster cluster, StoredReceipt? given, RestoreOptions options, Operation op)
     {
         op.About(cluster);
+        await op.ReadSharedAsync().ConfigureAwait(false);
         if (options.Principal is not null)
         {
             ForeignOptions.Require(cluster, options.Principal);
@@ -113,8 +114,11 @@ internal static class Restoration
     }
 
     /// <summary>Only the plan, as Test-CmekAccess -Receipt shows it.</summary>
-    public static async Task<IReadOnlyList<CmekRestorePlan>> PlanAsync(CmekCluster cluster, StoredReceipt? given, PrincipalOptions? named, Operation op) =>
-        [.. (await RestorePlanning.MakeAsync(cluster, given, named, op).ConfigureAwait(false)).Items.Select(i => i.Shown)];
+    public static async Task<IReadOnlyList<CmekRestorePlan>> PlanAsync(CmekCluster cluster, StoredReceipt? given, PrincipalOptions? named, Operation op)
+    {
+        await op.ReadSharedAsync().ConfigureAwait(false);
+        return [.. (await RestorePlanning.MakeAsync(cluster, given, named, op).ConfigureAwait(false)).Items.Select(i => i.Shown)];
+    }
 
     private static async Task RequireUsableAsync(CmekCluster cluster, StoredReceipt given, Operation op)
     {

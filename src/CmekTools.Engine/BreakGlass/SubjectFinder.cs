@@ -109,7 +109,9 @@ internal sealed class SubjectFinder(Operation op, int count)
             }
         }
 
-        ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
+        // What anybody may have written about the cluster's keys is good enough to cut them.
+        IEnumerable<KeyEntry> unproven = Inventory.Unproven(op.Session.Inventory.Find(cluster.Id));
+        ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, unproven, op).ConfigureAwait(false);
         RevocationSubject subject = new() { Cluster = cluster, Keys = keys, Targets = RevocationSubject.AllPairs(cluster, keys, op), Silent = silent };
         if (subject.Targets.Count > 0 && (silent is not null || status.State == CmekState.UNKNOWN))
         {
@@ -135,13 +137,11 @@ internal sealed class SubjectFinder(Operation op, int count)
 
     private CmekCluster? Remembered(ClusterRef named)
     {
-        CmekCluster[] known =
-        [
-            .. op.Session.Inventory.List().Select(e => e.Cluster)
-                .Concat(new ReceiptStore(op.Session.Journal.Folder).List().Select(r => r.Document).Select(Of))
-                .Where(c => named.Id is { } id ? string.Equals(c.Id, id, StringComparison.OrdinalIgnoreCase) : string.Equals(c.Name, named.Name, StringComparison.OrdinalIgnoreCase))
-                .DistinctBy(c => c.Id, StringComparer.OrdinalIgnoreCase),
-        ];
+        // A name that somebody has given to another cluster, where anybody may write, does not make the one that was seen from here ambiguous.
+        InventoryEntry[] seen = [.. op.Session.Inventory.List()];
+        IReadOnlyList<StoredReceipt> receipts = new ReceiptStore(op.Session.Journal.Folder).List();
+        CmekCluster[] known = Called(named, seen.Where(e => e.Proven), receipts.Where(r => r.Seal == CmekSealState.Verified));
+        known = known.Length > 0 ? known : Called(named, seen, receipts);
         return known.Length > 1
             ? throw new CmekException(
                 "ClusterNameAmbiguous",
@@ -151,6 +151,14 @@ internal sealed class SubjectFinder(Operation op, int count)
                 named.Name)
             : known.FirstOrDefault();
     }
+
+    private static CmekCluster[] Called(ClusterRef named, IEnumerable<InventoryEntry> seen, IEnumerable<StoredReceipt> receipts) =>
+    [
+        .. seen.Select(e => e.Cluster)
+            .Concat(receipts.Select(r => Of(r.Document)))
+            .Where(c => named.Id is { } id ? string.Equals(c.Id, id, StringComparison.OrdinalIgnoreCase) : string.Equals(c.Name, named.Name, StringComparison.OrdinalIgnoreCase))
+            .DistinctBy(c => c.Id, StringComparer.OrdinalIgnoreCase),
+    ];
 
     private static CmekCluster Of(ReceiptDocument receipt) => new()
     {
@@ -171,7 +179,7 @@ internal sealed class SubjectFinder(Operation op, int count)
         IKeyProvider keys = op.Session.GetProvider(provider);
         keys.ValidateKeyUri(access.KeyUri!);
         keys.ValidatePrincipal(access.AuthPrincipal!);
-        if (op.Session.Inventory.List().FirstOrDefault(e => e.Keys.Any(k => k.KeyUri == access.KeyUri)) is { } seen)
+        if (op.Session.Inventory.List().FirstOrDefault(e => e.Keys.Any(k => k.Proven && k.KeyUri == access.KeyUri)) is { } seen)
         {
             return seen.Cluster;
         }

@@ -1,19 +1,21 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using CmekTools.Engine.State;
+using CmekTools.Engine.State.Shared;
 
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>
 /// What was last seen of each cluster, a file each in the state folder, kept by every command that reads a status: the party that is to be cut off must not
-/// decide what is known of its keys. A key stays in it when the service stops listing it.
+/// decide what is known of its keys. A key stays in it when the service stops listing it. What others gave to a shared place is read along with it.
 /// </summary>
 internal sealed class Inventory(string stateFolder, TimeProvider time)
 {
-    private const string Format = "cmektools/inventory";
-    private const int SizeLimit = 4 * 1024 * 1024;
+    /// <summary>The folder in a state folder, and in what was taken in of a shared place.</summary>
+    public const string FolderName = "inventory";
+
+    /// <summary>The folder of what was taken in of a shared place and this user did not seal.</summary>
+    public const string UnprovenFolderName = "inventory-unproven";
 
     /// <summary>An unchanged cluster is written down again after this time, so that its age is right to that.</summary>
     private static readonly TimeSpan s_fresh = TimeSpan.FromMinutes(5);
@@ -21,7 +23,10 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
     private readonly ConcurrentDictionary<string, InventoryEntry> _kept = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The folder.</summary>
-    public string Folder { get; } = Path.Combine(stateFolder, "inventory");
+    public string Folder { get; } = Path.Combine(stateFolder, FolderName);
+
+    /// <summary>Is told when something new was written down.</summary>
+    public Action? Kept { get; set; }
 
     /// <summary>Takes in what the service has just said. It never fails: a disk that is full is no reason not to show a status.</summary>
     public void Keep(CmekOrganization organization, Uri server, CmekCluster cluster, CmekStatus status)
@@ -29,7 +34,7 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
         try
         {
             DateTimeOffset now = time.GetUtcNow();
-            InventoryEntry? had = _kept.GetValueOrDefault(cluster.Id) ?? Find(cluster.Id);
+            InventoryEntry? had = _kept.GetValueOrDefault(cluster.Id) ?? (Guid.TryParse(cluster.Id, out _) ? Read(PathOf(cluster.Id)) : null);
             InventoryKey[] listed =
             [
                 .. from region in status.Regions
@@ -42,7 +47,7 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
                 return;
             }
 
-            IEnumerable<InventoryKey> gone = (had?.Keys ?? []).Where(k => !listed.Any(l => Same(l, k))).Select(k => k with { Place = CmekKeyPlace.Past });
+            IEnumerable<InventoryKey> gone = (had?.Keys ?? []).Where(k => !listed.Any(l => l.IsSame(k))).Select(k => k with { Place = CmekKeyPlace.Past });
             InventoryEntry entry = new()
             {
                 Server = server.GetLeftPart(UriPartial.Authority),
@@ -50,14 +55,16 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
                 Cluster = cluster,
                 SeenAt = now,
                 Keys = [.. listed, .. gone],
+                Proven = true,
             };
-            if (had is not null && now - had.SeenAt < s_fresh && Unchanged(had, entry))
+            if (had is { Proven: true } && now - had.SeenAt < s_fresh && Unchanged(had, entry))
             {
                 return;
             }
 
-            StateFiles.WriteWhole(PathOf(cluster.Id), ToText(entry));
+            StateFiles.WriteWhole(PathOf(cluster.Id), InventoryFile.ToText(entry));
             _kept[cluster.Id] = entry;
+            Kept?.Invoke();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.SecurityException or CmekException)
         {
@@ -66,16 +73,25 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
     }
 
     /// <summary>One cluster, or null.</summary>
-    public InventoryEntry? Find(string clusterId) => Guid.TryParse(clusterId, out _) ? Read(PathOf(clusterId)) : null;
+    public InventoryEntry? Find(string clusterId) =>
+        Guid.TryParse(clusterId, out _) ? InventoryFile.Merge(Folders().Select(f => Read(Path.Combine(f, FileOf(clusterId))))) : null;
 
-    /// <summary>Every cluster that was seen, the last seen first. A file that cannot be read is passed over.</summary>
+    /// <summary>Every cluster that was seen, what this user sealed before what anybody may have written, the last seen first. A file that cannot be read is passed over.</summary>
     public IReadOnlyList<InventoryEntry> List()
     {
         try
         {
-            return Directory.Exists(Folder)
-                ? [.. Directory.GetFiles(Folder, "*.json").Select(Read).OfType<InventoryEntry>().OrderByDescending(e => e.SeenAt)]
-                : [];
+            return
+            [
+                .. Folders().Where(Directory.Exists)
+                    .SelectMany(f => Directory.GetFiles(f, "*.json"))
+                    .Select(Read)
+                    .OfType<InventoryEntry>()
+                    .GroupBy(e => e.Cluster.Id, StringComparer.OrdinalIgnoreCase)
+                    .Select(g => InventoryFile.Merge(g)!)
+                    .OrderByDescending(e => e.Proven)
+                    .ThenByDescending(e => e.SeenAt),
+            ];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -91,97 +107,35 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
         return $"{ago} ago ({seen.UtcDateTime:yyyy-MM-dd HH:mm}Z)";
     }
 
-    /// <summary>The keys for <see cref="ClusterKeys"/>.</summary>
-    public static IEnumerable<KeyEntry> Entries(InventoryEntry? entry) =>
-        (entry?.Keys ?? []).Select(k => new KeyEntry(k.Region, k.KeyUri, k.Principal, k.Place, KeySources.Inventory));
+    /// <summary>The keys for <see cref="ClusterKeys"/> that this user's CmekTools has seen.</summary>
+    public static IEnumerable<KeyEntry> Entries(InventoryEntry? entry) => Entries(entry, proven: true);
 
-    private static bool Same(InventoryKey one, InventoryKey other) => one.Region == other.Region && one.KeyUri == other.KeyUri && one.Principal == other.Principal;
+    /// <summary>The keys that anybody may have written: good for cutting access off, and for nothing that gives any.</summary>
+    public static IEnumerable<KeyEntry> Unproven(InventoryEntry? entry) => Entries(entry, proven: false);
+
+    private static IEnumerable<KeyEntry> Entries(InventoryEntry? entry, bool proven) =>
+        (entry?.Keys ?? []).Where(k => k.Proven == proven).Select(k => new KeyEntry(k.Region, k.KeyUri, k.Principal, k.Place, KeySources.Inventory));
 
     private static bool Unchanged(InventoryEntry one, InventoryEntry other) =>
         one.Cluster.Name == other.Cluster.Name && one.Keys.Count == other.Keys.Count
-        && one.Keys.All(k => other.Keys.Any(o => Same(k, o) && k.Place == o.Place));
+        && one.Keys.All(k => other.Keys.Any(o => k.IsSame(o) && k.Place == o.Place));
 
-    private string PathOf(string clusterId) => Path.Combine(Folder, clusterId.ToLowerInvariant() + ".json");
+    private static string FileOf(string clusterId) => clusterId.ToLowerInvariant() + ".json";
+
+    private string PathOf(string clusterId) => Path.Combine(Folder, FileOf(clusterId));
+
+    private IEnumerable<string> Folders() =>
+        [Folder, .. SharedMirror.FoldersOf(stateFolder, FolderName), .. SharedMirror.FoldersOf(stateFolder, UnprovenFolderName)];
 
     private static InventoryEntry? Read(string path)
     {
         try
         {
-            return File.Exists(path) ? Parse(SafeJson.ParseObject(StateFiles.ReadText(path, SizeLimit), SizeLimit)) : null;
+            return File.Exists(path) ? InventoryFile.Read(Path.GetFileName(path), StateFiles.ReadText(path, InventoryFile.SizeLimit)) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or FormatException or InvalidOperationException or ArgumentException)
         {
             return null;
         }
     }
-
-    private static string ToText(InventoryEntry entry) => new JsonObject
-    {
-        ["format"] = Format,
-        ["version"] = 1,
-        ["seen_at"] = Text(entry.SeenAt),
-        ["server"] = entry.Server,
-        ["organization"] = new JsonObject { ["id"] = entry.Organization.Id, ["name"] = entry.Organization.Name },
-        ["cluster"] = new JsonObject
-        {
-            ["id"] = entry.Cluster.Id,
-            ["name"] = entry.Cluster.Name,
-            ["provider"] = entry.Cluster.Provider.ToString(),
-            ["plan"] = entry.Cluster.Plan,
-            ["state"] = entry.Cluster.State,
-            ["account_id"] = entry.Cluster.AccountId,
-            ["regions"] = new JsonArray([.. entry.Cluster.Regions.Select(r => (JsonNode)r.Name)]),
-        },
-        ["keys"] = new JsonArray(
-        [
-            .. entry.Keys.Select(k => (JsonNode)new JsonObject
-            {
-                ["region"] = k.Region,
-                ["key_uri"] = k.KeyUri,
-                ["auth_principal"] = k.Principal,
-                ["place"] = k.Place.ToString(),
-                ["seen_at"] = Text(k.SeenAt),
-            }),
-        ]),
-    }.ToJsonString() + "\n";
-
-    private static InventoryEntry? Parse(JsonObject json)
-    {
-        if ((string?)json["format"] != Format || (int?)json["version"] != 1 || json["cluster"] is not JsonObject cluster || json["organization"] is not JsonObject organization)
-        {
-            return null;
-        }
-
-        string id = (string?)cluster["id"] ?? throw new FormatException("a cluster without an id");
-        string organizationId = (string?)organization["id"] ?? throw new FormatException("an organization without an id");
-        return new InventoryEntry
-        {
-            Server = (string?)json["server"] ?? string.Empty,
-            SeenAt = Time(json["seen_at"]),
-            Organization = new CmekOrganization { Id = organizationId, Name = (string?)organization["name"] ?? organizationId },
-            Cluster = new CmekCluster
-            {
-                Id = id,
-                Name = (string?)cluster["name"] ?? id,
-                Provider = Enum.Parse<CmekProvider>((string?)cluster["provider"] ?? nameof(CmekProvider.UNKNOWN)),
-                Plan = (string?)cluster["plan"] ?? "UNKNOWN",
-                State = (string?)cluster["state"] ?? "UNKNOWN",
-                AccountId = (string?)cluster["account_id"],
-                Regions = [.. (cluster["regions"] as JsonArray ?? []).Select(r => new CmekRegion { Name = (string?)r ?? string.Empty })],
-            },
-            Keys =
-            [
-                .. (json["keys"] as JsonArray ?? []).OfType<JsonObject>().Select(k => new InventoryKey(
-                    (string?)k["region"] ?? string.Empty,
-                    (string?)k["key_uri"] ?? throw new FormatException("a key without a URI"),
-                    (string?)k["auth_principal"],
-                    Enum.Parse<CmekKeyPlace>((string?)k["place"] ?? nameof(CmekKeyPlace.Unknown)),
-                    Time(k["seen_at"]))),
-            ],
-        };
-    }
-
-    private static string Text(DateTimeOffset at) => at.ToString("O", CultureInfo.InvariantCulture);
-
-    private static DateTimeOffset Time(JsonNode? node) => DateTimeOffset.Parse((string?)node ?? throw new FormatException("no time"), CultureInfo.InvariantCulture);
 }

@@ -37,6 +37,7 @@ internal static class ReceiptSettling
             try
             {
                 ReceiptStore.Save(path, standing.Length == 0 ? document with { SupersededAt = now } : document with { RestoredAt = now });
+                op.Session.Shared?.Offer();
             }
             catch (CmekException e)
             {

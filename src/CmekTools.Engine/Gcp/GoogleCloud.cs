@@ -51,34 +51,43 @@ internal sealed class GoogleCloud : IGoogleCloud
 
     /// <summary>Makes the services, with a fixed token or Application Default Credentials.</summary>
     /// <exception cref="CmekException"><c>GoogleCredentialsMissing</c>.</exception>
-    public static async Task<IGoogleCloud> CreateAsync(SessionContext session, CancellationToken cancellation)
+    public static async Task<IGoogleCloud> CreateAsync(SessionContext session, CancellationToken cancellation) =>
+        new GoogleCloud(await CredentialAsync(session.ProviderOptions, cancellation).ConfigureAwait(false), session.ProviderOptions, session.Timings, session.Time);
+
+    /// <summary>Cloud Storage, for a shared state in a bucket; with the same credentials.</summary>
+    /// <exception cref="CmekException"><c>GoogleCredentialsMissing</c>.</exception>
+    public static async Task<GoogleService> StorageAsync(ProviderOptions options, CancellationToken cancellation)
     {
-        GoogleCredential credential;
-        if (session.ProviderOptions.GoogleAccessToken is { } token)
-        {
-            credential = GoogleCredential.FromAccessToken(token);
-        }
-        else
-        {
-            try
-            {
-                credential = await GoogleCredential.GetApplicationDefaultAsync(cancellation).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is InvalidOperationException or IOException)
-            {
-                throw new CmekException(
-                    "GoogleCredentialsMissing",
-                    CmekErrorKind.AuthenticationError,
-                    $"There are no Application Default Credentials: {e.Message}",
-                    "Run gcloud auth application-default login, or let GOOGLE_APPLICATION_CREDENTIALS name a file of credentials (workload identity federation, impersonation).",
-                    null,
-                    e);
-            }
+        GoogleCredential credential = await CredentialAsync(options, cancellation).ConfigureAwait(false);
+        Uri given = options.GoogleStorageEndpoint ?? Address("STORAGE", "https://storage.googleapis.com/");
 
-            credential = credential.IsCreateScopedRequired ? credential.CreateScoped("https://www.googleapis.com/auth/cloud-platform") : credential;
+        // gcloud's variable names the JSON API's own path as well.
+        const string Path = "/storage/v1/";
+        return new GoogleService("storage", given.AbsolutePath == Path ? new Uri(given, "/") : given, credential);
+    }
+
+    private static async Task<GoogleCredential> CredentialAsync(ProviderOptions options, CancellationToken cancellation)
+    {
+        if (options.GoogleAccessToken is { } token)
+        {
+            return GoogleCredential.FromAccessToken(token);
         }
 
-        return new GoogleCloud(credential, session.ProviderOptions, session.Timings, session.Time);
+        try
+        {
+            GoogleCredential credential = await GoogleCredential.GetApplicationDefaultAsync(cancellation).ConfigureAwait(false);
+            return credential.IsCreateScopedRequired ? credential.CreateScoped("https://www.googleapis.com/auth/cloud-platform") : credential;
+        }
+        catch (Exception e) when (e is InvalidOperationException or IOException)
+        {
+            throw new CmekException(
+                "GoogleCredentialsMissing",
+                CmekErrorKind.AuthenticationError,
+                $"There are no Application Default Credentials: {e.Message}",
+                "Run gcloud auth application-default login, or let GOOGLE_APPLICATION_CREDENTIALS name a file of credentials (workload identity federation, impersonation).",
+                null,
+                e);
+        }
     }
 
     public Task<JsonObject> CreateKeyRingAsync(string parent, string id, CancellationToken cancellation) =>

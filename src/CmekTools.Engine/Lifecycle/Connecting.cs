@@ -2,6 +2,7 @@ using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Pacing;
 using CmekTools.Engine.State;
+using CmekTools.Engine.State.Shared;
 
 namespace CmekTools.Engine.Lifecycle;
 
@@ -29,6 +30,9 @@ internal sealed record ConnectOptions
     /// <summary>The folder of journal and receipts; null: the platform's.</summary>
     public string? StateFolder { get; init; }
 
+    /// <summary>The state that is shared with others: a folder or a bucket's address; null: none.</summary>
+    public string? SharedState { get; init; }
+
     /// <summary>A second place for the journal's lines: a file, or <see cref="JournalSink.SystemLog"/>; null: none.</summary>
     public string? JournalSink { get; init; }
 
@@ -54,8 +58,9 @@ internal static class Connecting
         {
             Sink = options.JournalSink is { } sink ? JournalSink.Create(sink) : null,
         };
-        InventoryEntry? known = new Inventory(journal.Folder, TimeProvider.System).List()
-            .FirstOrDefault(e => e.Server == options.Server.GetLeftPart(UriPartial.Authority));
+        SharedState? shared = options.SharedState is { } address ? Share(SharedAddress.Parse(address), journal.Folder, options) : null;
+        InventoryEntry? known = Known(journal.Folder, options.Server);
+        Task<SharedOutcome>? look = shared?.SyncAsync();
         CloudApiClient cloud = new(options.Server, key, options.Timings, pacer: Pacers.Cloud(options.Server, key, options.RequestsPerSecond));
         CmekOrganization organization;
         CmekException? offline = null;
@@ -73,8 +78,24 @@ internal static class Connecting
             organization = known.Organization;
             offline = e;
         }
+        catch (CmekException e) when (look is not null && IsSilence(e))
+        {
+            // A machine that has seen nothing yet may learn from the others what there is.
+            await look.ConfigureAwait(false);
+            cloud.Dispose();
+            if (Known(journal.Folder, options.Server) is not { } seen)
+            {
+                shared!.Dispose();
+                throw;
+            }
+
+            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = e };
+            organization = seen.Organization;
+            offline = e;
+        }
         catch
         {
+            shared?.Dispose();
             cloud.Dispose();
             throw;
         }
@@ -84,8 +105,18 @@ internal static class Connecting
             Who = new Who { ApiKeyId = Who.KeyIdOf(key) },
             IsSandbox = options.IsSandbox,
             Offline = offline,
+            Shared = shared,
         };
     }
+
+    /// <summary>The state that is shared with others, for a session or for what needs none.</summary>
+    public static SharedState Share(SharedAddress address, string stateFolder, ConnectOptions options) => new(
+        SharedPlaces.Create(address, options.Providers, options.Timings),
+        stateFolder,
+        options.Timings.SharedLimit,
+        options.Timings.LeaseTime,
+        TimeProvider.System,
+        mirror => [new InventoryShelf(stateFolder, mirror)]);
 
     /// <summary>A session without any connection, for keys that are given by hand.</summary>
     public static SessionContext Unconnected()
@@ -99,6 +130,12 @@ internal static class Connecting
         return new SessionContext(
             cloud, new CmekOrganization { Id = string.Empty, Name = "unknown" }, new ProviderOptions(), new Timings(), new JournalWriter(JournalWriter.DefaultFolder())) { Offline = why };
     }
+
+    private static InventoryEntry? Known(string stateFolder, Uri server) =>
+        new Inventory(stateFolder, TimeProvider.System).List().FirstOrDefault(e => e.Server == server.GetLeftPart(UriPartial.Authority));
+
+    // A key that is refused is no silence.
+    private static bool IsSilence(CmekException e) => e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout;
 
     private static void Validate(ConnectOptions options)
     {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace CmekTools.Engine.State;
 
 /// <summary>
@@ -11,12 +13,12 @@ internal sealed class ClosedReceipts(SealSecret secret)
 
     private string? FilePath => secret.FilePath is { } file ? file + ".closed" : null;
 
-    /// <summary>Was a receipt of this id closed here?</summary>
-    public bool Contains(string id)
+    /// <summary>Was a receipt of this id closed here, at this revision or a later one?</summary>
+    public bool Contains(string id, long revision)
     {
         try
         {
-            return FilePath is { } file && File.Exists(file) && StateFiles.ReadText(file).Split('\n').Contains(id, StringComparer.Ordinal);
+            return FilePath is { } file && File.Exists(file) && StateFiles.ReadText(file).Split('\n').Any(line => Closes(line, id, revision));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -26,17 +28,24 @@ internal sealed class ClosedReceipts(SealSecret secret)
     }
 
     /// <summary>Writes down that a receipt is closed. That the receipt itself says so is what counts; this only stops copies.</summary>
-    public void Add(string id)
+    public void Add(string id, long revision)
     {
         try
         {
-            if (FilePath is { } file && !Contains(id))
+            if (FilePath is { } file && !Contains(id, revision))
             {
-                StateFiles.AppendLine(file, _ => id);
+                StateFiles.AppendLine(file, _ => string.Create(CultureInfo.InvariantCulture, $"{id} {revision}"));
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
         }
+    }
+
+    // An earlier CmekTools wrote the id alone.
+    private static bool Closes(string line, string id, long revision)
+    {
+        string[] parts = line.Split(' ');
+        return parts[0] == id && (parts.Length == 1 || (long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out long closed) && revision <= closed));
     }
 }

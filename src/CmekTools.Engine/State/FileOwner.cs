@@ -65,6 +65,27 @@ internal static class FileOwner
         }
     }
 
+    /// <summary>True for a file as such: no pipe, device or socket, which might never answer. Where it cannot be told, it counts as one.</summary>
+    public static bool IsPlainFile(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return true;
+        }
+
+        try
+        {
+            uint[] status = new uint[64];
+            const uint Kind = 0xF000;
+            const uint Regular = 0x8000;
+            return Native.LinkStatus([.. Encoding.UTF8.GetBytes(path), 0], status) != 0 || (status[1] & Kind) == Regular;
+        }
+        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+        {
+            return true;
+        }
+    }
+
     // The id of the owner where that is neither this user nor root; null where it is, or cannot be told.
     [UnsupportedOSPlatform("windows")]
     private static uint? Foreign(string path)

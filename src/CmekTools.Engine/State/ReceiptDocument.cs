@@ -47,6 +47,9 @@ internal sealed record ReceiptDocument
     /// <summary>When it was seen that the cluster acts as none of its principals any more: they stay cut off, and nothing is left to be undone.</summary>
     public DateTimeOffset? SupersededAt { get; init; }
 
+    /// <summary>Grows with each time that the receipt is written; 0 in one of an earlier CmekTools. Of two copies the later one counts.</summary>
+    public long Revision { get; init; }
+
     /// <summary>True while its revocation stands, as far as the file knows.</summary>
     public bool IsOpen => RestoredAt is null && SupersededAt is null;
 
@@ -84,6 +87,7 @@ internal sealed record ReceiptDocument
         ["created_at"] = CreatedAt.ToString("O", CultureInfo.InvariantCulture),
         ["restored_at"] = RestoredAt?.ToString("O", CultureInfo.InvariantCulture),
         ["superseded_at"] = SupersededAt?.ToString("O", CultureInfo.InvariantCulture),
+        ["revision"] = Revision,
         ["organization_id"] = OrganizationId,
         ["cluster"] = new JsonObject
         {
@@ -152,6 +156,7 @@ internal sealed record ReceiptDocument
                 CreatedAt = DateTimeOffset.Parse((string)json["created_at"]!, CultureInfo.InvariantCulture),
                 RestoredAt = json["restored_at"] is { } restored ? DateTimeOffset.Parse((string)restored!, CultureInfo.InvariantCulture) : null,
                 SupersededAt = json["superseded_at"] is { } superseded ? DateTimeOffset.Parse((string)superseded!, CultureInfo.InvariantCulture) : null,
+                Revision = json["revision"] is { } revision ? (long)revision : 0,
                 OrganizationId = (string)json["organization_id"]!,
                 ClusterId = (string)cluster["id"]!,
                 ClusterName = (string)cluster["name"]!,

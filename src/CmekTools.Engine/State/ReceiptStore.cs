@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using CmekTools.Engine.State.Shared;
 
 namespace CmekTools.Engine.State;
 
@@ -36,40 +37,60 @@ internal sealed record SavedReceipt(SavedPlace Place, string? Path, string Text,
 /// <summary>The folder of receipts: one file a revocation.</summary>
 internal sealed class ReceiptStore(string stateFolder)
 {
+    /// <summary>The most bytes of a receipt that is handed to others or taken from them.</summary>
+    public const int SharedSizeLimit = 2 * 1024 * 1024;
+
+    /// <summary>The folder of receipts in a state folder, and of those from a shared place that this user sealed.</summary>
+    public const string FolderName = "receipts";
+
+    /// <summary>The folder of receipts from a shared place that this user did not seal.</summary>
+    public const string UnprovenFolderName = "unproven";
+
     private const string Purpose = "cmektools/receipt";
     private const int SizeLimit = 16 * 1024 * 1024;
+    private static long s_revision;
 
     /// <summary>The folder.</summary>
-    public string Folder { get; } = System.IO.Path.Combine(stateFolder, "receipts");
+    public string Folder { get; } = System.IO.Path.Combine(stateFolder, FolderName);
 
-    /// <summary>Every receipt, newest first. A file that is no receipt is passed over.</summary>
+    /// <summary>
+    /// Every receipt that is known here, newest first: this machine's, and what was taken in from shared places. Of copies of one receipt that this user sealed the latest
+    /// stands for all. A file that is no receipt is passed over.
+    /// </summary>
     public IReadOnlyList<StoredReceipt> List()
     {
-        List<StoredReceipt> found = [];
-        try
+        StoredReceipt[] every = [.. Every()];
+        Dictionary<string, StoredReceipt> latest = new(StringComparer.Ordinal);
+        foreach (StoredReceipt receipt in every.Where(r => r.Seal == CmekSealState.Verified))
         {
-            if (Directory.Exists(Folder))
+            if (!latest.TryGetValue(receipt.Document.Id, out StoredReceipt? other) || other.Document.Revision < receipt.Document.Revision)
             {
-                foreach (string path in Directory.GetFiles(Folder, "*.json"))
-                {
-                    try
-                    {
-                        found.Add(Load(path));
-                    }
-                    catch (CmekException e) when (e.ErrorId is "ReceiptInvalid" or "ReceiptUnreadable")
-                    {
-                        // Another program's file, one of a newer version, or one that cannot be read: none of them may stop a break-glass.
-                    }
-                }
+                latest[receipt.Document.Id] = receipt;
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // A folder that cannot be listed holds nothing that could be used.
-        }
 
-        return [.. found.OrderByDescending(r => r.Document.CreatedAt)];
+        return [.. every.Where(r => r.Seal != CmekSealState.Verified || ReferenceEquals(latest[r.Document.Id], r)).OrderByDescending(r => r.Document.CreatedAt)];
     }
+
+    /// <summary>Every receipt's file, copies too, in no order.</summary>
+    public IReadOnlyList<StoredReceipt> Every() =>
+        [.. Folders().SelectMany(Files).Select(TryLoad).OfType<StoredReceipt>()];
+
+    /// <summary>Reads one; null for another program's file, one of a newer version, or one that cannot be read: none of them may stop a break-glass.</summary>
+    public static StoredReceipt? TryLoad(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? Load(path) : null;
+        }
+        catch (CmekException e) when (e.ErrorId is "ReceiptInvalid" or "ReceiptUnreadable")
+        {
+            return null;
+        }
+    }
+
+    /// <summary>True for one of the files that this machine writes, and not for a copy of another machine's.</summary>
+    public bool IsOwn(string path) => System.IO.Path.GetDirectoryName(path) == Folder;
 
     /// <summary>
     /// The newest receipt of a cluster whose revocation still stands and which may be acted on unasked: sealed by this user, of this organization.
@@ -85,22 +106,48 @@ internal sealed class ReceiptStore(string stateFolder)
     /// <exception cref="CmekException"><c>ReceiptUnreadable</c> or <c>ReceiptInvalid</c>.</exception>
     public static StoredReceipt Load(string path)
     {
-        string text;
         try
         {
-            text = StateFiles.ReadText(path, SizeLimit);
+            return Load(path, StateFiles.ReadText(path, SizeLimit));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CmekException(
                 "ReceiptUnreadable", CmekErrorKind.ReadError, $"The receipt {path} cannot be read: {e.Message}", "Get-CmekReceipt lists the receipts.", path, e);
         }
+    }
 
+    /// <summary>Reads a receipt's text.</summary>
+    /// <exception cref="CmekException"><c>ReceiptInvalid</c>.</exception>
+    public static StoredReceipt Load(string path, string text)
+    {
+        StoredReceipt receipt = Parse(path, text);
+        return WasClosed(receipt) ? receipt with { Seal = CmekSealState.Broken } : receipt;
+    }
+
+    /// <summary>Reads a receipt's text for the seal alone, whatever was closed since it was written.</summary>
+    /// <exception cref="CmekException"><c>ReceiptInvalid</c>.</exception>
+    public static StoredReceipt Parse(string path, string text)
+    {
         JsonObject json = ReceiptDocument.Read(text, path);
-        ReceiptDocument document = ReceiptDocument.Parse(json, path);
-        CmekSealState seal = Seal.Own.Check(json, Purpose);
-        bool closedSince = seal == CmekSealState.Verified && document.IsOpen && ClosedReceipts.Own.Contains(document.Id);
-        return new StoredReceipt(path, document, closedSince ? CmekSealState.Broken : seal);
+        return new StoredReceipt(path, ReceiptDocument.Parse(json, path), Seal.Own.Check(json, Purpose));
+    }
+
+    /// <summary>True for a copy from before it was closed.</summary>
+    public static bool WasClosed(StoredReceipt receipt) =>
+        receipt.Seal == CmekSealState.Verified && receipt.Document.IsOpen && ClosedReceipts.Own.Contains(receipt.Document.Id, receipt.Document.Revision);
+
+    /// <summary>True where the seal of a file is good, whatever was closed since.</summary>
+    public static bool IsSealedByThisUser(string path)
+    {
+        try
+        {
+            return Parse(path, StateFiles.ReadText(path, SizeLimit)).Seal == CmekSealState.Verified;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CmekException)
+        {
+            return false;
+        }
     }
 
     /// <summary>A file name for a new receipt.</summary>
@@ -112,10 +159,12 @@ internal sealed class ReceiptStore(string stateFolder)
     {
         try
         {
-            StateFiles.WriteWhole(path, Sealed(document));
-            if (!document.IsOpen)
+            // Whoever closes a receipt closes what was seen of it, and nothing that its machine adds later.
+            ReceiptDocument next = document with { Revision = document.IsOpen ? NextRevision() : document.Revision + 1 };
+            StateFiles.WriteWhole(path, Sealed(next));
+            if (!next.IsOpen)
             {
-                ClosedReceipts.Own.Add(document.Id);
+                ClosedReceipts.Own.Add(next.Id, next.Revision);
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -138,7 +187,7 @@ internal sealed class ReceiptStore(string stateFolder)
     /// </summary>
     public static SavedReceipt SaveOrFallback(string path, ReceiptDocument document)
     {
-        string text = Sealed(document);
+        string text = Sealed(document with { Revision = NextRevision() });
         string why;
         try
         {
@@ -153,6 +202,46 @@ internal sealed class ReceiptStore(string stateFolder)
         return Fallback.TryWrite(FileName(document), text) is { } elsewhere
             ? new SavedReceipt(SavedPlace.TemporaryFolder, elsewhere, text, why)
             : new SavedReceipt(SavedPlace.Nowhere, null, text, why);
+    }
+
+    // Milliseconds, so that it grows from process to process too.
+    private static long NextRevision()
+    {
+        long now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        long last;
+        long next;
+        do
+        {
+            last = Interlocked.Read(ref s_revision);
+            next = Math.Max(last + 1, now);
+        }
+        while (Interlocked.CompareExchange(ref s_revision, next, last) != last);
+        return next;
+    }
+
+    private IEnumerable<string> Folders()
+    {
+        try
+        {
+            return [Folder, .. SharedMirror.FoldersOf(stateFolder, FolderName), .. SharedMirror.FoldersOf(stateFolder, UnprovenFolderName)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [Folder];
+        }
+    }
+
+    // A folder that cannot be listed holds nothing that could be used.
+    private static string[] Files(string folder)
+    {
+        try
+        {
+            return Directory.Exists(folder) ? Directory.GetFiles(folder, "*.json") : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     private static string Sealed(ReceiptDocument document)

@@ -1,3 +1,5 @@
+using CmekTools.Engine.State.Shared;
+
 namespace CmekTools.Engine.State;
 
 /// <summary>Where the state is kept where nobody says otherwise.</summary>
@@ -8,7 +10,9 @@ internal static class StateFolder
     public static string Default()
     {
         string? given = Environment.GetEnvironmentVariable("CMEKTOOLS_STATE");
-        if (!string.IsNullOrWhiteSpace(given))
+
+        // A bucket's address names what is shared; what is this machine's own lies where it always does.
+        if (!string.IsNullOrWhiteSpace(given) && !SharedAddress.IsUri(given.Trim()))
         {
             return Path.GetFullPath(given);
         }

@@ -5,6 +5,7 @@ using System.Security;
 using CmekTools.Engine;
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Engine.Pacing;
+using CmekTools.Engine.State.Shared;
 
 namespace CmekTools.Module.Commands;
 
@@ -48,6 +49,14 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
     [ValidateNotNullOrEmpty]
     public string? StateFolder { get; set; }
 
+    /// <summary>
+    /// The state that is shared with other people and machines: a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX; CMEKTOOLS_SHARED where not given, and
+    /// none for a sandbox.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? SharedState { get; set; }
+
     /// <summary>Cloud API requests a second; the service's own limit (10 a user) where not given, 0 for none.</summary>
     [Parameter]
     [ValidateRange(0, 10000)]
@@ -66,7 +75,8 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             options = options with { RequestsPerSecond = RequestsPerSecond };
         }
 
-        if (StateFolder is not null)
+        options = options with { SharedState = await SharedAsync().ConfigureAwait(false) };
+        if (StateFolder is not null && !SharedAddress.IsUri(StateFolder))
         {
             string folder = string.Empty;
             await Pipeline.OnPipelineAsync(() => folder = SessionState.Path.GetUnresolvedProviderPathFromPSPath(StateFolder)).ConfigureAwait(false);
@@ -100,11 +110,26 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             Organization = context.Organization,
             IsSandbox = Sandbox is not null,
             IsOffline = context.Offline is not null,
+            SharedState = context.Shared?.Address,
             ConnectedAt = DateTimeOffset.UtcNow,
             Context = context,
         };
         await Pipeline.OnPipelineAsync(() => Sessions.Set(session)).ConfigureAwait(false);
         await Pipeline.OutputAsync(session).ConfigureAwait(false);
+    }
+
+    // What is played in a sandbox goes to a shared state only where that is said.
+    private async Task<string?> SharedAsync()
+    {
+        string? given = SharedState ?? (StateFolder is not null && SharedAddress.IsUri(StateFolder) ? StateFolder : null);
+        if (given is null || SharedAddress.IsUri(given))
+        {
+            return given ?? (Sandbox is null ? SharedAddress.OfEnvironment() : null);
+        }
+
+        string folder = string.Empty;
+        await Pipeline.OnPipelineAsync(() => folder = SessionState.Path.GetUnresolvedProviderPathFromPSPath(given)).ConfigureAwait(false);
+        return folder;
     }
 
     private ConnectOptions CloudOptions()
@@ -156,6 +181,7 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
                 AwsCredentials = Value("AWS_ACCESS_KEY_ID") is { } id ? (id, Value("AWS_SECRET_ACCESS_KEY") ?? string.Empty) : null,
                 GoogleKmsEndpoint = sandbox.BaseAddress,
                 GoogleIamEndpoint = sandbox.BaseAddress,
+                GoogleStorageEndpoint = sandbox.BaseAddress,
                 GoogleAccessToken = Value("GOOGLE_SANDBOX_ACCESS_TOKEN"),
                 GoogleProject = Project ?? Value("GOOGLE_CLOUD_PROJECT"),
             },

@@ -19,6 +19,8 @@ public sealed class GetCmekReceiptCommand : StateCommand
     [Parameter]
     public SwitchParameter Open { get; set; }
 
+    internal override bool ReadsShared => true;
+
     internal override async Task EndAsync()
     {
         WildcardPattern pattern = WildcardPattern.Get(ClusterName, WildcardOptions.IgnoreCase);

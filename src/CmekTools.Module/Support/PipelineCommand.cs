@@ -69,6 +69,9 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
             _stop.Cancel();
             _fleet?.WaitUntilStopped();
             _fleet?.Dispose();
+
+            // Where the end was not come to: nobody shall be kept from a cluster by a command that is gone.
+            _operation?.ReleaseSharedAsync().Wait(TimeSpan.FromSeconds(2));
             _stop.Dispose();
             _abort.Dispose();
             _queue.Dispose();
@@ -95,6 +98,11 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
         if (_fleet is not null)
         {
             Run(_fleet.FinishAsync, recordFails: true);
+        }
+
+        if (_operation is not null)
+        {
+            Run(_operation.EndSharedAsync, recordFails: true);
         }
     }
 

@@ -70,6 +70,9 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
         }
     }
 
+    /// <summary>The buckets, for tests that arrange things behind the scenes.</summary>
+    public S3.S3Store Buckets => _world.Buckets;
+
     /// <summary>Makes a managed policy that roles can have attached or as their boundary.</summary>
     public void AddManagedPolicy(string arn, string policy)
     {
@@ -99,6 +102,11 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
             request.Service = service;
             request.Operation = action;
         }
+        else if (request.Headers["Authorization"] is { } signed && signed.Contains("/s3/aws4_request", StringComparison.Ordinal) && S3.S3Api.OperationOf(request) is { } operation)
+        {
+            request.Service = "s3";
+            request.Operation = operation;
+        }
         else
         {
             return false;
@@ -117,6 +125,7 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
             return request.Service switch
             {
                 "kms" => KmsApi.Answer(_world, request, Check),
+                "s3" => S3.S3Api.Answer(_world, request, Check),
                 "sts" => QueryProtocol.Answer(_world, request, StsApi.Space, Check, call => StsApi.Invoke(call, request.Operation)),
                 _ => QueryProtocol.Answer(_world, request, IamApi.Space, Check, call => IamApi.Invoke(call, request.Operation)),
             };

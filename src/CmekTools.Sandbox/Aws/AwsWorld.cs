@@ -31,6 +31,9 @@ internal sealed class AwsWorld(SandboxServer server)
     /// <summary>The keys and aliases.</summary>
     public Kms.KmsStore Keys { get; } = new();
 
+    /// <summary>The buckets.</summary>
+    public S3.S3Store Buckets { get; } = new();
+
     /// <summary>All roles of an account.</summary>
     public IEnumerable<IamRole> Roles(string account) => _principals.Values.OfType<IamRole>().Where(r => r.AccountId == account);
 

@@ -38,6 +38,8 @@ internal sealed class GcpRoles
         "iam.denypolicies.get", "iam.denypolicies.list", "iam.roles.get", "iam.roles.list",
     ];
 
+    private static readonly string[] s_objects = ["storage.objects.get", "storage.objects.list", "storage.objects.create", "storage.objects.delete"];
+
     private static readonly Dictionary<string, string[]> s_predefined = new()
     {
         // As the reviewer of deny policies too: a sandbox's operator sees what decides.
@@ -45,9 +47,12 @@ internal sealed class GcpRoles
         [
             .. s_crypto, .. s_kmsReads, .. s_kmsWrites, .. s_kmsPolicies, .. s_accountReads, .. s_accountWrites, .. s_aboveReads,
             "iam.serviceAccounts.setIamPolicy", "iam.serviceAccounts.actAs", "iam.serviceAccountKeys.create", "resourcemanager.projects.setIamPolicy", "iam.roles.update",
+            .. s_objects, "storage.buckets.get",
         ],
         ["roles/editor"] = [.. s_kmsReads, .. s_kmsWrites, .. s_accountReads, .. s_accountWrites, "resourcemanager.projects.get", "iam.serviceAccounts.actAs"],
         ["roles/viewer"] = [.. s_kmsReads, "iam.serviceAccounts.get", "iam.serviceAccounts.list", "resourcemanager.projects.get"],
+        ["roles/storage.objectAdmin"] = s_objects,
+        ["roles/storage.objectViewer"] = [.. s_objects.Take(2)],
         ["roles/cloudkms.admin"] = [.. s_kmsReads, .. s_kmsWrites, .. s_kmsPolicies, .. s_delegated, "resourcemanager.projects.get"],
         ["roles/cloudkms.viewer"] = [.. s_kmsReads.Where(p => !p.EndsWith("IamPolicy", StringComparison.Ordinal))],
         ["roles/cloudkms.cryptoKeyEncrypterDecrypter"] = s_crypto,

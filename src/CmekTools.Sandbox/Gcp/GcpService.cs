@@ -21,6 +21,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         Authorizer.Denies = Denies;
         _accounts = new GcpServiceAccounts(server, Policies, Authorizer, Tokens);
         _quota = new GcpQuota(server);
+        Storage = new GcpStorage(Authorizer, server.Options.GoogleProject);
         _kms = new GcpKms(server, Policies, Authorizer, _accounts.WhyNoMember);
         string project = server.Options.GoogleProject;
         Policies.Put(
@@ -39,6 +40,8 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
             server.AddVariable("CLOUDSDK_API_ENDPOINT_OVERRIDES_" + name, address);
         }
 
+        // gcloud wants the JSON API's path in this one.
+        server.AddVariable("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", address + "storage/v1/");
         server.AddVariable("CLOUDSDK_CORE_PROJECT", project);
         server.AddVariable("GOOGLE_CLOUD_PROJECT", project);
         // gcloud takes a token from a file only (CLOUDSDK_AUTH_ACCESS_TOKEN_FILE): whoever wants it writes this into one.
@@ -72,6 +75,9 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
     /// <summary>The roles and groups.</summary>
     public GcpAuthorizer Authorizer { get; }
 
+    /// <summary>The buckets, for tests that arrange things behind the scenes.</summary>
+    public GcpStorage Storage { get; }
+
     /// <summary>The access tokens.</summary>
     public GcpTokens Tokens { get; } = new();
 
@@ -94,6 +100,12 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
                 };
             }
 
+            return true;
+        }
+
+        if (GcpStorage.OperationOf(request, request.RawPath.TrimStart('/')) is { } storage)
+        {
+            (request.Service, request.Operation, request.IsWrite) = ("gcs", storage, request.Method != "GET");
             return true;
         }
 
@@ -143,6 +155,11 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
             if (caller.StartsWith("serviceAccount:", StringComparison.Ordinal) && _accounts.NameOf(caller[15..]) is not null && _accounts.WhyUnusable(caller[15..]) is { } why)
             {
                 throw new GcpErrorException(401, "UNAUTHENTICATED", why);
+            }
+
+            if (request.Service == "gcs")
+            {
+                return Storage.Answer(request, caller);
             }
 
             _quota.Take(request);
