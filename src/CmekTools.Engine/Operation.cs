@@ -73,6 +73,7 @@ internal sealed record Timings
         KeyPatience = TimeSpan.FromSeconds(10),
         ServicePatience = TimeSpan.FromSeconds(2),
         OthersPatience = TimeSpan.FromSeconds(2),
+        SharedLimit = TimeSpan.FromSeconds(3),
     };
 }
 

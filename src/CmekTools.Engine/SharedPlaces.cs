@@ -12,7 +12,7 @@ internal static class SharedPlaces
     public static ISharedPlace Create(SharedAddress address, ProviderOptions options, Timings timings) => address.Kind switch
     {
         SharedKind.Folder => new FolderPlace(address.Root),
-        SharedKind.S3 => new Aws.S3Place(address, () => new Aws.AwsClients(options, timings).S3(address.Region, timings.SharedLimit)),
+        SharedKind.S3 => new Aws.S3Place(address, () => new Aws.AwsClients(options, timings, TimeProvider.System).S3(address.Region, timings.SharedLimit)),
         _ => new Gcp.GcsPlace(address, cancellation => Gcp.GoogleCloud.StorageAsync(options, cancellation)),
     };
 }

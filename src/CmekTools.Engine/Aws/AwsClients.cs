@@ -21,6 +21,9 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
     private readonly object _lock = new();
     private AWSCredentials? _credentials;
 
+    /// <summary>Is told who is calling, as soon as that is known.</summary>
+    public Action<AwsCaller>? CallerKnown { get; init; }
+
     /// <summary>KMS in a region.</summary>
     public IAmazonKeyManagementService Kms(string region) => Kms(region, once: false);
 
@@ -56,6 +59,7 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
             cancellation).ConfigureAwait(false);
         AwsCaller caller = new(answer.Account, answer.Arn, partition);
         _callers.TryAdd(partition, caller);
+        CallerKnown?.Invoke(caller);
         return caller;
     }
 

@@ -21,7 +21,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
     /// <summary>Makes the parts for a session; nothing is asked of AWS yet.</summary>
     public AwsKeyProvider(SessionContext session)
     {
-        _clients = new AwsClients(session.ProviderOptions, session.Timings, session.Time);
+        _clients = new AwsClients(session.ProviderOptions, session.Timings, session.Time) { CallerKnown = caller => session.Who.Note("aws", caller.Arn) };
         _reader = new AwsKeyReader(_clients);
         _maker = new AwsKeyMaker(_clients, _reader);
         _life = new AwsKeyLife(_clients, _reader);

@@ -51,8 +51,18 @@ internal sealed class GoogleCloud : IGoogleCloud
 
     /// <summary>Makes the services, with a fixed token or Application Default Credentials.</summary>
     /// <exception cref="CmekException"><c>GoogleCredentialsMissing</c>.</exception>
-    public static async Task<IGoogleCloud> CreateAsync(SessionContext session, CancellationToken cancellation) =>
-        new GoogleCloud(await CredentialAsync(session.ProviderOptions, cancellation).ConfigureAwait(false), session.ProviderOptions, session.Timings, session.Time);
+    public static async Task<IGoogleCloud> CreateAsync(SessionContext session, CancellationToken cancellation)
+    {
+        GoogleCredential credential = await CredentialAsync(session.ProviderOptions, cancellation).ConfigureAwait(false);
+
+        // As far as the credentials say by themselves: nothing is asked for it.
+        if (credential.UnderlyingCredential switch { ServiceAccountCredential own => own.Id, ImpersonatedCredential taken => taken.TargetPrincipal, _ => null } is { } who)
+        {
+            session.Who.Note("gcp", who);
+        }
+
+        return new GoogleCloud(credential, session.ProviderOptions, session.Timings, session.Time);
+    }
 
     /// <summary>Cloud Storage, for a shared state in a bucket; with the same credentials.</summary>
     /// <exception cref="CmekException"><c>GoogleCredentialsMissing</c>.</exception>

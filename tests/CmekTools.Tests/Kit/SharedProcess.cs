@@ -38,7 +38,16 @@ internal static class SharedProcess
         using FolderPlace place = new(folder);
         for (int i = 0; i < int.Parse(times, CultureInfo.InvariantCulture); i++)
         {
-            CountAsync(place, CancellationToken.None).GetAwaiter().GetResult();
+            // No code of this assembly may run on another thread before its initializers have ended.
+            while (true)
+            {
+                SharedText? there = place.ReadAsync(Name, 1000, CancellationToken.None).GetAwaiter().GetResult();
+                int count = there is null ? 0 : int.Parse(there.Text, CultureInfo.InvariantCulture);
+                if (place.WriteAsync(Name, (count + 1).ToString(CultureInfo.InvariantCulture), there?.Version, CancellationToken.None).GetAwaiter().GetResult() is not null)
+                {
+                    break;
+                }
+            }
         }
 
         Environment.Exit(0);

@@ -70,7 +70,7 @@ internal sealed class SharedState : IDisposable
         _ = SyncAsync();
     }
 
-    /// <summary>Waits until what was offered is given.</summary>
+    /// <summary>Waits until what was offered is given, or cannot be.</summary>
     /// <param name="insist">Ask although the place failed a moment ago.</param>
     public async Task<SharedOutcome> FlushAsync(bool insist)
     {
@@ -80,9 +80,13 @@ internal sealed class SharedState : IDisposable
             running = _next ?? _running;
         }
 
-        // The look that runs may have begun late enough.
-        SharedOutcome outcome = running is null ? SharedOutcome.Whole : await running.ConfigureAwait(false);
-        return HasPending && (outcome.Why is null || insist) ? await SyncAsync(insist).ConfigureAwait(false) : outcome;
+        // The look that runs may have begun late enough; where it fails, another one at once would too.
+        if (running is { IsCompleted: false } && await running.ConfigureAwait(false) is { Why: not null } failed)
+        {
+            return failed;
+        }
+
+        return HasPending ? await SyncAsync(insist).ConfigureAwait(false) : SharedOutcome.Whole;
     }
 
     /// <summary>A look that begins now or later, and is the same for all who ask meanwhile. It never fails.</summary>
