@@ -165,6 +165,12 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// </summary>
     public Task ReadSharedAsync() => (_run ?? this)._shared.ReadAsync(this);
 
+    /// <summary>
+    /// A break-glass takes a cluster over from whoever is changing it, also where it finds nothing to change itself: he might be about to give back what is cut. It is done
+    /// beside the work.
+    /// </summary>
+    public void TakeOverShared(CmekCluster cluster) => (_run ?? this)._shared.TakeOver(cluster, this);
+
     /// <summary>The end of the run: what is new here is given to the others, and the clusters that it worked on are free again.</summary>
     public Task EndSharedAsync() => (_run ?? this)._shared.EndAsync(this);
 

@@ -7,7 +7,7 @@ namespace CmekTools.Engine;
 /// <summary>What one run has to do with the shared state: what it read there, and the leases on the clusters that it changes.</summary>
 internal sealed class SharedRun
 {
-    private readonly ConcurrentDictionary<string, Task> _takenOver = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Task<string?>> _takenOver = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, DateTimeOffset> _since = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, string> _leases = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, CmekException> _lost = new(StringComparer.Ordinal);
@@ -32,6 +32,15 @@ internal sealed class SharedRun
         }
     }
 
+    /// <summary>See <see cref="Operation.TakeOverShared"/>.</summary>
+    public void TakeOver(CmekCluster cluster, Operation op)
+    {
+        if (op.Session.Shared is { } shared && !op.Host.WhatIf && Guid.TryParse(cluster.Id, out _))
+        {
+            _ = _takenOver.GetOrAdd(cluster.Id, _ => Task.Run(() => TakeOverAsync(shared, cluster, op)));
+        }
+    }
+
     /// <summary>
     /// Before a change that is for a cluster: asks whether the run has its lease, and takes it at first. A break-glass takes it over beside its work and waits for nothing.
     /// </summary>
@@ -45,7 +54,7 @@ internal sealed class SharedRun
 
         if (op.JournalNeed == JournalNeed.Wanted || Pacing.Urgency.Current)
         {
-            _ = _takenOver.GetOrAdd(cluster.Id, _ => Task.Run(() => TakeOverAsync(shared, cluster, op)));
+            TakeOver(cluster, op);
             return;
         }
 
@@ -97,7 +106,14 @@ internal sealed class SharedRun
             return;
         }
 
-        await Task.WhenAll(_takenOver.Values).ConfigureAwait(false);
+        foreach (string? word in await Task.WhenAll(_takenOver.Values).ConfigureAwait(false))
+        {
+            if (word is not null)
+            {
+                await op.Host.WarningAsync(word).ConfigureAwait(false);
+            }
+        }
+
         await ReleaseAsync(op).ConfigureAwait(false);
         if (shared.HasPending && await shared.FlushAsync(insist: !_takenOver.IsEmpty).ConfigureAwait(false) is { Why: { } why })
         {
@@ -119,7 +135,7 @@ internal sealed class SharedRun
         }
     }
 
-    private async Task TakeOverAsync(SharedState shared, CmekCluster cluster, Operation op)
+    private async Task<string?> TakeOverAsync(SharedState shared, CmekCluster cluster, Operation op)
     {
         try
         {
@@ -129,15 +145,14 @@ internal sealed class SharedRun
                 _leases[cluster.Id] = _urgentToken;
             }
 
-            if (result.Other is { } other)
-            {
-                await op.Host.WarningAsync(
-                    $"{cluster.Name} was being changed by {other.Words(op.Session.Time.GetUtcNow())}. The break-glass has taken it over: that command stops before its next change.").ConfigureAwait(false);
-            }
+            return result.Other is { } other
+                ? $"{cluster.Name} was being changed by {other.Words(op.Session.Time.GetUtcNow())}. The break-glass has taken it over: that command stops before its next change."
+                : null;
         }
         catch (OperationCanceledException)
         {
             // The run is being stopped.
+            return null;
         }
     }
 

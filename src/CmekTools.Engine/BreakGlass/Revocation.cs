@@ -98,6 +98,7 @@ internal sealed class Revocation
         Dictionary<string, Task> begun = [];
         foreach (RevocationSubject subject in _plan.Subjects)
         {
+            _op.TakeOverShared(subject.Cluster);
             ClusterSteps steps = new(subject.Cluster, _op.Host, _op.Session.Time) { Revoked = subject.IsRevoked };
             foreach (AccessTarget target in subject.Targets)
             {

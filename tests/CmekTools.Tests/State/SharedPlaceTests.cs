@@ -56,10 +56,10 @@ public sealed class SharedPlaceTests
         {
             for (int i = 0; i < 5; i++)
             {
-                await SharedProcess.CountAsync(scene.Place, Cancellation);
+                await PlaceProcess.CountAsync(scene.Place, Cancellation);
             }
         })));
-        Assert.Equal("30", (await scene.Place.ReadAsync(SharedProcess.Name, 100, Cancellation))?.Text);
+        Assert.Equal("30", (await scene.Place.ReadAsync(PlaceProcess.Name, 100, Cancellation))?.Text);
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class SharedPlaceTests
         Process[] writers =
         [
             .. Enumerable.Range(0, 4).Select(_ => Process.Start(new ProcessStartInfo(
-                "dotnet", [typeof(SharedPlaceTests).Assembly.Location, SharedProcess.Verb, folder.Path, "25"]))!),
+                "dotnet", [typeof(SharedPlaceTests).Assembly.Location, PlaceProcess.Verb, folder.Path, "25"]))!),
         ];
         foreach (Process writer in writers)
         {
@@ -79,7 +79,7 @@ public sealed class SharedPlaceTests
         }
 
         using FolderPlace place = new(folder.Path);
-        Assert.Equal(new SharedText("100", "100"), await place.ReadAsync(SharedProcess.Name, 100, Cancellation));
+        Assert.Equal(new SharedText("100", "100"), await place.ReadAsync(PlaceProcess.Name, 100, Cancellation));
         Assert.InRange(Directory.GetFiles(Path.Combine(folder.Path, "leases")).Length, 1, 2);
     }
 

@@ -5,7 +5,7 @@ using CmekTools.Engine.State.Shared;
 namespace CmekTools.Tests.Kit;
 
 /// <summary>What this assembly does where it is started as a program with <see cref="Verb"/>: it counts in a shared folder, and tests nothing.</summary>
-internal static class SharedProcess
+internal static class PlaceProcess
 {
     /// <summary>The first argument: then the folder, and how often.</summary>
     public const string Verb = "count-shared";
