@@ -308,8 +308,11 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         Get-TestWorld $Name | Should -Be $world
 
         $back = Restore-CmekAccess $Name -Wait -WarningAction SilentlyContinue
-        $back.Step | Should -Be 'Restore', 'Restore', 'Access', 'SupportRequest', 'Enabled'
-        ($back | Where-Object Step -eq 'SupportRequest').SupportRequest.Body | Should -BeLike '*Access to the key has been given back.*'
+        # The vendor is asked only where the cluster is not back by itself yet.
+        $back.Step | Where-Object { $_ -ne 'SupportRequest' } | Should -Be 'Restore', 'Restore', 'Access', 'Enabled'
+        foreach ($asked in $back | Where-Object Step -eq 'SupportRequest') {
+            $asked.SupportRequest.Body | Should -BeLike '*Access to the key has been given back.*'
+        }
         (Get-CmekStatus $Name).State | Should -Be 'ENABLED'
         Get-CmekReceipt $Name -Open | Should -BeNullOrEmpty
         Test-CmekAccess $Name | ForEach-Object { "$_" } | Should -Be $sound

@@ -40,6 +40,14 @@ Describe 'Connect-CmekCloud' {
         Disconnect-TestSandbox
     }
 
+    It 'refuses a profile that no file has before anything is sent' {
+        $session = Get-CmekSession
+        $outcome = Get-TestOutcome { Connect-CmekCloud -ProfileName 'no-such-profile' -Server 'http://127.0.0.1:9' }
+        Assert-TestError $outcome.Errors[0] 'AwsProfileNotFound' AuthenticationError -Target 'no-such-profile'
+        $outcome.Output | Should -BeNullOrEmpty
+        Get-CmekSession | Should -Be $session
+    }
+
     It 'takes a sandbox from the pipeline' {
         $session = $sandbox | Connect-CmekCloud
         $session | Should -BeOfType CmekTools.CmekSession

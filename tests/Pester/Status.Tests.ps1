@@ -106,6 +106,11 @@ Describe 'Get-CmekStatus' {
         { Get-CmekStatus -ClusterName shop -ClusterId x } | Should -Throw -ErrorId 'ParameterAlreadyBound,*'
     }
 
+    It 'offers the clouds that it takes, and no other' {
+        Get-TestCompletion 'Get-CmekStatus -Provider ' | Sort-Object | Should -Be 'AWS', 'AZURE', 'GCP'
+        { Get-CmekStatus -Provider UNKNOWN } | Should -Throw -ErrorId 'ParameterArgumentValidationError*'
+    }
+
     It 'does not take an empty name' {
         { Get-CmekStatus '' } | Should -Throw -ErrorId 'ParameterArgumentTransformationError*'
     }

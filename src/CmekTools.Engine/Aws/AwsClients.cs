@@ -147,6 +147,23 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
         }
     }
 
+    /// <summary>Refuses a profile that no configuration file has; whether it has credentials shows at the first call.</summary>
+    /// <exception cref="CmekException"><c>AwsProfileNotFound</c>.</exception>
+    public static void RequireProfile(string name)
+    {
+        if (!new CredentialProfileStoreChain().TryGetProfile(name, out _))
+        {
+            throw NoProfile(name);
+        }
+    }
+
+    private static CmekException NoProfile(string name) => new(
+        "AwsProfileNotFound",
+        CmekErrorKind.AuthenticationError,
+        $"There is no AWS profile '{name}' with credentials in the shared configuration files.",
+        "List the profiles with `aws configure list-profiles`, or make one with `aws configure sso` or `aws configure`.",
+        name);
+
     private AWSCredentials FindCredentials()
     {
         if (options.AwsCredentials is { } fixedOnes)
@@ -159,12 +176,7 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
             if (options.AwsProfileName is { } profile)
             {
                 CredentialProfileStoreChain chain = new();
-                return chain.TryGetAWSCredentials(profile, out AWSCredentials found) ? found : throw new CmekException(
-                    "AwsProfileNotFound",
-                    CmekErrorKind.AuthenticationError,
-                    $"There is no AWS profile '{profile}' with credentials in the shared configuration files.",
-                    "List the profiles with `aws configure list-profiles`, or make one with `aws configure sso` or `aws configure`.",
-                    profile);
+                return chain.TryGetAWSCredentials(profile, out AWSCredentials found) ? found : throw NoProfile(profile);
             }
 
             using DefaultAWSCredentialsIdentityResolver resolver = new();

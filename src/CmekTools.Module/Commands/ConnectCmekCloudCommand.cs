@@ -60,6 +60,12 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
 
     internal override async Task ProcessAsync()
     {
+        if (ProfileName is not null)
+        {
+            // Not in the middle of the first change.
+            Engine.Aws.AwsClients.RequireProfile(ProfileName);
+        }
+
         ConnectOptions options = Sandbox is null ? CloudOptions() : SandboxOptions(Sandbox);
         if (MyInvocation.BoundParameters.ContainsKey(nameof(RequestsPerSecond)))
         {

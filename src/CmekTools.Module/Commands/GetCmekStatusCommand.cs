@@ -29,7 +29,7 @@ public sealed class GetCmekStatusCommand : FleetCommand
 
     /// <summary>Only clusters on these clouds.</summary>
     [Parameter]
-    [ValidateNotNullOrEmpty]
+    [ValidateSet(nameof(CmekProvider.AWS), nameof(CmekProvider.GCP), nameof(CmekProvider.AZURE))]
     public CmekProvider[] Provider { get; set; } = [];
 
     /// <summary>An object a region in place of an object a cluster.</summary>

@@ -79,7 +79,8 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     protected sealed override void BeginProcessing()
     {
         Pipeline = new PipelineHost(this, _queue, IsWhatIf());
-        _trace = Preference("Verbose") is not (null or ActionPreference.SilentlyContinue or ActionPreference.Ignore) ? Pipeline.TraceAsync : null;
+        bool debug = Wants("Debug");
+        _trace = debug || Wants("Verbose") ? message => Pipeline.TraceAsync(message, debug) : null;
         StopsAtErrors = Preference("ErrorAction") == ActionPreference.Stop;
         RunspaceSession = Sessions.Current;
         Run(BeginAsync, recordFails: false);
@@ -178,6 +179,8 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
 
         return LanguagePrimitives.IsTrue(SessionState.PSVariable.GetValue("WhatIfPreference"));
     }
+
+    private bool Wants(string stream) => Preference(stream) is not (null or ActionPreference.SilentlyContinue or ActionPreference.Ignore);
 
     // What a common parameter says, or the preference variable in its place.
     private ActionPreference? Preference(string parameter)

@@ -37,15 +37,29 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     public Task OutputAsync(object value) => PostAsync(() => command.WriteObject(value));
 
     /// <summary>Tells details that nobody waits for.</summary>
-    public Task TraceAsync(string message)
+    /// <param name="message">What is told; there is nothing secret in it.</param>
+    /// <param name="debug">To the debug stream in place of the verbose one.</param>
+    public Task TraceAsync(string message, bool debug)
     {
         if (!_detached)
         {
-            _ = PostAsync(() => command.WriteVerbose(message)).ContinueWith(
+            _ = PostAsync(() => Trace(message, debug)).ContinueWith(
                 t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         }
 
         return Task.CompletedTask;
+    }
+
+    private void Trace(string message, bool debug)
+    {
+        if (debug)
+        {
+            command.WriteDebug(Shown(message));
+        }
+        else
+        {
+            command.WriteVerbose(message);
+        }
     }
 
     /// <summary>Tells the user something that is no output, as Write-Host does.</summary>

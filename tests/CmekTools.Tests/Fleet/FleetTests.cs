@@ -222,6 +222,17 @@ public sealed class FleetTests
     }
 
     [Fact]
+    public async Task DebugTellsEachRequestInItsOwnStream()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options);
+        PowerShellResult result = (await shell.RunAsync("$told = Get-CmekStatus -Debug 5>&1; $told | Where-Object { $_ -is [System.Management.Automation.DebugRecord] } | ForEach-Object Message")).Expect();
+        string[] told = [.. result.Output.Select(o => o.ToString()!)];
+        Assert.Equal(1 + Count, told.Count(v => System.Text.RegularExpressions.Regex.IsMatch(v, @"^GET /api/v1/\S+: (200|404) in \d+ ms")));
+        Assert.DoesNotContain(told, v => v.Contains(shell.Server.Options.ApiKey, StringComparison.Ordinal) || v.Contains("Bearer", StringComparison.Ordinal));
+        Assert.DoesNotContain(result.Verbose, v => v.StartsWith("GET ", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task VerboseTellsEachRequestWithItsTimeAndNoSecret()
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(Options);
