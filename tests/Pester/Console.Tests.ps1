@@ -175,11 +175,10 @@ Describe 'Jobs and branches' {
     }
 
     It 'copies of <Name> are refused, not taken for something else' -TestCases @(
-        @{ Name = 'accesses'; Script = { param($copy) $copy | Enable-CmekCluster -WhatIf -ErrorAction Stop }; Id = 'InputObjectNotBound,*' }
         @{ Name = 'sessions'; Script = { param($copy) Get-CmekCluster -Session $copy }; Id = 'CannotConvertArgumentNoMessage,*' }
         @{ Name = 'sandboxes'; Script = { param($copy) Connect-CmekCloud -Sandbox $copy }; Id = 'CannotConvertArgumentNoMessage,*' }
     ) {
-        $original = @{ accesses = $access; sessions = $session; sandboxes = Get-TestSandbox }[$Name]
+        $original = @{ sessions = $session; sandboxes = Get-TestSandbox }[$Name]
         $copy = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($original))
         { & $Script $copy } | Should -Throw -ErrorId $Id
     }

@@ -102,7 +102,7 @@ public sealed class RevokeTests
         Assert.Equal(("Proof", "key cut, cluster still running"), (steps[^1].Step, steps[^1].Now));
         Assert.Equal((true, CmekCutState.Cut), (steps[^1].KeyCut, steps[^1].CutState));
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
-        string receipt = File.ReadAllText(Assert.Single(life.Receipts()));
+        string receipt = Content(Assert.Single(life.Receipts()));
 
         steps = [.. (await life.RunAsync("Revoke-CmekAccess shop -Force")).Values<CmekStep>()];
         Assert.Equal(["cloud:UpdateCmekStatus"], life.Writes);
@@ -113,7 +113,15 @@ public sealed class RevokeTests
         steps = [.. (await life.RunAsync("Revoke-CmekAccess shop -Force")).Values<CmekStep>()];
         Assert.Empty(life.Writes);
         Assert.Equal("revoked", steps[^1].Now);
-        Assert.Equal(receipt, File.ReadAllText(Assert.Single(life.Receipts())));
+        Assert.Equal(receipt, Content(Assert.Single(life.Receipts())));
+    }
+
+    // All that a restore acts on: each run that looks again gives a receipt a new revision, and with it another seal.
+    private static string Content(string receipt)
+    {
+        JsonObject json = JsonNode.Parse(File.ReadAllText(receipt))!.AsObject();
+        Assert.True(json.Remove("revision") && json.Remove("seal"));
+        return json.ToJsonString();
     }
 
     [Theory]
