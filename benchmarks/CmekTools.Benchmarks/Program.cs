@@ -12,12 +12,18 @@ for (int i = 1; i < args.Length; i++)
     options[args[i]] = i + 1 < args.Length && !args[i + 1].StartsWith("--", StringComparison.Ordinal) ? args[++i] : string.Empty;
 }
 
-double Number(string name, double standard) => options.TryGetValue(name, out string? text) ? double.Parse(text, CultureInfo.InvariantCulture) : standard;
+double Number(string name, double standard) => options.TryGetValue(name, out string? text)
+    ? double.Parse(text, CultureInfo.InvariantCulture)
+    : standard;
 
 switch (args.FirstOrDefault())
 {
     case "survive":
-        return await Survive.RunAsync((int)Number("--seed", 1), (int)Number("--lives", 1000), Number("--rate", 0.2), options.ContainsKey("--verbose"));
+        return await Survive.RunAsync(
+            (int)Number("--seed", 1),
+            (int)Number("--lives", 1000),
+            Number("--rate", 0.2),
+            options.ContainsKey("--verbose"));
     case "inputs":
         int count = (int)Number("--count", 1_000_000);
         List<string> wrong = Parsers.Run(count, (int)Number("--seed", 1));
@@ -26,13 +32,17 @@ switch (args.FirstOrDefault())
             await Console.Out.WriteLineAsync(line);
         }
 
-        await Console.Out.WriteLineAsync($"{count} wrong inputs for {Parsers.All.Count} parsers: {wrong.Count} ended with what is no error of CmekTools, or not in time.");
+        await Console.Out.WriteLineAsync(
+            $"{count} wrong inputs for {Parsers.All.Count} parsers: {wrong.Count} ended with what is no error of "
+                + "CmekTools, or not in time.");
         return wrong.Count == 0 ? 0 : 1;
     case "break-glass":
         return await ReachTable.RunAsync((int)Number("--clusters", 40));
     case "other-side":
         return await OtherSide.RunAsync((int)Number("--clusters", 1), options["--regions"].Split(','));
     default:
-        await Console.Error.WriteLineAsync("survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\ninputs [--count N] [--seed N]: wrong input for every parser\nbreak-glass [--clusters N]: how soon the last key is cut");
+        await Console.Error.WriteLineAsync(
+            "survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\ninputs [--count N] "
+                + "[--seed N]: wrong input for every parser\nbreak-glass [--clusters N]: how soon the last key is cut");
         return 2;
 }

@@ -37,15 +37,17 @@ internal interface IOperationHost
     Task<bool> ShouldProcessAsync(string target, string action);
 
     /// <summary>
-    /// Asks once for a whole run of changes that belong together; after a yes they are not asked for one by one. True under <c>-WhatIf</c>, so that
-    /// the run goes on and shows each change.
+    /// Asks once for a whole run of changes that belong together; after a yes they are not asked for one by one. True under
+    /// <c>-WhatIf</c>, so that the run goes on and shows each change.
     /// </summary>
     Task<bool> ConfirmRunAsync(string target, string action) => ShouldProcessAsync(target, action);
 
     /// <summary>Asks once more, whatever the confirm preference is.</summary>
     Task<bool> ShouldContinueAsync(string query, string caption);
 
-    /// <summary>Says something where nothing else can be said any more: the run is being stopped. It must not wait for the pipeline.</summary>
+    /// <summary>
+    /// Says something where nothing else can be said any more: the run is being stopped. It must not wait for the pipeline.
+    /// </summary>
     Task LastWordAsync(string message) => WarningAsync(message);
 
     /// <summary>True in a <c>-WhatIf</c> run: reads only.</summary>

@@ -15,7 +15,8 @@ internal static class KeyProviders
             "ProviderNotSupported",
             CmekErrorKind.InvalidOperation,
             $"CmekTools does not manage keys and access on {provider} yet.",
-            "Make the key and grant access with the provider's own tools; Get-CmekStatus and Enable-CmekCluster -ManifestPath work for such clusters.",
+            "Make the key and grant access with the provider's own tools; Get-CmekStatus and Enable-CmekCluster -ManifestPath "
+                + "work for such clusters.",
             provider),
     };
 
@@ -26,12 +27,14 @@ internal static class KeyProviders
         _ when keyUri.StartsWith("arn:", StringComparison.OrdinalIgnoreCase) => CmekProvider.AWS,
         _ when keyUri.StartsWith("projects/", StringComparison.OrdinalIgnoreCase) => CmekProvider.GCP,
         _ when keyUri.StartsWith("//cloudkms.googleapis.com/", StringComparison.OrdinalIgnoreCase) => CmekProvider.GCP,
-        _ when keyUri.StartsWith("https://", StringComparison.OrdinalIgnoreCase) && keyUri.Contains(".vault.", StringComparison.OrdinalIgnoreCase) => CmekProvider.AZURE,
+        _ when keyUri.StartsWith("https://", StringComparison.OrdinalIgnoreCase)
+            && keyUri.Contains(".vault.", StringComparison.OrdinalIgnoreCase) => CmekProvider.AZURE,
         _ => throw new CmekException(
             "KeyUriInvalid",
             CmekErrorKind.InvalidArgument,
             $"'{keyUri}' is not a key's URI.",
-            "Give the key's ARN (arn:aws:kms:us-east-1:111122223333:key/…; an alias or a bare key id will not do), or its resource name (projects/P/locations/L/keyRings/R/cryptoKeys/K).",
+            "Give the key's ARN (arn:aws:kms:us-east-1:111122223333:key/…; an alias or a bare key id will not do), or its resource name "
+                + "(projects/P/locations/L/keyRings/R/cryptoKeys/K).",
             keyUri),
     };
 }

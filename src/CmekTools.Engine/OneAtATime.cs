@@ -1,6 +1,8 @@
 namespace CmekTools.Engine;
 
-/// <summary>Lets one at a time at each thing of a name; who comes later waits. Nothing is kept of a name that nobody holds or waits for.</summary>
+/// <summary>
+/// Lets one at a time at each thing of a name; who comes later waits. Nothing is kept of a name that nobody holds or waits for.
+/// </summary>
 internal sealed class OneAtATime
 {
     private readonly Dictionary<string, Gate> _gates = new(StringComparer.Ordinal);

@@ -120,8 +120,8 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     public CmekCluster? Cluster => _cluster.Value;
 
     /// <summary>
-    /// Says which cluster the work of the calling method is for, so that the journal can tell. It holds for that method and all that it calls, and
-    /// not for others beside it.
+    /// Says which cluster the work of the calling method is for, so that the journal can tell. It holds for that method and all that it
+    /// calls, and not for others beside it.
     /// </summary>
     public void About(CmekCluster cluster) => _cluster.Value = cluster;
 
@@ -144,12 +144,14 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     }
 
     /// <summary>
-    /// The part of this run that works on one record, so that records side by side have changes and answers of their own. What was read is shared.
+    /// The part of this run that works on one record, so that records side by side have changes and answers of their own. What was read
+    /// is shared.
     /// </summary>
     /// <param name="host">The record's host.</param>
     /// <param name="cancellation">Ends the record's reads and waits.</param>
     /// <param name="abort">Ends its changes too.</param>
-    public Operation ForRecord(IOperationHost host, CancellationToken cancellation, CancellationToken abort) => new(Command, Session, host, cancellation)
+    public Operation ForRecord(IOperationHost host, CancellationToken cancellation, CancellationToken abort) =>
+        new(Command, Session, host, cancellation)
     {
         RunId = RunId,
         Abort = abort,
@@ -160,14 +162,14 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     };
 
     /// <summary>
-    /// Takes in what others have given to the shared state, once a run and for no longer than one access to it may take. Where it does not answer, that is a warning: what
-    /// was taken in before counts.
+    /// Takes in what others have given to the shared state, once a run and for no longer than one access to it may take. Where it does
+    /// not answer, that is a warning: what was taken in before counts.
     /// </summary>
     public Task ReadSharedAsync() => (_run ?? this)._shared.ReadAsync(this);
 
     /// <summary>
-    /// A break-glass takes a cluster over from whoever is changing it, also where it finds nothing to change itself: he might be about to give back what is cut. It is done
-    /// beside the work.
+    /// A break-glass takes a cluster over from whoever is changing it, also where it finds nothing to change itself: he might be about
+    /// to give back what is cut. It is done beside the work.
     /// </summary>
     public void TakeOverShared(CmekCluster cluster) => (_run ?? this)._shared.TakeOver(cluster, this);
 
@@ -183,12 +185,15 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <param name="change">The change.</param>
     /// <param name="send">The one request (or the few that belong together) that makes it.</param>
     /// <param name="look">
-    /// Looks, where the request's answer was lost or it was refused for what an earlier try of it may have done, whether the change was made after all;
-    /// null where that cannot be seen. Where it was, nothing has failed.
+    /// Looks, where the request's answer was lost or it was refused for what an earlier try of it may have done, whether the change was
+    /// made after all; null where that cannot be seen. Where it was, nothing has failed.
     /// </param>
     /// <returns>True where it was made; false under <c>-WhatIf</c> or where the user said no.</returns>
     /// <exception cref="CmekException">The journal cannot be written (nothing was sent), or the request failed.</exception>
-    public async Task<bool> ChangeAsync(PlannedChange change, Func<CancellationToken, Task> send, Func<CancellationToken, Task<bool>>? look = null)
+    public async Task<bool> ChangeAsync(
+        PlannedChange change,
+        Func<CancellationToken, Task> send,
+        Func<CancellationToken, Task<bool>>? look = null)
     {
         string action = change.Detail is null ? change.Summary : change.Summary + Environment.NewLine + change.Detail;
         if (!await Host.ShouldProcessAsync(change.Target, action).ConfigureAwait(false))
@@ -200,7 +205,9 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         await (_run ?? this)._shared.BeforeChangeAsync(this).ConfigureAwait(false);
 
         // What is urgent waits for nobody: a grant may be waiting for IAM for minutes.
-        using IDisposable? hold = Pacing.Urgency.Current ? null : await s_resources.HoldAsync(change.Target, Cancellation).ConfigureAwait(false);
+        using IDisposable? hold = Pacing.Urgency.Current
+            ? null
+            : await s_resources.HoldAsync(change.Target, Cancellation).ConfigureAwait(false);
         Cancellation.ThrowIfCancellationRequested();
         await SettleAsync(change.Kind, change.Target, change.Before).ConfigureAwait(false);
         JournalTicket ticket = await Session.Journal.BeginAsync(this, change).ConfigureAwait(false);
@@ -231,8 +238,9 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     }
 
     /// <summary>
-    /// Tells of a resource as it was just read, so that what nobody knew the outcome of is settled: where it is as a change was to leave it, the change was
-    /// made after all; where it is as it was before, and that is long enough ago, it was not. Anything else settles nothing.
+    /// Tells of a resource as it was just read, so that what nobody knew the outcome of is settled: where it is as a change was to
+    /// leave it, the change was made after all; where it is as it was before, and that is long enough ago, it was not. Anything else
+    /// settles nothing.
     /// </summary>
     /// <param name="kind">The change's kind.</param>
     /// <param name="target">The resource.</param>
@@ -244,7 +252,9 @@ internal sealed class Operation(string command, SessionContext session, IOperati
             bool made = Same(entry.After, now) && entry.After is not null;
             if (made || (IsOld(entry) && Same(entry.Before, now) && entry.Before is not null))
             {
-                string seen = made ? "was made after all: a later command saw it" : "was not made: a later command found all as it was before";
+                string seen = made
+                    ? "was made after all: a later command saw it"
+                    : "was not made: a later command found all as it was before";
                 await SettleAsync(entry, made ? "done" : "not made", seen).ConfigureAwait(false);
             }
         }
@@ -268,7 +278,10 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         }
     }
 
-    /// <summary>The changes of earlier runs whose outcome nobody knows; read once in a run. None where the journal cannot be read: that stops nothing.</summary>
+    /// <summary>
+    /// The changes of earlier runs whose outcome nobody knows; read once in a run. None where the journal cannot be read: that stops
+    /// nothing.
+    /// </summary>
     public IReadOnlyList<CmekJournalEntry> Unsettled()
     {
         // The journal is read once, however many records the run works on.
@@ -283,7 +296,10 @@ internal sealed class Operation(string command, SessionContext session, IOperati
             {
                 try
                 {
-                    _unsettled = [.. JournalReader.Read(Session.Journal.FilePath).Where(e => e.IsUnsettled && e.RunId != RunId && e.Id is not null)];
+                    _unsettled =
+                    [
+                        .. JournalReader.Read(Session.Journal.FilePath).Where(e => e.IsUnsettled && e.RunId != RunId && e.Id is not null),
+                    ];
                 }
                 catch (CmekException)
                 {
@@ -304,14 +320,16 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     }
 
     /// <summary>A cluster, read once in a run however many records name it.</summary>
-    public Task<CmekCluster> GetClusterAsync(string id) => _clusters.GetAsync(id, () => Session.Cloud.GetClusterAsync(id, Cancellation), Cancellation);
+    public Task<CmekCluster> GetClusterAsync(string id) =>
+        _clusters.GetAsync(id, () => Session.Cloud.GetClusterAsync(id, Cancellation), Cancellation);
 
     /// <summary>A cluster as it was listed or read within a time, or read now.</summary>
     public Task<CmekCluster> RecentClusterAsync(string id, TimeSpan within) =>
         Session.Cloud.Recent.Find(id, within) is { } recent ? Task.FromResult(recent) : GetClusterAsync(id);
 
     /// <summary>A cluster's status as it was when this run first looked: for what does not change within a run.</summary>
-    public Task<CmekStatus> FirstStatusAsync(CmekCluster cluster) => _statuses.GetAsync(cluster.Id, () => Session.Cloud.GetCmekAsync(cluster, Cancellation), Cancellation);
+    public Task<CmekStatus> FirstStatusAsync(CmekCluster cluster) =>
+        _statuses.GetAsync(cluster.Id, () => Session.Cloud.GetCmekAsync(cluster, Cancellation), Cancellation);
 
     /// <summary>Takes the summaries of the changes made since the last call.</summary>
     public IReadOnlyList<string> TakeChanges()
@@ -332,8 +350,8 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     }
 
     /// <summary>
-    /// True where a change was announced so long ago that a read which does not show it tells something: a read may be behind by minutes, and a request
-    /// that is on its way may still arrive.
+    /// True where a change was announced so long ago that a read which does not show it tells something: a read may be behind by
+    /// minutes, and a request that is on its way may still arrive.
     /// </summary>
     public bool IsOld(CmekJournalEntry entry) => Session.Time.GetUtcNow() - entry.Time > Timings.PropagationLimit;
 
@@ -355,7 +373,9 @@ internal sealed class Operation(string command, SessionContext session, IOperati
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(lost);
         }
 
-        await Host.VerboseAsync($"{ticket.Change.Kind} on {ticket.Change.Target}: the answer was lost ({lost.Message}), and the change is there.").ConfigureAwait(false);
+        await Host.VerboseAsync(
+            $"{ticket.Change.Kind} on {ticket.Change.Target}: the answer was lost ({lost.Message}), and the change is there.")
+                .ConfigureAwait(false);
     }
 
     private static bool Same(string? kept, JsonNode? now)

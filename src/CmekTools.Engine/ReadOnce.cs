@@ -1,6 +1,8 @@
 namespace CmekTools.Engine;
 
-/// <summary>Reads a thing once, however many ask for it side by side. A read that failed or was cancelled is made again by the next who asks.</summary>
+/// <summary>
+/// Reads a thing once, however many ask for it side by side. A read that failed or was cancelled is made again by the next who asks.
+/// </summary>
 internal sealed class ReadOnce<T>
 {
     private readonly Dictionary<string, Task<T>> _reads = new(StringComparer.OrdinalIgnoreCase);

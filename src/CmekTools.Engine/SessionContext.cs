@@ -6,7 +6,9 @@ using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine;
 
-/// <summary>Where a provider's services are and who is calling: what a session overrides; null leaves it to the provider's own chain.</summary>
+/// <summary>
+/// Where a provider's services are and who is calling: what a session overrides; null leaves it to the provider's own chain.
+/// </summary>
 internal sealed record ProviderOptions
 {
     /// <summary>The AWS endpoint for KMS, STS and IAM; null: the SDK's own resolution (environment, profile, public).</summary>
@@ -78,7 +80,9 @@ internal sealed class SessionContext : IDisposable
     /// <summary>What was last seen of each cluster: what a break-glass goes by where the service does not answer.</summary>
     public Inventory Inventory { get; }
 
-    /// <summary>The state that is shared with other people and machines; null where none is. It is never waited for where a cut is to be made.</summary>
+    /// <summary>
+    /// The state that is shared with other people and machines; null where none is. It is never waited for where a cut is to be made.
+    /// </summary>
     public SharedState? Shared { get; init; }
 
     /// <summary>Why the service is not asked: its failure when the session was made; null for a session that is connected.</summary>

@@ -42,9 +42,11 @@ internal sealed class SharedRun
     }
 
     /// <summary>
-    /// Before a change that is for a cluster: asks whether the run has its lease, and takes it at first. A break-glass takes it over beside its work and waits for nothing.
+    /// Before a change that is for a cluster: asks whether the run has its lease, and takes it at first. A break-glass takes it over
+    /// beside its work and waits for nothing.
     /// </summary>
-    /// <exception cref="CmekException"><c>ClusterLeased</c>: somebody else works on the cluster. <c>LeaseLost</c>: somebody else has taken it over.</exception>
+    /// <exception cref="CmekException"><c>ClusterLeased</c>: somebody else works on the cluster. <c>LeaseLost</c>: somebody else has
+    /// taken it over.</exception>
     public async Task BeforeChangeAsync(Operation op)
     {
         if (op.Session.Shared is not { } shared || op.Cluster is not { } cluster || !Guid.TryParse(cluster.Id, out _))
@@ -64,7 +66,11 @@ internal sealed class SharedRun
         }
 
         bool joins = !_leases.ContainsKey(cluster.Id);
-        LeaseResult result = await shared.Leases.HoldAsync(LeaseOf(cluster, shared.Leases.Token, op), joins, over: false, op.Cancellation).ConfigureAwait(false);
+        LeaseResult result = await shared.Leases.HoldAsync(
+            LeaseOf(cluster, shared.Leases.Token, op),
+            joins,
+            over: false,
+            op.Cancellation).ConfigureAwait(false);
         if (joins && result.Answer == LeaseAnswer.Held && !_leases.TryAdd(cluster.Id, shared.Leases.Token))
         {
             // Two records of the run were as quick: it holds once.
@@ -80,7 +86,8 @@ internal sealed class SharedRun
                     "ClusterLeased",
                     CmekErrorKind.ResourceUnavailable,
                     $"Somebody else is changing {cluster.Name}: {result.Other.Words(now)}. This change was not made.",
-                    $"Talk to whoever it is, and run the command again when he has ended; where he is gone, his lease lapses at {lapses.UtcDateTime:HH:mm:ss}Z by itself. "
+                    "Talk to whoever it is, and run the command again when he has ended; where he is gone, his lease lapses at "
+                        + $"{lapses.UtcDateTime:HH:mm:ss}Z by itself. "
                     + $"To go on before that: {shared.Leases.RemovalOf(cluster.Id)}",
                     cluster);
             case LeaseAnswer.Lost:
@@ -89,11 +96,16 @@ internal sealed class SharedRun
                     CmekErrorKind.InvalidOperation,
                     result.Other is { } other
                         ? $"{cluster.Name} was taken over by {other.Words(now)}. This change was not made, and none after it."
-                        : $"The lease on {cluster.Name} has gone{(result.Why is null ? string.Empty : $": {result.Why}")}. This change was not made, and none after it.",
-                    "Find out what was done meanwhile (Get-CmekStatus, Test-CmekAccess), and run the command again if it is still wanted: it goes on where it stopped.",
+                        : $"The lease on {cluster.Name} has gone{(result.Why is null ? string.Empty : $": {result.Why}")}. This change "
+                            + "was not made, and none after it.",
+                    "Find out what was done meanwhile (Get-CmekStatus, Test-CmekAccess), and run the command again if it is still "
+                        + "wanted: it goes on where it stopped.",
                     cluster);
             case LeaseAnswer.Unknown:
-                await TellOnceAsync(op, $"The shared state cannot be asked who else works on {cluster.Name}: {result.Why} The command goes on without a lease.").ConfigureAwait(false);
+                await TellOnceAsync(
+                    op,
+                    $"The shared state cannot be asked who else works on {cluster.Name}: {result.Why} The command "
+                        + "goes on without a lease.").ConfigureAwait(false);
                 break;
         }
     }
@@ -117,21 +129,27 @@ internal sealed class SharedRun
         await ReleaseAsync(op).ConfigureAwait(false);
         if (shared.HasPending && await shared.FlushAsync(insist: !_takenOver.IsEmpty).ConfigureAwait(false) is { Why: { } why })
         {
-            await TellOnceAsync(op, $"What is new of receipts and inventory is on this machine only: {why} It is given to the shared state by the next command that can.").ConfigureAwait(false);
+            await TellOnceAsync(
+                op,
+                $"What is new of receipts and inventory is on this machine only: {why} It is given to the shared state by "
+                    + "the next command that can.").ConfigureAwait(false);
         }
     }
 
     /// <summary>See <see cref="Operation.ReleaseSharedAsync"/>.</summary>
     public Task ReleaseAsync(Operation op) =>
         op.Session.Shared is { } shared
-            ? Task.WhenAll(_leases.ToArray().Where(l => _leases.TryRemove(l.Key, out _)).Select(l => shared.Leases.ReleaseAsync(l.Key, l.Value)))
+            ? Task.WhenAll(
+                _leases.ToArray().Where(l => _leases.TryRemove(l.Key, out _)).Select(l => shared.Leases.ReleaseAsync(l.Key, l.Value)))
             : Task.CompletedTask;
 
     private async Task LookAsync(SharedState shared, Operation op)
     {
         if (await shared.SyncAsync(insist: true).ConfigureAwait(false) is { Why: { } why })
         {
-            await TellOnceAsync(op, $"The shared state was not read whole: {why} What was read of it before is used.").ConfigureAwait(false);
+            await TellOnceAsync(
+                op,
+                $"The shared state was not read whole: {why} What was read of it before is used.").ConfigureAwait(false);
         }
     }
 
@@ -139,14 +157,19 @@ internal sealed class SharedRun
     {
         try
         {
-            LeaseResult result = await shared.Leases.HoldAsync(LeaseOf(cluster, _urgentToken, op), joins: true, over: true, op.Cancellation).ConfigureAwait(false);
+            LeaseResult result = await shared.Leases.HoldAsync(
+                LeaseOf(cluster, _urgentToken, op),
+                joins: true,
+                over: true,
+                op.Cancellation).ConfigureAwait(false);
             if (result.Answer == LeaseAnswer.Held)
             {
                 _leases[cluster.Id] = _urgentToken;
             }
 
             return result.Other is { } other
-                ? $"{cluster.Name} was being changed by {other.Words(op.Session.Time.GetUtcNow())}. The break-glass has taken it over: that command stops before its next change."
+                ? $"{cluster.Name} was being changed by {other.Words(op.Session.Time.GetUtcNow())}. The break-glass has taken it over: "
+                    + "that command stops before its next change."
                 : null;
         }
         catch (OperationCanceledException)
@@ -169,5 +192,6 @@ internal sealed class SharedRun
     };
 
     // A place that does not answer is one warning a run.
-    private Task TellOnceAsync(Operation op, string message) => Interlocked.Exchange(ref _told, 1) == 0 ? op.Host.WarningAsync(message) : Task.CompletedTask;
+    private Task TellOnceAsync(Operation op, string message) =>
+        Interlocked.Exchange(ref _told, 1) == 0 ? op.Host.WarningAsync(message) : Task.CompletedTask;
 }

@@ -3,7 +3,8 @@ using CmekTools.Engine.State;
 namespace CmekTools.Engine;
 
 /// <summary>
-/// Sends a request whose answer may be lost: where nobody knows whether it took effect, what it makes is looked for before it is sent again.
+/// Sends a request whose answer may be lost: where nobody knows whether it took effect, what it makes is looked for before it is sent
+/// again.
 /// </summary>
 internal static class Surely
 {
@@ -59,7 +60,8 @@ internal static class Surely
     public static CmekException OutcomeUnknown(string what, Exception? cause) => new(
         LostAnswer.OutcomeUnknown,
         CmekErrorKind.ConnectionError,
-        $"An answer was lost, and {what} could not be looked for{(cause is null ? "." : ": " + cause.Message)} Whether it was made is not known.",
+        $"An answer was lost, and {what} could not be looked for{(cause is null ? "." : ": " + cause.Message)} Whether "
+            + "it was made is not known.",
         "Run the same command again: it looks for it first.",
         what,
         cause);
@@ -107,7 +109,9 @@ internal static class Surely
 
             shown = true;
             await op.Host.ProgressAsync(new OperationProgress(
-                activity, $"an answer was lost ({waited.TotalSeconds:0} s)", (int)Math.Min(99, 100 * waited / (visible + op.Timings.CallLimit)))).ConfigureAwait(false);
+                activity,
+                $"an answer was lost ({waited.TotalSeconds:0} s)",
+                (int)Math.Min(99, 100 * waited / (visible + op.Timings.CallLimit)))).ConfigureAwait(false);
             await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
         }
     }

@@ -3,7 +3,10 @@ namespace CmekTools.Sandbox;
 /// <summary>One service of the sandbox. Its state is its own; requests come one after the other unless it says otherwise.</summary>
 internal interface ISandboxService
 {
-    /// <summary>Looks at a request; true where it is this service's. Sets <see cref="SandboxRequest.Service"/>, <see cref="SandboxRequest.Operation"/> and <see cref="SandboxRequest.IsWrite"/>.</summary>
+    /// <summary>
+    /// Looks at a request; true where it is this service's. Sets <see cref="SandboxRequest.Service"/>, <see
+    /// cref="SandboxRequest.Operation"/> and <see cref="SandboxRequest.IsWrite"/>.
+    /// </summary>
     bool Claims(SandboxRequest request);
 
     /// <summary>Answers a request that it has claimed.</summary>

@@ -21,11 +21,14 @@ internal sealed record SandboxClusterOptions(string Name, string Provider, IRead
     {
         string[] halves = text.Split('=', 2);
         string[] parts = halves.Length == 2 ? halves[1].Split(':', 2) : [];
-        string[] regions = parts.Length == 2 ? parts[1].Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) : [];
+        string[] regions = parts.Length == 2
+            ? parts[1].Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            : [];
         string provider = parts.Length == 2 ? parts[0].Trim().ToUpperInvariant() : string.Empty;
         if (string.IsNullOrWhiteSpace(halves[0]) || regions.Length == 0 || provider is not ("AWS" or "GCP" or "AZURE"))
         {
-            throw new FormatException($"'{text}' is not a cluster: give NAME=PROVIDER:REGION[,REGION…], for example shop=AWS:us-east-1,us-west-2.");
+            throw new FormatException(
+                $"'{text}' is not a cluster: give NAME=PROVIDER:REGION[,REGION…], for example shop=AWS:us-east-1,us-west-2.");
         }
 
         return new SandboxClusterOptions(halves[0].Trim(), provider, regions);
@@ -57,7 +60,9 @@ internal sealed record SandboxOptions
     /// <summary>Google Cloud: how long reads give a policy or account as it was before the last write.</summary>
     public TimeSpan StaleReads { get; init; } = TimeSpan.Zero;
 
-    /// <summary>Google Cloud: a service account that is missing is refused (403) like a forbidden one, with the project named too.</summary>
+    /// <summary>
+    /// Google Cloud: a service account that is missing is refused (403) like a forbidden one, with the project named too.
+    /// </summary>
     public bool MissingIsDenied { get; init; }
 
     /// <summary>Google Cloud: a version must be disabled before it is destroyed (constraints/cloudkms.disableBeforeDestroy).</summary>
@@ -66,10 +71,15 @@ internal sealed record SandboxOptions
     /// <summary>Google Cloud: calls a second and service (KMS, IAM …), past which 429 is the answer; 0: no limit.</summary>
     public int GoogleQuota { get; init; }
 
-    /// <summary>Google Cloud: folders and the organization above the project, from below (<c>folders/1</c>, <c>organizations/2</c>); empty: it stands alone.</summary>
+    /// <summary>
+    /// Google Cloud: folders and the organization above the project, from below (<c>folders/1</c>, <c>organizations/2</c>); empty: it
+    /// stands alone.
+    /// </summary>
     public IReadOnlyList<string> GoogleAncestors { get; init; } = [];
 
-    /// <summary>The same with what the real services do to a client: lag, old reads, refusals for what is missing, an organization, quotas.</summary>
+    /// <summary>
+    /// The same with what the real services do to a client: lag, old reads, refusals for what is missing, an organization, quotas.
+    /// </summary>
     public SandboxOptions AsReal() => this with
     {
         IamLag = IamLag > TimeSpan.Zero ? IamLag : TimeSpan.FromMilliseconds(700),

@@ -30,7 +30,10 @@ internal sealed class SandboxRequest
     /// <summary>When it came.</summary>
     public required DateTimeOffset Time { get; init; }
 
-    /// <summary>The service that answers: <c>cloud</c>, <c>kms</c>, <c>sts</c>, <c>iam</c>, <c>s3</c>, <c>gcp-kms</c>, <c>gcp-iam</c>, <c>gcs</c>.</summary>
+    /// <summary>
+    /// The service that answers: <c>cloud</c>, <c>kms</c>, <c>sts</c>, <c>iam</c>, <c>s3</c>, <c>gcp-kms</c>, <c>gcp-iam</c>,
+    /// <c>gcs</c>.
+    /// </summary>
     public string Service { get; set; } = "?";
 
     /// <summary>What is asked, for example <c>CreateKey</c>, <c>EnableCmek</c> or <c>cryptoKeys.setIamPolicy</c>.</summary>
@@ -65,7 +68,8 @@ internal sealed class SandboxResponse
     public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
 
     /// <summary>A JSON answer.</summary>
-    public static SandboxResponse Json(System.Text.Json.Nodes.JsonNode body, int status = 200) => new() { Status = status, Body = body.ToJsonString() };
+    public static SandboxResponse Json(System.Text.Json.Nodes.JsonNode body, int status = 200) =>
+        new() { Status = status, Body = body.ToJsonString() };
 }
 
 /// <summary>A request and its answer, for the log.</summary>

@@ -35,7 +35,9 @@ internal sealed class SandboxServer : IAsyncDisposable
         BaseAddress = new Uri($"http://127.0.0.1:{port}/");
     }
 
-    /// <summary>How it behaves. May be replaced while it runs (times, limits, faults); clusters and port are only read at the start.</summary>
+    /// <summary>
+    /// How it behaves. May be replaced while it runs (times, limits, faults); clusters and port are only read at the start.
+    /// </summary>
     public SandboxOptions Options { get; set; }
 
     /// <summary>The one address of all services.</summary>
@@ -50,7 +52,10 @@ internal sealed class SandboxServer : IAsyncDisposable
     /// <summary>Called before a request is answered: may wait, and may answer in the service's place (a fault).</summary>
     public Func<SandboxRequest, Task<SandboxResponse?>>? Before { get; set; }
 
-    /// <summary>Called when a request has taken effect and its answer has not been sent: may wait, for ever too, and may put another answer in its place.</summary>
+    /// <summary>
+    /// Called when a request has taken effect and its answer has not been sent: may wait, for ever too, and may put another answer in
+    /// its place.
+    /// </summary>
     public Func<SandboxRequest, SandboxResponse, Task<SandboxResponse?>>? After { get; set; }
 
     /// <summary>What goes wrong on the way; null for nothing. Looked at before <see cref="Before"/>.</summary>
@@ -198,10 +203,15 @@ internal sealed class SandboxServer : IAsyncDisposable
             }
 
             // Logged before it is sent, so that a client that has its answer finds it in the log.
-            _exchanges.Enqueue(new SandboxExchange(request, ReferenceEquals(response, s_none) ? 0 : response.Status, response.Body) { Fault = fault?.Kind });
+            _exchanges.Enqueue(
+                new SandboxExchange(
+                    request,
+                    ReferenceEquals(response, s_none) ? 0 : response.Status,
+                    response.Body) { Fault = fault?.Kind });
             await SendAsync(context, response, fault).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or IOException or OperationCanceledException or InvalidOperationException)
+        catch (Exception e) when (
+            e is HttpListenerException or ObjectDisposedException or IOException or OperationCanceledException or InvalidOperationException)
         {
             // The client has gone, or the sandbox is being stopped: nobody is left to answer.
             context.Response.Abort();
@@ -209,7 +219,14 @@ internal sealed class SandboxServer : IAsyncDisposable
         catch (Exception e)
         {
             // A fault of the sandbox itself: said loudly, so that no test takes it for an answer of the service.
-            await WriteAsync(context.Response, new SandboxResponse { Status = 500, ContentType = "text/plain", Body = "the sandbox itself failed: " + e }).ConfigureAwait(false);
+            await WriteAsync(
+                context.Response,
+                new SandboxResponse
+                {
+                    Status = 500,
+                    ContentType = "text/plain",
+                    Body = "the sandbox itself failed: " + e,
+                }).ConfigureAwait(false);
         }
         finally
         {

@@ -12,7 +12,10 @@ public sealed record CmekDifference
     /// <summary>The region, or null for the whole cluster.</summary>
     public string? Region { get; init; }
 
-    /// <summary>What kind of difference, a stable name: KeyChanged, PrincipalChanged, RegionMissing, RegionUndeclared, StateNotEnabled, TrustWeakened, OthersCanDecrypt, RotationOff, AccessBroken, Weakened (it works, but is less than it should be), NotVisible.</summary>
+    /// <summary>
+    /// What kind of difference, a stable name: KeyChanged, PrincipalChanged, RegionMissing, RegionUndeclared, StateNotEnabled,
+    /// TrustWeakened, OthersCanDecrypt, RotationOff, AccessBroken, Weakened (it works, but is less than it should be), NotVisible.
+    /// </summary>
     public required string Kind { get; init; }
 
     /// <summary>What was declared.</summary>

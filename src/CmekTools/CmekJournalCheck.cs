@@ -3,7 +3,10 @@ namespace CmekTools;
 /// <summary>What a look at the journal's chain showed: one for each thing that is wrong, or one that says that nothing is.</summary>
 public sealed record CmekJournalCheck
 {
-    /// <summary>Pass where the whole chain holds; Warn for a line that was cut short and lost nothing else; Fail where lines were changed, added or taken out.</summary>
+    /// <summary>
+    /// Pass where the whole chain holds; Warn for a line that was cut short and lost nothing else; Fail where lines were changed,
+    /// added or taken out.
+    /// </summary>
     public required CmekCheckResult Result { get; init; }
 
     /// <summary>The journal's file.</summary>

@@ -7,8 +7,8 @@ public sealed record CmekJournalEntry
     public DateTimeOffset Time { get; init; }
 
     /// <summary>
-    /// How it ended: done, failed (the service said no, or nothing was sent), cancelled (stopped before the answer), unknown (no answer came, or the process
-    /// stopped in between), or "not made" where a later command looked and did not find it.
+    /// How it ended: done, failed (the service said no, or nothing was sent), cancelled (stopped before the answer), unknown (no answer
+    /// came, or the process stopped in between), or "not made" where a later command looked and did not find it.
     /// </summary>
     public required string Outcome { get; init; }
 
@@ -48,7 +48,9 @@ public sealed record CmekJournalEntry
     /// <summary>The organization's id.</summary>
     public string? OrganizationId { get; init; }
 
-    /// <summary>Who ran the command: the machine's user, the API key's id and the identity at the cloud, as far as they were known.</summary>
+    /// <summary>
+    /// Who ran the command: the machine's user, the API key's id and the identity at the cloud, as far as they were known.
+    /// </summary>
     public string? Who { get; init; }
 
     /// <summary>The machine's name.</summary>

@@ -30,10 +30,16 @@ public sealed record CmekKey
     /// <summary>SOFTWARE or HSM on Google Cloud; AWS_KMS, AWS_CLOUDHSM, EXTERNAL (the origin) on AWS.</summary>
     public string? ProtectionLevel { get; init; }
 
-    /// <summary>The kind of key, as the provider names it: SYMMETRIC_DEFAULT on AWS, GOOGLE_SYMMETRIC_ENCRYPTION on Google Cloud for one that can be a CMEK.</summary>
+    /// <summary>
+    /// The kind of key, as the provider names it: SYMMETRIC_DEFAULT on AWS, GOOGLE_SYMMETRIC_ENCRYPTION on Google Cloud for one that
+    /// can be a CMEK.
+    /// </summary>
     public string? KeySpec { get; init; }
 
-    /// <summary>What the key may be used for, as the provider names it: ENCRYPT_DECRYPT (the key usage on AWS, the purpose on Google Cloud) for one that can be a CMEK.</summary>
+    /// <summary>
+    /// What the key may be used for, as the provider names it: ENCRYPT_DECRYPT (the key usage on AWS, the purpose on Google Cloud)
+    /// for one that can be a CMEK.
+    /// </summary>
     public string? KeyUsage { get; init; }
 
     /// <summary>The alias (AWS), without which the key works too.</summary>
@@ -51,7 +57,10 @@ public sealed record CmekKey
     /// <summary>When the provider will rotate the key next, or null.</summary>
     public DateTimeOffset? NextRotation { get; init; }
 
-    /// <summary>When the key last got new material (an on-demand or automatic rotation; the making of the version that is primary), or null where it never did or that could not be seen.</summary>
+    /// <summary>
+    /// When the key last got new material (an on-demand or automatic rotation; the making of the version that is primary), or null
+    /// where it never did or that could not be seen.
+    /// </summary>
     public DateTimeOffset? LastRotation { get; init; }
 
     /// <summary>The primary version's number (Google Cloud), or null.</summary>
@@ -73,7 +82,8 @@ public sealed record CmekKey
     public IReadOnlyList<string> AuthPrincipals { get; init => field = Lists.Indexable(value); } = Lists.Indexable<string>([]);
 
     /// <summary>Tags (AWS) or labels (Google Cloud).</summary>
-    public IReadOnlyDictionary<string, string> Tags { get; init => field = Lists.Telling(value); } = Lists.Telling(new Dictionary<string, string>());
+    public IReadOnlyDictionary<string, string> Tags { get; init => field = Lists.Telling(value); } = Lists.Telling(
+        new Dictionary<string, string>());
 
     /// <summary>What this command did: empty where everything was as wanted already.</summary>
     public IReadOnlyList<string> Changes { get; init => field = Lists.Indexable(value); } = Lists.Indexable<string>([]);

@@ -6,7 +6,10 @@ public sealed record CmekKeyRotation
     /// <summary>The key; its URI stays the same.</summary>
     public required string KeyUri { get; init; }
 
-    /// <summary>The version before: a number on Google Cloud, the time of the rotation before on AWS; null where there was none or it could not be seen.</summary>
+    /// <summary>
+    /// The version before: a number on Google Cloud, the time of the rotation before on AWS; null where there was none or it could
+    /// not be seen.
+    /// </summary>
     public string? Before { get; init; }
 
     /// <summary>The version now; null where it could not be seen.</summary>

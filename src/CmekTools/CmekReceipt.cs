@@ -21,7 +21,10 @@ public sealed record CmekReceipt
     /// <summary>When its revocation was undone, or null while it stands.</summary>
     public DateTimeOffset? RestoredAt { get; init; }
 
-    /// <summary>When it was seen that the cluster acts as none of its principals any more, or null: they stay cut off, and nothing is left to be undone.</summary>
+    /// <summary>
+    /// When it was seen that the cluster acts as none of its principals any more, or null: they stay cut off, and nothing is left to
+    /// be undone.
+    /// </summary>
     public DateTimeOffset? SupersededAt { get; init; }
 
     /// <summary>The accesses that were cut.</summary>

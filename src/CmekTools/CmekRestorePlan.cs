@@ -9,7 +9,9 @@ public enum CmekRestoreAction : long
     Grant,
     /// <summary>The principal is no longer the one that the cluster acts as: it stays cut off unless it is named.</summary>
     StaysCut,
-    /// <summary>A past key that is switched off or scheduled for deletion: its access is given back, the key itself is left as it is.</summary>
+    /// <summary>
+    /// A past key that is switched off or scheduled for deletion: its access is given back, the key itself is left as it is.
+    /// </summary>
     LeftRetired,
     /// <summary>What is in the receipt is not to be trusted, or is none of this cluster's: nothing is done.</summary>
     Refused,

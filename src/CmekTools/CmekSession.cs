@@ -1,6 +1,9 @@
 namespace CmekTools;
 
-/// <summary>Where another sandbox, or the same one, is to be found: what <c>Start-CmekSandbox</c> gives and <c>Connect-CmekCloud -Sandbox</c> takes.</summary>
+/// <summary>
+/// Where another sandbox, or the same one, is to be found: what <c>Start-CmekSandbox</c> gives and <c>Connect-CmekCloud -Sandbox</c>
+/// takes.
+/// </summary>
 public sealed class CmekSandbox
 {
     /// <summary>The one address that every service answers on.</summary>
@@ -28,7 +31,10 @@ public sealed class CmekSession
     /// <summary>True where the other side is a sandbox.</summary>
     public bool IsSandbox { get; init; }
 
-    /// <summary>True where the service did not answer as it should when the session was made: it is good for a break-glass, by what was seen before.</summary>
+    /// <summary>
+    /// True where the service did not answer as it should when the session was made: it is good for a break-glass, by what was seen
+    /// before.
+    /// </summary>
     public bool IsOffline { get; init; }
 
     /// <summary>The place of the state that is shared with other people and machines; null where none is.</summary>

@@ -50,8 +50,8 @@ public sealed record CmekRegionStatus
     public IReadOnlyList<CmekKeyStatus> Keys { get; init => field = Lists.Indexable(value); } = Lists.Indexable<CmekKeyStatus>([]);
 
     /// <summary>
-    /// The key in use; where the region has none yet, the one that it is to use (ENABLING), or could not (ENABLE_FAILED). Null where there is none. After
-    /// ROTATE_FAILED that is the key from before, not the one that failed.
+    /// The key in use; where the region has none yet, the one that it is to use (ENABLING), or could not (ENABLE_FAILED). Null where
+    /// there is none. After ROTATE_FAILED that is the key from before, not the one that failed.
     /// </summary>
     public CmekKeyStatus? Current { get; init; }
 
@@ -65,7 +65,8 @@ public sealed record CmekRegionStatus
     public string? AuthPrincipal => Current?.AuthPrincipal;
 
     /// <summary>The service's message about the newest key that is not past: of a failed one it says why it failed.</summary>
-    public string? UserMessage => State == CmekState.DISABLED ? null : Keys.FirstOrDefault(k => k.Place > CmekKeyPlace.Past)?.UserMessage ?? Current?.UserMessage;
+    public string? UserMessage =>
+        State == CmekState.DISABLED ? null : Keys.FirstOrDefault(k => k.Place > CmekKeyPlace.Past)?.UserMessage ?? Current?.UserMessage;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Region}={State}";
@@ -95,7 +96,10 @@ public sealed record CmekStatus
     /// <summary>When the service was asked.</summary>
     public DateTimeOffset AsOf { get; init; }
 
-    /// <summary>True where the service answered that there is nothing (404): a cluster that never had CMEK, or one that is hidden from the API key.</summary>
+    /// <summary>
+    /// True where the service answered that there is nothing (404): a cluster that never had CMEK, or one that is hidden from the API
+    /// key.
+    /// </summary>
     internal bool NotFound { get; init; }
 
     /// <summary>What a command rotated on the way here: the proof of <c>-RotateKey</c>.</summary>

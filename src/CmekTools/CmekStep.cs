@@ -15,7 +15,9 @@ public sealed record CmekStep
     /// <summary>The key, or null for a step that concerns the whole cluster.</summary>
     public string? KeyUri { get; init; }
 
-    /// <summary>The step's stable name: Receipt, Cut, Grant, Proof, Revoke, Revoked, Deletion, Restore, Access, Move, SupportRequest, Enabled.</summary>
+    /// <summary>
+    /// The step's stable name: Receipt, Cut, Grant, Proof, Revoke, Revoked, Deletion, Restore, Access, Move, SupportRequest, Enabled.
+    /// </summary>
     public required string Step { get; init; }
 
     /// <summary>What was done or seen.</summary>
@@ -25,8 +27,8 @@ public sealed record CmekStep
     public required string Now { get; init; }
 
     /// <summary>
-    /// True only where every key of the cluster, past ones and copies too, has been read to be cut off from all of its principals; false where one has
-    /// been read to be open; null where something was not seen (yet).
+    /// True only where every key of the cluster, past ones and copies too, has been read to be cut off from all of its principals;
+    /// false where one has been read to be open; null where something was not seen (yet).
     /// </summary>
     public bool? KeyCut { get; init; }
 
@@ -36,7 +38,9 @@ public sealed record CmekStep
     /// <summary>True where the service says REVOKED for every region.</summary>
     public bool Revoked { get; init; }
 
-    /// <summary>How long it took: a restore's step by itself, a revocation's from the answer to its question until it was seen done.</summary>
+    /// <summary>
+    /// How long it took: a restore's step by itself, a revocation's from the answer to its question until it was seen done.
+    /// </summary>
     public TimeSpan Duration { get; init; }
 
     /// <summary>When it was done.</summary>

@@ -98,6 +98,8 @@ public enum CmekSealState : long
     Verified,
     /// <summary>Sealed with another secret (another user's or machine's): whether it was changed cannot be told here.</summary>
     Elsewhere,
-    /// <summary>Sealed with this user's secret and changed since, or an earlier copy of a receipt that was closed; or a seal that is none.</summary>
+    /// <summary>
+    /// Sealed with this user's secret and changed since, or an earlier copy of a receipt that was closed; or a seal that is none.
+    /// </summary>
     Broken,
 }

@@ -2,7 +2,9 @@ using System.Collections.ObjectModel;
 
 namespace CmekTools;
 
-/// <summary>Lists as scripts can use them: PowerShell indexes by the runtime type, and Export-Csv writes what a list says of itself.</summary>
+/// <summary>
+/// Lists as scripts can use them: PowerShell indexes by the runtime type, and Export-Csv writes what a list says of itself.
+/// </summary>
 internal static class Lists
 {
     /// <summary>The same items in a list that says them.</summary>

@@ -28,8 +28,9 @@ public static class ModuleLoader
     }
 
     /// <summary>
-    /// Hands the cmdlets of one module on to another: a module that is imported by <c>Import-Module -Assembly</c> from a script module does not do
-    /// that by itself (PowerShell/PowerShell#20710). The engine has no public method for it; it is done here because script takes ten times as long.
+    /// Hands the cmdlets of one module on to another: a module that is imported by <c>Import-Module -Assembly</c> from a script module
+    /// does not do that by itself (PowerShell/PowerShell#20710). The engine has no public method for it; it is done here because script
+    /// takes ten times as long.
     /// </summary>
     /// <param name="module">The script module (a PSModuleInfo).</param>
     /// <param name="inner">The module with the cmdlets (a PSModuleInfo).</param>

@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace CmekTools;
 
 /// <summary>
-/// The secrets that this process was given, so that none of them is shown or kept, whoever repeats it: a proxy that answers with the request's headers, an
-/// SDK that puts a token into its error. They are held in memory only, as their SDKs and clients hold them too.
+/// The secrets that this process was given, so that none of them is shown or kept, whoever repeats it: a proxy that answers with the
+/// request's headers, an SDK that puts a token into its error. They are held in memory only, as their SDKs and clients hold them too.
 /// </summary>
 internal static partial class Secrets
 {
@@ -30,7 +30,12 @@ internal static partial class Secrets
 
     /// <summary>Notes those that the environment holds, by the names that the services' tools know.</summary>
     public static void NoteEnvironment() => Note(
-        ((string[])["COCKROACH_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN"])
+        (
+            (string[])
+            [
+                "COCKROACH_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+                "GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN",
+            ])
             .Select(Environment.GetEnvironmentVariable));
 
     /// <summary>The text without secrets: those that were noted, and whatever is one by its form.</summary>
@@ -65,7 +70,8 @@ internal static partial class Secrets
 
     // What is a secret by its form, whoever's it is.
     [GeneratedRegex(
-        @"(?<=\b[Bb]earer )[A-Za-z0-9._~+/=-]{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)|\bya29\.[A-Za-z0-9._-]{8,}",
+        @"(?<=\b[Bb]earer )[A-Za-z0-9._~+/=-]{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)"
+            + @"|\bya29\.[A-Za-z0-9._-]{8,}",
         RegexOptions.Singleline | RegexOptions.CultureInvariant,
         matchTimeoutMilliseconds: 2000)]
     private static partial Regex Forms();

@@ -4,7 +4,9 @@ using System.Text.RegularExpressions;
 
 namespace CmekTools;
 
-/// <summary>How the module's views show states, keys and principals. The views call it because script in views is slow to load and to read.</summary>
+/// <summary>
+/// How the module's views show states, keys and principals. The views call it because script in views is slow to load and to read.
+/// </summary>
 public static partial class ViewText
 {
     // The sequences of $PSStyle.Foreground; the engine takes them out where the output has no colours.
@@ -14,8 +16,8 @@ public static partial class ViewText
     private const string Reset = "\u001b[0m";
 
     /// <summary>
-    /// Text that came from outside (a service, a file), as it may be shown: what would move the cursor, colour or hide something in a terminal, or turn the
-    /// direction of writing, is shown as an escape (<c>\x1b</c>, <c>\u202e</c>). Ends of lines and tabs stay.
+    /// Text that came from outside (a service, a file), as it may be shown: what would move the cursor, colour or hide something in a
+    /// terminal, or turn the direction of writing, is shown as an escape (<c>\x1b</c>, <c>\u202e</c>). Ends of lines and tabs stay.
     /// </summary>
     /// <param name="value">The text, or anything else by its ToString.</param>
     public static string Plain(object? value)
@@ -53,10 +55,16 @@ public static partial class ViewText
         return shown.ToString();
     }
 
-    /// <summary>Like <see cref="Plain"/>, for what has one line: ends of lines and tabs are shown as escapes too, so that a name cannot make a line of its own.</summary>
+    /// <summary>
+    /// Like <see cref="Plain"/>, for what has one line: ends of lines and tabs are shown as escapes too, so that a name cannot make a
+    /// line of its own.
+    /// </summary>
     /// <param name="value">The text, or anything else by its ToString.</param>
     public static string Line(object? value) => Plain(value)
-        .Replace("\r", "\\r", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal);
+        .Replace(
+            "\r",
+            "\\r",
+            StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal);
 
     // A carriage return alone writes over the line; before a line feed it is an end of line.
     private static bool IsHostile(string text, int i) => text[i] switch
@@ -82,7 +90,9 @@ public static partial class ViewText
         return char.ConvertToUtf32(text, at) is >= 0xE0000 and <= 0xE007F;
     }
 
-    /// <summary>A state, a check's result or a journal entry's outcome: green where all is well, red where nothing works, yellow in between.</summary>
+    /// <summary>
+    /// A state, a check's result or a journal entry's outcome: green where all is well, red where nothing works, yellow in between.
+    /// </summary>
     /// <param name="state">An enum's value, or its text in an object that came from another process.</param>
     /// <returns>The text, with colour where it is one of the known ones.</returns>
     public static string State(object? state)
@@ -108,7 +118,9 @@ public static partial class ViewText
         uri = Plain(uri);
         string name = uri[(uri.LastIndexOf('/') + 1)..];
         const int Tail = 4;
-        return name.Length <= width || width <= Tail + 1 ? name : string.Concat(name.AsSpan(0, width - Tail - 1), "…", name.AsSpan(name.Length - Tail));
+        return name.Length <= width || width <= Tail + 1
+            ? name
+            : string.Concat(name.AsSpan(0, width - Tail - 1), "…", name.AsSpan(name.Length - Tail));
     }
 
     /// <summary>A principal without what all principals have: a role's name, or a service account's id.</summary>

@@ -15,7 +15,8 @@ public sealed class PowerShellKitTests
             function Test-Streams {
                 [CmdletBinding()] param($Name)
                 $PSCmdlet.WriteVerbose('v'); $PSCmdlet.WriteWarning('w')
-                $PSCmdlet.WriteError([System.Management.Automation.ErrorRecord]::new([Exception]::new('e'), 'Test.Id', 'ResourceBusy', $Name))
+                $record = [System.Management.Automation.ErrorRecord]::new([Exception]::new('e'), 'Test.Id', 'ResourceBusy', $Name)
+                $PSCmdlet.WriteError($record)
                 [pscustomobject]@{ Name = $Name; Size = 3 }
             }
             Test-Streams @args -Verbose
@@ -35,7 +36,8 @@ public sealed class PowerShellKitTests
         await using PowerShellSession shell = await PowerShellSession.OpenAsync(string.Empty);
         shell.Answer("N", "Y");
         const string Script =
-            "function Test-Ask { [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')] param() if ($PSCmdlet.ShouldProcess('key', 'delete')) { 'done' } } Test-Ask";
+            "function Test-Ask { [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')] param() if "
+                + "($PSCmdlet.ShouldProcess('key', 'delete')) { 'done' } } Test-Ask";
         Assert.Empty((await shell.InvokeAsync(Script)).Expect().Output);
         Assert.Equal(["done"], (await shell.InvokeAsync(Script)).Expect().Values<string>());
         Assert.Equal(2, shell.Host.Questions.Count);

@@ -13,7 +13,9 @@ public sealed class SandboxStartTests
     {
         await using SandboxServer server = SandboxServer.Start();
         using HttpClient client = new();
-        using HttpResponseMessage answer = await client.GetAsync(new Uri(server.BaseAddress, "nobody/knows"), TestContext.Current.CancellationToken);
+        using HttpResponseMessage answer = await client.GetAsync(
+            new Uri(server.BaseAddress, "nobody/knows"),
+            TestContext.Current.CancellationToken);
         Assert.Equal(404, (int)answer.StatusCode);
         Assert.Equal("/nobody/knows", Assert.Single(server.Exchanges).Request.RawPath);
     }

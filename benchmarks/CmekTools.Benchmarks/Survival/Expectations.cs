@@ -28,14 +28,34 @@ internal sealed class Expectations
         DateTimeOffset now = server.Options.Clock.GetUtcNow();
         if (IsAws)
         {
-            World.Keys.Add(new KmsKey(server.Options.AwsAccountId, options.RegionNames[0], "00000000-1111-2222-3333-444444444444", now, new KmsMaterial(now), KeyPolicy()) { Description = "foreign" });
-            World.Keys.Put(new KmsAlias(server.Options.AwsAccountId, options.RegionNames[0], ForeignAlias, "00000000-1111-2222-3333-444444444444", now, now));
+            World.Keys.Add(
+                new KmsKey(
+                    server.Options.AwsAccountId,
+                    options.RegionNames[0],
+                    "00000000-1111-2222-3333-444444444444",
+                    now,
+                    new KmsMaterial(now),
+                    KeyPolicy()) { Description = "foreign" });
+            World.Keys.Put(
+                new KmsAlias(
+                    server.Options.AwsAccountId,
+                    options.RegionNames[0],
+                    ForeignAlias,
+                    "00000000-1111-2222-3333-444444444444",
+                    now,
+                    now));
             World.Add(new IamRole(server.Options.AwsAccountId, "/", "not-of-cmektools", StoredPolicy.Resource(
-                """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}""", PolicyKind.Trust, p => p), now));
+                """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}""",
+                PolicyKind.Trust,
+                p => p),
+                now));
         }
         else
         {
-            Google.Policies.Put(ProjectName, AddBinding(Google.Policies.Get(ProjectName), "roles/viewer", Stranger), DateTimeOffset.MinValue);
+            Google.Policies.Put(
+                ProjectName,
+                AddBinding(Google.Policies.Get(ProjectName), "roles/viewer", Stranger),
+                DateTimeOffset.MinValue);
         }
 
         _foreign = Foreign();
@@ -52,7 +72,8 @@ internal sealed class Expectations
     private string ProjectName => "projects/" + _server.Options.GoogleProject;
 
     /// <summary>Puts what is somebody else's into an empty world.</summary>
-    public static Expectations Begin(SandboxServer server, LifeOptions options) => server.Exclusively(() => new Expectations(server, options));
+    public static Expectations Begin(SandboxServer server, LifeOptions options) =>
+        server.Exclusively(() => new Expectations(server, options));
 
     /// <summary>Somebody else adds a rule of his own to the policies of keys.</summary>
     public void AddStranger(IEnumerable<string> keys) => _server.Exclusively(() =>
@@ -65,7 +86,8 @@ internal sealed class Expectations
                 KmsKey key = World.Keys.Find(uri)!;
                 JsonObject policy = JsonNode.Parse(key.Policy.Current.Show())!.AsObject();
                 policy["Statement"]!.AsArray().Add(JsonNode.Parse($$$"""
-                    {"Sid":"{{{StrangerSid}}}","Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:DescribeKey","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"} } }
+                    {"Sid":"{{{StrangerSid}}}","Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:DescribeKey","Resource":"*",
+                    "Condition":{"Bool":{"aws:SecureTransport":"true"} } }
                     """));
                 key.Policy.Set(StoredPolicy.Resource(policy.ToJsonString(), PolicyKind.Key, p => p), DateTimeOffset.MinValue);
             }
@@ -124,7 +146,10 @@ internal sealed class Expectations
         IClusterKeyService service = IsAws ? _server.Get<AwsService>() : Google;
         foreach (CmekAccess access in stage.Accesses)
         {
-            string? refusal = service.TryUse(new ClusterIdentity(cluster.Id, cluster.AccountId, _server.Options.OrganizationId), access.KeyUri!, access.AuthPrincipal!);
+            string? refusal = service.TryUse(
+                new ClusterIdentity(cluster.Id, cluster.AccountId, _server.Options.OrganizationId),
+                access.KeyUri!,
+                access.AuthPrincipal!);
             if (stage.Place == Place.Revoked ? refusal is null : refusal is not null)
             {
                 yield return $"{access.KeyUri} {(refusal is null ? "can be used" : "cannot be used: " + refusal)}";
@@ -182,7 +207,10 @@ internal sealed class Expectations
 
     private IEnumerable<string> Gcp(CloudCluster cluster, Stage stage)
     {
-        GcpKey[] keys = [.. Google.Kms.Keys.Where(k => k.ToJson()["labels"]?.AsObject().Any(l => l.Value?.ToString() == cluster.Id) == true)];
+        GcpKey[] keys =
+        [
+            .. Google.Kms.Keys.Where(k => k.ToJson()["labels"]?.AsObject().Any(l => l.Value?.ToString() == cluster.Id) == true),
+        ];
         int wanted = cluster.Regions.Sum(r => Wanted(r.Name, stage));
         if (keys.Length != wanted)
         {
@@ -192,7 +220,8 @@ internal sealed class Expectations
         int versions = keys.Sum(k => k.Versions.Count);
         if (versions != wanted + _options.Regions)
         {
-            yield return $"{versions} versions, not {wanted + _options.Regions}: {string.Join(", ", keys.SelectMany(k => k.Versions).Select(v => v.Name))}";
+            yield return $"{versions} versions, not {wanted + _options.Regions}: "
+                + $"{string.Join(", ", keys.SelectMany(k => k.Versions).Select(v => v.Name))}";
         }
 
         foreach (GcpKey key in keys)
@@ -221,7 +250,8 @@ internal sealed class Expectations
         (string Role, string Condition, string Member)[] all =
         [
             .. (Google.Policies.Get(resource)["bindings"] as JsonArray ?? []).OfType<JsonObject>().SelectMany(
-                b => b["members"]!.AsArray().Select(m => (b["role"]!.ToString(), b["condition"]?.ToJsonString() ?? string.Empty, m!.ToString()))),
+                b => b["members"]!.AsArray().Select(
+                    m => (b["role"]!.ToString(), b["condition"]?.ToJsonString() ?? string.Empty, m!.ToString()))),
         ];
         if (all.Distinct().Count() != all.Length)
         {
@@ -235,7 +265,8 @@ internal sealed class Expectations
     }
 
     // One of each generation in the first regions, and at the end the spare one that was removed.
-    private int Wanted(string region, Stage stage) => (IsFirst(region) ? 2 : 1) + (stage.Place == Place.Disabled && region == _options.RegionNames[0] ? 1 : 0);
+    private int Wanted(string region, Stage stage) =>
+        (IsFirst(region) ? 2 : 1) + (stage.Place == Place.Disabled && region == _options.RegionNames[0] ? 1 : 0);
 
     private bool IsFirst(string region) => Array.IndexOf(_options.RegionNames, region) < _options.Regions;
 
@@ -243,17 +274,25 @@ internal sealed class Expectations
     {
         if (!IsAws)
         {
-            return Google.Policies.Get(ProjectName).ToJsonString() + string.Join(",", Google.Accounts.All.Select(a => a.Email).Where(e => !e.StartsWith("cmek", StringComparison.Ordinal)));
+            return Google.Policies.Get(ProjectName).ToJsonString() + string.Join(
+                ",",
+                Google.Accounts.All.Select(a => a.Email).Where(e => !e.StartsWith("cmek", StringComparison.Ordinal)));
         }
 
         KmsKey[] keys = [.. World.Keys.Keys.Where(k => !k.Tags.ContainsKey("cmektools:cluster-id"))];
         IamRole[] roles = [.. World.Roles(_server.Options.AwsAccountId).Where(r => !r.Tags.ContainsKey("cmektools:cluster-id"))];
-        return string.Join('\n', keys.Select(k => $"{k.Arn} {k.IsEnabled} {k.DeletionDate} {k.Policy.Current.Show()} {k.Material.Versions.Count} {string.Join(",", World.Keys.AliasesIn(k.AccountId, k.Region).Where(a => a.KeyId == k.Id).Select(a => a.Name))}"))
+        return string.Join(
+            '\n',
+            keys.Select(
+                k => $"{k.Arn} {k.IsEnabled} {k.DeletionDate} {k.Policy.Current.Show()} {k.Material.Versions.Count} "
+                    + $"{string.Join(",", World.Keys.AliasesIn(k.AccountId, k.Region).Where(a => a.KeyId == k.Id).Select(a => a.Name))}"))
             + string.Join('\n', roles.Select(r => $"{r.Arn} {r.Trust.Current.Show()} {r.Inline.Count}"));
     }
 
     private static StoredPolicy KeyPolicy() => StoredPolicy.Resource(
-        """{"Version":"2012-10-17","Statement":[{"Sid":"x","Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:*","Resource":"*"}]}""", PolicyKind.Key, p => p);
+        """{"Version":"2012-10-17","Statement":[{"Sid":"x","Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:*","Resource":"*"}]}""",
+        PolicyKind.Key,
+        p => p);
 
     private static JsonObject AddBinding(JsonObject policy, string role, string member)
     {

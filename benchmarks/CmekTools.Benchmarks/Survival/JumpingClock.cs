@@ -1,12 +1,13 @@
 namespace CmekTools.Benchmarks.Survival;
 
 /// <summary>
-/// Simulated time: it stands still while anything is being worked on, and jumps to the next timer when nothing is. Hours of waiting take milliseconds.
-/// One at a time in a process: whether anything is being worked on is asked of the thread pool.
+/// Simulated time: it stands still while anything is being worked on, and jumps to the next timer when nothing is. Hours of waiting
+/// take milliseconds. One at a time in a process: whether anything is being worked on is asked of the thread pool.
 /// </summary>
 internal sealed class JumpingClock : TimeProvider, IDisposable
 {
-    // So many looks, a millisecond apart, must show nothing going on; more before a jump of a minute, which a busy machine must not provoke.
+    // So many looks, a millisecond apart, must show nothing going on; more before a jump of a minute, which a busy machine must not
+    // provoke.
     private const int QuietLooks = 3;
     private const int QuietLooksBeforeFar = 12;
 

@@ -34,7 +34,9 @@ internal sealed record LifeOptions
     /// <summary>How long Google's reads are behind.</summary>
     public required TimeSpan StaleReads { get; init; }
 
-    /// <summary>In real time with short pauses, beside other work: for the tests. Else in simulated time with the pauses of the real services.</summary>
+    /// <summary>
+    /// In real time with short pauses, beside other work: for the tests. Else in simulated time with the pauses of the real services.
+    /// </summary>
     public bool Live { get; init; }
 
     /// <summary>The names of the regions, the one that is added last.</summary>
@@ -103,12 +105,29 @@ internal sealed record LifeOptions
     };
 
     // What takes longer than a test should.
-    private static readonly FaultKind[] s_slow = [FaultKind.TimeoutBefore, FaultKind.TimeoutAfter, FaultKind.Slow, FaultKind.ThrottledRetryAfter];
+    private static readonly FaultKind[] s_slow =
+    [
+        FaultKind.TimeoutBefore,
+        FaultKind.TimeoutAfter,
+        FaultKind.Slow,
+        FaultKind.ThrottledRetryAfter,
+    ];
 
     private static readonly FaultKind[] s_healing =
     [
-        FaultKind.ResetBefore, FaultKind.ResetAfter, FaultKind.TimeoutBefore, FaultKind.TimeoutAfter, FaultKind.Throttled, FaultKind.ThrottledRetryAfter,
-        FaultKind.ServerErrorBefore, FaultKind.ServerErrorAfter, FaultKind.CutShort, FaultKind.Html, FaultKind.Empty, FaultKind.Slow, FaultKind.Locked,
+        FaultKind.ResetBefore,
+        FaultKind.ResetAfter,
+        FaultKind.TimeoutBefore,
+        FaultKind.TimeoutAfter,
+        FaultKind.Throttled,
+        FaultKind.ThrottledRetryAfter,
+        FaultKind.ServerErrorBefore,
+        FaultKind.ServerErrorAfter,
+        FaultKind.CutShort,
+        FaultKind.Html,
+        FaultKind.Empty,
+        FaultKind.Slow,
+        FaultKind.Locked,
     ];
 
     private static TimeSpan Pick(Random random, params int[] seconds) => TimeSpan.FromSeconds(seconds[random.Next(seconds.Length)]);

@@ -32,7 +32,9 @@ internal static class Survive
             }
             else if (verbose)
             {
-                await Console.Out.WriteLineAsync($"life {life.Options.Seed}: right, {life.Requests} requests, {life.Again} commands again, {life.Simulated}").ConfigureAwait(false);
+                await Console.Out.WriteLineAsync(
+                    $"life {life.Options.Seed}: right, {life.Requests} requests, {life.Again} commands again, {life.Simulated}")
+                        .ConfigureAwait(false);
                 foreach (string line in life.Trace.Where(t => !t.EndsWith(": done", StringComparison.Ordinal)))
                 {
                     await Console.Out.WriteLineAsync("  " + line).ConfigureAwait(false);
@@ -42,7 +44,8 @@ internal static class Survive
 
         await Console.Out.WriteLineAsync(
             $"{lives} lives from seed {seed}, {rate:P0} of the requests going wrong: {lives - wrong} ended right, {wrong} wrong. "
-            + $"{requests} requests, {hit} of them hit; {again} commands were run again; {simulated.TotalHours:0} simulated hours in {watch.Elapsed.TotalSeconds:0} s.")
+            + $"{requests} requests, {hit} of them hit; {again} commands were run again; {simulated.TotalHours:0} simulated hours in "
+                + $"{watch.Elapsed.TotalSeconds:0} s.")
             .ConfigureAwait(false);
         return wrong == 0 ? 0 : 1;
     }
@@ -53,7 +56,9 @@ internal static class Survive
         using CancellationTokenSource limit = new(TimeSpan.FromMinutes(3));
         try
         {
-            return await WholeLife.LiveAsync(options, limit.Token).WaitAsync(TimeSpan.FromMinutes(4), CancellationToken.None).ConfigureAwait(false);
+            return await WholeLife.LiveAsync(options, limit.Token).WaitAsync(
+                TimeSpan.FromMinutes(4),
+                CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {

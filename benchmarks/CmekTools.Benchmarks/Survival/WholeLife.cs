@@ -11,8 +11,8 @@ using CmekTools.Sandbox.Faults;
 namespace CmekTools.Benchmarks.Survival;
 
 /// <summary>
-/// One life of some clusters' keys on services that fail: made, granted, enabled, rotated in both ways, a region added, revoked, restored, disabled, a key
-/// removed. A command that fails is run once again; then all must be as if nothing had gone wrong.
+/// One life of some clusters' keys on services that fail: made, granted, enabled, rotated in both ways, a region added, revoked,
+/// restored, disabled, a key removed. A command that fails is run once again; then all must be as if nothing had gone wrong.
 /// </summary>
 internal sealed class WholeLife : IAsyncDisposable
 {
@@ -105,37 +105,108 @@ internal sealed class WholeLife : IAsyncDisposable
             foreach (CmekKey key in keys)
             {
                 accesses.AddRange((await DoAsync($"Grant-CmekAccess {name}/{key.Region}", async op =>
-                    await op.Host.OutputAsync(await Granting.GrantAsync(await Cluster(op).ConfigureAwait(false), key.Region!, key, null, new PrincipalOptions(), op).ConfigureAwait(false)).ConfigureAwait(false)).ConfigureAwait(false)).OfType<CmekAccess>());
+                    await op.Host.OutputAsync(
+                        await Granting.GrantAsync(
+                            await Cluster(op).ConfigureAwait(false),
+                            key.Region!,
+                            key,
+                            null,
+                            new PrincipalOptions(),
+                            op).ConfigureAwait(false)).ConfigureAwait(false)).ConfigureAwait(false)).OfType<CmekAccess>());
             }
 
             return accesses;
         }
 
         async Task<CmekKey[]> Make(string what, string[] regions, bool newRegions, bool generation, KeyOptions options) =>
-            [.. (await DoAsync(what, async op => await Keys.MakeAsync(await Cluster(op).ConfigureAwait(false), regions, newRegions, generation, options, op).ConfigureAwait(false)).ConfigureAwait(false)).OfType<CmekKey>()];
+            [
+                .. (
+                    await DoAsync(
+                        what,
+                        async op =>
+                            await Keys.MakeAsync(
+                                await Cluster(op).ConfigureAwait(false),
+                                regions,
+                                newRegions,
+                                generation,
+                                options,
+                                op).ConfigureAwait(false)).ConfigureAwait(false)).OfType<CmekKey>(),
+            ];
 
         CmekKey[] made = await Make($"New-CmekKey {name}", [], false, false, rotating).ConfigureAwait(false);
         _expected.AddStranger(made.Select(k => k.KeyUri!));
         IReadOnlyList<CmekAccess> accesses = await GrantAll(made).ConfigureAwait(false);
-        await DoAsync($"Enable-CmekCluster {name}", async op => await Enabling.EnableAsync(await Cluster(op).ConfigureAwait(false), accesses, wait, op).ConfigureAwait(false)).ConfigureAwait(false);
-        await DoAsync($"Update-CmekCluster {name} -Rewrap -RotateKey", async op => await Updating.RewrapAsync(await Cluster(op).ConfigureAwait(false), [], true, wait, op).ConfigureAwait(false)).ConfigureAwait(false);
+        await DoAsync(
+            $"Enable-CmekCluster {name}",
+            async op =>
+                await Enabling.EnableAsync(
+                    await Cluster(op).ConfigureAwait(false),
+                    accesses,
+                    wait,
+                    op).ConfigureAwait(false)).ConfigureAwait(false);
+        await DoAsync(
+            $"Update-CmekCluster {name} -Rewrap -RotateKey",
+            async op =>
+                await Updating.RewrapAsync(
+                    await Cluster(op).ConfigureAwait(false),
+                    [],
+                    true,
+                    wait,
+                    op).ConfigureAwait(false)).ConfigureAwait(false);
         CmekKey[] next = await Make($"New-CmekKey {name} -NewGeneration", [], false, true, rotating).ConfigureAwait(false);
         IReadOnlyList<CmekAccess> moved = await GrantAll(next).ConfigureAwait(false);
-        await DoAsync($"Update-CmekCluster {name}", async op => await Updating.MoveAsync(await Cluster(op).ConfigureAwait(false), moved, false, false, wait, op).ConfigureAwait(false)).ConfigureAwait(false);
+        await DoAsync(
+            $"Update-CmekCluster {name}",
+            async op =>
+                await Updating.MoveAsync(
+                    await Cluster(op).ConfigureAwait(false),
+                    moved,
+                    false,
+                    false,
+                    wait,
+                    op).ConfigureAwait(false)).ConfigureAwait(false);
         CmekKey[] more = await Make($"New-CmekKey {name} -Region {added}", [added], true, false, rotating).ConfigureAwait(false);
         IReadOnlyList<CmekAccess> grown = await GrantAll(more).ConfigureAwait(false);
-        await DoAsync($"Add-CmekRegion {name}", async op => await AddingRegion.AddAsync(await Cluster(op).ConfigureAwait(false), grown, 3, wait, op).ConfigureAwait(false)).ConfigureAwait(false);
+        await DoAsync(
+            $"Add-CmekRegion {name}",
+            async op =>
+                await AddingRegion.AddAsync(
+                    await Cluster(op).ConfigureAwait(false),
+                    grown,
+                    3,
+                    wait,
+                    op).ConfigureAwait(false)).ConfigureAwait(false);
         _expected.Enabled(id, [.. moved, .. grown]);
         Check();
-        await DoAsync($"Revoke-CmekAccess {name}", op => Revocation.RevokeAsync(o => SubjectFinder.FindAsync([new ClusterRef(null, id, null)], o), new RevokeOptions { Unasked = true, Limit = s_limit }, op)).ConfigureAwait(false);
+        await DoAsync(
+            $"Revoke-CmekAccess {name}",
+            op => Revocation.RevokeAsync(
+                o => SubjectFinder.FindAsync([new ClusterRef(null, id, null)], o),
+                new RevokeOptions { Unasked = true, Limit = s_limit },
+                op)).ConfigureAwait(false);
         _expected.Revoked(id);
         _simulated?.Pass(_options.IamLag);
         Check();
-        await DoAsync($"Restore-CmekAccess {name}", async op => await Restoration.RestoreAsync(await Cluster(op).ConfigureAwait(false), null, new RestoreOptions(null, true, s_limit) { AcceptChanges = true }, op).ConfigureAwait(false)).ConfigureAwait(false);
+        await DoAsync(
+            $"Restore-CmekAccess {name}",
+            async op =>
+                await Restoration.RestoreAsync(
+                    await Cluster(op).ConfigureAwait(false),
+                    null,
+                    new RestoreOptions(null, true, s_limit) { AcceptChanges = true },
+                    op).ConfigureAwait(false)).ConfigureAwait(false);
         _expected.Enabled(id, [.. moved, .. grown]);
         Check();
-        await DoAsync($"Disable-CmekCluster {name}", async op => await Disabling.DisableAsync(await Cluster(op).ConfigureAwait(false), wait, op).ConfigureAwait(false)).ConfigureAwait(false);
-        KeyOptions spare = _options.Provider == "AWS" ? new KeyOptions { AliasName = name + "-spare" } : new KeyOptions { KeyName = name + "-spare" };
+        await DoAsync(
+            $"Disable-CmekCluster {name}",
+            async op =>
+                await Disabling.DisableAsync(
+                    await Cluster(op).ConfigureAwait(false),
+                    wait,
+                    op).ConfigureAwait(false)).ConfigureAwait(false);
+        KeyOptions spare = _options.Provider == "AWS"
+            ? new KeyOptions { AliasName = name + "-spare" }
+            : new KeyOptions { KeyName = name + "-spare" };
         CmekKey[] extra = await Make($"New-CmekKey {name} spare", [first[0]], false, false, spare).ConfigureAwait(false);
         foreach (CmekKey key in extra)
         {
@@ -240,7 +311,9 @@ internal sealed class WholeLife : IAsyncDisposable
             GoogleProject = _server.Options.GoogleProject,
         };
         // The pauses and limits of the real services cost nothing in simulated time.
-        Timings timings = _options.Live ? Timings.Sandbox with { RetryBase = TimeSpan.FromMilliseconds(5), PropagationLimit = TimeSpan.FromSeconds(1) } : new();
+        Timings timings = _options.Live
+            ? Timings.Sandbox with { RetryBase = TimeSpan.FromMilliseconds(5), PropagationLimit = TimeSpan.FromSeconds(1) }
+            : new();
         return new SessionContext(
             new CloudApiClient(_server.BaseAddress, _server.Options.ApiKey, timings, _clock),
             new CmekOrganization { Id = _server.Options.OrganizationId, Name = "Sandbox" },

@@ -13,7 +13,8 @@ internal static class AboutWriter
     public static string Write(string file)
     {
         MarkdownDocument document = Markdown.Parse(File.ReadAllText(file));
-        if (document.FirstOrDefault() is not HeadingBlock { Level: 1 } title || PlainText.Of(title) != Path.GetFileNameWithoutExtension(file))
+        if (document.FirstOrDefault() is not HeadingBlock { Level: 1 } title
+            || PlainText.Of(title) != Path.GetFileNameWithoutExtension(file))
         {
             throw new DocsException(file, "A topic begins with its name, the file's, as the title.");
         }

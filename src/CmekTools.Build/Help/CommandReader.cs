@@ -13,8 +13,13 @@ internal static class CommandReader
         using Runspace runspace = RunspaceFactory.CreateRunspace(InitialSessionState.CreateDefault2());
         runspace.Open();
         using PowerShell shell = PowerShell.Create(runspace);
-        shell.AddCommand("Import-Module").AddParameter("Name", manifest).AddParameter("PassThru").AddParameter("ErrorAction", ActionPreference.Stop);
-        CmdletInfo[] commands = [.. ((PSModuleInfo)shell.Invoke()[0].BaseObject).ExportedCmdlets.Values.OrderBy(c => c.Name, StringComparer.Ordinal)];
+        shell.AddCommand("Import-Module").AddParameter("Name", manifest).AddParameter("PassThru").AddParameter(
+            "ErrorAction",
+            ActionPreference.Stop);
+        CmdletInfo[] commands =
+        [
+            .. ((PSModuleInfo)shell.Invoke()[0].BaseObject).ExportedCmdlets.Values.OrderBy(c => c.Name, StringComparer.Ordinal),
+        ];
 
         // Parameters are read when they are asked for first, which takes the runspace.
         foreach (CmdletInfo command in commands)

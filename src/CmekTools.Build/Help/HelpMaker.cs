@@ -25,7 +25,10 @@ internal static class HelpMaker
 
         Directory.CreateDirectory(output);
         XDocument help = MamlWriter.Write(pages.Join(commands, p => p.Name, c => c.Name, (p, c) => (p, c)));
-        using (XmlWriter writer = XmlWriter.Create(Path.Combine(output, "CmekTools.Module.dll-Help.xml"), new XmlWriterSettings { Indent = true, NewLineChars = "\n" }))
+        using (
+            XmlWriter writer = XmlWriter.Create(
+                Path.Combine(output, "CmekTools.Module.dll-Help.xml"),
+                new XmlWriterSettings { Indent = true, NewLineChars = "\n" }))
         {
             help.Save(writer);
         }
@@ -38,5 +41,6 @@ internal static class HelpMaker
         return [];
     }
 
-    public static Page[] ReadPages(string folder) => [.. Directory.GetFiles(folder, "*.md").Order(StringComparer.Ordinal).Select(PageReader.Read)];
+    public static Page[] ReadPages(string folder) =>
+        [.. Directory.GetFiles(folder, "*.md").Order(StringComparer.Ordinal).Select(PageReader.Read)];
 }

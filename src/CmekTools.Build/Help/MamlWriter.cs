@@ -39,14 +39,22 @@ internal static class MamlWriter
             Description(page.Description),
             new XElement(s_command + "syntax", command.ParameterSets.Select(s => Syntax(command, s))),
             new XElement(s_command + "parameters", Parameters(page, command)),
-            new XElement(s_command + "inputTypes", page.Inputs.Select(i => new XElement(s_command + "inputType", Type(i.Name), Description(i.Text)))),
-            new XElement(s_command + "returnValues", page.Outputs.Select(o => new XElement(s_command + "returnValue", Type(o.Name), Description(o.Text)))),
+            new XElement(
+                s_command + "inputTypes",
+                page.Inputs.Select(i => new XElement(s_command + "inputType", Type(i.Name), Description(i.Text)))),
+            new XElement(
+                s_command + "returnValues",
+                page.Outputs.Select(o => new XElement(s_command + "returnValue", Type(o.Name), Description(o.Text)))),
             page.Notes.Count == 0 ? null : new XElement(s_maml + "alertSet", new XElement(s_maml + "alert", Paragraphs(page.Notes))),
             new XElement(s_command + "examples", page.Examples.Select(Example)),
             new XElement(s_command + "relatedLinks", page.Links.Select(Link)));
 
     private static XElement Syntax(CmdletInfo command, CommandParameterSetInfo set) =>
-        new(s_command + "syntaxItem", new XElement(s_maml + "name", command.Name), CommandReader.Shown(set).Select(p => Parameter(p.Name, p.ParameterType, p.IsMandatory, Pipeline(p), p.Position, p.Aliases, [])));
+        new(
+            s_command + "syntaxItem",
+            new XElement(s_maml + "name", command.Name),
+            CommandReader.Shown(set).Select(
+                p => Parameter(p.Name, p.ParameterType, p.IsMandatory, Pipeline(p), p.Position, p.Aliases, [])));
 
     private static IEnumerable<XElement> Parameters(Page page, CmdletInfo command)
     {
@@ -71,7 +79,14 @@ internal static class MamlWriter
         }
     }
 
-    private static XElement Parameter(string name, Type type, bool mandatory, string pipeline, int position, IReadOnlyCollection<string> aliases, IReadOnlyList<string> text)
+    private static XElement Parameter(
+        string name,
+        Type type,
+        bool mandatory,
+        string pipeline,
+        int position,
+        IReadOnlyCollection<string> aliases,
+        IReadOnlyList<string> text)
     {
         Type bare = Nullable.GetUnderlyingType(type) ?? type;
         bool isSwitch = bare == typeof(SwitchParameter);
@@ -85,7 +100,9 @@ internal static class MamlWriter
             new XAttribute("aliases", aliases.Count == 0 ? "none" : string.Join(", ", aliases)),
             new XElement(s_maml + "name", name),
             Description(text),
-            bare.IsEnum ? new XElement(s_command + "parameterValueGroup", Enum.GetNames(bare).Select(n => Value(n, required: false))) : null,
+            bare.IsEnum
+                ? new XElement(s_command + "parameterValueGroup", Enum.GetNames(bare).Select(n => Value(n, required: false)))
+                : null,
             isSwitch ? null : Value(Shown(bare), required: true),
             Type(Shown(bare)),
             new XElement(s_dev + "defaultValue", isSwitch ? "False" : Default(text)));
@@ -100,16 +117,23 @@ internal static class MamlWriter
     }
 
     private static XElement Value(string text, bool required) =>
-        new(s_command + "parameterValue", new XAttribute("required", required ? "true" : "false"), new XAttribute("variableLength", "false"), text);
+        new(
+            s_command + "parameterValue",
+            new XAttribute("required", required ? "true" : "false"),
+            new XAttribute("variableLength", "false"),
+            text);
 
     private static string Shown(Type type) => type switch
     {
         { IsArray: true } => Shown(type.GetElementType()!) + "[]",
         { IsEnum: true } or { Namespace: "CmekTools" } => type.Name,
-        _ => Microsoft.PowerShell.ToStringCodeMethods.Type(PSObject.AsPSObject(type)) is { Length: > 0 } known ? known.Split('.')[^1] : type.Name,
+        _ => Microsoft.PowerShell.ToStringCodeMethods.Type(PSObject.AsPSObject(type)) is { Length: > 0 } known
+            ? known.Split('.')[^1]
+            : type.Name,
     };
 
-    private static string Pipeline(CommandParameterInfo parameter) => (parameter.ValueFromPipeline, parameter.ValueFromPipelineByPropertyName) switch
+    private static string Pipeline(CommandParameterInfo parameter) =>
+        (parameter.ValueFromPipeline, parameter.ValueFromPipelineByPropertyName) switch
     {
         (true, true) => "true (ByValue, ByPropertyName)",
         (true, false) => "true (ByValue)",
@@ -123,7 +147,9 @@ internal static class MamlWriter
             s_command + "example",
             new XElement(s_maml + "title", $"Example {index + 1}: {example.Title}"),
             new XElement(s_dev + "code", example.Code),
-            new XElement(s_dev + "remarks", Paragraphs([.. example.Text, .. string.IsNullOrEmpty(example.Output) ? Array.Empty<string>() : [example.Output]])));
+            new XElement(
+                s_dev + "remarks",
+                Paragraphs([.. example.Text, .. string.IsNullOrEmpty(example.Output) ? Array.Empty<string>() : [example.Output]])));
 
     private static XElement Link(Link link) =>
         new(
@@ -135,5 +161,6 @@ internal static class MamlWriter
 
     private static XElement Description(IReadOnlyList<string> paragraphs) => new(s_maml + "description", Paragraphs(paragraphs));
 
-    private static IEnumerable<XElement> Paragraphs(IReadOnlyList<string> paragraphs) => paragraphs.Select(p => new XElement(s_maml + "para", p));
+    private static IEnumerable<XElement> Paragraphs(IReadOnlyList<string> paragraphs) =>
+        paragraphs.Select(p => new XElement(s_maml + "para", p));
 }

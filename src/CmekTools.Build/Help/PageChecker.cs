@@ -48,7 +48,9 @@ internal static class PageChecker
             yield return new DocsException(page.File, entry.Line, $"Nothing is said of {entry.Name}.").Message;
         }
 
-        foreach (string type in command.OutputType.Select(t => t.Type == typeof(void) ? "None" : t.Name).Where(t => page.Outputs.All(o => o.Name != t)))
+        foreach (
+            string type in command.OutputType.Select(
+                t => t.Type == typeof(void) ? "None" : t.Name).Where(t => page.Outputs.All(o => o.Name != t)))
         {
             yield return new DocsException(page.File, $"The output {type} is not described.").Message;
         }

@@ -6,8 +6,9 @@ namespace CmekTools.Build.Help;
 
 /// <summary>
 /// Reads a command's page. Its shape is fixed: the command's name as the title, the synopsis as the first paragraph, then the sections
-/// Description, Parameters, Inputs, Outputs, Examples, Notes and Links. In the examples a comment <c>before:</c> holds commands that are run
-/// and not shown, and <c>not run:</c> a reason; a fence <c>powershell</c> holds the commands, a fence <c>text</c> what they print.
+/// Description, Parameters, Inputs, Outputs, Examples, Notes and Links. In the examples a comment <c>before:</c> holds commands that
+/// are run and not shown, and <c>not run:</c> a reason; a fence <c>powershell</c> holds the commands, a fence <c>text</c> what they
+/// print.
 /// </summary>
 internal static class PageReader
 {
@@ -15,7 +16,9 @@ internal static class PageReader
 
     public static Page Read(string file)
     {
-        MarkdownDocument document = Markdown.Parse(System.IO.File.ReadAllText(file), new MarkdownPipelineBuilder().UsePreciseSourceLocation().Build());
+        MarkdownDocument document = Markdown.Parse(
+            System.IO.File.ReadAllText(file),
+            new MarkdownPipelineBuilder().UsePreciseSourceLocation().Build());
         Block[] blocks = [.. document];
         if (blocks is not [HeadingBlock { Level: 1 } title, ParagraphBlock synopsis, ..])
         {
@@ -28,7 +31,9 @@ internal static class PageReader
             throw new DocsException(file, $"The title '{name}' is not the file's name.");
         }
 
-        Dictionary<string, Block[]> sections = Sections(file, blocks[2..], level: 2).ToDictionary(s => PlainText.Of(s.Heading), s => s.Blocks);
+        Dictionary<string, Block[]> sections = Sections(file, blocks[2..], level: 2).ToDictionary(
+            s => PlainText.Of(s.Heading),
+            s => s.Blocks);
         if (sections.Keys.FirstOrDefault(k => !s_sections.Contains(k)) is { } unknown)
         {
             throw new DocsException(file, $"'{unknown}' is none of the sections {string.Join(", ", s_sections)}.");
@@ -44,12 +49,19 @@ internal static class PageReader
             Outputs = Entries(file, Section("Outputs")),
             Examples = [.. Sections(file, Section("Examples"), level: 3).Select(s => ReadExample(file, s.Heading, s.Blocks))],
             Notes = PlainText.Paragraphs(Section("Notes")),
-            Links = [.. Section("Links").SelectMany(b => b.Descendants<LinkInline>()).Select(l => new Link(PlainText.Of(l), l.Url ?? string.Empty))],
+            Links =
+            [
+                .. Section("Links").SelectMany(b => b.Descendants<LinkInline>()).Select(
+                    l => new Link(PlainText.Of(l), l.Url ?? string.Empty)),
+            ],
         };
     }
 
     private static Entry[] Entries(string file, Block[] blocks) =>
-        [.. Sections(file, blocks, level: 3).Select(s => new Entry(PlainText.Of(s.Heading), s.Heading.Line + 1, PlainText.Paragraphs(s.Blocks)))];
+        [
+            .. Sections(file, blocks, level: 3).Select(
+                s => new Entry(PlainText.Of(s.Heading), s.Heading.Line + 1, PlainText.Paragraphs(s.Blocks))),
+        ];
 
     private static Example ReadExample(string file, HeadingBlock heading, Block[] blocks)
     {
@@ -66,7 +78,11 @@ internal static class PageReader
             throw new DocsException(file, heading.Line + 1, "An example that is run has a fence 'text' for what it prints.");
         }
 
-        return new Example(PlainText.Of(heading), heading.Line + 1, PlainText.Paragraphs(blocks.Where(b => b is not FencedCodeBlock and not HtmlBlock)), code[0].Lines.ToString())
+        return new Example(
+            PlainText.Of(heading),
+            heading.Line + 1,
+            PlainText.Paragraphs(blocks.Where(b => b is not FencedCodeBlock and not HtmlBlock)),
+            code[0].Lines.ToString())
         {
             Before = Comment(comments, "before:"),
             NotRun = notRun,

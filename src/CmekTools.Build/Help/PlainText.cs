@@ -21,7 +21,8 @@ internal static class PlainText
                 LineBreakInline => " ",
                 AutolinkInline link => link.Url,
                 HtmlEntityInline entity => entity.Transcoded.ToString(),
-                LinkInline link when link.Url is { } url && url.Contains("://", StringComparison.Ordinal) => $"{Of((ContainerInline)link)} ({url})",
+                LinkInline link when link.Url is { } url
+                    && url.Contains("://", StringComparison.Ordinal) => $"{Of((ContainerInline)link)} ({url})",
                 ContainerInline nested => Of(nested),
                 _ => string.Empty,
             });
@@ -40,7 +41,9 @@ internal static class PlainText
             {
                 case ListBlock list:
                     int number = int.TryParse(list.OrderedStart, out int first) ? first : 1;
-                    paragraphs.AddRange(list.OfType<ListItemBlock>().Select(i => (list.IsOrdered ? $"{number++}. " : "- ") + string.Join(' ', Paragraphs(i))));
+                    paragraphs.AddRange(
+                        list.OfType<ListItemBlock>().Select(
+                            i => (list.IsOrdered ? $"{number++}. " : "- ") + string.Join(' ', Paragraphs(i))));
                     break;
                 case CodeBlock code:
                     paragraphs.Add(code.Lines.ToString());

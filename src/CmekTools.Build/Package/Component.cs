@@ -5,7 +5,14 @@ using NuGet.Packaging;
 namespace CmekTools.Build.Package;
 
 /// <summary>A package of others whose assemblies are shipped.</summary>
-internal sealed record Component(string Name, string Version, string Licence, string Copyright, string Project, IReadOnlyList<string> Files, IReadOnlyList<string> DependsOn)
+internal sealed record Component(
+    string Name,
+    string Version,
+    string Licence,
+    string Copyright,
+    string Project,
+    IReadOnlyList<string> Files,
+    IReadOnlyList<string> DependsOn)
 {
     public string Purl => $"pkg:nuget/{Name}@{Version}";
 
@@ -19,7 +26,12 @@ internal sealed record Component(string Name, string Version, string Licence, st
         List<Component> components = [];
         foreach ((string key, JsonNode? library) in root["targets"]!.AsObject().First().Value!.AsObject())
         {
-            string[] files = [.. (library!["runtime"] as JsonObject ?? []).Select(f => Path.GetFileName(f.Key)).Where(f => File.Exists(Path.Combine(bin, f)))];
+            string[] files =
+            [
+                .. (
+                    library!["runtime"] as JsonObject ?? []).Select(f => Path.GetFileName(f.Key)).Where(
+                        f => File.Exists(Path.Combine(bin, f))),
+            ];
             if ((string?)library["type"] != "package" || files.Length == 0)
             {
                 continue;
@@ -31,7 +43,9 @@ internal sealed record Component(string Name, string Version, string Licence, st
             components.Add(new Component(
                 key.Split('/')[0],
                 key.Split('/')[1],
-                nuspec.GetLicenseMetadata() is { Type: LicenseType.Expression } licence ? licence.License : nuspec.GetLicenseUrl() ?? "NOASSERTION",
+                nuspec.GetLicenseMetadata() is { Type: LicenseType.Expression } licence
+                    ? licence.License
+                    : nuspec.GetLicenseUrl() ?? "NOASSERTION",
                 nuspec.GetCopyright() ?? string.Empty,
                 nuspec.GetProjectUrl() ?? string.Empty,
                 files,

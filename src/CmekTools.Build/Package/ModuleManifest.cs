@@ -40,7 +40,8 @@ internal sealed class ModuleManifest
         return new ModuleManifest((Hashtable)table.SafeGetValue());
     }
 
-    private static string Text(Hashtable table, string name) => table[name] as string ?? throw new InvalidDataException($"The manifest has no {name}.");
+    private static string Text(Hashtable table, string name) =>
+        table[name] as string ?? throw new InvalidDataException($"The manifest has no {name}.");
 
     private static string[] Texts(Hashtable table, string name) => [.. ((IEnumerable)table[name]!).Cast<string>()];
 }

@@ -36,7 +36,12 @@ internal static class Packer
             Copyright = manifest.Copyright,
             ReleaseNotes = manifest.ReleaseNotes,
             RequireLicenseAcceptance = false,
-            LicenseMetadata = new LicenseMetadata(LicenseType.Expression, "MIT", NuGetLicenseExpression.Parse("MIT"), [], LicenseMetadata.EmptyVersion),
+            LicenseMetadata = new LicenseMetadata(
+                LicenseType.Expression,
+                "MIT",
+                NuGetLicenseExpression.Parse("MIT"),
+                [],
+                LicenseMetadata.EmptyVersion),
             Icon = "icon.png",
             Readme = "README.md",
         };
@@ -68,7 +73,10 @@ internal static class Packer
         text.Append("CmekTools (MIT, see LICENSE) is shipped with assemblies of these packages, unchanged.\n");
         foreach (Component component in components)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n{component.Name} {component.Version}\n  Licence:   {component.Licence}\n  Copyright: {component.Copyright}\n  Project:   {component.Project}\n  Files:     {string.Join(", ", component.Files)}\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"\n{component.Name} {component.Version}\n  Licence:   {component.Licence}\n  Copyright: {component.Copyright}\n  "
+                    + $"Project:   {component.Project}\n  Files:     {string.Join(", ", component.Files)}\n");
         }
 
         return text.ToString();

@@ -50,7 +50,8 @@ internal static class Sbom
     }
 
     private static IEnumerable<string> Own(IReadOnlyList<Component> components, string bin) =>
-        Directory.GetFiles(bin, "*.dll").Where(f => !components.Any(c => c.Files.Contains(Path.GetFileName(f)))).Order(StringComparer.Ordinal);
+        Directory.GetFiles(bin, "*.dll").Where(
+            f => !components.Any(c => c.Files.Contains(Path.GetFileName(f)))).Order(StringComparer.Ordinal);
 
     private static JsonObject Library(Component component, string bin) => new()
     {
@@ -72,5 +73,9 @@ internal static class Sbom
     };
 
     private static JsonArray Licences(string licence) =>
-        [licence.Contains("://", StringComparison.Ordinal) ? new JsonObject { ["license"] = new JsonObject { ["name"] = "see url", ["url"] = licence } } : new JsonObject { ["license"] = new JsonObject { ["id"] = licence } }];
+        [
+            licence.Contains("://", StringComparison.Ordinal)
+                ? new JsonObject { ["license"] = new JsonObject { ["name"] = "see url", ["url"] = licence } }
+                : new JsonObject { ["license"] = new JsonObject { ["id"] = licence } },
+        ];
 }

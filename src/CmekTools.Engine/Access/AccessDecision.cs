@@ -6,7 +6,9 @@ internal enum Decision
     /// <summary>Certainly not: an explicit deny, or no allow in policies that were all read and understood.</summary>
     Denied,
 
-    /// <summary>What decides does not exist: neither allowed nor denied, and proof of nothing (it may be looked for in the wrong place).</summary>
+    /// <summary>
+    /// What decides does not exist: neither allowed nor denied, and proof of nothing (it may be looked for in the wrong place).
+    /// </summary>
     Missing,
 
     /// <summary>What decides could not be read.</summary>
@@ -22,15 +24,16 @@ internal enum Decision
 /// <summary>What the policies say of one principal and one key, with the evidence.</summary>
 /// <param name="Use">Everything that a cluster needs: encrypt, decrypt, data keys. Allowed only where each of it is.</param>
 /// <param name="Read">
-/// The strongest of all calls by which what was encrypted can be read, now or after one more call that the principal may make (AWS: Decrypt, ReEncryptFrom,
-/// GenerateDataKey, CreateGrant; Google Cloud: decrypting and whatever gives that). Denied only where each of them is.
+/// The strongest of all calls by which what was encrypted can be read, now or after one more call that the principal may make (AWS:
+/// Decrypt, ReEncryptFrom, GenerateDataKey, CreateGrant; Google Cloud: decrypting and whatever gives that). Denied only where each of
+/// them is.
 /// </param>
 /// <param name="Reasons">What allows it, what stops it or what was not seen, a line each.</param>
 internal sealed record AccessDecision(Decision Use, Decision Read, IReadOnlyList<string> Reasons)
 {
     /// <summary>
-    /// True where something was read that stops every reading call whatever else allows it: an explicit deny, a disabled key or account. It needs no second look;
-    /// an access that only lacks an allow may be an old answer.
+    /// True where something was read that stops every reading call whatever else allows it: an explicit deny, a disabled key or
+    /// account. It needs no second look; an access that only lacks an allow may be an old answer.
     /// </summary>
     public bool ExplicitlyStopped { get; init; }
 

@@ -1,6 +1,8 @@
 namespace CmekTools.Engine.Access;
 
-/// <summary>Refuses what means nothing on a cluster's cloud: dropped in silence, something else would be made than what was asked for.</summary>
+/// <summary>
+/// Refuses what means nothing on a cluster's cloud: dropped in silence, something else would be made than what was asked for.
+/// </summary>
 internal static class ForeignOptions
 {
     /// <summary>Refuses a principal's options that are another cloud's.</summary>
@@ -24,7 +26,10 @@ internal static class ForeignOptions
         ("KeyName", CmekProvider.GCP, options.KeyName is not null),
         ("ProtectionLevel", CmekProvider.GCP, options.ProtectionLevel is not null));
 
-    /// <summary>Refuses an option of a revocation that none of its clusters has a use for; where one of them has, the others are cut without it.</summary>
+    /// <summary>
+    /// Refuses an option of a revocation that none of its clusters has a use for; where one of them has, the others are cut without
+    /// it.
+    /// </summary>
     /// <exception cref="CmekException"><c>ParameterOfOtherCloud</c>; nothing was cut.</exception>
     public static void RequireAny(IReadOnlyCollection<CmekCluster> clusters, string option, CmekProvider of, bool given)
     {
@@ -33,7 +38,8 @@ internal static class ForeignOptions
             throw new CmekException(
                 "ParameterOfOtherCloud",
                 CmekErrorKind.InvalidArgument,
-                $"-{option} is for {of}, and {string.Join(", ", clusters.Select(c => c.Name))} {(clusters.Count == 1 ? "runs" : "run")} elsewhere. Nothing was cut.",
+                $"-{option} is for {of}, and {string.Join(", ", clusters.Select(c => c.Name))} {(clusters.Count == 1 ? "runs" : "run")} "
+                    + "elsewhere. Nothing was cut.",
                 $"Run the command again without -{option}.",
                 option);
         }
@@ -48,7 +54,8 @@ internal static class ForeignOptions
             throw new CmekException(
                 "ParameterOfOtherCloud",
                 CmekErrorKind.InvalidArgument,
-                $"-PendingWindowInDays is for AWS: on Google Cloud a key has a waiting time of its own, from when it was made. Nothing was done to {keyUri}.",
+                "-PendingWindowInDays is for AWS: on Google Cloud a key has a waiting time of its own, from when it was made. "
+                    + $"Nothing was done to {keyUri}.",
                 "Run the command again without -PendingWindowInDays. gcloud kms keys describe shows destroyScheduledDuration.",
                 keyUri);
         }
@@ -63,7 +70,8 @@ internal static class ForeignOptions
             throw new CmekException(
                 "ParameterOfOtherCloud",
                 CmekErrorKind.InvalidArgument,
-                $"{string.Join(", ", foreign)} {(foreign.Length == 1 ? "is" : "are")} not for {cluster.Provider}, where {cluster.Name} runs. Nothing was done for it.",
+                $"{string.Join(", ", foreign)} {(foreign.Length == 1 ? "is" : "are")} not for {cluster.Provider}, where {cluster.Name} "
+                    + "runs. Nothing was done for it.",
                 $"On {cluster.Provider} there are {string.Join(", ", own)}. Run the command for the clusters of each cloud by themselves.",
                 cluster);
         }

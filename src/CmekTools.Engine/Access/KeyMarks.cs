@@ -1,6 +1,8 @@
 namespace CmekTools.Engine.Access;
 
-/// <summary>What marks a key as a cluster's: our tag or label, our statement, or a binding for a principal that is named after the cluster.</summary>
+/// <summary>
+/// What marks a key as a cluster's: our tag or label, our statement, or a binding for a principal that is named after the cluster.
+/// </summary>
 /// <param name="ClusterMark">The cluster's id, or the first eight characters of it that fit into a statement's name.</param>
 /// <param name="Where">In words: "the tag cmektools:cluster-id", "the statement CmekToolsUse1a2b3c4d".</param>
 internal sealed record KeyMark(string ClusterMark, string Where)
@@ -29,7 +31,11 @@ internal sealed record CutMark(string Principal, string ClusterMark, string Wher
 /// <param name="Cuts">Who is cut off by us.</param>
 /// <param name="Users">Principals that its policy lets use it, with what lets them.</param>
 /// <param name="Unread">What could not be read, and why; empty where all was.</param>
-internal sealed record KeyMarks(IReadOnlyList<KeyMark> Marks, IReadOnlyList<CutMark> Cuts, IReadOnlyList<string> Users, IReadOnlyList<string> Unread);
+internal sealed record KeyMarks(
+    IReadOnlyList<KeyMark> Marks,
+    IReadOnlyList<CutMark> Cuts,
+    IReadOnlyList<string> Users,
+    IReadOnlyList<string> Unread);
 
 /// <summary>How often a key was given new material by hand, and how often it may be.</summary>
 /// <param name="Seen">False where it could not be read.</param>

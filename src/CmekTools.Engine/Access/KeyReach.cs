@@ -2,7 +2,8 @@ namespace CmekTools.Engine.Access;
 
 /// <summary>Which key a URI names, whatever way it is spelt.</summary>
 /// <param name="Uri">The URI in the provider's own spelling (Google Cloud: with the project's id where it is known).</param>
-/// <param name="Material">The same text for keys that share their material: an AWS multi-region key's primary and replicas, a Google key by project id or number.</param>
+/// <param name="Material">The same text for keys that share their material: an AWS multi-region key's primary and replicas, a Google key
+/// by project id or number.</param>
 internal sealed record KeyIdentity(string Uri, string Material);
 
 /// <summary>A copy of a multi-region key in another region: the same material under a policy, grants and a state of its own.</summary>
@@ -29,7 +30,8 @@ internal sealed record KeyGrant(string KeyUri, string GrantId, string Grantee, I
     public DateTimeOffset? CreatedAt { get; init; }
 
     /// <summary>True where it lets somebody read what was encrypted, or make such a grant.</summary>
-    public bool Opens => Operations.Any(o => o is "Decrypt" or "ReEncryptFrom" or "GenerateDataKey" or "GenerateDataKeyPair" or "CreateGrant");
+    public bool Opens =>
+        Operations.Any(o => o is "Decrypt" or "ReEncryptFrom" or "GenerateDataKey" or "GenerateDataKeyPair" or "CreateGrant");
 
     /// <summary>True for a grant to the cluster's principal, or to anybody in the cluster's own account.</summary>
     public bool IsClusters(AccessTarget target) =>
@@ -57,6 +59,8 @@ internal sealed record KeyReach(IReadOnlyList<KeyReplica> Replicas, IReadOnlyLis
     /// <summary>The key's state, as last read; Unknown where it was not.</summary>
     public CmekKeyState State { get; init; } = CmekKeyState.Unknown;
 
-    /// <summary>Who else gets in by what was read, a line each: keys of an account that people hold, identities of other providers.</summary>
+    /// <summary>
+    /// Who else gets in by what was read, a line each: keys of an account that people hold, identities of other providers.
+    /// </summary>
     public IReadOnlyList<string> Others { get; init; } = [];
 }

@@ -85,13 +85,16 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
     public Amazon.S3.IAmazonS3 S3(string? region, TimeSpan limit)
     {
         const string Standard = "us-east-1";
-        Amazon.S3.AmazonS3Config config = Place(new Amazon.S3.AmazonS3Config(), region ?? FallbackRegionFactory.GetRegionEndpoint()?.SystemName ?? Standard);
+        Amazon.S3.AmazonS3Config config = Place(
+            new Amazon.S3.AmazonS3Config(),
+            region ?? FallbackRegionFactory.GetRegionEndpoint()?.SystemName ?? Standard);
         config.MaxErrorRetry = 1;
         config.Timeout = limit;
 
         // Other programs that speak S3 have no names for buckets, and some know no checksums.
         config.ForcePathStyle = options.AwsEndpoint is not null
-            || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("AWS_ENDPOINT_URL_S3") ?? Environment.GetEnvironmentVariable("AWS_ENDPOINT_URL"));
+            || !string.IsNullOrEmpty(
+                Environment.GetEnvironmentVariable("AWS_ENDPOINT_URL_S3") ?? Environment.GetEnvironmentVariable("AWS_ENDPOINT_URL"));
         config.RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED;
         config.ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED;
         return new Amazon.S3.AmazonS3Client(Credentials(), config);

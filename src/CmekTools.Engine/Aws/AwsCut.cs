@@ -6,7 +6,13 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Cutting a cluster off from a key, and undoing exactly that.</summary>
-internal sealed class AwsCut(AwsKeyReader reader, AwsRoleReader roles, AwsPrincipals principals, AwsPolicies policies, AwsKeyLife life, AwsReach reach)
+internal sealed class AwsCut(
+    AwsKeyReader reader,
+    AwsRoleReader roles,
+    AwsPrincipals principals,
+    AwsPolicies policies,
+    AwsKeyLife life,
+    AwsReach reach)
 {
     private const string SnapshotKind = "aws/1";
     private static readonly TimeSpan s_iamPatience = TimeSpan.FromMilliseconds(500);

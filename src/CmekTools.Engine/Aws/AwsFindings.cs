@@ -27,11 +27,13 @@ internal sealed record AwsFindings(
 
     /// <summary>The command that completes role and key policy, whoever made the role.</summary>
     public string Grant =>
-        $"Grant-CmekAccess -ClusterName {PowerShellText.Quote(Target.Cluster.Name)} -Region {PowerShellText.Quote(Target.Region)} -KeyUri {Key.Text} -RoleName {Role.Name}";
+        $"Grant-CmekAccess -ClusterName {PowerShellText.Quote(Target.Cluster.Name)} -Region {PowerShellText.Quote(Target.Region)} "
+            + $"-KeyUri {Key.Text} -RoleName {Role.Name}";
 
     // A key alone is of no use to the cluster: what is printed ends with an access that can be enabled.
     public string NewKey =>
-        $"New-CmekKey -ClusterName {PowerShellText.Quote(Target.Cluster.Name)} -Region {PowerShellText.Quote(Target.Region)} -EnableRotation | Grant-CmekAccess";
+        $"New-CmekKey -ClusterName {PowerShellText.Quote(Target.Cluster.Name)} -Region {PowerShellText.Quote(Target.Region)} "
+            + "-EnableRotation | Grant-CmekAccess";
 
     public CmekCheck Check(string name, CmekCheckResult result, string on, string seen, string? remedy = null) =>
         Target.Check(name, result, on, seen, remedy);

@@ -218,7 +218,8 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     }
 
     // KMS has no numbers for its versions: the times at which they came tell them apart.
-    private static CmekKeyRotation Rotation(KeyArn key, IReadOnlyList<DateTime>? before, IReadOnlyList<DateTime>? now, Operation op) => new()
+    private static CmekKeyRotation Rotation(KeyArn key, IReadOnlyList<DateTime>? before, IReadOnlyList<DateTime>? now, Operation op) =>
+        new()
     {
         KeyUri = key.Text,
         Before = Text(before),
@@ -227,5 +228,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     };
 
     private static string? Text(IReadOnlyList<DateTime>? rotations) =>
-        rotations is { Count: > 0 } ? rotations.Max().ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) : null;
+        rotations is { Count: > 0 }
+            ? rotations.Max().ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)
+            : null;
 }

@@ -266,7 +266,11 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 op,
                 $"the key for {cluster.Name}/{region}",
                 async token => (await AwsErrors.CallOnceAsync(
-                    "kms:CreateKey", region, op, ct => clients.KmsOnce(region).CreateKeyAsync(create, ct), token).ConfigureAwait(false)).KeyMetadata,
+                    "kms:CreateKey",
+                    region,
+                    op,
+                    ct => clients.KmsOnce(region).CreateKeyAsync(create, ct),
+                    token).ConfigureAwait(false)).KeyMetadata,
                 _ => FindTaggedAsync(cluster, region, options, op),
                 op.Timings.PropagationLimit,
                 cancellation).ConfigureAwait(false);
@@ -336,7 +340,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 "KeyNotMultiRegion",
                 CmekErrorKind.InvalidOperation,
                 $"The key {primary.KeyUri} for {cluster.Name}/{home} is a single-region key, so it has no replica for {region}.",
-                $"Make a key of its own for the region: New-CmekKey -ClusterName {PowerShellText.Quote(cluster.Name)} -Region {PowerShellText.Quote(region)}",
+                $"Make a key of its own for the region: New-CmekKey -ClusterName {PowerShellText.Quote(cluster.Name)} -Region "
+                    + $"{PowerShellText.Quote(region)}",
                 primary);
         }
 
@@ -378,7 +383,9 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         }, async cancellation =>
         {
             made = (await AwsKeyReader.LookAsync(reader.DescribeAsync(
-                primary.KeyUri!.Replace($":kms:{home}:", $":kms:{region}:", StringComparison.Ordinal), region, cancellation)).ConfigureAwait(false)).Value;
+                primary.KeyUri!.Replace($":kms:{home}:", $":kms:{region}:", StringComparison.Ordinal),
+                region,
+                cancellation)).ConfigureAwait(false)).Value;
             return made is not null;
         }).ConfigureAwait(false);
         return made is null ? null : await WaitUntilMadeAsync(made, region, op).ConfigureAwait(false);
@@ -468,7 +475,12 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 key.Text,
                 ct => clients.Kms(key.Region).CreateAliasAsync(new CreateAliasRequest { AliasName = alias, TargetKeyId = key.Text }, ct),
                 cancellation),
-            async cancellation => (await reader.AliasesAsync(key.Text, key.Region, cancellation).ConfigureAwait(false)).Contains(alias)).ConfigureAwait(false);
+            async cancellation =>
+                (
+                    await reader.AliasesAsync(
+                        key.Text,
+                        key.Region,
+                        cancellation).ConfigureAwait(false)).Contains(alias)).ConfigureAwait(false);
     }
 
     private async Task CompleteRotationAsync(

@@ -21,7 +21,10 @@ internal sealed class AwsKeyProvider : IKeyProvider
     /// <summary>Makes the parts for a session; nothing is asked of AWS yet.</summary>
     public AwsKeyProvider(SessionContext session)
     {
-        _clients = new AwsClients(session.ProviderOptions, session.Timings, session.Time) { CallerKnown = caller => session.Who.Note("aws", caller.Arn) };
+        _clients = new AwsClients(
+            session.ProviderOptions,
+            session.Timings,
+            session.Time) { CallerKnown = caller => session.Who.Note("aws", caller.Arn) };
         _reader = new AwsKeyReader(_clients);
         _maker = new AwsKeyMaker(_clients, _reader);
         _life = new AwsKeyLife(_clients, _reader);
@@ -136,7 +139,8 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _readiness.CheckAsync(targets, op);
 
     /// <inheritdoc/>
-    public Task<ByHand> WriteByHandAsync(IReadOnlyList<AccessTarget> targets, int number, Operation op) => _byHand.WriteAsync(targets, number, op);
+    public Task<ByHand> WriteByHandAsync(IReadOnlyList<AccessTarget> targets, int number, Operation op) =>
+        _byHand.WriteAsync(targets, number, op);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);

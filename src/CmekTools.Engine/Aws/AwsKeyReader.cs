@@ -139,7 +139,10 @@ internal sealed class AwsKeyReader(AwsClients clients)
         return answer.Policy;
     }
 
-    /// <summary>Tells a key of another account apart before anything is read or written: its policy can be read and written from its own account only.</summary>
+    /// <summary>
+    /// Tells a key of another account apart before anything is read or written: its policy can be read and written from its own
+    /// account only.
+    /// </summary>
     /// <exception cref="CmekException"><c>KeyInOtherAccount</c>.</exception>
     public async Task RequireOwnAccountAsync(KeyArn key, CancellationToken cancellation)
     {
@@ -149,7 +152,8 @@ internal sealed class AwsKeyReader(AwsClients clients)
             throw new CmekException(
                 "KeyInOtherAccount",
                 CmekErrorKind.InvalidOperation,
-                $"The key {key.Text} is in the account {key.Account}, the credentials are those of {caller.Arn} in the account {caller.Account}: "
+                $"The key {key.Text} is in the account {key.Account}, the credentials are those of {caller.Arn} in the "
+                    + $"account {caller.Account}: "
                     + "a key's policy can be read and changed from the key's own account only. Nothing was changed.",
                 $"Connect with credentials of the account {key.Account} (-ProfileName); a role of another account is given with -RoleArn.",
                 key.Text);

@@ -66,7 +66,8 @@ internal sealed class AwsKeyUse(AwsClients clients, AwsKeyReader reader, AwsRole
 
     /// <summary>Was our Deny for the role in the policy already?</summary>
     public static bool WasCut(AccessTarget target, AccessSnapshot snapshot) =>
-        Before(snapshot, "keyPolicyText") is { } before && OurStatements.FindRevoke(before, target.Cluster, target.AuthPrincipal) is not null;
+        Before(snapshot, "keyPolicyText") is { } before
+            && OurStatements.FindRevoke(before, target.Cluster, target.AuthPrincipal) is not null;
 
     /// <summary>Statements of key policy and trust that let somebody in now and were not there then, and denials that are gone.</summary>
     public async Task<IReadOnlyList<string>> ReadNewcomersAsync(AccessTarget target, AccessSnapshot snapshot, Operation op)
@@ -99,7 +100,8 @@ internal sealed class AwsKeyUse(AwsClients clients, AwsKeyReader reader, AwsRole
         do
         {
             string? from = marker;
-            ListKeyRotationsResponse? page = await AwsKeyReader.SeenAsync<ListKeyRotationsResponse>(AwsErrors.CallAsync<ListKeyRotationsResponse?>(
+            ListKeyRotationsResponse? page = await AwsKeyReader.SeenAsync<ListKeyRotationsResponse>(
+                AwsErrors.CallAsync<ListKeyRotationsResponse?>(
                 "kms:ListKeyRotations",
                 key.Text,
                 async ct => await clients.Kms(key.Region)
@@ -121,7 +123,8 @@ internal sealed class AwsKeyUse(AwsClients clients, AwsKeyReader reader, AwsRole
         await reader.TagsAsync(key.Text, key.Region, cancellation).ConfigureAwait(false) ?? new Dictionary<string, string>();
 
     private static string? MarkOf(string sid, string head) =>
-        sid.Length >= head.Length + 8 && sid.StartsWith(head, StringComparison.Ordinal) && sid[head.Length..(head.Length + 8)].All(char.IsAsciiLetterOrDigit)
+        sid.Length >= head.Length + 8 && sid.StartsWith(head, StringComparison.Ordinal)
+            && sid[head.Length..(head.Length + 8)].All(char.IsAsciiLetterOrDigit)
             ? sid[head.Length..(head.Length + 8)]
             : null;
 
@@ -139,7 +142,8 @@ internal sealed class AwsKeyUse(AwsClients clients, AwsKeyReader reader, AwsRole
         ? [.. named.SelectMany(p => PolicyJson.Strings(p.Value))]
         : statement.ContainsKey("NotPrincipal") ? ["everybody but some"] : PolicyJson.Strings(statement["Principal"]);
 
-    private static bool Opens(JsonObject statement) => statement.ContainsKey("NotAction") || PolicyJson.Strings(statement["Action"]).Any(a =>
+    private static bool Opens(JsonObject statement) =>
+        statement.ContainsKey("NotAction") || PolicyJson.Strings(statement["Action"]).Any(a =>
         a is "*" || a.StartsWith("kms:*", StringComparison.OrdinalIgnoreCase) || a.StartsWith("kms:D", StringComparison.OrdinalIgnoreCase)
         || a.StartsWith("kms:R", StringComparison.OrdinalIgnoreCase) || a.StartsWith("kms:Gen", StringComparison.OrdinalIgnoreCase)
         || a.StartsWith("kms:C", StringComparison.OrdinalIgnoreCase) || a.StartsWith("kms:P", StringComparison.OrdinalIgnoreCase));
@@ -153,7 +157,9 @@ internal sealed class AwsKeyUse(AwsClients clients, AwsKeyReader reader, AwsRole
                 continue;
             }
 
-            string actions = statement.ContainsKey("NotAction") ? "everything but some" : string.Join(", ", PolicyJson.Strings(statement["Action"]));
+            string actions = statement.ContainsKey("NotAction")
+                ? "everything but some"
+                : string.Join(", ", PolicyJson.Strings(statement["Action"]));
             string name = PolicyJson.Text(statement, "Sid") is { Length: > 0 } sid ? $"the statement {sid}" : "a statement without a Sid";
             foreach (string principal in Principals(statement))
             {

@@ -6,8 +6,8 @@ using CmekTools.Engine.Pacing;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>
-/// Stands inside the SDK's retries: lets each try through in its call's turn, by the quota that AWS publishes for the call in a region, and tells
-/// of it. A service on loopback has no quota.
+/// Stands inside the SDK's retries: lets each try through in its call's turn, by the quota that AWS publishes for the call in a region,
+/// and tells of it. A service on loopback has no quota.
 /// </summary>
 internal sealed class AwsPacing : PipelineHandler
 {
@@ -53,7 +53,11 @@ internal sealed class AwsPacing : PipelineHandler
         {
             T answer = await base.InvokeAsync<T>(executionContext).ConfigureAwait(false);
             turn?.Served();
-            await RequestTrace.TellAsync($"{config.ServiceId} {call} {place}", "200", Stopwatch.GetElapsedTime(start), waited).ConfigureAwait(false);
+            await RequestTrace.TellAsync(
+                $"{config.ServiceId} {call} {place}",
+                "200",
+                Stopwatch.GetElapsedTime(start),
+                waited).ConfigureAwait(false);
             return answer;
         }
         catch (AmazonServiceException e)
@@ -67,10 +71,15 @@ internal sealed class AwsPacing : PipelineHandler
                 turn?.Served();
             }
 
-            await RequestTrace.TellAsync($"{config.ServiceId} {call} {place}", e.ErrorCode ?? $"{(int)e.StatusCode}", Stopwatch.GetElapsedTime(start), waited).ConfigureAwait(false);
+            await RequestTrace.TellAsync(
+                $"{config.ServiceId} {call} {place}",
+                e.ErrorCode ?? $"{(int)e.StatusCode}",
+                Stopwatch.GetElapsedTime(start),
+                waited).ConfigureAwait(false);
             throw;
         }
     }
 
-    private static bool IsOnLoopback(IClientConfig config) => Uri.TryCreate(config.ServiceURL, UriKind.Absolute, out Uri? url) && url.IsLoopback;
+    private static bool IsOnLoopback(IClientConfig config) =>
+        Uri.TryCreate(config.ServiceURL, UriKind.Absolute, out Uri? url) && url.IsLoopback;
 }

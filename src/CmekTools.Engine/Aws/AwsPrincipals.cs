@@ -100,7 +100,8 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                 "RoleNotFound",
                 CmekErrorKind.ObjectNotFound,
                 $"The role {role.Text} is gone, and cannot be made again from here under this ARN.",
-                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -RoleName NAME gives the access to another role.",
+                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -RoleName NAME gives the "
+                    + "access to another role.",
                 role.Text);
         }
 

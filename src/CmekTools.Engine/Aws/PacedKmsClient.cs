@@ -5,7 +5,10 @@ using Amazon.Runtime.Internal;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>The SDK's KMS client, each try of a call in its turn.</summary>
-internal sealed class PacedKmsClient(AWSCredentials credentials, AmazonKeyManagementServiceConfig config, Func<IClientConfig, AwsRetries> retries)
+internal sealed class PacedKmsClient(
+    AWSCredentials credentials,
+    AmazonKeyManagementServiceConfig config,
+    Func<IClientConfig, AwsRetries> retries)
     : AmazonKeyManagementServiceClient(credentials, config)
 {
     /// <inheritdoc/>

@@ -9,8 +9,9 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>
-/// A bucket of Amazon S3. Each write says which version it replaces (If-Match, If-None-Match). Objects are encrypted as the bucket is set up to: S3 encrypts each with
-/// a key of its own where the bucket names none, and a header of ours would take a bucket's KMS key away from it.
+/// A bucket of Amazon S3. Each write says which version it replaces (If-Match, If-None-Match). Objects are encrypted as the bucket is
+/// set up to: S3 encrypts each with a key of its own where the bucket names none, and a header of ours would take a bucket's KMS key
+/// away from it.
 /// </summary>
 internal sealed class S3Place(SharedAddress address, Func<IAmazonS3> connect) : ISharedPlace
 {
@@ -23,7 +24,8 @@ internal sealed class S3Place(SharedAddress address, Func<IAmazonS3> connect) : 
     public string RemovalOf(string name) => $"aws s3 rm {BashText.Quote($"s3://{address.Root}/{KeyOf(name)}")}";
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<SharedEntry>> ListAsync(string shelf, CancellationToken cancellation) => CallAsync<IReadOnlyList<SharedEntry>>(
+    public Task<IReadOnlyList<SharedEntry>> ListAsync(string shelf, CancellationToken cancellation) =>
+        CallAsync<IReadOnlyList<SharedEntry>>(
         async () =>
         {
             List<SharedEntry> found = [];
@@ -31,14 +33,20 @@ internal sealed class S3Place(SharedAddress address, Func<IAmazonS3> connect) : 
             do
             {
                 ListObjectsV2Response answer = await _client.Value.ListObjectsV2Async(
-                    new ListObjectsV2Request { BucketName = address.Root, Prefix = KeyOf(shelf) + "/", ContinuationToken = page }, cancellation).ConfigureAwait(false);
+                    new ListObjectsV2Request { BucketName = address.Root, Prefix = KeyOf(shelf) + "/", ContinuationToken = page },
+                    cancellation).ConfigureAwait(false);
                 foreach (S3Object item in answer.S3Objects ?? [])
                 {
                     string file = item.Key[(KeyOf(shelf).Length + 1)..];
                     if (SharedNames.IsPlain(file) && item.ETag is not null)
                     {
                         DateTime modified = (item.LastModified ?? DateTime.UnixEpoch).ToUniversalTime();
-                        found.Add(new SharedEntry(SharedNames.Of(shelf, file), item.ETag, item.Size ?? 0, new DateTimeOffset(modified, TimeSpan.Zero)));
+                        found.Add(
+                            new SharedEntry(
+                                SharedNames.Of(shelf, file),
+                                item.ETag,
+                                item.Size ?? 0,
+                                new DateTimeOffset(modified, TimeSpan.Zero)));
                     }
                 }
 
@@ -55,8 +63,12 @@ internal sealed class S3Place(SharedAddress address, Func<IAmazonS3> connect) : 
         {
             try
             {
-                using GetObjectResponse answer = await _client.Value.GetObjectAsync(new GetObjectRequest { BucketName = address.Root, Key = KeyOf(name) }, cancellation).ConfigureAwait(false);
-                return new SharedText(await SharedBytes.ReadAsync(answer.ResponseStream, limit, cancellation).ConfigureAwait(false), answer.ETag);
+                using GetObjectResponse answer = await _client.Value.GetObjectAsync(
+                    new GetObjectRequest { BucketName = address.Root, Key = KeyOf(name) },
+                    cancellation).ConfigureAwait(false);
+                return new SharedText(
+                    await SharedBytes.ReadAsync(answer.ResponseStream, limit, cancellation).ConfigureAwait(false),
+                    answer.ETag);
             }
             catch (AmazonS3Exception e) when (e.ErrorCode == "NoSuchKey")
             {
@@ -85,7 +97,9 @@ internal sealed class S3Place(SharedAddress address, Func<IAmazonS3> connect) : 
             {
                 return (await _client.Value.PutObjectAsync(request, cancellation).ConfigureAwait(false)).ETag;
             }
-            catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict || (over is not null && e.ErrorCode == "NoSuchKey"))
+            catch (AmazonS3Exception e) when (
+                e.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict
+                    || (over is not null && e.ErrorCode == "NoSuchKey"))
             {
                 return null;
             }
@@ -109,7 +123,9 @@ internal sealed class S3Place(SharedAddress address, Func<IAmazonS3> connect) : 
         {
             return await call().ConfigureAwait(false);
         }
-        catch (Exception e) when (e is AmazonClientException or AmazonServiceException or HttpRequestException or IOException or CmekException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (
+            e is AmazonClientException or AmazonServiceException or HttpRequestException or IOException or CmekException
+                or InvalidOperationException or ArgumentException)
         {
             string code = e is AmazonServiceException { ErrorCode: { Length: > 0 } said } ? said + ": " : string.Empty;
             throw new SharedPlaceException($"{Address}: {code}{e.Message}", e);

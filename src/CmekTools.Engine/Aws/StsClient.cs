@@ -6,7 +6,10 @@ using Amazon.SecurityToken.Model;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>The SDK's STS client with this session's retries.</summary>
-internal sealed class StsClient(AWSCredentials credentials, AmazonSecurityTokenServiceConfig config, Func<IClientConfig, AwsRetries> retries)
+internal sealed class StsClient(
+    AWSCredentials credentials,
+    AmazonSecurityTokenServiceConfig config,
+    Func<IClientConfig, AwsRetries> retries)
     : AmazonSecurityTokenServiceClient(credentials, config)
 {
     /// <inheritdoc/>

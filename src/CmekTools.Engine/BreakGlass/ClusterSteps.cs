@@ -2,7 +2,10 @@ using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.BreakGlass;
 
-/// <summary>Tells what has been seen done to one cluster, and which of the truths holds now: by what was read of each of its keys, and by nothing else.</summary>
+/// <summary>
+/// Tells what has been seen done to one cluster, and which of the truths holds now: by what was read of each of its keys, and by
+/// nothing else.
+/// </summary>
 internal sealed class ClusterSteps(CmekCluster cluster, IOperationHost host, TimeProvider time)
 {
     private readonly object _lock = new();

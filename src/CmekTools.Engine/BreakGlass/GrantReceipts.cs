@@ -13,7 +13,8 @@ internal static class GrantReceipts
     /// <summary>The receipt's entry of an access with a grant in it.</summary>
     public static ReceiptAccess With(ReceiptBook book, AccessTarget target, KeyGrant grant, IKeyProvider provider)
     {
-        ReceiptAccess? had = book.Document.Accesses.FirstOrDefault(a => a.KeyUri == target.KeyUri && a.AuthPrincipal == target.AuthPrincipal);
+        ReceiptAccess? had = book.Document.Accesses.FirstOrDefault(
+            a => a.KeyUri == target.KeyUri && a.AuthPrincipal == target.AuthPrincipal);
         AccessSnapshot snapshot = had?.Snapshot ?? new AccessSnapshot(provider.Provider == CmekProvider.AWS ? "aws/1" : "gcp/1", []);
         JsonObject data = (JsonObject)snapshot.Data.DeepClone();
         JsonArray grants = data[Field] as JsonArray ?? (JsonArray)(data[Field] = new JsonArray());

@@ -4,13 +4,15 @@ using System.Threading.Channels;
 namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>
-/// What a break-glass says and to whom, so that nobody who listens can hold it up: objects, details and progress go into a queue that another task empties,
-/// and errors and warnings are kept until the last step is done. A pipeline that has had enough, is stopped by a preference or does not read stops nothing.
+/// What a break-glass says and to whom, so that nobody who listens can hold it up: objects, details and progress go into a queue that
+/// another task empties, and errors and warnings are kept until the last step is done. A pipeline that has had enough, is stopped by a
+/// preference or does not read stops nothing.
 /// </summary>
 internal sealed class HeldHost : IOperationHost
 {
     private readonly IOperationHost _inner;
-    private readonly Channel<Func<IOperationHost, Task>> _queue = Channel.CreateUnbounded<Func<IOperationHost, Task>>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<Func<IOperationHost, Task>> _queue = Channel.CreateUnbounded<Func<IOperationHost, Task>>(
+        new UnboundedChannelOptions { SingleReader = true });
     private readonly ConcurrentQueue<string> _warnings = new();
     private readonly ConcurrentQueue<CmekException> _errors = new();
     private readonly Task _emptied;

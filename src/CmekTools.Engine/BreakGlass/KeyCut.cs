@@ -24,8 +24,8 @@ internal enum KeyStage
 internal sealed record CutAccess(RevocationSubject Subject, AccessTarget Target, ClusterSteps Steps, ReceiptBook Book);
 
 /// <summary>
-/// One key's part of a revocation, by itself: read what the cut may touch, receipt on disk, cut, proof. It waits for no other key, and what goes wrong with it
-/// is its own failure. A key that does not answer is tried again until its patience has run out.
+/// One key's part of a revocation, by itself: read what the cut may touch, receipt on disk, cut, proof. It waits for no other key, and
+/// what goes wrong with it is its own failure. A key that does not answer is tried again until its patience has run out.
 /// </summary>
 internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, RevokeOptions options, IKeyProvider provider, Operation op)
 {
@@ -77,7 +77,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
                 return;
             }
 
-            await op.Host.ProgressAsync(new OperationProgress("Break-glass", $"{KeyUri} does not answer; tried again ({attempt})")).ConfigureAwait(false);
+            await op.Host.ProgressAsync(
+                new OperationProgress("Break-glass", $"{KeyUri} does not answer; tried again ({attempt})")).ConfigureAwait(false);
             await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
         }
     }
@@ -98,8 +99,12 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
                 await op.Host.ErrorAsync(NotCut(Accesses[i].Target, state, why)).ConfigureAwait(false);
             }
 
-            string others = grants.Others.Count == 0 ? string.Empty : $"; others hold grants on it that open it: {string.Join(", ", grants.Others)}";
-            string said = state == CmekCutState.Cut ? $"{Accesses[i].Target.AuthPrincipal} is cut off: {why}{others}" : $"NOT proven: {why}{others}";
+            string others = grants.Others.Count == 0
+                ? string.Empty
+                : $"; others hold grants on it that open it: {string.Join(", ", grants.Others)}";
+            string said = state == CmekCutState.Cut
+                ? $"{Accesses[i].Target.AuthPrincipal} is cut off: {why}{others}"
+                : $"NOT proven: {why}{others}";
             await Accesses[i].Steps.DoneAsync("Proof", Accesses[i].Target.Region, KeyUri, said).ConfigureAwait(false);
         }
     }
@@ -112,7 +117,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         Exception? failure;
         do
         {
-            (failure, _) = await TryAsync(async part => reach = await provider.ReadReachAsync(KeyUri, part).ConfigureAwait(false)).ConfigureAwait(false);
+            (failure, _) = await TryAsync(
+                async part => reach = await provider.ReadReachAsync(KeyUri, part).ConfigureAwait(false)).ConfigureAwait(false);
         }
         while (failure is not null && await HealsInTimeAsync(failure, start).ConfigureAwait(false));
         reach = failure is null ? reach : new KeyReach([], [], [$"copies and grants of {KeyUri} could not be read: {failure.Message}"]);
@@ -140,7 +146,11 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             return earlier;
         }
 
-        return new ReceiptAccess(target.Region, target.KeyUri, target.AuthPrincipal, await provider.CaptureAsync(target, part).ConfigureAwait(false));
+        return new ReceiptAccess(
+            target.Region,
+            target.KeyUri,
+            target.AuthPrincipal,
+            await provider.CaptureAsync(target, part).ConfigureAwait(false));
     }
 
     private async Task<bool> IsOpenAsync(AccessTarget target, Operation part)
@@ -149,7 +159,10 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         soon.CancelAfter(op.Timings.ServicePatience);
         try
         {
-            return (await provider.EvaluateAsync(target, part.ForRecord(part.Host, soon.Token, soon.Token)).ConfigureAwait(false)).Use == Decision.Allowed;
+            return (
+                await provider.EvaluateAsync(
+                    target,
+                    part.ForRecord(part.Host, soon.Token, soon.Token)).ConfigureAwait(false)).Use == Decision.Allowed;
         }
         catch (Exception e) when (e is CmekException || !part.Cancellation.IsCancellationRequested)
         {
@@ -160,7 +173,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     // The policy cannot be written or read: a key that is disabled lets nobody in.
     private async Task DescendAsync(Exception failure, string why)
     {
-        if (op.Host.WhatIf || failure is CmekException { Kind: CmekErrorKind.ObjectNotFound or CmekErrorKind.WriteError or CmekErrorKind.InvalidArgument })
+        if (op.Host.WhatIf
+            || failure is CmekException { Kind: CmekErrorKind.ObjectNotFound or CmekErrorKind.WriteError or CmekErrorKind.InvalidArgument })
         {
             await FailAsync(failure, why).ConfigureAwait(false);
             return;
@@ -172,7 +186,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             foreach (CutAccess access in Accesses.Where(a => a.Book.Document.Accesses.All(x => x.Identity != Id(a))))
             {
                 // The policies were not read and are not touched: what comes back is the key's state.
-                await access.Book.AddAsync(new ReceiptAccess(access.Target.Region, KeyUri, access.Target.AuthPrincipal, Unseen(failure))).ConfigureAwait(false);
+                await access.Book.AddAsync(
+                    new ReceiptAccess(access.Target.Region, KeyUri, access.Target.AuthPrincipal, Unseen(failure))).ConfigureAwait(false);
             }
 
             await provider.DisableKeyAsync(KeyUri, part).ConfigureAwait(false);
@@ -185,7 +200,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
 
         Stage = KeyStage.Failed;
         await op.Host.WarningAsync(
-            $"{KeyUri} was disabled, because its policy could not be changed: {failure.Message} Nobody can use it until Restore-CmekAccess enables it.").ConfigureAwait(false);
+            $"{KeyUri} was disabled, because its policy could not be changed: {failure.Message} Nobody can use it until "
+                + "Restore-CmekAccess enables it.").ConfigureAwait(false);
         _notes.AddRange(changes);
         string how = changes.Count == 0 ? "it is disabled already" : string.Join("; ", _notes);
         await TellAsync("Cut", $"its policy could not be changed ({failure.Message}): {how}").ConfigureAwait(false);
@@ -202,7 +218,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         await TellAsync("Cut", "NOT cut: " + why).ConfigureAwait(false);
     }
 
-    // The effect is read, not assumed: what is explicit needs one look; what only lacks an allow is looked at over the time that a change takes to spread.
+    // The effect is read, not assumed: what is explicit needs one look; what only lacks an allow is looked at over the time that a
+    // change takes to spread.
     private async Task<AccessDecision> WatchAsync(CutAccess access)
     {
         long start = op.Session.Time.GetTimestamp();
@@ -226,7 +243,11 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             if (cut >= Looks || (passed >= op.Timings.CutWatch && cut == 0) || passed >= 2 * op.Timings.CutWatch)
             {
                 return decision.Cut == CmekCutState.Cut && Stage != KeyStage.Done
-                    ? decision with { Read = Decision.Perhaps, Reasons = ["the cut did not work, and nothing was read that stops it for certain", .. decision.Reasons] }
+                    ? decision with { Read = Decision.Perhaps, Reasons =
+                    [
+                        "the cut did not work, and nothing was read that stops it for certain",
+                        .. decision.Reasons,
+                    ] }
                     : decision;
             }
 
@@ -238,7 +259,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     private async Task<(AccessDecision Decision, Exception? Failure)> LookAsync(AccessTarget target)
     {
         AccessDecision decision = AccessDecision.Of(Decision.Unread, "not read");
-        (Exception? failure, _) = await TryAsync(async part => decision = await provider.EvaluateAsync(target, part).ConfigureAwait(false)).ConfigureAwait(false);
+        (Exception? failure, _) = await TryAsync(
+            async part => decision = await provider.EvaluateAsync(target, part).ConfigureAwait(false)).ConfigureAwait(false);
         AccessDecision seen = failure switch
         {
             null => decision,
@@ -285,7 +307,11 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             }
             else
             {
-                await own.Steps.DoneAsync("Grant", own.Target.Region, KeyUri, changes.Count == 0 ? $"the grant {grant.GrantId} is gone already" : string.Join("; ", changes)).ConfigureAwait(false);
+                await own.Steps.DoneAsync(
+                    "Grant",
+                    own.Target.Region,
+                    KeyUri,
+                    changes.Count == 0 ? $"the grant {grant.GrantId} is gone already" : string.Join("; ", changes)).ConfigureAwait(false);
             }
         }
 
@@ -326,18 +352,24 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         try
         {
             // Off this thread, and not waited for beyond its budget: a library that does not listen to its token holds nothing up.
-            await Task.Run(() => work(part), CancellationToken.None).WaitAsync(op.Timings.KeyTry + op.Timings.KeyTry, op.Session.Time, op.Cancellation).ConfigureAwait(false);
+            await Task.Run(() => work(part), CancellationToken.None).WaitAsync(
+                op.Timings.KeyTry + op.Timings.KeyTry,
+                op.Session.Time,
+                op.Cancellation).ConfigureAwait(false);
             return (null, part.TakeChanges());
         }
         catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
         {
-            return (budget.IsCancellationRequested ? new TimeoutException($"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s", e) : e, part.TakeChanges());
+            return (
+                budget.IsCancellationRequested ? new TimeoutException($"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s", e) : e,
+                part.TakeChanges());
         }
     }
 
     // A policy that is too large stays so.
     private static bool MayHeal(Exception e) => e is TimeoutException
-        || e is CmekException { ErrorId: not "PolicyTooLarge" } and { Kind: CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded };
+        || e is CmekException { ErrorId: not "PolicyTooLarge" } and { Kind: CmekErrorKind.ConnectionError
+            or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded };
 
     private static CmekException AsCmek(Exception e) => e as CmekException ?? new CmekException(
         e is TimeoutException ? "KeySilent" : "BreakGlassFault",
@@ -345,7 +377,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         e.Message,
         e is TimeoutException
             ? "Look at the way to the provider's endpoint of that region, and run the same command again: it goes on where it stopped."
-            : "Look with Get-CmekJournal at what was done, and report this: it is a fault in CmekTools or in what it was given. The other keys are not affected.",
+            : "Look with Get-CmekJournal at what was done, and report this: it is a fault in CmekTools or in what it was given. The "
+                + "other keys are not affected.",
         null,
         e);
 

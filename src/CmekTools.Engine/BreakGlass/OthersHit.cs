@@ -24,7 +24,9 @@ internal static class OthersHit
         Dictionary<string, OtherHit> hits = [];
         foreach (InventoryEntry entry in op.Session.Inventory.List().Where(e => !mine.Contains(e.Cluster.Id)))
         {
-            Add(entry.Cluster, entry.Keys.Where(k => k.Place is CmekKeyPlace.InUse or CmekKeyPlace.Incoming).Select(k => (k.KeyUri, k.Principal)));
+            Add(
+                entry.Cluster,
+                entry.Keys.Where(k => k.Place is CmekKeyPlace.InUse or CmekKeyPlace.Incoming).Select(k => (k.KeyUri, k.Principal)));
         }
 
         if (look && op.Session.Offline is null)

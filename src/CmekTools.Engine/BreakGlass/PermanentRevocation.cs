@@ -3,7 +3,11 @@ using CmekTools.Engine.Clusters;
 namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>The end of the keys: asked about after the last cut of all, so that no answer keeps a key open.</summary>
-internal sealed class PermanentRevocation(RevocationPlan plan, IReadOnlyList<KeyCut> keys, IReadOnlyDictionary<string, ClusterSteps> steps, Operation op)
+internal sealed class PermanentRevocation(
+    RevocationPlan plan,
+    IReadOnlyList<KeyCut> keys,
+    IReadOnlyDictionary<string, ClusterSteps> steps,
+    Operation op)
 {
     /// <summary>Schedules the deletion of every key that no other cluster lists.</summary>
     public async Task ScheduleAsync()
@@ -41,7 +45,9 @@ internal sealed class PermanentRevocation(RevocationPlan plan, IReadOnlyList<Key
         catch (CmekException e)
         {
             await op.Host.ErrorAsync(e).ConfigureAwait(false);
-            await steps[subject.Cluster.Id].DoneAsync("Deletion", $"NOT scheduled: whether other clusters use the keys could not be seen: {e.Message}").ConfigureAwait(false);
+            await steps[subject.Cluster.Id].DoneAsync(
+                "Deletion",
+                $"NOT scheduled: whether other clusters use the keys could not be seen: {e.Message}").ConfigureAwait(false);
             return [];
         }
     }
@@ -58,7 +64,8 @@ internal sealed class PermanentRevocation(RevocationPlan plan, IReadOnlyList<Key
         try
         {
             return await op.Host.ShouldContinueAsync(
-                $"When these keys are gone, the data of {names} and its backups can never be read again by anyone: {uris}. Schedule their deletion?",
+                $"When these keys are gone, the data of {names} and its backups can never be read again by anyone: {uris}. "
+                    + "Schedule their deletion?",
                 "Permanent revocation").ConfigureAwait(false);
         }
         catch (CmekException e)
@@ -81,19 +88,36 @@ internal sealed class PermanentRevocation(RevocationPlan plan, IReadOnlyList<Key
             CmekKey seen = await provider.GetKeyAsync(key.KeyUri, part).ConfigureAwait(false);
 
             // On Google Cloud each version has its own state: what the primary says is not what all say.
-            bool gone = first.Subject.Cluster.Provider != CmekProvider.GCP && seen.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
-            DateTimeOffset? when = gone ? seen.DeletionDate : await provider.ScheduleDeletionAsync(key.KeyUri, plan.Options.DeletionDays, part).ConfigureAwait(false);
+            bool gone = first.Subject.Cluster.Provider != CmekProvider.GCP
+                && seen.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
+            DateTimeOffset? when = gone
+                ? seen.DeletionDate
+                : await provider.ScheduleDeletionAsync(key.KeyUri, plan.Options.DeletionDays, part).ConfigureAwait(false);
             if (!op.Host.WhatIf)
             {
                 string date = when?.ToString("u") ?? "(the provider gave no date)";
-                await told.DoneAsync("Deletion", first.Target.Region, key.KeyUri, $"{key.KeyUri} will be gone {date}; until then Restore-CmekAccess can rescue it").ConfigureAwait(false);
+                await told.DoneAsync(
+                    "Deletion",
+                    first.Target.Region,
+                    key.KeyUri,
+                    $"{key.KeyUri} will be gone {date}; until then Restore-CmekAccess can rescue it").ConfigureAwait(false);
             }
         }
         catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
         {
-            CmekException failure = e as CmekException ?? new CmekException("BreakGlassFault", CmekErrorKind.InvalidData, e.Message, "Run the same command again.", key.KeyUri, e);
+            CmekException failure = e as CmekException ?? new CmekException(
+                "BreakGlassFault",
+                CmekErrorKind.InvalidData,
+                e.Message,
+                "Run the same command again.",
+                key.KeyUri,
+                e);
             await op.Host.ErrorAsync(failure).ConfigureAwait(false);
-            await told.DoneAsync("Deletion", first.Target.Region, key.KeyUri, $"NOT scheduled for {key.KeyUri}: {e.Message}").ConfigureAwait(false);
+            await told.DoneAsync(
+                "Deletion",
+                first.Target.Region,
+                key.KeyUri,
+                $"NOT scheduled for {key.KeyUri}: {e.Message}").ConfigureAwait(false);
         }
     }
 }

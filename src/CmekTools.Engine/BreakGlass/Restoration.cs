@@ -48,13 +48,19 @@ internal static class Restoration
             Revoked = Revocation.IsRevoked(status),
             Unasked = op.Session.Offline is not null,
         };
-        if (plan.Open.Count == 0 && new ReceiptStore(op.Session.Journal.Folder).List().Any(r => r.Document.RestoredAt is not null && r.Document.ClusterId == cluster.Id))
+        if (plan.Open.Count == 0
+            && new ReceiptStore(op.Session.Journal.Folder).List().Any(
+                r => r.Document.RestoredAt is not null && r.Document.ClusterId == cluster.Id))
         {
-            await op.Host.VerboseAsync($"The receipts of {cluster.Name} have been undone; access is looked at and given back as the service lists it.").ConfigureAwait(false);
+            await op.Host.VerboseAsync(
+                $"The receipts of {cluster.Name} have been undone; access is looked at and given back as the service lists it.")
+                    .ConfigureAwait(false);
         }
         else if (plan.Open.Count == 0)
         {
-            await op.Host.WarningAsync($"There is no open receipt for {cluster.Name} here: access is given back as Grant-CmekAccess would give it, to the keys and principals that the service lists.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"There is no open receipt for {cluster.Name} here: access is given back as Grant-CmekAccess would give it, to the keys "
+                    + "and principals that the service lists.").ConfigureAwait(false);
         }
 
         if (!await AgreedAsync(plan, options, op).ConfigureAwait(false))
@@ -75,7 +81,9 @@ internal static class Restoration
 
         if (op.Declined)
         {
-            await op.Host.WarningAsync($"Not everything of {cluster.Name} was given back, because you said no. The receipt stays open; run the command again for the rest.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"Not everything of {cluster.Name} was given back, because you said no. The receipt stays open; run the "
+                    + "command again for the rest.").ConfigureAwait(false);
             await TellAsync(failures, op).ConfigureAwait(false);
             return;
         }
@@ -92,7 +100,8 @@ internal static class Restoration
         if (op.Session.Offline is not null)
         {
             await op.Host.WarningAsync(
-                $"The service was not asked: whether {cluster.Name} comes back is not known, nothing is waited for, and its receipts stay open. Run the same "
+                $"The service was not asked: whether {cluster.Name} comes back is not known, nothing is waited for, and its receipts "
+                    + "stay open. Run the same "
                 + "command again when it answers.").ConfigureAwait(false);
             await TellAsync(failures, op).ConfigureAwait(false);
             return;
@@ -101,7 +110,11 @@ internal static class Restoration
         status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         ClusterKeys now = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
         string[] restored = [.. seen.Select(i => $"{i.Target.KeyUri}\n{i.Target.AuthPrincipal}")];
-        await ReceiptSettling.SettleAsync(now, given is null ? plan.Open : [given, .. ClusterKeys.Receipts(cluster, op).Where(r => r.Path != given.Path)], restored, op).ConfigureAwait(false);
+        await ReceiptSettling.SettleAsync(
+            now,
+            given is null ? plan.Open : [given, .. ClusterKeys.Receipts(cluster, op).Where(r => r.Path != given.Path)],
+            restored,
+            op).ConfigureAwait(false);
         steps.Revoked = Revocation.IsRevoked(status);
         try
         {
@@ -114,7 +127,11 @@ internal static class Restoration
     }
 
     /// <summary>Only the plan, as Test-CmekAccess -Receipt shows it.</summary>
-    public static async Task<IReadOnlyList<CmekRestorePlan>> PlanAsync(CmekCluster cluster, StoredReceipt? given, PrincipalOptions? named, Operation op)
+    public static async Task<IReadOnlyList<CmekRestorePlan>> PlanAsync(
+        CmekCluster cluster,
+        StoredReceipt? given,
+        PrincipalOptions? named,
+        Operation op)
     {
         await op.ReadSharedAsync().ConfigureAwait(false);
         return [.. (await RestorePlanning.MakeAsync(cluster, given, named, op).ConfigureAwait(false)).Items.Select(i => i.Shown)];
@@ -129,7 +146,8 @@ internal static class Restoration
                 throw new CmekException(
                     "ReceiptMismatch",
                     CmekErrorKind.InvalidArgument,
-                    $"{given.Path} is a receipt of the cluster {given.Document.ClusterName} ({given.Document.ClusterId}), not of {cluster.Name} ({cluster.Id}) in this organization.",
+                    $"{given.Path} is a receipt of the cluster {given.Document.ClusterName} ({given.Document.ClusterId}), not of "
+                        + $"{cluster.Name} ({cluster.Id}) in this organization.",
                     $"Get-CmekReceipt -ClusterName {PowerShellText.Quote(cluster.Name)} lists this cluster's.",
                     given.Path);
             case ReceiptStanding.Tampered:
@@ -137,10 +155,13 @@ internal static class Restoration
                     "ReceiptTampered",
                     CmekErrorKind.InvalidData,
                     $"{trust.Why} Nothing was given back from it.",
-                    $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} without -ReceiptPath uses the receipts that are whole, and the marks of the cut itself.",
+                    $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} without -ReceiptPath uses the receipts that "
+                        + "are whole, and the marks of the cut itself.",
                     given.Path);
             case ReceiptStanding.Unproven:
-                await op.Host.WarningAsync($"{trust.Why} Of what it says only that is given back which the service lists and which a cluster needs.").ConfigureAwait(false);
+                await op.Host.WarningAsync(
+                    $"{trust.Why} Of what it says only that is given back which the service lists and which a cluster needs.")
+                        .ConfigureAwait(false);
                 break;
         }
     }
@@ -148,16 +169,23 @@ internal static class Restoration
     // What changed since the receipt is shown, and asked about: whoever came since is not let back in along with the cluster by chance.
     private static async Task<bool> AgreedAsync(RestorePlan plan, RestoreOptions options, Operation op)
     {
-        string[] newcomers = [.. plan.Items.Where(i => i.Acts).SelectMany(i => i.Shown.Newcomers.Select(n => $"{n} on {i.Shown.KeyUri}")).Distinct(StringComparer.Ordinal)];
+        string[] newcomers =
+        [
+            .. plan.Items.Where(i => i.Acts).SelectMany(
+                i => i.Shown.Newcomers.Select(n => $"{n} on {i.Shown.KeyUri}")).Distinct(StringComparer.Ordinal),
+        ];
         if (newcomers.Length == 0)
         {
             return true;
         }
 
         string list = string.Join(Environment.NewLine, newcomers);
-        await op.Host.WarningAsync($"Since the receipt was written these have come: {string.Join("; ", newcomers)}. A restore leaves them as they are.").ConfigureAwait(false);
+        await op.Host.WarningAsync(
+            $"Since the receipt was written these have come: {string.Join("; ", newcomers)}. A restore leaves them as they are.")
+                .ConfigureAwait(false);
         return op.Host.WhatIf || options.AcceptChanges || await op.Host.ShouldContinueAsync(
-            $"Since the receipt was written these have come, and a restore leaves them as they are:{Environment.NewLine}{list}{Environment.NewLine}Give {plan.Keys.Cluster.Name} its access back?",
+            "Since the receipt was written these have come, and a restore leaves them as they "
+                + $"are:{Environment.NewLine}{list}{Environment.NewLine}Give {plan.Keys.Cluster.Name} its access back?",
             "Changed since the receipt").ConfigureAwait(false);
     }
 
@@ -170,7 +198,8 @@ internal static class Restoration
                 "RestoreRefused",
                 CmekErrorKind.InvalidOperation,
                 $"{name}/{refused.Region}: {refused.AuthPrincipal} was not given access to {refused.KeyUri}: {refused.Reason}.",
-                $"Get-CmekReceipt {PowerShellText.Quote(name)} and Get-CmekStatus {PowerShellText.Quote(name)} show what each says. Restore-CmekAccess with -RoleName or -ServiceAccount names the principal that is right.",
+                $"Get-CmekReceipt {PowerShellText.Quote(name)} and Get-CmekStatus {PowerShellText.Quote(name)} show what each says. "
+                    + "Restore-CmekAccess with -RoleName or -ServiceAccount names the principal that is right.",
                 refused.KeyUri);
         }
 
@@ -179,8 +208,10 @@ internal static class Restoration
             yield return new CmekException(
                 "PrincipalCutElsewhere",
                 CmekErrorKind.InvalidOperation,
-                $"{item.Target.AuthPrincipal} is also cut off from {item.Target.KeyUri} by {cut.Where}, which Revoke-CmekAccess put there for another cluster ({cut.ClusterMark}…) that shares the principal. It stays.",
-                $"Restore that cluster (Get-CmekCluster shows whose id begins with {cut.ClusterMark}), or give {name} a principal of its own: Restore-CmekAccess -ClusterName {PowerShellText.Quote(name)} -RoleName NAME",
+                $"{item.Target.AuthPrincipal} is also cut off from {item.Target.KeyUri} by {cut.Where}, which Revoke-CmekAccess put "
+                    + $"there for another cluster ({cut.ClusterMark}…) that shares the principal. It stays.",
+                $"Restore that cluster (Get-CmekCluster shows whose id begins with {cut.ClusterMark}), or give {name} a principal of "
+                    + $"its own: Restore-CmekAccess -ClusterName {PowerShellText.Quote(name)} -RoleName NAME",
                 item.Target.KeyUri);
         }
     }
@@ -200,7 +231,8 @@ internal static class Restoration
         List<RestoreItem> done = [];
         foreach (RestoreItem stays in plan.Items.Where(i => i.Shown.Action == CmekRestoreAction.StaysCut))
         {
-            await op.Host.VerboseAsync($"{stays.Target.AuthPrincipal} stays cut off from {stays.Target.KeyUri}: {stays.Shown.Reason}").ConfigureAwait(false);
+            await op.Host.VerboseAsync(
+                $"{stays.Target.AuthPrincipal} stays cut off from {stays.Target.KeyUri}: {stays.Shown.Reason}").ConfigureAwait(false);
         }
 
         if (op.Host.WhatIf)
@@ -211,8 +243,8 @@ internal static class Restoration
             }
         }
 
-        // What was cut last was captured with the others: given back in the reverse order, shared policies come out as they were. The keys that the cluster needs go
-        // first all the same.
+        // What was cut last was captured with the others: given back in the reverse order, shared policies come out as they were. The
+        // keys that the cluster needs go first all the same.
         foreach (RestoreItem item in plan.Items.Where(i => i.Acts).Reverse().OrderByDescending(i => i.Key.Needed))
         {
             op.TakeChanges();
@@ -225,7 +257,10 @@ internal static class Restoration
                 {
                     IReadOnlyList<string> changes = op.TakeChanges();
                     string none = op.Declined ? "declined" : "was as it should be; nothing was changed";
-                    await steps.DoneAsync("Restore", item.Target.Region, changes.Count == 0 ? none : string.Join("; ", changes.Distinct())).ConfigureAwait(false);
+                    await steps.DoneAsync(
+                        "Restore",
+                        item.Target.Region,
+                        changes.Count == 0 ? none : string.Join("; ", changes.Distinct())).ConfigureAwait(false);
                 }
             }
             catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
@@ -233,17 +268,24 @@ internal static class Restoration
                 // One key must not keep the cluster from the others, nor the other regions down.
                 failures.Add(e);
                 op.TakeChanges();
-                await steps.DoneAsync("Restore", item.Target.Region, $"NOT restored, {item.Target.KeyUri} ({KeyPlaceText.Of(item.Key.Place)}): {e.Message}").ConfigureAwait(false);
+                await steps.DoneAsync(
+                    "Restore",
+                    item.Target.Region,
+                    $"NOT restored, {item.Target.KeyUri} ({KeyPlaceText.Of(item.Key.Place)}): {e.Message}").ConfigureAwait(false);
             }
         }
 
         return done;
     }
 
-    // A key that was cut by being disabled has nobody's cut in its policy: whoever is to stay out gets one before it is enabled, or it is not enabled.
+    // A key that was cut by being disabled has nobody's cut in its policy: whoever is to stay out gets one before it is enabled, or it
+    // is not enabled.
     private static async Task KeepOutAsync(RestorePlan plan, RestoreItem item, IKeyProvider provider, Operation op)
     {
-        RestoreItem[] others = [.. plan.Items.Where(i => i.Shown.Action == CmekRestoreAction.StaysCut && i.Target.KeyUri == item.Target.KeyUri)];
+        RestoreItem[] others =
+        [
+            .. plan.Items.Where(i => i.Shown.Action == CmekRestoreAction.StaysCut && i.Target.KeyUri == item.Target.KeyUri),
+        ];
         if (others.Length == 0 || (await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false)).State == CmekKeyState.Enabled)
         {
             return;
@@ -255,7 +297,12 @@ internal static class Restoration
         }
     }
 
-    private static async Task<RestoreItem> GiveOneAsync(RestorePlan plan, RestoreItem item, PrincipalOptions? named, IKeyProvider provider, Operation op)
+    private static async Task<RestoreItem> GiveOneAsync(
+        RestorePlan plan,
+        RestoreItem item,
+        PrincipalOptions? named,
+        IKeyProvider provider,
+        Operation op)
     {
         if (named is null || plan.Keys.Principals.Contains(item.Target.AuthPrincipal))
         {
@@ -305,13 +352,15 @@ internal static class Restoration
 
                 if (verdict.Use is Decision.Perhaps or Decision.Unread)
                 {
-                    // A role in another account, a group, a policy that may not be read: what was written was read back, and the service will tell.
+                    // A role in another account, a group, a policy that may not be read: what was written was read back, and the
+                    // service will tell.
                     unseen.Add($"{item.Target}: {string.Join("; ", verdict.Reasons)}");
                     seen.Add(item);
                     break;
                 }
 
-                bool foreign = plan.Foreign.Any(f => f.Item.Target.KeyUri == item.Target.KeyUri && f.Item.Target.AuthPrincipal == item.Target.AuthPrincipal);
+                bool foreign = plan.Foreign.Any(
+                    f => f.Item.Target.KeyUri == item.Target.KeyUri && f.Item.Target.AuthPrincipal == item.Target.AuthPrincipal);
                 if (foreign || verdict.Use == Decision.Missing || op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit)
                 {
                     denied = true;
@@ -320,12 +369,18 @@ internal static class Restoration
                         failures.Add(new CmekException(
                             "RestoreNotEffective",
                             CmekErrorKind.InvalidOperation,
-                            $"{item.Target}: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri} yet: {string.Join("; ", verdict.Reasons)}",
-                            $"Test-CmekAccess -ClusterName {PowerShellText.Quote(plan.Keys.Cluster.Name)} names each reason. Run the same command again after mending it.",
+                            $"{item.Target}: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri} yet: "
+                                + $"{string.Join("; ", verdict.Reasons)}",
+                            $"Test-CmekAccess -ClusterName {PowerShellText.Quote(plan.Keys.Cluster.Name)} names each reason. Run the "
+                                + "same command again after mending it.",
                             item.Target.KeyUri));
                     }
 
-                    await steps.DoneAsync("Access", item.Target.Region, $"NOT back: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri}: {string.Join("; ", verdict.Reasons)}").ConfigureAwait(false);
+                    await steps.DoneAsync(
+                        "Access",
+                        item.Target.Region,
+                        $"NOT back: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri}: {string.Join("; ", verdict.Reasons)}")
+                            .ConfigureAwait(false);
                     break;
                 }
 
@@ -335,12 +390,15 @@ internal static class Restoration
 
         if (unseen.Count > 0)
         {
-            await op.Host.WarningAsync($"Whether the cluster can use its keys again cannot be seen from here: {string.Join("; ", unseen)}").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"Whether the cluster can use its keys again cannot be seen from here: {string.Join("; ", unseen)}").ConfigureAwait(false);
         }
 
         if (retired.Count > 0)
         {
-            await op.Host.WarningAsync($"These past keys were switched off or are scheduled for deletion, and were left so: {string.Join(", ", retired)}. What was written under them cannot be read until somebody who means it enables them.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"These past keys were switched off or are scheduled for deletion, and were left so: {string.Join(", ", retired)}. What "
+                    + "was written under them cannot be read until somebody who means it enables them.").ConfigureAwait(false);
         }
 
         if (denied)
@@ -357,7 +415,10 @@ internal static class Restoration
             : !open ? "nothing that could be used was given back"
             : pending.Count == 0 ? "the policies let the cluster use its keys"
             : $"the policies let {pending[0].AuthPrincipal} use the keys; the service does not act as it yet";
-        await steps.DoneAsync("Access", null, retired.Count == 0 ? result : $"{result}; {retired.Count} past keys stay switched off").ConfigureAwait(false);
+        await steps.DoneAsync(
+            "Access",
+            null,
+            retired.Count == 0 ? result : $"{result}; {retired.Count} past keys stay switched off").ConfigureAwait(false);
         return seen;
     }
 
@@ -379,7 +440,8 @@ internal static class Restoration
         return key.State is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
     }
 
-    // Moves the regions whose keys the cluster needs, and no other: a cluster that left CMEK stays off it, and a region whose key is not back stays as it is.
+    // Moves the regions whose keys the cluster needs, and no other: a cluster that left CMEK stays off it, and a region whose key is
+    // not back stays as it is.
     private static async Task MoveAsync(RestorePlan plan, List<RestoreItem> seen, RestoreOptions options, Steps steps, Operation op)
     {
         if (options.Principal is null)
@@ -396,11 +458,20 @@ internal static class Restoration
         }
 
         SwitchOptions switching = new(false, default, SkipPreflight: true);
-        (bool changed, _) = await Updating.PutAsync(cluster, status, pending, $"let {string.Join(", ", pending.Select(p => p.Region))} act as {pending[0].AuthPrincipal}", switching, op).ConfigureAwait(false);
+        (bool changed, _) = await Updating.PutAsync(
+            cluster,
+            status,
+            pending,
+            $"let {string.Join(", ", pending.Select(p => p.Region))} act as {pending[0].AuthPrincipal}",
+            switching,
+            op).ConfigureAwait(false);
         if (!op.Host.WhatIf)
         {
             steps.KeyCut = changed && steps.UseSeen ? false : steps.KeyCut;
-            await steps.DoneAsync("Move", null, changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
+            await steps.DoneAsync(
+                "Move",
+                null,
+                changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
         }
     }
 
@@ -429,7 +500,14 @@ internal static class Restoration
         return pending;
     }
 
-    private static async Task FinishAsync(RestorePlan plan, List<RestoreItem> seen, CmekStatus status, RestoreOptions options, bool failed, Steps steps, Operation op)
+    private static async Task FinishAsync(
+        RestorePlan plan,
+        List<RestoreItem> seen,
+        CmekStatus status,
+        RestoreOptions options,
+        bool failed,
+        Steps steps,
+        Operation op)
     {
         CmekCluster cluster = plan.Keys.Cluster;
         SortedDictionary<string, CmekAccess> wanted = new(StringComparer.Ordinal);
@@ -440,14 +518,18 @@ internal static class Restoration
 
         if (wanted.Count == 0)
         {
-            await op.Host.VerboseAsync($"{cluster.Name} uses no customer-managed key now ({status}): nothing has to come back, and nothing is waited for.").ConfigureAwait(false);
+            await op.Host.VerboseAsync(
+                $"{cluster.Name} uses no customer-managed key now ({status}): nothing has to come back, and nothing is waited for.")
+                    .ConfigureAwait(false);
             return;
         }
 
         if (status.State != CmekState.ENABLED)
         {
             // There is no call that brings nodes back: that is the vendor's part, and said so.
-            string access = failed || seen.Count == 0 ? "Not all access to its keys has been seen to be back." : "Access to the key has been given back.";
+            string access = failed || seen.Count == 0
+                ? "Not all access to its keys has been seen to be back."
+                : "Access to the key has been given back.";
             CmekSupportRequest request = SupportRequests.Write(
                 CmekSupportPurpose.Recover, op.Session.Organization, status, [access], steps.Told, op.Session.Time.GetUtcNow());
             await steps.AskAsync(request).ConfigureAwait(false);
@@ -457,14 +539,20 @@ internal static class Restoration
         {
             StatusGoal keys = StatusGoal.Keys("Waiting for the vendor's recovery", wanted);
             // REVOKED and REVOKE_FAILED are where this starts from, so they are no end here.
-            await StatusWatch.WaitAsync(cluster, keys with { Failed = r => r.State is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED && keys.Failed(r) }, options.Limit, op).ConfigureAwait(false);
+            await StatusWatch.WaitAsync(
+                cluster,
+                keys with { Failed = r => r.State is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED && keys.Failed(r) },
+                options.Limit,
+                op).ConfigureAwait(false);
             steps.Revoked = false;
             await steps.DoneAsync("Enabled", null, "every region says ENABLED").ConfigureAwait(false);
         }
         else if (status.State != CmekState.ENABLED)
         {
             string now = failed ? "Not all access is back" : seen.Count > 0 ? "Access is back" : "Nothing was given back";
-            await op.Host.WarningAsync($"{now}, the cluster is not: {status}. Send the support request (the last step's SupportRequest), and watch with Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"{now}, the cluster is not: {status}. Send the support request (the last step's SupportRequest), and watch with "
+                    + $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}.").ConfigureAwait(false);
         }
     }
 }

@@ -29,8 +29,8 @@ internal sealed record RestorePlan(
 }
 
 /// <summary>
-/// Makes the plan of a restore from three things: what receipts say, what is there now, and what the cluster needs. The same for the principal that was cut off and
-/// for another one.
+/// Makes the plan of a restore from three things: what receipts say, what is there now, and what the cluster needs. The same for the
+/// principal that was cut off and for another one.
 /// </summary>
 internal static class RestorePlanning
 {
@@ -46,7 +46,8 @@ internal static class RestorePlanning
             throw new CmekException(
                 "NothingToRestore",
                 CmekErrorKind.InvalidOperation,
-                $"There is no receipt of this user for {cluster.Name}, and the service does not say which keys it has: {offline.Message} Nothing was given back.",
+                $"There is no receipt of this user for {cluster.Name}, and the service does not say which keys it has: "
+                    + $"{offline.Message} Nothing was given back.",
                 "Run this where the cut was made, or when the service answers.",
                 cluster,
                 offline);
@@ -59,32 +60,64 @@ internal static class RestorePlanning
         ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, fromGiven, op).ConfigureAwait(false);
         if (keys.All.All(k => k.Principals.Count == 0))
         {
-            throw new CmekException("NothingToRestore", CmekErrorKind.InvalidOperation, $"There is no receipt for {cluster.Name}, and the service lists no key of it ({status}).", "Get-CmekReceipt lists the receipts; give one with -ReceiptPath.", status);
+            throw new CmekException(
+                "NothingToRestore",
+                CmekErrorKind.InvalidOperation,
+                $"There is no receipt for {cluster.Name}, and the service lists no key of it ({status}).",
+                "Get-CmekReceipt lists the receipts; give one with -ReceiptPath.",
+                status);
         }
 
         string[] acting = [.. keys.Acting];
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         // Of an unproven receipt only what the service lists is taken, and of that only what a cluster needs: it may say anything.
-        StoredReceipt[] sources = [.. open.Select(o => proven ? o : Sorted(o, cluster, status, op)), .. all.Where(a => open.All(o => o.Path != a.Path))];
+        StoredReceipt[] sources =
+        [
+            .. open.Select(o => proven ? o : Sorted(o, cluster, status, op)),
+            .. all.Where(a => open.All(o => o.Path != a.Path)),
+        ];
         List<Task<(RestoreItem? Item, IReadOnlyList<CutMark> Cuts)>> looks = [];
         foreach (ClusterKey key in keys.All.Where(k => k.Place != CmekKeyPlace.Unused))
         {
             string[] wanted = named is null ? [.. key.Principals.Where(acting.Contains)] : [.. Named(named, key, keys)];
             foreach (string principal in wanted.Concat(key.Principals).Distinct(StringComparer.Ordinal))
             {
-                looks.Add(PlanAsync(new Question(cluster, keys, key, principal, acting, named, open, sources, all) { Stays = !wanted.Contains(principal) }, provider, op));
+                looks.Add(
+                    PlanAsync(
+                        new Question(
+                            cluster,
+                            keys,
+                            key,
+                            principal,
+                            acting,
+                            named,
+                            open,
+                            sources,
+                            all) { Stays = !wanted.Contains(principal) },
+                        provider,
+                        op));
             }
         }
 
         (RestoreItem? Item, IReadOnlyList<CutMark> Cuts)[] looked = await Task.WhenAll(looks).ConfigureAwait(false);
-        RestoreItem[] refused = given is null || proven ? [] : [.. given.Document.Accesses.Where(a => !keys.All.Any(k => k.KeyUri == a.KeyUri && k.Principals.Contains(a.AuthPrincipal))).Select(a => Refuse(cluster, a, given, op))];
+        RestoreItem[] refused = given is null || proven
+            ? []
+            : [
+                .. given.Document.Accesses.Where(
+                    a => !keys.All.Any(
+                        k => k.KeyUri == a.KeyUri && k.Principals.Contains(a.AuthPrincipal))).Select(a => Refuse(cluster, a, given, op)),
+            ];
         return new RestorePlan(
             keys,
             [.. looked.Select(l => l.Item).OfType<RestoreItem>().OrderByDescending(i => i.Key.Needed), .. refused],
             open,
             acting,
             provider.CutLeavesMark
-                ? [.. looked.Where(l => l.Item is { Acts: true }).SelectMany(l => l.Cuts.Where(c => c.Principal == l.Item!.Target.AuthPrincipal && !c.IsOf(cluster.Id)).Select(c => (l.Item!, c)))]
+                ? [
+                    .. looked.Where(l => l.Item is { Acts: true }).SelectMany(
+                        l => l.Cuts.Where(
+                            c => c.Principal == l.Item!.Target.AuthPrincipal && !c.IsOf(cluster.Id)).Select(c => (l.Item!, c))),
+                ]
                 : [])
         { Named = named is not null };
     }
@@ -92,18 +125,34 @@ internal static class RestorePlanning
     private static StoredReceipt Sorted(StoredReceipt receipt, CmekCluster cluster, CmekStatus status, Operation op)
     {
         ReceiptTrust trust = ReceiptTrust.Judge(receipt, cluster.Id, op.Session.Organization.Id);
-        IEnumerable<ListedAccess> listed = ClusterKeys.Listed(status).Where(e => e.Principal is not null).Select(e => new ListedAccess(e.KeyUri, e.Principal!));
+        IEnumerable<ListedAccess> listed = ClusterKeys.Listed(status).Where(e => e.Principal is not null).Select(
+            e => new ListedAccess(e.KeyUri, e.Principal!));
         IReadOnlyList<JudgedAccess> judged = ReceiptAccesses.Sort(receipt, trust, cluster, listed);
-        return receipt with { Document = receipt.Document with { Accesses = [.. judged.Where(j => j.Standing == AccessStanding.MayBeGivenBack).Select(j => j.Access)] } };
+        return receipt with { Document = receipt.Document with { Accesses =
+        [
+            .. judged.Where(j => j.Standing == AccessStanding.MayBeGivenBack).Select(j => j.Access),
+        ] } };
     }
 
-    private static ReceiptStanding Trust(StoredReceipt receipt, CmekCluster cluster, Operation op) => ReceiptTrust.Judge(receipt, cluster.Id, op.Session.Organization.Id).Standing;
+    private static ReceiptStanding Trust(StoredReceipt receipt, CmekCluster cluster, Operation op) =>
+        ReceiptTrust.Judge(receipt, cluster.Id, op.Session.Organization.Id).Standing;
 
     // A receipt that anybody may have written gives nobody anything that the service does not name.
     private static RestoreItem Refuse(CmekCluster cluster, ReceiptAccess access, StoredReceipt receipt, Operation op)
     {
-        ClusterKey key = new() { Region = access.Region, KeyUri = access.KeyUri, Identity = new KeyIdentity(access.KeyUri, access.KeyUri), Sources = KeySources.Receipt };
-        return new RestoreItem(key, new AccessTarget(cluster, op.Session.Organization.Id, access.Region, access.KeyUri, access.AuthPrincipal), null, new CmekRestorePlan
+        ClusterKey key = new()
+        {
+            Region = access.Region,
+            KeyUri = access.KeyUri,
+            Identity = new KeyIdentity(access.KeyUri, access.KeyUri),
+            Sources = KeySources.Receipt,
+        };
+        return new RestoreItem(key, new AccessTarget(
+            cluster,
+            op.Session.Organization.Id,
+            access.Region,
+            access.KeyUri,
+            access.AuthPrincipal), null, new CmekRestorePlan
         {
             ClusterId = cluster.Id,
             ClusterName = cluster.Name,
@@ -135,7 +184,9 @@ internal static class RestorePlanning
     private static IReadOnlyList<string> Named(PrincipalOptions named, ClusterKey key, ClusterKeys keys)
     {
         string[] known = [.. keys.Principals.Where(named.Names)];
-        return key.Principals.FirstOrDefault(known.Contains) is { } own ? [own] : [known.FirstOrDefault() ?? named.RoleName ?? named.ServiceAccount ?? string.Empty];
+        return key.Principals.FirstOrDefault(known.Contains) is { } own
+            ? [own]
+            : [known.FirstOrDefault() ?? named.RoleName ?? named.ServiceAccount ?? string.Empty];
     }
 
     private static async Task<(RestoreItem? Item, IReadOnlyList<CutMark> Cuts)> PlanAsync(Question q, IKeyProvider provider, Operation op)
@@ -144,7 +195,8 @@ internal static class RestorePlanning
         AccessTarget target = new(q.Cluster, op.Session.Organization.Id, key.Region, key.KeyUri, q.Principal) { InUse = key.Needed };
         (string Path, ReceiptAccess Access)[] receipts =
         [
-            .. q.Sources.SelectMany(s => s.Document.Accesses.Where(a => a.KeyUri == key.KeyUri && a.AuthPrincipal == q.Principal).Select(a => (s.Path, a))),
+            .. q.Sources.SelectMany(
+                s => s.Document.Accesses.Where(a => a.KeyUri == key.KeyUri && a.AuthPrincipal == q.Principal).Select(a => (s.Path, a))),
         ];
         KeyMarks marks = await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false);
         bool inOpen = q.Open.Any(o => o.Document.Accesses.Any(a => a.KeyUri == key.KeyUri && a.AuthPrincipal == q.Principal));
@@ -154,28 +206,53 @@ internal static class RestorePlanning
             bool cut = inOpen || marks.Cuts.Any(c => c.Principal == q.Principal && c.IsOf(q.Cluster.Id))
                 || (key.Needed && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false));
             string why = q.Named is null ? $"the cluster acts as {string.Join(", ", q.Acting)} now" : "another one is named";
-            return (cut ? Item(CmekRestoreAction.StaysCut, $"{why}; name this one with -RoleName or -ServiceAccount to let it in again", null) : null, marks.Cuts);
+            return (
+                cut
+                    ? Item(CmekRestoreAction.StaysCut, $"{why}; name this one with -RoleName or -ServiceAccount to let it in again", null)
+                    : null,
+                marks.Cuts);
         }
 
         bool marked = marks.Cuts.Any(c => c.Principal == q.Principal && c.IsOf(q.Cluster.Id));
-        bool vouched = marked || q.Receipts.Count == 0 || q.Receipts.Any(r => r.Document.Accesses.Any(a => a.AuthPrincipal == q.Principal && a.KeyUri == key.KeyUri));
+        bool vouched = marked || q.Receipts.Count == 0
+            || q.Receipts.Any(r => r.Document.Accesses.Any(a => a.AuthPrincipal == q.Principal && a.KeyUri == key.KeyUri));
         if (q.Named is not null)
         {
             // A grant to the burnt principal would let it in again. An earlier run's new principal is in use by now, and is not burnt.
-            if (key.Needed && vouched && q.Acting.Contains(q.Principal) && (await provider.EvaluateAsync(target, op).ConfigureAwait(false)).Use != Decision.Allowed)
+            if (key.Needed
+                && vouched
+                && q.Acting.Contains(q.Principal)
+                && (await provider.EvaluateAsync(target, op).ConfigureAwait(false)).Use != Decision.Allowed)
             {
-                throw new CmekException("PrincipalUnchanged", CmekErrorKind.InvalidArgument, $"{q.Principal} is the principal that was cut off.", "Name another one, or leave -RoleName and -ServiceAccount away to give the old one its access back.", q.Principal);
+                throw new CmekException(
+                    "PrincipalUnchanged",
+                    CmekErrorKind.InvalidArgument,
+                    $"{q.Principal} is the principal that was cut off.",
+                    "Name another one, or leave -RoleName and -ServiceAccount away to give the old one its access back.",
+                    q.Principal);
             }
 
             await StaysRetiredAsync().ConfigureAwait(false);
-            return (Item(CmekRestoreAction.Grant, q.Acting.Contains(q.Principal) ? "it is named, and the cluster acts as it" : "it is named", Good()), marks.Cuts);
+            return (
+                Item(
+                    CmekRestoreAction.Grant,
+                    q.Acting.Contains(q.Principal) ? "it is named, and the cluster acts as it" : "it is named",
+                    Good()),
+                marks.Cuts);
         }
 
-        // What the service lists is input too: where there are receipts, a principal that none of them and no cut of ours knows has never been let in from here.
+        // What the service lists is input too: where there are receipts, a principal that none of them and no cut of ours knows has
+        // never been let in from here.
         if (!vouched && (await provider.EvaluateAsync(target, op).ConfigureAwait(false)).Use != Decision.Allowed)
         {
             return (
-                key.Needed ? Item(CmekRestoreAction.Refused, "the service lists it, and no receipt here and no cut of ours knows it; if it is right, name it with -RoleName or -ServiceAccount", null) : null,
+                key.Needed
+                    ? Item(
+                        CmekRestoreAction.Refused,
+                        "the service lists it, and no receipt here and no cut of ours knows it; if it is right, name it with "
+                            + "-RoleName or -ServiceAccount",
+                        null)
+                    : null,
                 marks.Cuts);
         }
 
@@ -187,10 +264,22 @@ internal static class RestorePlanning
         (string Path, ReceiptAccess Access)? from = Good();
         bool retired = await StaysRetiredAsync().ConfigureAwait(false);
         IReadOnlyList<string> newcomers = from is { } f
-            ? await NewcomersAsync(q, target, f.Access.Snapshot, q.Sources.First(s => s.Path == f.Path).Document.CreatedAt, provider, op).ConfigureAwait(false)
+            ? await NewcomersAsync(
+                q,
+                target,
+                f.Access.Snapshot,
+                q.Sources.First(s => s.Path == f.Path).Document.CreatedAt,
+                provider,
+                op).ConfigureAwait(false)
             : [];
         string reason = key.Needed ? "the cluster needs it" : "it is cut off, and old data and backups need it";
-        return (Item(retired ? CmekRestoreAction.LeftRetired : CmekRestoreAction.GiveBack, from is null ? reason + "; no receipt has it as it was before the cut, so that it is given as a grant would" : reason, from, newcomers), marks.Cuts);
+        return (
+            Item(
+                retired ? CmekRestoreAction.LeftRetired : CmekRestoreAction.GiveBack,
+                from is null ? reason + "; no receipt has it as it was before the cut, so that it is given as a grant would" : reason,
+                from,
+                newcomers),
+            marks.Cuts);
 
         // What a revocation with -Permanent scheduled is rescued with the rest, for whomever; what was retired by anything else is not.
         async Task<bool> StaysRetiredAsync()
@@ -202,9 +291,14 @@ internal static class RestorePlanning
         }
 
         // A receipt that was written when the cut was in force already does not say what was there before.
-        (string Path, ReceiptAccess Access)? Good() => receipts.Where(r => !provider.WasCut(target, r.Access.Snapshot)).Select(r => ((string, ReceiptAccess)?)r).FirstOrDefault();
+        (string Path, ReceiptAccess Access)? Good() => receipts.Where(
+            r => !provider.WasCut(target, r.Access.Snapshot)).Select(r => ((string, ReceiptAccess)?)r).FirstOrDefault();
 
-        RestoreItem Item(CmekRestoreAction action, string why, (string Path, ReceiptAccess Access)? source, IReadOnlyList<string>? newcomers = null) => new(
+        RestoreItem Item(
+            CmekRestoreAction action,
+            string why,
+            (string Path, ReceiptAccess Access)? source,
+            IReadOnlyList<string>? newcomers = null) => new(
             key,
             target,
             source?.Access.Snapshot,
@@ -223,7 +317,8 @@ internal static class RestorePlanning
             });
     }
 
-    // Where a cut leaves a mark, the mark tells. Where it does not, a past key that the acting principal cannot use any more has been cut, for it must stay usable.
+    // Where a cut leaves a mark, the mark tells. Where it does not, a past key that the acting principal cannot use any more has been
+    // cut, for it must stay usable.
     private static async Task<bool> IsCutAsync(AccessTarget target, KeyMarks marks, IKeyProvider provider, Operation op)
     {
         if (marks.Cuts.Any(c => c.Principal == target.AuthPrincipal && c.IsOf(target.Cluster.Id)))
@@ -239,7 +334,8 @@ internal static class RestorePlanning
         try
         {
             CmekKey key = await provider.GetKeyAsync(target.KeyUri, op).ConfigureAwait(false);
-            return key.State == CmekKeyState.Enabled && (await provider.EvaluateAsync(target, op).ConfigureAwait(false)).Use == Decision.Denied;
+            return key.State == CmekKeyState.Enabled
+                && (await provider.EvaluateAsync(target, op).ConfigureAwait(false)).Use == Decision.Denied;
         }
         catch (CmekException)
         {
@@ -252,7 +348,9 @@ internal static class RestorePlanning
     {
         try
         {
-            return (await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false)).State is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
+            return (
+                await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false)).State is CmekKeyState.Disabled
+                    or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
         }
         catch (CmekException)
         {
@@ -263,7 +361,8 @@ internal static class RestorePlanning
     // The journal of this machine knows what switched the key off last; without an entry it was somebody else.
     private static bool ByRevocation(string keyUri, Operation op) => Journal(op)
         .LastOrDefault(e => e.Target is { } target && (target == keyUri || target.StartsWith(keyUri + "/", StringComparison.Ordinal))
-            && e.Kind is "kms:ScheduleKeyDeletion" or "kms:DisableKey" or "cloudkms:cryptoKeyVersions.destroy" or "cloudkms:cryptoKeyVersions.patch"
+            && e.Kind is "kms:ScheduleKeyDeletion" or "kms:DisableKey" or "cloudkms:cryptoKeyVersions.destroy"
+                or "cloudkms:cryptoKeyVersions.patch"
             && e.Outcome != "failed")
         ?.Command == "Revoke-CmekAccess";
 

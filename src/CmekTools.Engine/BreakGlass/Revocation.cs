@@ -6,8 +6,9 @@ using CmekTools.Engine.State;
 namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>
-/// The break-glass: one plan over all clusters. Each key is read, written down, cut and proven by itself; the service is told beside that; what goes wrong is
-/// told after the last step. Nothing waits for a key, a cluster, the vendor or a listener that it does not need.
+/// The break-glass: one plan over all clusters. Each key is read, written down, cut and proven by itself; the service is told beside
+/// that; what goes wrong is told after the last step. Nothing waits for a key, a cluster, the vendor or a listener that it does not
+/// need.
 /// </summary>
 internal sealed class Revocation
 {
@@ -31,7 +32,10 @@ internal sealed class Revocation
     /// <param name="options">How.</param>
     /// <param name="outer">The run.</param>
     /// <exception cref="CmekException">Nothing was cut: the question could not be asked, or another cluster was named.</exception>
-    public static async Task RevokeAsync(Func<Operation, Task<IReadOnlyList<RevocationSubject>>> find, RevokeOptions options, Operation outer)
+    public static async Task RevokeAsync(
+        Func<Operation, Task<IReadOnlyList<RevocationSubject>>> find,
+        RevokeOptions options,
+        Operation outer)
     {
         using IDisposable urgent = Urgency.Begin();
         HeldHost host = new(outer.Host);
@@ -64,7 +68,9 @@ internal sealed class Revocation
 
         if (plan.Options.DisablePrincipal && plan.Subjects.Any(s => s.Cluster.Provider != CmekProvider.GCP))
         {
-            await op.Host.WarningAsync("-DisablePrincipal is for Google Cloud; on AWS the Deny in the key policy stops the role, whatever else allows it.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                "-DisablePrincipal is for Google Cloud; on AWS the Deny in the key policy stops the role, whatever else allows it.")
+                    .ConfigureAwait(false);
         }
 
         Task work = revocation.RunAsync();
@@ -83,7 +89,9 @@ internal sealed class Revocation
     /// <summary>True where the service says REVOKED everywhere.</summary>
     public static bool IsRevoked(CmekStatus status) => RevocationSubject.IsAll(status, CmekState.REVOKED);
 
-    /// <summary>True for the failures that nothing but a break-glass may go on after: without journal and receipt no change is made.</summary>
+    /// <summary>
+    /// True for the failures that nothing but a break-glass may go on after: without journal and receipt no change is made.
+    /// </summary>
     public static bool IsOfStateFolder(CmekException e) => e.ErrorId is "JournalUnwritable" or "ReceiptUnwritable";
 
     private static async Task StoppedAsync(CancellationToken cancellation)
@@ -121,9 +129,16 @@ internal sealed class Revocation
             }
         }
 
-        foreach (IGrouping<(CmekProvider Provider, string Uri), (RevocationSubject Subject, AccessTarget Target)> key in _plan.Keys.Where(_ => _plan.Options.Cuts))
+        foreach (
+            IGrouping<(CmekProvider Provider, string Uri), (
+                RevocationSubject Subject,
+                AccessTarget Target)> key in _plan.Keys.Where(_ => _plan.Options.Cuts))
         {
-            await AddKeyAsync(key.Key.Uri, key.Key.Provider, [.. key.Select(k => AccessOf(k.Subject, k.Target))], begun).ConfigureAwait(false);
+            await AddKeyAsync(
+                key.Key.Uri,
+                key.Key.Provider,
+                [.. key.Select(k => AccessOf(k.Subject, k.Target))],
+                begun).ConfigureAwait(false);
         }
 
         if (_op.Host.WhatIf)
@@ -147,7 +162,8 @@ internal sealed class Revocation
         }
     }
 
-    private CutAccess AccessOf(RevocationSubject subject, AccessTarget target) => new(subject, target, _steps[subject.Cluster.Id], _books[subject.Cluster.Id]);
+    private CutAccess AccessOf(RevocationSubject subject, AccessTarget target) =>
+        new(subject, target, _steps[subject.Cluster.Id], _books[subject.Cluster.Id]);
 
     // In a -WhatIf run one after the other, so that what is shown has an order.
     private async Task AddKeyAsync(string uri, CmekProvider provider, IReadOnlyList<CutAccess> accesses, Dictionary<string, Task> begun)
@@ -217,7 +233,8 @@ internal sealed class Revocation
                 access.Steps.Expect(access.Target);
             }
 
-            await _op.Host.WarningAsync($"{replica.KeyUri} is a copy of {key.KeyUri} that nobody named: it is cut too.").ConfigureAwait(false);
+            await _op.Host.WarningAsync(
+                $"{replica.KeyUri} is a copy of {key.KeyUri} that nobody named: it is cut too.").ConfigureAwait(false);
             await AddKeyAsync(replica.KeyUri, provider, same, begun).ConfigureAwait(false);
         }
 
@@ -233,7 +250,9 @@ internal sealed class Revocation
         catch (CmekException e)
         {
             await _op.Host.ErrorAsync(e).ConfigureAwait(false);
-            await _steps[service.Subject.Cluster.Id].DoneAsync("Receipt", $"NOT written, so nothing was done: {e.Message}").ConfigureAwait(false);
+            await _steps[service.Subject.Cluster.Id].DoneAsync(
+                "Receipt",
+                $"NOT written, so nothing was done: {e.Message}").ConfigureAwait(false);
             return;
         }
 
@@ -254,7 +273,12 @@ internal sealed class Revocation
         catch (Exception e) when (!_op.Cancellation.IsCancellationRequested)
         {
             await _op.Host.ErrorAsync(e as CmekException ?? new CmekException(
-                "BreakGlassFault", CmekErrorKind.InvalidData, e.Message, "Look with Get-CmekJournal at what was done, and report this: it is a fault in CmekTools.", null, e)).ConfigureAwait(false);
+                "BreakGlassFault",
+                CmekErrorKind.InvalidData,
+                e.Message,
+                "Look with Get-CmekJournal at what was done, and report this: it is a fault in CmekTools.",
+                null,
+                e)).ConfigureAwait(false);
         }
     }));
 
@@ -275,7 +299,9 @@ internal sealed class Revocation
         foreach (ServiceRevocation service in _services)
         {
             ClusterSteps steps = _steps[service.Subject.Cluster.Id];
-            foreach (KeyCut key in _keys.Values.Where(k => k.Accesses.Any(a => a.Subject == service.Subject)).OrderBy(k => k.KeyUri, StringComparer.Ordinal))
+            foreach (
+                KeyCut key in _keys.Values.Where(
+                    k => k.Accesses.Any(a => a.Subject == service.Subject)).OrderBy(k => k.KeyUri, StringComparer.Ordinal))
             {
                 string how = (key.Stage, steps.Of(key.KeyUri)) switch
                 {
@@ -287,7 +313,9 @@ internal sealed class Revocation
                 lines.Add($"  {service.Subject.Cluster.Name}: {key.KeyUri}: {how}");
             }
 
-            lines.Add($"  {service.Subject.Cluster.Name}: the service {(service.Stage == ServiceStage.Told ? "has taken the REVOKE" : "is not known to have been told")}");
+            lines.Add(
+                $"  {service.Subject.Cluster.Name}: the service "
+                    + $"{(service.Stage == ServiceStage.Told ? "has taken the REVOKE" : "is not known to have been told")}");
         }
 
         lines.AddRange(_steps.Values.Select(s => s.ReceiptPath).OfType<string>().Distinct().Select(r => $"  receipt: {r}"));

@@ -10,10 +10,12 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
 {
     /// <summary>Every key of the plan with what is to be cut from it, whichever cluster it is listed by.</summary>
     public IEnumerable<IGrouping<(CmekProvider Provider, string Uri), (RevocationSubject Subject, AccessTarget Target)>> Keys =>
-        Subjects.SelectMany(s => s.Targets.Select(t => (Subject: s, Target: t))).GroupBy(p => (p.Subject.Cluster.Provider, p.Target.KeyUri));
+        Subjects.SelectMany(
+            s => s.Targets.Select(t => (Subject: s, Target: t))).GroupBy(p => (p.Subject.Cluster.Provider, p.Target.KeyUri));
 
     /// <summary>Makes the plan. Nothing is changed, and no provider is asked.</summary>
-    /// <exception cref="CmekException"><c>ConfirmNameMismatch</c>, or there is nothing that could be cut (<c>CmekNotEnabled</c>).</exception>
+    /// <exception cref="CmekException"><c>ConfirmNameMismatch</c>, or there is nothing that could be cut
+    /// (<c>CmekNotEnabled</c>).</exception>
     public static async Task<RevocationPlan> MakeAsync(IReadOnlyList<RevocationSubject> found, RevokeOptions options, Operation op)
     {
         List<RevocationSubject> subjects = [];
@@ -30,7 +32,8 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
                     subject.Cluster);
             }
 
-            if (subject.Targets.Count > 0 || (options.Tells && subject.Silent is null && subject.Status.Regions.Any(r => r.KeyUri is not null)))
+            if (subject.Targets.Count > 0
+                || (options.Tells && subject.Silent is null && subject.Status.Regions.Any(r => r.KeyUri is not null)))
             {
                 subjects.Add(subject);
             }
@@ -54,7 +57,9 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
             text.AppendLine(CultureInfo.InvariantCulture, $"  {subject.Cluster}, {subject.Cluster.Provider}, {State(subject)}");
             foreach (ClusterKey key in subject.Keys.All.Where(_ => Options.Cuts))
             {
-                text.AppendLine(CultureInfo.InvariantCulture, $"    {key.KeyUri} ({key.Region}, {KeyPlaceText.Of(key.Place)}) as {string.Join(", ", key.Principals)}");
+                text.AppendLine(
+                    CultureInfo.InvariantCulture,
+                    $"    {key.KeyUri} ({key.Region}, {KeyPlaceText.Of(key.Place)}) as {string.Join(", ", key.Principals)}");
             }
         }
 
@@ -64,14 +69,19 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         }
 
         text.Append(Subjects.Any(s => s.InUse)
-            ? "The database stops: no reads, no writes, managed backups fail, restarted nodes do not come back. Coming back takes Restore-CmekAccess and a support ticket."
-            : "No cluster uses them any more and each goes on; what was written under them, managed backups too, cannot be read. Restore-CmekAccess gives the access back.");
+            ? "The database stops: no reads, no writes, managed backups fail, restarted nodes do not come back. Coming back takes "
+                + "Restore-CmekAccess and a support ticket."
+            : "No cluster uses them any more and each goes on; what was written under them, managed backups too, cannot be read. "
+                + "Restore-CmekAccess gives the access back.");
         if (Options.Permanent)
         {
             string when = Subjects.Any(s => s.Cluster.Provider == CmekProvider.AWS)
                 ? $"on {op.Session.Time.GetUtcNow().AddDays(Options.DeletionDays):yyyy-MM-dd} on AWS ({Options.DeletionDays} days)"
                 : "after each key's own waiting time on Google Cloud";
-            text.AppendLine().Append(CultureInfo.InvariantCulture, $"PERMANENT: the keys are scheduled to be destroyed {when}; from then on nobody can ever read the data or its backups again.");
+            text.AppendLine().Append(
+                CultureInfo.InvariantCulture,
+                $"PERMANENT: the keys are scheduled to be destroyed {when}; from then on nobody can ever read the "
+                    + $"data or its backups again.");
         }
 
         return text.ToString();
@@ -86,13 +96,15 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         return organization.Id.Length == 0 ? clusters : $"{clusters} of the organization {organization.Name}{kind}";
     }
 
-    private static string State(RevocationSubject subject) => subject.Silent is null ? subject.Status.State.ToString() : "the service does not say; by what was seen before";
+    private static string State(RevocationSubject subject) =>
+        subject.Silent is null ? subject.Status.State.ToString() : "the service does not say; by what was seen before";
 
     private static CmekException Nothing(RevocationSubject subject) => subject.Silent is { } silent
         ? new CmekException(
             "ClusterKeysUnknown",
             CmekErrorKind.ObjectNotFound,
-            $"Which keys {(string.IsNullOrEmpty(subject.Cluster.Name) ? subject.Cluster.Id : subject.Cluster.Name)} has is not known here, and the service does not say: {silent.Message} Nothing was cut for it.",
+            $"Which keys {(string.IsNullOrEmpty(subject.Cluster.Name) ? subject.Cluster.Id : subject.Cluster.Name)} has is not known "
+                + $"here, and the service does not say: {silent.Message} Nothing was cut for it.",
             "Give them: Revoke-CmekAccess -KeyUri … -AuthPrincipal …, or -ManifestPath with the cluster's cmek_config.json.",
             subject.Cluster,
             silent)

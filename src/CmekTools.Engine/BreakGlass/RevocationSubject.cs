@@ -39,14 +39,15 @@ internal sealed class RevocationSubject
 
     /// <summary>Every region that has a key in use is in a state.</summary>
     public static bool IsAll(CmekStatus status, CmekState state) =>
-        status.Regions.Any(r => r.State == state) && status.Regions.Where(r => r.KeyUri is not null || r.State == state).All(r => r.State == state);
+        status.Regions.Any(r => r.State == state)
+            && status.Regions.Where(r => r.KeyUri is not null || r.State == state).All(r => r.State == state);
 
     /// <inheritdoc/>
     public override string ToString() => Cluster.ToString();
 
     /// <summary>
-    /// Every key × every principal that is known for the cluster, the pairs that were seen together first: a principal of one key may have been let in at
-    /// another one by anybody since.
+    /// Every key × every principal that is known for the cluster, the pairs that were seen together first: a principal of one key may
+    /// have been let in at another one by anybody since.
     /// </summary>
     public static IReadOnlyList<AccessTarget> AllPairs(CmekCluster cluster, ClusterKeys keys, Operation op)
     {

@@ -19,7 +19,10 @@ internal enum ServiceStage
     Failed,
 }
 
-/// <summary>The vendor's half of a revocation of one cluster: REVOKE, beside the cuts, and the wait for REVOKED. What goes wrong here keeps no key open.</summary>
+/// <summary>
+/// The vendor's half of a revocation of one cluster: REVOKE, beside the cuts, and the wait for REVOKED. What goes wrong here keeps no
+/// key open.
+/// </summary>
 internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps steps, RevokeOptions options, Operation op)
 {
     /// <summary>How far it is.</summary>
@@ -34,8 +37,11 @@ internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps 
         if (!options.Tells || Subject.Unknown || !Subject.InUse)
         {
             Stage = ServiceStage.NotNeeded;
-            string why = Subject.Unknown ? "the cluster is not known" : $"{Subject.Cluster.Name} uses no customer-managed key now ({Subject.Status})";
-            await op.Host.VerboseAsync(options.Tells ? $"{why}: the service has nothing to revoke." : "The service is not told.").ConfigureAwait(false);
+            string why = Subject.Unknown
+                ? "the cluster is not known"
+                : $"{Subject.Cluster.Name} uses no customer-managed key now ({Subject.Status})";
+            await op.Host.VerboseAsync(
+                options.Tells ? $"{why}: the service has nothing to revoke." : "The service is not told.").ConfigureAwait(false);
             return;
         }
 
@@ -43,7 +49,8 @@ internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps 
         {
             Stage = ServiceStage.Told;
             steps.Revoked = Subject.IsRevoked;
-            await op.Host.VerboseAsync($"{Subject.Cluster.Name} is {Subject.Status.State} already; REVOKE is not sent again.").ConfigureAwait(false);
+            await op.Host.VerboseAsync(
+                $"{Subject.Cluster.Name} is {Subject.Status.State} already; REVOKE is not sent again.").ConfigureAwait(false);
             return;
         }
 
@@ -56,7 +63,12 @@ internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps 
             {
                 JsonObject action = new() { ["action"] = "REVOKE" };
                 bool sent = await op.ChangeAsync(
-                    new PlannedChange("cmek:Revoke", Subject.Cluster.ToString(), "revoke CMEK at the service", action.ToJsonString(), After: action),
+                    new PlannedChange(
+                        "cmek:Revoke",
+                        Subject.Cluster.ToString(),
+                        "revoke CMEK at the service",
+                        action.ToJsonString(),
+                        After: action),
                     token => op.Session.Cloud.RevokeCmekAsync(Subject.Cluster, token)).ConfigureAwait(false);
                 if (sent)
                 {
@@ -68,7 +80,13 @@ internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps 
             }
             catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
             {
-                failure = e as CmekException ?? new CmekException("BreakGlassFault", CmekErrorKind.InvalidData, e.Message, "Run the same command again.", Subject.Cluster, e);
+                failure = e as CmekException ?? new CmekException(
+                    "BreakGlassFault",
+                    CmekErrorKind.InvalidData,
+                    e.Message,
+                    "Run the same command again.",
+                    Subject.Cluster,
+                    e);
             }
 
             if (await IsRevokingAsync(failure).ConfigureAwait(false))
@@ -86,7 +104,10 @@ internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps 
                 return;
             }
 
-            await op.Host.ProgressAsync(new OperationProgress("Break-glass", $"{Subject.Cluster.Name}: REVOKE is asked for again: {failure.Message}")).ConfigureAwait(false);
+            await op.Host.ProgressAsync(
+                new OperationProgress(
+                    "Break-glass",
+                    $"{Subject.Cluster.Name}: REVOKE is asked for again: {failure.Message}")).ConfigureAwait(false);
             await op.DelayAsync(op.Timings.StatusPoll).ConfigureAwait(false);
         }
     }
@@ -150,12 +171,15 @@ internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps 
         }
     }
 
-    // A busy cluster is asked for as long as the user allows; a service that is gone is not waited for long, and one that refuses not at all.
+    // A busy cluster is asked for as long as the user allows; a service that is gone is not waited for long, and one that refuses not
+    // at all.
     private TimeSpan Patience(CmekException failure) => failure.Kind switch
     {
         _ when op.Session.Offline is not null => TimeSpan.Zero,
         CmekErrorKind.ResourceUnavailable or CmekErrorKind.LimitsExceeded => options.Limit,
-        CmekErrorKind.ConnectionError or CmekErrorKind.OperationTimeout => options.Limit < op.Timings.KeyPatience ? options.Limit : op.Timings.KeyPatience,
+        CmekErrorKind.ConnectionError or CmekErrorKind.OperationTimeout => options.Limit < op.Timings.KeyPatience
+            ? options.Limit
+            : op.Timings.KeyPatience,
         _ => TimeSpan.Zero,
     };
 
@@ -165,7 +189,8 @@ internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps 
         $"{Subject.Cluster.Name} could not be revoked at the service: {cause.Message} What was done at the provider stands.",
         $"Connect again and run Revoke-CmekAccess -ClusterId {Subject.Cluster.Id} -ServiceOnly, or send the REVOKE by hand: "
         + $"curl -X PATCH {op.Session.Cloud.Server.GetLeftPart(UriPartial.Authority)}/api/v1/clusters/{Subject.Cluster.Id}/cmek "
-        + "-H \"Authorization: Bearer $COCKROACH_API_KEY\" -H \"Cc-Version: 2024-09-16\" -d '{\"action\":\"REVOKE\"}'. The vendor's support takes it too.",
+        + "-H \"Authorization: Bearer $COCKROACH_API_KEY\" -H \"Cc-Version: 2024-09-16\" -d '{\"action\":\"REVOKE\"}'. The "
+            + "vendor's support takes it too.",
         Subject.Cluster,
         cause);
 }

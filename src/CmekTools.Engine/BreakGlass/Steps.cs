@@ -24,7 +24,8 @@ internal sealed class Steps(CmekCluster cluster, Operation op, bool restoring = 
     public List<string> Told { get; } = [];
 
     /// <summary>What only the vendor can do has been written down for a ticket.</summary>
-    public Task AskAsync(CmekSupportRequest request) => DoneAsync("SupportRequest", null, $"to be sent to {request.Address}: {request.Subject}", request);
+    public Task AskAsync(CmekSupportRequest request) =>
+        DoneAsync("SupportRequest", null, $"to be sent to {request.Address}: {request.Subject}", request);
 
     /// <summary>A step has been done.</summary>
     public Task DoneAsync(string step, string? region, string result, CmekSupportRequest? request = null)

@@ -6,8 +6,8 @@ using CmekTools.Engine.State;
 namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>
-/// Finds the clusters of a break-glass and their keys: by the service where it answers within its patience, and else by what was seen before. The service, which
-/// may be the one that is to be cut off, does not decide what is cut.
+/// Finds the clusters of a break-glass and their keys: by the service where it answers within its patience, and else by what was seen
+/// before. The service, which may be the one that is to be cut off, does not decide what is cut.
 /// </summary>
 internal sealed class SubjectFinder(Operation op, int count)
 {
@@ -32,7 +32,11 @@ internal sealed class SubjectFinder(Operation op, int count)
     /// <exception cref="CmekException">It is not known, or the service's failure.</exception>
     public static async Task<CmekCluster> ClusterAsync(ClusterRef named, Operation op) => op.Session.Offline is { } offline
         ? new SubjectFinder(op, 1).Remembered(named) ?? throw offline
-        : named.Id is { } id ? await op.GetClusterAsync(id).ConfigureAwait(false) : await ClusterLookup.ByNameAsync(named.Name!, op).ConfigureAwait(false);
+        : named.Id is { } id ? await op
+            .GetClusterAsync(id)
+            .ConfigureAwait(false) : await ClusterLookup
+            .ByNameAsync(named.Name!, op)
+            .ConfigureAwait(false);
 
     /// <summary>What the service says of a cluster's keys, or in an offline session that it says nothing.</summary>
     public static Task<CmekStatus> StatusAsync(CmekCluster cluster, Operation op) =>
@@ -44,12 +48,17 @@ internal sealed class SubjectFinder(Operation op, int count)
     public static async Task<IReadOnlyList<RevocationSubject>> OfKeysAsync(IReadOnlyList<CmekAccess> accesses, Operation op)
     {
         List<RevocationSubject> subjects = [];
-        (CmekAccess Access, CmekCluster Cluster)[] owned = await Task.WhenAll(accesses.Select(async a => (a, await OwnerAsync(a, op).ConfigureAwait(false)))).ConfigureAwait(false);
+        (CmekAccess Access, CmekCluster Cluster)[] owned = await Task.WhenAll(
+            accesses.Select(async a => (a, await OwnerAsync(a, op).ConfigureAwait(false)))).ConfigureAwait(false);
         foreach (IGrouping<string, (CmekAccess Access, CmekCluster Cluster)> group in owned.GroupBy(o => o.Cluster.Id))
         {
             CmekCluster cluster = group.First().Cluster;
             CmekStatus status = Unseen(cluster);
-            KeyEntry[] given = [.. group.Select(o => new KeyEntry(o.Access.Region, o.Access.KeyUri!, o.Access.AuthPrincipal, CmekKeyPlace.InUse, KeySources.None))];
+            KeyEntry[] given =
+            [
+                .. group.Select(
+                    o => new KeyEntry(o.Access.Region, o.Access.KeyUri!, o.Access.AuthPrincipal, CmekKeyPlace.InUse, KeySources.None)),
+            ];
             ClusterKeys keys = await ClusterKeys.OfAsync(cluster, status, given, op).ConfigureAwait(false);
             subjects.Add(new RevocationSubject
             {
@@ -101,7 +110,9 @@ internal sealed class SubjectFinder(Operation op, int count)
         {
             try
             {
-                status = await AskAsync($"Reading the CMEK status of {cluster.Name}", ct => op.Session.Cloud.GetCmekAsync(cluster, ct)).ConfigureAwait(false);
+                status = await AskAsync(
+                    $"Reading the CMEK status of {cluster.Name}",
+                    ct => op.Session.Cloud.GetCmekAsync(cluster, ct)).ConfigureAwait(false);
             }
             catch (CmekException e)
             {
@@ -112,11 +123,18 @@ internal sealed class SubjectFinder(Operation op, int count)
         // What anybody may have written about the cluster's keys is good enough to cut them.
         IEnumerable<KeyEntry> unproven = Inventory.Unproven(op.Session.Inventory.Find(cluster.Id));
         ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, unproven, op).ConfigureAwait(false);
-        RevocationSubject subject = new() { Cluster = cluster, Keys = keys, Targets = RevocationSubject.AllPairs(cluster, keys, op), Silent = silent };
+        RevocationSubject subject = new()
+        {
+            Cluster = cluster,
+            Keys = keys,
+            Targets = RevocationSubject.AllPairs(cluster, keys, op),
+            Silent = silent,
+        };
         if (subject.Targets.Count > 0 && (silent is not null || status.State == CmekState.UNKNOWN))
         {
             await op.Host.WarningAsync(
-                $"{(silent is null ? $"The service lists no keys of {cluster.Name} any more." : silent.Message)} {cluster.Name} is cut by what is known here: {Sources(cluster)}.").ConfigureAwait(false);
+                $"{(silent is null ? $"The service lists no keys of {cluster.Name} any more." : silent.Message)} {cluster.Name} is cut "
+                    + $"by what is known here: {Sources(cluster)}.").ConfigureAwait(false);
         }
 
         return subject;
@@ -125,7 +143,9 @@ internal sealed class SubjectFinder(Operation op, int count)
     private async Task<CmekCluster> LookAsync(ClusterRef named, CancellationToken cancellation)
     {
         Operation part = op.ForRecord(op.Host, cancellation, cancellation);
-        return named.Id is { } id ? await part.Session.Cloud.GetClusterAsync(id, cancellation).ConfigureAwait(false) : await ClusterLookup.ByNameAsync(named.Name!, part).ConfigureAwait(false);
+        return named.Id is { } id
+            ? await part.Session.Cloud.GetClusterAsync(id, cancellation).ConfigureAwait(false)
+            : await ClusterLookup.ByNameAsync(named.Name!, part).ConfigureAwait(false);
     }
 
     private Task<T> AskAsync<T>(string what, Func<CancellationToken, Task<T>> ask) =>
@@ -137,7 +157,8 @@ internal sealed class SubjectFinder(Operation op, int count)
 
     private CmekCluster? Remembered(ClusterRef named)
     {
-        // A name that somebody has given to another cluster, where anybody may write, does not make the one that was seen from here ambiguous.
+        // A name that somebody has given to another cluster, where anybody may write, does not make the one that was seen from here
+        // ambiguous.
         InventoryEntry[] seen = [.. op.Session.Inventory.List()];
         IReadOnlyList<StoredReceipt> receipts = new ReceiptStore(op.Session.Journal.Folder).List();
         CmekCluster[] known = Called(named, seen.Where(e => e.Proven), receipts.Where(r => r.Seal == CmekSealState.Verified));
@@ -156,7 +177,10 @@ internal sealed class SubjectFinder(Operation op, int count)
     [
         .. seen.Select(e => e.Cluster)
             .Concat(receipts.Select(r => Of(r.Document)))
-            .Where(c => named.Id is { } id ? string.Equals(c.Id, id, StringComparison.OrdinalIgnoreCase) : string.Equals(c.Name, named.Name, StringComparison.OrdinalIgnoreCase))
+            .Where(
+                c => named.Id is { } id
+                    ? string.Equals(c.Id, id, StringComparison.OrdinalIgnoreCase)
+                    : string.Equals(c.Name, named.Name, StringComparison.OrdinalIgnoreCase))
             .DistinctBy(c => c.Id, StringComparer.OrdinalIgnoreCase),
     ];
 
@@ -171,7 +195,8 @@ internal sealed class SubjectFinder(Operation op, int count)
         Regions = [.. receipt.Accesses.Select(a => a.Region).Distinct().Select(r => new CmekRegion { Name = r })],
     };
 
-    private static CmekStatus Unseen(CmekCluster cluster) => new() { ClusterId = cluster.Id, ClusterName = cluster.Name, Provider = cluster.Provider, State = CmekState.UNKNOWN };
+    private static CmekStatus Unseen(CmekCluster cluster) =>
+        new() { ClusterId = cluster.Id, ClusterName = cluster.Name, Provider = cluster.Provider, State = CmekState.UNKNOWN };
 
     private static async Task<CmekCluster> OwnerAsync(CmekAccess access, Operation op)
     {

@@ -13,7 +13,11 @@ internal static class ClusterChecks
     /// <param name="name">The cluster as the user named it.</param>
     /// <param name="declared">The accesses to check; null: the ones that the service lists.</param>
     /// <param name="op">The run.</param>
-    public static async IAsyncEnumerable<CmekCheck> RunAsync(Func<Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared, Operation op)
+    public static async IAsyncEnumerable<CmekCheck> RunAsync(
+        Func<Task<CmekCluster>> read,
+        string name,
+        IReadOnlyList<CmekAccess>? declared,
+        Operation op)
     {
         CmekCluster? cluster = null;
         CmekServiceException? refusal = null;
@@ -61,7 +65,12 @@ internal static class ClusterChecks
         }
         else
         {
-            yield return Make(cluster, "CloudApiToken", CmekCheckResult.Pass, $"The API key is accepted by {op.Session.Organization} and may read the cluster's CMEK.", null);
+            yield return Make(
+                cluster,
+                "CloudApiToken",
+                CmekCheckResult.Pass,
+                $"The API key is accepted by {op.Session.Organization} and may read the cluster's CMEK.",
+                null);
             yield return RoleCheck(cluster, op.Session.Cloud.MayChange(cluster.Id));
         }
 
@@ -105,45 +114,109 @@ internal static class ClusterChecks
     // The Cloud API has no call that says which role a key has: only a change that was tried tells.
     internal static CmekCheck RoleCheck(CmekCluster cluster, bool? mayChange)
     {
-        string remedy = $"In the Cloud Console (Access Management) give the API key's service account the role CLUSTER_ADMIN or CLUSTER_OPERATOR_WRITER on {cluster.Name}.";
+        string remedy = "In the Cloud Console (Access Management) give the API key's service account the role CLUSTER_ADMIN or "
+            + $"CLUSTER_OPERATOR_WRITER on {cluster.Name}.";
         return mayChange switch
         {
             true => Make(cluster, Role, CmekCheckResult.Pass, "The API key has changed this cluster in this session.", null),
-            false => Make(cluster, Role, CmekCheckResult.Fail, "The API key was refused a change of this cluster in this session: it has neither CLUSTER_ADMIN nor CLUSTER_OPERATOR_WRITER.", remedy),
-            null => Make(cluster, Role, CmekCheckResult.Unknown, "Whether the API key may change the cluster (CLUSTER_ADMIN or CLUSTER_OPERATOR_WRITER) no call of the Cloud API tells; it shows with the first change.", remedy),
+            false => Make(
+                cluster,
+                Role,
+                CmekCheckResult.Fail,
+                "The API key was refused a change of this cluster in this session: it has neither CLUSTER_ADMIN nor "
+                    + "CLUSTER_OPERATOR_WRITER.",
+                remedy),
+            null => Make(
+                cluster,
+                Role,
+                CmekCheckResult.Unknown,
+                "Whether the API key may change the cluster (CLUSTER_ADMIN or CLUSTER_OPERATOR_WRITER) no call of the Cloud API tells; "
+                    + "it shows with the first change.",
+                remedy),
         };
     }
 
     // What CmekTools does not look into is not passed over in silence.
-    private static IEnumerable<CmekCheck> NotLookedInto(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses) => cluster.Provider is CmekProvider.AWS or CmekProvider.GCP
+    private static IEnumerable<CmekCheck> NotLookedInto(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses) =>
+        cluster.Provider is CmekProvider.AWS or CmekProvider.GCP
         ? []
-        : Complete(accesses).Select(a => Make(cluster, "KeyAccess", CmekCheckResult.Unknown, $"CmekTools does not look into keys on {cluster.Provider}: whether {a.AuthPrincipal} may use the key shows when CMEK is enabled.", $"Look at {a.KeyUri} in the {cluster.Provider} portal.") with { Region = a.Region, Target = a.KeyUri });
+        : Complete(accesses).Select(
+            a => Make(
+                cluster,
+                "KeyAccess",
+                CmekCheckResult.Unknown,
+                $"CmekTools does not look into keys on {cluster.Provider}: whether {a.AuthPrincipal} may use the key "
+                    + "shows when CMEK is enabled.",
+                $"Look at {a.KeyUri} in the {cluster.Provider} portal.") with { Region = a.Region, Target = a.KeyUri });
 
     /// <summary>The accesses that have both a key and a principal.</summary>
-    internal static IReadOnlyList<CmekAccess> Complete(IReadOnlyList<CmekAccess> accesses) => [.. accesses.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null)];
+    internal static IReadOnlyList<CmekAccess> Complete(IReadOnlyList<CmekAccess> accesses) =>
+        [.. accesses.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null)];
 
     private static IEnumerable<CmekCheck> OfCluster(CmekCluster cluster, CmekStatus? status)
     {
         yield return cluster.SupportsCmek
             ? Make(cluster, "ClusterPlan", CmekCheckResult.Pass, $"The plan is {cluster.Plan}.", null)
-            : Make(cluster, "ClusterPlan", CmekCheckResult.Fail, $"The plan is {cluster.Plan}; CMEK needs ADVANCED.", "New-CmekCluster makes a cluster that can have CMEK; a plan cannot be changed to it here.");
+            : Make(
+                cluster,
+                "ClusterPlan",
+                CmekCheckResult.Fail,
+                $"The plan is {cluster.Plan}; CMEK needs ADVANCED.",
+                "New-CmekCluster makes a cluster that can have CMEK; a plan cannot be changed to it here.");
         yield return cluster.NetworkVisibility switch
         {
             // Only clusters of the plan ADVANCED have it: one defect, one check.
-            null when !cluster.SupportsCmek => Make(cluster, "ClusterNetwork", CmekCheckResult.Pass, "Networks are a matter of the plan ADVANCED.", null),
+            null when !cluster.SupportsCmek => Make(
+                cluster,
+                "ClusterNetwork",
+                CmekCheckResult.Pass,
+                "Networks are a matter of the plan ADVANCED.",
+                null),
             "PRIVATE" => Make(cluster, "ClusterNetwork", CmekCheckResult.Pass, "The network visibility is PRIVATE.", null),
-            "PUBLIC" => Make(cluster, "ClusterNetwork", CmekCheckResult.Fail, "The network visibility is PUBLIC; CMEK needs a private cluster, and visibility is set when a cluster is made.", "New-CmekCluster makes a private cluster."),
-            _ => Make(cluster, "ClusterNetwork", CmekCheckResult.Unknown, "The Cloud API does not say whether the cluster is private.", "Look in the Cloud Console under Networking."),
+            "PUBLIC" => Make(
+                cluster,
+                "ClusterNetwork",
+                CmekCheckResult.Fail,
+                "The network visibility is PUBLIC; CMEK needs a private cluster, and visibility is set when a cluster is made.",
+                "New-CmekCluster makes a private cluster."),
+            _ => Make(
+                cluster,
+                "ClusterNetwork",
+                CmekCheckResult.Unknown,
+                "The Cloud API does not say whether the cluster is private.",
+                "Look in the Cloud Console under Networking."),
         };
         yield return (cluster.State, cluster.OperationStatus) switch
         {
-            ("CREATED", null) => Make(cluster, "ClusterState", CmekCheckResult.Pass, "The cluster is CREATED and no operation is running.", null),
-            ("CREATED", { } operation) when operation.EndsWith("_FAILED", StringComparison.Ordinal) => Make(cluster, "ClusterState", CmekCheckResult.Warn, $"The last operation ended as {operation}.", $"Get-CmekStatus {PowerShellText.Quote(cluster.Name)} | Format-List shows the service's message."),
-            (_, var operation) => Make(cluster, "ClusterState", CmekCheckResult.Fail, $"The cluster is {cluster.State}{(operation is null ? string.Empty : " and busy with " + operation)}.", $"Wait until Get-CmekCluster {PowerShellText.Quote(cluster.Name)} shows CREATED and no operation."),
+            ("CREATED", null) => Make(
+                cluster,
+                "ClusterState",
+                CmekCheckResult.Pass,
+                "The cluster is CREATED and no operation is running.",
+                null),
+            ("CREATED", { } operation) when operation.EndsWith("_FAILED", StringComparison.Ordinal) => Make(
+                cluster,
+                "ClusterState",
+                CmekCheckResult.Warn,
+                $"The last operation ended as {operation}.",
+                $"Get-CmekStatus {PowerShellText.Quote(cluster.Name)} | Format-List shows the service's message."),
+            (_, var operation) => Make(
+                cluster,
+                "ClusterState",
+                CmekCheckResult.Fail,
+                $"The cluster is {cluster.State}{(operation is null ? string.Empty : " and busy with " + operation)}.",
+                $"Wait until Get-CmekCluster {PowerShellText.Quote(cluster.Name)} shows CREATED and no operation."),
         };
-        foreach (CmekRegionStatus region in (status?.Regions ?? []).Where(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED))
+        foreach (
+            CmekRegionStatus region in (status?.Regions ?? []).Where(
+                r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED))
         {
-            yield return Make(cluster, "CmekStatus", CmekCheckResult.Warn, $"The service says {region.State}{(region.UserMessage is null ? string.Empty : ": " + region.UserMessage)}.", region.State is CmekState.REVOKED or CmekState.REVOKING ? Restore(cluster) : null) with { Region = region.Region };
+            yield return Make(
+                cluster,
+                "CmekStatus",
+                CmekCheckResult.Warn,
+                $"The service says {region.State}{(region.UserMessage is null ? string.Empty : ": " + region.UserMessage)}.",
+                region.State is CmekState.REVOKED or CmekState.REVOKING ? Restore(cluster) : null) with { Region = region.Region };
         }
     }
 
@@ -154,16 +227,40 @@ internal static class ClusterChecks
             CmekAccess[] given = [.. accesses.Where(a => string.Equals(a.Region, region, StringComparison.OrdinalIgnoreCase))];
             yield return given.Length switch
             {
-                1 => Make(cluster, "RegionCovered", CmekCheckResult.Pass, $"There is a key: {given[0].KeyUri}", null) with { Region = region },
-                0 => Make(cluster, "RegionCovered", CmekCheckResult.Fail, "There is no key for this region; CMEK is enabled for all regions or none.", $"Get-CmekCluster {PowerShellText.Quote(cluster.Name)} | New-CmekKey -Region {PowerShellText.Quote(region)} | Grant-CmekAccess") with { Region = region },
-                _ => Make(cluster, "RegionCovered", CmekCheckResult.Fail, $"There are {given.Length} keys for this region.", $"Give each region one: Get-CmekCluster {PowerShellText.Quote(cluster.Name)} shows its regions.") with { Region = region },
+                1 => Make(
+                    cluster,
+                    "RegionCovered",
+                    CmekCheckResult.Pass,
+                    $"There is a key: {given[0].KeyUri}",
+                    null) with { Region = region },
+                0 => Make(
+                    cluster,
+                    "RegionCovered",
+                    CmekCheckResult.Fail,
+                    "There is no key for this region; CMEK is enabled for all regions or none.",
+                    $"Get-CmekCluster {PowerShellText.Quote(cluster.Name)} | New-CmekKey -Region "
+                        + $"{PowerShellText.Quote(region)} | Grant-CmekAccess") with { Region = region },
+                _ => Make(
+                    cluster,
+                    "RegionCovered",
+                    CmekCheckResult.Fail,
+                    $"There are {given.Length} keys for this region.",
+                    "Give each region one: Get-CmekCluster "
+                        + $"{PowerShellText.Quote(cluster.Name)} shows its regions.") with { Region = region },
             };
         }
 
-        foreach (CmekAccess access in accesses.Where(a => !cluster.Regions.Any(r => string.Equals(r.Name, a.Region, StringComparison.OrdinalIgnoreCase))))
+        foreach (
+            CmekAccess access in accesses.Where(
+                a => !cluster.Regions.Any(r => string.Equals(r.Name, a.Region, StringComparison.OrdinalIgnoreCase))))
         {
             CmekException unknown = ClusterLookup.RegionUnknown(cluster, access.Region);
-            yield return Make(cluster, "RegionKnown", CmekCheckResult.Fail, unknown.Message, unknown.RecommendedAction) with { Region = access.Region };
+            yield return Make(
+                cluster,
+                "RegionKnown",
+                CmekCheckResult.Fail,
+                unknown.Message,
+                unknown.RecommendedAction) with { Region = access.Region };
         }
     }
 

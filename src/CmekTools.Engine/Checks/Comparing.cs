@@ -13,7 +13,12 @@ internal static class Comparing
     public static async IAsyncEnumerable<CmekDifference> RunAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? declared, Operation op)
     {
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-        CmekAccess[] wanted = [.. declared is not null ? ClusterLookup.InOwnSpelling(cluster, declared) : [.. status.Regions.Where(r => r.Current is not null).Select(r => Specs.ToAccess(cluster, r))]];
+        CmekAccess[] wanted =
+        [
+            .. declared is not null
+                ? ClusterLookup.InOwnSpelling(cluster, declared)
+                : [.. status.Regions.Where(r => r.Current is not null).Select(r => Specs.ToAccess(cluster, r))],
+        ];
         foreach (CmekDifference difference in OfStatus(cluster, status, wanted, declared is not null))
         {
             yield return difference;
@@ -44,7 +49,8 @@ internal static class Comparing
         { Result: CmekCheckResult.Unknown } => "NotVisible",
         { Name: var n } when n.EndsWith("Rotation", StringComparison.Ordinal) => "RotationOff",
         { Name: var n } when n.EndsWith("Scope", StringComparison.Ordinal) => "OthersCanDecrypt",
-        { Name: var n } when n.Contains("Trust", StringComparison.Ordinal) || n.Contains("ExternalId", StringComparison.Ordinal) || n.Contains("TokenCreator", StringComparison.Ordinal) => "TrustWeakened",
+        { Name: var n } when n.Contains("Trust", StringComparison.Ordinal) || n.Contains("ExternalId", StringComparison.Ordinal)
+            || n.Contains("TokenCreator", StringComparison.Ordinal) => "TrustWeakened",
         { Result: CmekCheckResult.Fail } => "AccessBroken",
         _ => "Weakened",
     };
@@ -53,38 +59,90 @@ internal static class Comparing
     {
         foreach (CmekAccess access in wanted)
         {
-            CmekRegionStatus? region = status.Regions.FirstOrDefault(r => string.Equals(r.Region, access.Region, StringComparison.OrdinalIgnoreCase));
+            CmekRegionStatus? region = status.Regions.FirstOrDefault(
+                r => string.Equals(r.Region, access.Region, StringComparison.OrdinalIgnoreCase));
             if (region is null)
             {
-                yield return Make(cluster, access.Region, "RegionMissing", access.ToString(), null, $"The cluster has no region {access.Region}.", $"Grant-CmekAccess … | Add-CmekRegion -NodeCount n, or take the region out of the declaration.");
+                yield return Make(
+                    cluster,
+                    access.Region,
+                    "RegionMissing",
+                    access.ToString(),
+                    null,
+                    $"The cluster has no region {access.Region}.",
+                    $"Grant-CmekAccess … | Add-CmekRegion -NodeCount n, or take the region out of the declaration.");
                 continue;
             }
 
             if (region.State != CmekState.ENABLED)
             {
-                yield return Make(cluster, region.Region, "StateNotEnabled", "ENABLED", region.State.ToString(), $"The region is {region.State}{(region.UserMessage is null ? string.Empty : ": " + region.UserMessage)}.", $"Get-CmekStatus {PowerShellText.Quote(cluster.Name)}");
+                yield return Make(
+                    cluster,
+                    region.Region,
+                    "StateNotEnabled",
+                    "ENABLED",
+                    region.State.ToString(),
+                    $"The region is {region.State}{(region.UserMessage is null ? string.Empty : ": " + region.UserMessage)}.",
+                    $"Get-CmekStatus {PowerShellText.Quote(cluster.Name)}");
             }
 
             if (region.Current is { } current && !string.Equals(current.KeyUri, access.KeyUri, StringComparison.Ordinal))
             {
-                yield return Make(cluster, region.Region, "KeyChanged", access.KeyUri, current.KeyUri, "The region uses another key than declared.", "Update-CmekCluster moves it to the declared key, or correct the declaration with Export-CmekManifest.");
+                yield return Make(
+                    cluster,
+                    region.Region,
+                    "KeyChanged",
+                    access.KeyUri,
+                    current.KeyUri,
+                    "The region uses another key than declared.",
+                    "Update-CmekCluster moves it to the declared key, or correct the declaration with Export-CmekManifest.");
             }
 
             if (region.Current is { } used && !string.Equals(used.AuthPrincipal, access.AuthPrincipal, StringComparison.Ordinal))
             {
-                yield return Make(cluster, region.Region, "PrincipalChanged", access.AuthPrincipal, used.AuthPrincipal, "The cluster acts as another principal than declared.", "Update-CmekCluster sets the declared principal, or correct the declaration with Export-CmekManifest.");
+                yield return Make(
+                    cluster,
+                    region.Region,
+                    "PrincipalChanged",
+                    access.AuthPrincipal,
+                    used.AuthPrincipal,
+                    "The cluster acts as another principal than declared.",
+                    "Update-CmekCluster sets the declared principal, or correct the declaration with Export-CmekManifest.");
             }
         }
 
-        foreach (CmekRegionStatus region in status.Regions.Where(r => !wanted.Any(w => string.Equals(w.Region, r.Region, StringComparison.OrdinalIgnoreCase))))
+        foreach (
+            CmekRegionStatus region in status.Regions.Where(
+                r => !wanted.Any(w => string.Equals(w.Region, r.Region, StringComparison.OrdinalIgnoreCase))))
         {
             yield return region.Current is null
-                ? Make(cluster, region.Region, "RegionMissing", null, region.State.ToString(), $"The region has no customer-managed key ({region.State}).", $"Get-CmekCluster {PowerShellText.Quote(cluster.Name)} | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster")
-                : Make(cluster, region.Region, "RegionUndeclared", null, region.KeyUri, isDeclared ? "The cluster has a region that the declaration does not name." : "The region could not be compared.", "Export-CmekManifest writes the declaration anew.");
+                ? Make(
+                    cluster,
+                    region.Region,
+                    "RegionMissing",
+                    null,
+                    region.State.ToString(),
+                    $"The region has no customer-managed key ({region.State}).",
+                    $"Get-CmekCluster {PowerShellText.Quote(cluster.Name)} | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster")
+                : Make(
+                    cluster,
+                    region.Region,
+                    "RegionUndeclared",
+                    null,
+                    region.KeyUri,
+                    isDeclared ? "The cluster has a region that the declaration does not name." : "The region could not be compared.",
+                    "Export-CmekManifest writes the declaration anew.");
         }
     }
 
-    private static CmekDifference Make(CmekCluster cluster, string region, string kind, string? declared, string? actual, string message, string? remedy) => new()
+    private static CmekDifference Make(
+        CmekCluster cluster,
+        string region,
+        string kind,
+        string? declared,
+        string? actual,
+        string message,
+        string? remedy) => new()
     {
         ClusterId = cluster.Id,
         ClusterName = cluster.Name,

@@ -11,7 +11,11 @@ internal static class Preflight
     public static async Task RequireAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, Operation op)
     {
         List<CmekCheck> failed = [];
-        await foreach (CmekCheck check in AccessesAsync(cluster, [.. accesses.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null)], op).ConfigureAwait(false))
+        await foreach (
+            CmekCheck check in AccessesAsync(
+                cluster,
+                [.. accesses.Where(a => a.KeyUri is not null && a.AuthPrincipal is not null)],
+                op).ConfigureAwait(false))
         {
             if (check.Result == CmekCheckResult.Fail)
             {
@@ -29,8 +33,12 @@ internal static class Preflight
             throw new CmekException(
                 "PreflightFailed",
                 CmekErrorKind.InvalidOperation,
-                $"{cluster.Name} could not use its keys; nothing was sent. " + string.Join(" ", failed.Select(c => $"[{c.Region}] {c.Name}: {c.Seen}")),
-                remedies.Length > 0 ? string.Join(Environment.NewLine, remedies) : "Test-CmekAccess shows the whole list; -SkipPreflight sends the request all the same.",
+                $"{cluster.Name} could not use its keys; nothing was sent. " + string.Join(
+                    " ",
+                    failed.Select(c => $"[{c.Region}] {c.Name}: {c.Seen}")),
+                remedies.Length > 0
+                    ? string.Join(Environment.NewLine, remedies)
+                    : "Test-CmekAccess shows the whole list; -SkipPreflight sends the request all the same.",
                 cluster);
         }
     }
@@ -45,7 +53,12 @@ internal static class Preflight
 
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         return AsyncEnumerable.Merge(
-            [.. accesses.Select(a => provider.CheckAsync(new AccessTarget(cluster, op.Session.Organization.Id, a.Region, a.KeyUri!, a.AuthPrincipal!), op))],
+            [
+                .. accesses.Select(
+                    a => provider.CheckAsync(
+                        new AccessTarget(cluster, op.Session.Organization.Id, a.Region, a.KeyUri!, a.AuthPrincipal!),
+                        op)),
+            ],
             op.Cancellation);
     }
 }
@@ -60,7 +73,9 @@ internal static class AsyncEnumerable
     }
 
     /// <summary>Runs sequences side by side and gives their items in the sequences' order.</summary>
-    public static async IAsyncEnumerable<T> Merge<T>(IReadOnlyList<IAsyncEnumerable<T>> sources, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    public static async IAsyncEnumerable<T> Merge<T>(
+        IReadOnlyList<IAsyncEnumerable<T>> sources,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         Channel<T>[] channels = [.. sources.Select(_ => Channel.CreateUnbounded<T>())];
         Task[] pumps = [.. sources.Select((source, i) => PumpAsync(source, channels[i].Writer, cancellation))];

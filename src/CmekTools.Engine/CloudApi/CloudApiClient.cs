@@ -48,14 +48,24 @@ internal sealed class CloudApiClient : IDisposable
             AutomaticDecompression = DecompressionMethods.All,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         };
-        _http = new HttpClient(handler) { BaseAddress = server, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLimit };
+        _http = new HttpClient(handler)
+        {
+            BaseAddress = server,
+            Timeout = Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = AnswerLimit,
+        };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", apiKey);
         _http.DefaultRequestHeaders.Add("Cc-Version", ApiVersion);
         _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
-        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("CmekTools", typeof(CloudApiClient).Assembly.GetName().Version?.ToString(3)));
+        _http.DefaultRequestHeaders.UserAgent.Add(
+            new ProductInfoHeaderValue("CmekTools", typeof(CloudApiClient).Assembly.GetName().Version?.ToString(3)));
         _patient = Pipeline(timings, _time, retryUncertain: true, () => _understood);
         _careful = Pipeline(timings, _time, retryUncertain: false, () => _understood);
-        _hurried = Pipeline(timings with { RetryCount = 3, RetryBase = TimeSpan.FromMilliseconds(200) }, _time, retryUncertain: true, () => _understood);
+        _hurried = Pipeline(
+            timings with { RetryCount = 3, RetryBase = TimeSpan.FromMilliseconds(200) },
+            _time,
+            retryUncertain: true,
+            () => _understood);
         // Only the answer is waited for within the limit; the queue in front of the service is another matter.
         _limit = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _time }.AddTimeout(timings.CallLimit).Build();
     }
@@ -75,14 +85,23 @@ internal sealed class CloudApiClient : IDisposable
     /// <summary>The clusters that were read just now.</summary>
     public RecentClusters Recent { get; }
 
-    /// <summary>Whether the API key may change a cluster, by the last change that it tried; null where it has tried none. No call tells.</summary>
+    /// <summary>
+    /// Whether the API key may change a cluster, by the last change that it tried; null where it has tried none. No call tells.
+    /// </summary>
     public bool? MayChange(string clusterId) => _mayChange.TryGetValue(clusterId, out bool may) ? may : null;
 
     /// <summary>The organization of the API key.</summary>
     public async Task<CmekOrganization> GetOrganizationAsync(CancellationToken cancellation)
     {
         OrganizationWire wire = await SendAsync<object, OrganizationWire>(
-            HttpMethod.Get, "api/v1/organization", null, null, WireJson.Default.OrganizationWire, "Reading the organization", Server, cancellation).ConfigureAwait(false);
+            HttpMethod.Get,
+            "api/v1/organization",
+            null,
+            null,
+            WireJson.Default.OrganizationWire,
+            "Reading the organization",
+            Server,
+            cancellation).ConfigureAwait(false);
         if (string.IsNullOrEmpty(wire.Id))
         {
             throw CloudApiErrors.Unreadable("Reading the organization", HttpStatusCode.OK, null, Server, null);
@@ -98,9 +117,17 @@ internal sealed class CloudApiClient : IDisposable
         string? page = null;
         do
         {
-            string path = $"api/v1/clusters?pagination.limit={PageSize}" + (page is null ? string.Empty : "&pagination.page=" + Uri.EscapeDataString(page));
+            string path = $"api/v1/clusters?pagination.limit={PageSize}" + (
+                page is null ? string.Empty : "&pagination.page=" + Uri.EscapeDataString(page));
             ClusterListWire wire = await SendAsync<object, ClusterListWire>(
-                HttpMethod.Get, path, null, null, WireJson.Default.ClusterListWire, "Listing the clusters", Server, cancellation).ConfigureAwait(false);
+                HttpMethod.Get,
+                path,
+                null,
+                null,
+                WireJson.Default.ClusterListWire,
+                "Listing the clusters",
+                Server,
+                cancellation).ConfigureAwait(false);
             foreach (ClusterWire one in wire.Clusters ?? [])
             {
                 CmekCluster cluster = ToCluster(one);
@@ -119,18 +146,42 @@ internal sealed class CloudApiClient : IDisposable
     public async Task<CmekCluster> GetClusterAsync(string id, CancellationToken cancellation)
     {
         CmekCluster cluster = ToCluster(await SendAsync<object, ClusterWire>(
-            HttpMethod.Get, ClusterPath(id), null, null, WireJson.Default.ClusterWire, $"Reading the cluster {id}", id, cancellation).ConfigureAwait(false));
+            HttpMethod.Get,
+            ClusterPath(id),
+            null,
+            null,
+            WireJson.Default.ClusterWire,
+            $"Reading the cluster {id}",
+            id,
+            cancellation).ConfigureAwait(false));
         Recent.Add(cluster);
         return cluster;
     }
 
     /// <summary>Makes a cluster. An uncertain failure is not tried again: a second request could make a second cluster.</summary>
     public async Task<CmekCluster> CreateClusterAsync(ClusterCreateWire body, CancellationToken cancellation) => ToCluster(await SendAsync(
-        HttpMethod.Post, "api/v1/clusters", body, WireJson.Default.ClusterCreateWire, WireJson.Default.ClusterWire, $"Making the cluster {body.Name}", body.Name, cancellation, careful: true).ConfigureAwait(false));
+        HttpMethod.Post,
+        "api/v1/clusters",
+        body,
+        WireJson.Default.ClusterCreateWire,
+        WireJson.Default.ClusterWire,
+        $"Making the cluster {body.Name}",
+        body.Name,
+        cancellation,
+        careful: true).ConfigureAwait(false));
 
     /// <summary>Changes a cluster's regions. An uncertain failure is not tried again: the caller looks first.</summary>
-    public async Task<CmekCluster> UpdateClusterAsync(CmekCluster cluster, ClusterUpdateWire body, CancellationToken cancellation) => ToCluster(await SendAsync(
-        HttpMethod.Patch, ClusterPath(cluster.Id), body, WireJson.Default.ClusterUpdateWire, WireJson.Default.ClusterWire, $"Adding regions to {cluster.Name}", cluster, cancellation, careful: true).ConfigureAwait(false));
+    public async Task<CmekCluster> UpdateClusterAsync(CmekCluster cluster, ClusterUpdateWire body, CancellationToken cancellation) =>
+        ToCluster(await SendAsync(
+        HttpMethod.Patch,
+        ClusterPath(cluster.Id),
+        body,
+        WireJson.Default.ClusterUpdateWire,
+        WireJson.Default.ClusterWire,
+        $"Adding regions to {cluster.Name}",
+        cluster,
+        cancellation,
+        careful: true).ConfigureAwait(false));
 
     /// <summary>A cluster's CMEK status. A cluster that never had CMEK is DISABLED, whether the service says so or answers 404.</summary>
     public async Task<CmekStatus> GetCmekAsync(CmekCluster cluster, CancellationToken cancellation)
@@ -139,12 +190,19 @@ internal sealed class CloudApiClient : IDisposable
         try
         {
             wire = await SendAsync<object, CmekInfoWire>(
-                HttpMethod.Get, CmekPath(cluster), null, null, WireJson.Default.CmekInfoWire, $"Reading the CMEK status of {cluster.Name}", cluster, cancellation).ConfigureAwait(false);
+                HttpMethod.Get,
+                CmekPath(cluster),
+                null,
+                null,
+                WireJson.Default.CmekInfoWire,
+                $"Reading the CMEK status of {cluster.Name}",
+                cluster,
+                cancellation).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (e.StatusCode == 404)
         {
-            // Also the answer for a cluster that is gone: it has to have been seen a moment ago, or is looked for now. One that had keys has not lost
-            // them by a 404: that is no answer.
+            // Also the answer for a cluster that is gone: it has to have been seen a moment ago, or is looked for now. One that had
+            // keys has not lost them by a 404: that is no answer.
             if (Recent.Find(cluster.Id, RecentClusters.Momentary) is null)
             {
                 await GetClusterAsync(cluster.Id, cancellation).ConfigureAwait(false);
@@ -161,16 +219,41 @@ internal sealed class CloudApiClient : IDisposable
     }
 
     /// <summary>Enables CMEK (POST). An uncertain failure is not tried again: the caller looks first.</summary>
-    public async Task<CmekStatus> EnableCmekAsync(CmekCluster cluster, CmekSpecWire body, CancellationToken cancellation) => ToStatus(cluster, await SendAsync(
-        HttpMethod.Post, CmekPath(cluster), body, WireJson.Default.CmekSpecWire, WireJson.Default.CmekInfoWire, $"Enabling CMEK on {cluster.Name}", cluster, cancellation, careful: true).ConfigureAwait(false));
+    public async Task<CmekStatus> EnableCmekAsync(CmekCluster cluster, CmekSpecWire body, CancellationToken cancellation) =>
+        ToStatus(cluster, await SendAsync(
+        HttpMethod.Post,
+        CmekPath(cluster),
+        body,
+        WireJson.Default.CmekSpecWire,
+        WireJson.Default.CmekInfoWire,
+        $"Enabling CMEK on {cluster.Name}",
+        cluster,
+        cancellation,
+        careful: true).ConfigureAwait(false));
 
     /// <summary>Changes the regions named (PUT). An uncertain failure is not tried again: the caller looks first.</summary>
-    public async Task<CmekStatus> UpdateCmekAsync(CmekCluster cluster, CmekSpecWire body, CancellationToken cancellation) => ToStatus(cluster, await SendAsync(
-        HttpMethod.Put, CmekPath(cluster), body, WireJson.Default.CmekSpecWire, WireJson.Default.CmekInfoWire, $"Updating CMEK on {cluster.Name}", cluster, cancellation, careful: true).ConfigureAwait(false));
+    public async Task<CmekStatus> UpdateCmekAsync(CmekCluster cluster, CmekSpecWire body, CancellationToken cancellation) =>
+        ToStatus(cluster, await SendAsync(
+        HttpMethod.Put,
+        CmekPath(cluster),
+        body,
+        WireJson.Default.CmekSpecWire,
+        WireJson.Default.CmekInfoWire,
+        $"Updating CMEK on {cluster.Name}",
+        cluster,
+        cancellation,
+        careful: true).ConfigureAwait(false));
 
     /// <summary>Revokes (PATCH REVOKE): the only action that the service has.</summary>
     public async Task<CmekStatus> RevokeCmekAsync(CmekCluster cluster, CancellationToken cancellation) => ToStatus(cluster, await SendAsync(
-        HttpMethod.Patch, CmekPath(cluster), new CmekActionWire("REVOKE"), WireJson.Default.CmekActionWire, WireJson.Default.CmekInfoWire, $"Revoking CMEK on {cluster.Name}", cluster, cancellation).ConfigureAwait(false));
+        HttpMethod.Patch,
+        CmekPath(cluster),
+        new CmekActionWire("REVOKE"),
+        WireJson.Default.CmekActionWire,
+        WireJson.Default.CmekInfoWire,
+        $"Revoking CMEK on {cluster.Name}",
+        cluster,
+        cancellation).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
@@ -191,10 +274,15 @@ internal sealed class CloudApiClient : IDisposable
         NetworkVisibility = wire.NetworkVisibility,
         CockroachVersion = wire.CockroachVersion,
         CreatedAt = wire.CreatedAt,
-        Regions = [.. (wire.Regions ?? []).Where(r => !string.IsNullOrEmpty(r.Name)).Select(r => new CmekRegion { Name = r.Name!, NodeCount = r.NodeCount ?? 0 })],
+        Regions =
+        [
+            .. (wire.Regions ?? []).Where(r => !string.IsNullOrEmpty(r.Name)).Select(
+                r => new CmekRegion { Name = r.Name!, NodeCount = r.NodeCount ?? 0 }),
+        ],
     };
 
-    private static CmekState ToState(string? text) => Enum.TryParse(text, ignoreCase: false, out CmekState state) ? state : CmekState.UNKNOWN;
+    private static CmekState ToState(string? text) =>
+        Enum.TryParse(text, ignoreCase: false, out CmekState state) ? state : CmekState.UNKNOWN;
 
     private static CmekStatus ToStatus(CmekCluster cluster, CmekInfoWire wire)
     {
@@ -205,7 +293,11 @@ internal sealed class CloudApiClient : IDisposable
         }
 
         // Every region of the cluster is reported, also one that the service leaves out: its absence is news.
-        IEnumerable<string> names = cluster.Regions.Select(r => r.Name).Union(listed.Keys).Where(n => n.Length > 0).Order(StringComparer.Ordinal);
+        IEnumerable<string> names = cluster.Regions
+            .Select(r => r.Name)
+            .Union(listed.Keys)
+            .Where(n => n.Length > 0)
+            .Order(StringComparer.Ordinal);
         return new CmekStatus
         {
             ClusterId = cluster.Id,
@@ -252,7 +344,11 @@ internal sealed class CloudApiClient : IDisposable
     // Nobody is left waiting in silence: a service that wants a longer pause is asked again, and fails in the end with its own words.
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(60);
 
-    private static ResiliencePipeline<HttpResponseMessage> Pipeline(Timings timings, TimeProvider time, bool retryUncertain, Func<bool> understood) =>
+    private static ResiliencePipeline<HttpResponseMessage> Pipeline(
+        Timings timings,
+        TimeProvider time,
+        bool retryUncertain,
+        Func<bool> understood) =>
         new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
             {
@@ -264,15 +360,23 @@ internal sealed class CloudApiClient : IDisposable
                 ShouldHandle = async arguments => arguments.Outcome switch
                 {
                     { Exception: TimeoutRejectedException } => retryUncertain,
-                    { Exception: HttpRequestException e } => retryUncertain || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
-                    { Result: { IsSuccessStatusCode: false } response } => await HealsAsync(response, retryUncertain, arguments.Context.CancellationToken).ConfigureAwait(false),
-                    // A proxy's page, or nothing, in place of what was to be read. It heals where the service was understood before; else the address is wrong.
+                    { Exception: HttpRequestException e } => retryUncertain
+                        || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
+                    { Result: { IsSuccessStatusCode: false } response } => await HealsAsync(
+                        response,
+                        retryUncertain,
+                        arguments.Context.CancellationToken).ConfigureAwait(false),
+                    // A proxy's page, or nothing, in place of what was to be read. It heals where the service was understood before;
+                    // else the address is wrong.
                     { Result: { } response } => !await IsObjectAsync(response, arguments.Context.CancellationToken).ConfigureAwait(false)
                         && retryUncertain && understood(),
                     _ => false,
                 },
                 DelayGenerator = async arguments => arguments.Outcome.Result is { } response
-                    && (await CloudApiErrors.ReadAsync(response, arguments.Context.CancellationToken).ConfigureAwait(false)).RetryAfter is { } wanted
+                    && (
+                        await CloudApiErrors.ReadAsync(
+                            response,
+                            arguments.Context.CancellationToken).ConfigureAwait(false)).RetryAfter is { } wanted
                     ? (wanted < s_longestPause ? wanted : s_longestPause)
                     : null,
             })
@@ -306,7 +410,10 @@ internal sealed class CloudApiClient : IDisposable
                     using HttpRequestMessage request = new(method, path);
                     if (body is not null)
                     {
-                        request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+                        request.Content = new ByteArrayContent(body)
+                        {
+                            Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+                        };
                     }
 
                     return await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, token).ConfigureAwait(false);
@@ -331,7 +438,9 @@ internal sealed class CloudApiClient : IDisposable
             return;
         }
 
-        CloudApiErrors.Failure? failure = response.IsSuccessStatusCode ? null : await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false);
+        CloudApiErrors.Failure? failure = response.IsSuccessStatusCode
+            ? null
+            : await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false);
         if (failure is { IsRateLimit: true })
         {
             call.Refused(failure.RetryAfter);
@@ -369,7 +478,11 @@ internal sealed class CloudApiClient : IDisposable
         try
         {
             response = await (careful ? _careful : Haste.Current ? _hurried : _patient).ExecuteAsync(
-                token => OnceAsync(method, path, body is null || bodyType is null ? null : JsonSerializer.SerializeToUtf8Bytes(body, bodyType), token),
+                token => OnceAsync(
+                    method,
+                    path,
+                    body is null || bodyType is null ? null : JsonSerializer.SerializeToUtf8Bytes(body, bodyType),
+                    token),
                 cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (e is HttpRequestException or TimeoutRejectedException)
@@ -381,7 +494,10 @@ internal sealed class CloudApiClient : IDisposable
         {
             if (!response.IsSuccessStatusCode)
             {
-                CmekServiceException refusal = CloudApiErrors.ToException(await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false), what, target);
+                CmekServiceException refusal = CloudApiErrors.ToException(
+                    await CloudApiErrors.ReadAsync(response, cancellation).ConfigureAwait(false),
+                    what,
+                    target);
                 if (method != HttpMethod.Get && target is CmekCluster refused && refusal.ErrorId == "CloudApiPermissionDenied")
                 {
                     _mayChange[refused.Id] = false;

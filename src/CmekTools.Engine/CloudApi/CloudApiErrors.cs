@@ -22,7 +22,8 @@ internal static partial class CloudApiErrors
         public bool IsLocked => Status is 400 or 409 or 503 && LockWord().IsMatch(Message);
 
         /// <summary>The service could not use the key.</summary>
-        public bool IsKeyAccess => Status is 400 or 403 && Message.Contains("permissions to access the KMS key", StringComparison.OrdinalIgnoreCase);
+        public bool IsKeyAccess =>
+            Status is 400 or 403 && Message.Contains("permissions to access the KMS key", StringComparison.OrdinalIgnoreCase);
 
         /// <summary>True where the same request may succeed a little later.</summary>
         public bool Heals => IsRateLimit || IsLocked || HasRetryAfter || Status is 500 or 502 or 503 or 504;
@@ -42,7 +43,9 @@ internal static partial class CloudApiErrors
             // A proxy's page, or nothing: the status has to speak for itself.
         }
 
-        string message = error?.Message is { Length: > 0 } said ? said : $"HTTP {(int)response.StatusCode} {response.ReasonPhrase}".TrimEnd();
+        string message = error?.Message is { Length: > 0 } said
+            ? said
+            : $"HTTP {(int)response.StatusCode} {response.ReasonPhrase}".TrimEnd();
         System.Net.Http.Headers.RetryConditionHeaderValue? after = response.Headers.RetryAfter;
         TimeSpan? wait = after?.Delta ?? (after?.Date is { } date ? date - DateTimeOffset.UtcNow : null);
         return new Failure(
@@ -73,17 +76,48 @@ internal static partial class CloudApiErrors
     {
         (string id, CmekErrorKind kind, string? todo) = failure switch
         {
-            { Status: 401 } => ("CloudApiKeyRejected", CmekErrorKind.AuthenticationError, "Make an API key of a service account in the Cloud Console (Access Management), put its secret into COCKROACH_API_KEY or -ApiKey, and connect again."),
-            { IsKeyAccess: true } => ("KeyAccessDenied", CmekErrorKind.PermissionDenied, "Run Test-CmekAccess for the cluster: it names what stops the cluster from using the key. Grant-CmekAccess mends it."),
-            { Status: 403 } => ("CloudApiPermissionDenied", CmekErrorKind.PermissionDenied, "Give the API key's service account the role Cluster Admin or Cluster Operator on this cluster."),
-            { IsRateLimit: true } => ("CloudApiRateLimited", CmekErrorKind.LimitsExceeded, "Other programs use this API key's 10 requests a second too. Wait a moment and run the command again: it goes on where it stopped."),
-            { IsLocked: true } => ("ClusterBusy", CmekErrorKind.ResourceUnavailable, "Another operation is running on the cluster. Wait until Get-CmekCluster shows CREATED and no operation, and run the command again."),
+            { Status: 401 } => (
+                "CloudApiKeyRejected",
+                CmekErrorKind.AuthenticationError,
+                "Make an API key of a service account in the Cloud Console (Access Management), put its secret into COCKROACH_API_KEY "
+                    + "or -ApiKey, and connect again."),
+            { IsKeyAccess: true } => (
+                "KeyAccessDenied",
+                CmekErrorKind.PermissionDenied,
+                "Run Test-CmekAccess for the cluster: it names what stops the cluster from using the key. Grant-CmekAccess mends it."),
+            { Status: 403 } => (
+                "CloudApiPermissionDenied",
+                CmekErrorKind.PermissionDenied,
+                "Give the API key's service account the role Cluster Admin or Cluster Operator on this cluster."),
+            { IsRateLimit: true } => (
+                "CloudApiRateLimited",
+                CmekErrorKind.LimitsExceeded,
+                "Other programs use this API key's 10 requests a second too. Wait a moment and run the command again: it "
+                    + "goes on where it stopped."),
+            { IsLocked: true } => (
+                "ClusterBusy",
+                CmekErrorKind.ResourceUnavailable,
+                "Another operation is running on the cluster. Wait until Get-CmekCluster shows CREATED and no operation, "
+                    + "and run the command again."),
             { Status: 404 } => ("CloudApiNotFound", CmekErrorKind.ObjectNotFound, "Get-CmekCluster lists what this API key can see."),
             { Status: 409 } => ("CloudApiConflict", CmekErrorKind.ResourceExists, null),
-            { Status: >= 300 and < 400 } => ("CloudApiRedirected", CmekErrorKind.ConnectionError, "The API key is never sent after a redirect. Check -Server or COCKROACH_SERVER (the default is https://cockroachlabs.cloud)."),
-            { Status: >= 500 } => ("CloudApiUnavailable", CmekErrorKind.ResourceUnavailable, "Wait and run the command again: it goes on where it stopped."),
-            { Message: var m } when m.Contains("Cc-Version", StringComparison.OrdinalIgnoreCase) => ("CloudApiVersionRefused", CmekErrorKind.InvalidOperation, "The service no longer takes the API version that this CmekTools speaks. Update the module."),
-            _ => ("CloudApiRequestRefused", CmekErrorKind.InvalidArgument, "Correct what the message names. Test-CmekAccess shows what stops CMEK on a cluster."),
+            { Status: >= 300 and < 400 } => (
+                "CloudApiRedirected",
+                CmekErrorKind.ConnectionError,
+                "The API key is never sent after a redirect. Check -Server or COCKROACH_SERVER (the default is "
+                    + "https://cockroachlabs.cloud)."),
+            { Status: >= 500 } => (
+                "CloudApiUnavailable",
+                CmekErrorKind.ResourceUnavailable,
+                "Wait and run the command again: it goes on where it stopped."),
+            { Message: var m } when m.Contains("Cc-Version", StringComparison.OrdinalIgnoreCase) => (
+                "CloudApiVersionRefused",
+                CmekErrorKind.InvalidOperation,
+                "The service no longer takes the API version that this CmekTools speaks. Update the module."),
+            _ => (
+                "CloudApiRequestRefused",
+                CmekErrorKind.InvalidArgument,
+                "Correct what the message names. Test-CmekAccess shows what stops CMEK on a cluster."),
         };
         string code = failure.Code is null ? $"{failure.Status}" : $"{failure.Status}, code {failure.Code}";
         return new CmekServiceException(
@@ -114,7 +148,12 @@ internal static partial class CloudApiErrors
         cause);
 
     /// <summary>The exception for a 200 that cannot be understood.</summary>
-    public static CmekServiceException Unreadable(string what, HttpStatusCode status, string? requestId, object? target, Exception? cause) => new(
+    public static CmekServiceException Unreadable(
+        string what,
+        HttpStatusCode status,
+        string? requestId,
+        object? target,
+        Exception? cause) => new(
         Service,
         "CloudApiAnswerInvalid",
         CmekErrorKind.InvalidData,
@@ -122,7 +161,8 @@ internal static partial class CloudApiErrors
         (int)status,
         null,
         requestId,
-        "Something between here and the service may have changed the answer. Nothing is assumed about whether the request took effect: look with Get-CmekStatus.",
+        "Something between here and the service may have changed the answer. Nothing is assumed about whether the request took effect: "
+            + "look with Get-CmekStatus.",
         target,
         cause);
 }

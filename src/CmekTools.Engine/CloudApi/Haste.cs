@@ -1,6 +1,9 @@
 namespace CmekTools.Engine.CloudApi;
 
-/// <summary>Marks calls that are given up soon, because there is another way to know: they are tried a few times within seconds. It flows with the work.</summary>
+/// <summary>
+/// Marks calls that are given up soon, because there is another way to know: they are tried a few times within seconds. It flows with
+/// the work.
+/// </summary>
 internal static class Haste
 {
     private static readonly AsyncLocal<bool> s_current = new();
@@ -10,7 +13,12 @@ internal static class Haste
 
     /// <summary>Asks the service, and gives up in the end of its patience.</summary>
     /// <exception cref="CmekServiceException"><c>CloudApiTimedOut</c>, or what the service said.</exception>
-    public static async Task<T> AskAsync<T>(Uri server, string what, TimeSpan patience, Func<CancellationToken, Task<T>> ask, CancellationToken cancellation)
+    public static async Task<T> AskAsync<T>(
+        Uri server,
+        string what,
+        TimeSpan patience,
+        Func<CancellationToken, Task<T>> ask,
+        CancellationToken cancellation)
     {
         using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         soon.CancelAfter(patience);

@@ -1,8 +1,8 @@
 namespace CmekTools.Engine.CloudApi;
 
 /// <summary>
-/// Tells which of the keys that the service lists for a region is in use, on its way in, failed or past. The service lists states of keys, not their places: this
-/// is the one place where the former become the latter.
+/// Tells which of the keys that the service lists for a region is in use, on its way in, failed or past. The service lists states of
+/// keys, not their places: this is the one place where the former become the latter.
 /// </summary>
 internal static class KeyPlaces
 {
@@ -12,7 +12,10 @@ internal static class KeyPlaces
     public static CmekKeyStatus[] Placed(CmekState region, IReadOnlyList<CmekKeyStatus> keys)
     {
         CmekKeyStatus? inUse = region == CmekState.DISABLED ? null : InUse(keys);
-        CmekKeyStatus[] placed = [.. keys.Select(k => k with { Place = region == CmekState.DISABLED ? CmekKeyPlace.Past : PlaceOf(k, inUse) })];
+        CmekKeyStatus[] placed =
+        [
+            .. keys.Select(k => k with { Place = region == CmekState.DISABLED ? CmekKeyPlace.Past : PlaceOf(k, inUse) }),
+        ];
 
         // One key at most is on its way in, the newest: what an older entry was meant to become has been overtaken.
         bool incoming = false;
@@ -52,16 +55,23 @@ internal static class KeyPlaces
 
     private static CmekKeyStatus? InUse(IReadOnlyList<CmekKeyStatus> keys)
     {
-        CmekKeyStatus[] live = [.. keys.Where(k => k.State != CmekState.DISABLED && (k.KeyUri is not null || k.KeyType is not (null or "NULL_KMS")))];
+        CmekKeyStatus[] live =
+        [
+            .. keys.Where(k => k.State != CmekState.DISABLED && (k.KeyUri is not null || k.KeyType is not (null or "NULL_KMS"))),
+        ];
 
         // A key that holds the region's data says so: it works, or it is being taken away. Of several the newest counts.
-        if (live.FirstOrDefault(k => k.State is not (CmekState.ENABLING or CmekState.ENABLE_FAILED or CmekState.ROTATING or CmekState.ROTATE_FAILED)) is { } holder)
+        if (
+            live.FirstOrDefault(
+                k => k.State is not (
+                    CmekState.ENABLING or CmekState.ENABLE_FAILED or CmekState.ROTATING or CmekState.ROTATE_FAILED)) is { } holder)
         {
             return holder;
         }
 
-        // Nothing holds it by its own word: the key in use is itself being wrapped anew, or was not to be. Every region that rotates has one. It is the last one
-        // that came in, which was when the past ones were retired; what was listed after that has never got there.
+        // Nothing holds it by its own word: the key in use is itself being wrapped anew, or was not to be. Every region that rotates
+        // has one. It is the last one that came in, which was when the past ones were retired; what was listed after that has never got
+        // there.
         CmekKeyStatus[] turning = [.. live.Where(k => k.State is CmekState.ROTATING or CmekState.ROTATE_FAILED)];
         DateTimeOffset? settled = keys.Where(k => k.State == CmekState.DISABLED).Max(k => k.UpdatedAt);
         return turning.FirstOrDefault(k => settled is not null && k.CreatedAt is { } made && made <= settled) ?? turning.LastOrDefault();

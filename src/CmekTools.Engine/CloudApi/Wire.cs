@@ -28,7 +28,12 @@ internal sealed record ClusterListWire(IReadOnlyList<ClusterWire>? Clusters, Pag
 
 internal sealed record KeySpecWire(string? Type, string? Uri, string? AuthPrincipal);
 
-internal sealed record KeyInfoWire(string? Status, string? UserMessage, KeySpecWire? Spec, DateTimeOffset? CreatedAt, DateTimeOffset? UpdatedAt);
+internal sealed record KeyInfoWire(
+    string? Status,
+    string? UserMessage,
+    KeySpecWire? Spec,
+    DateTimeOffset? CreatedAt,
+    DateTimeOffset? UpdatedAt);
 
 internal sealed record RegionInfoWire(string? Region, string? Status, IReadOnlyList<KeyInfoWire>? KeyInfos);
 

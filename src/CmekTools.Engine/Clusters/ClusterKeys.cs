@@ -4,8 +4,8 @@ using CmekTools.Engine.State;
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>
-/// The one answer to "which keys does this cluster have": put together from what the service lists, what receipts name and what our tags mark. Every use case
-/// works from it, none from raw status.
+/// The one answer to "which keys does this cluster have": put together from what the service lists, what receipts name and what our
+/// tags mark. Every use case works from it, none from raw status.
 /// </summary>
 internal sealed class ClusterKeys
 {
@@ -36,8 +36,8 @@ internal sealed class ClusterKeys
     public ClusterKey? InUse(string region) => All.FirstOrDefault(k => k.Region == region && k.Place == CmekKeyPlace.InUse);
 
     /// <summary>
-    /// The principals that the cluster acts as: those of the keys that it needs; in a region that needs none (DISABLED), the one that it acted as last. Every other
-    /// principal that is known for the cluster is replaced.
+    /// The principals that the cluster acts as: those of the keys that it needs; in a region that needs none (DISABLED), the one that
+    /// it acted as last. Every other principal that is known for the cluster is replaced.
     /// </summary>
     public IReadOnlyList<string> Acting =>
     [
@@ -51,13 +51,17 @@ internal sealed class ClusterKeys
     ];
 
     /// <summary>
-    /// True for a past key that the region has left behind: another one is in use, or was after it. Nothing goes back to it by itself, for it may have been left for a
-    /// reason.
+    /// True for a past key that the region has left behind: another one is in use, or was after it. Nothing goes back to it by itself,
+    /// for it may have been left for a reason.
     /// </summary>
     public bool IsLeftBehind(ClusterKey key) =>
         key.Place is CmekKeyPlace.Past or CmekKeyPlace.Failed
         && All.Any(other => other.Region == key.Region && other != key
-            && (other.Needed || (key.Place == CmekKeyPlace.Past && other.Place == CmekKeyPlace.Past && other.RetiredAt > (key.RetiredAt ?? DateTimeOffset.MinValue))));
+            && (
+                other.Needed
+                    || (
+                        key.Place == CmekKeyPlace.Past && other.Place == CmekKeyPlace.Past
+                            && other.RetiredAt > (key.RetiredAt ?? DateTimeOffset.MinValue))));
 
     /// <summary>Every principal that is known for any of its keys.</summary>
     public IReadOnlyList<string> Principals => [.. All.SelectMany(k => k.Principals).Distinct(StringComparer.Ordinal)];
@@ -65,11 +69,15 @@ internal sealed class ClusterKeys
     /// <summary>Every key with every principal that is known for it, those of the keys that the cluster needs first.</summary>
     public IReadOnlyList<AccessTarget> Targets(Operation op) =>
     [
-        .. All.SelectMany(k => k.Principals.Select(p => new AccessTarget(Cluster, op.Session.Organization.Id, k.Region, k.KeyUri, p) { InUse = k.Needed && p == k.Principal }))
+        .. All.SelectMany(
+            k => k.Principals.Select(
+                p => new AccessTarget(Cluster, op.Session.Organization.Id, k.Region, k.KeyUri, p) { InUse = k.Needed && p == k.Principal }))
             .DistinctBy(t => (t.KeyUri, t.AuthPrincipal)),
     ];
 
-    /// <summary>Is this one of the cluster's keys, under whatever name, and which? The strongest place where several regions have it.</summary>
+    /// <summary>
+    /// Is this one of the cluster's keys, under whatever name, and which? The strongest place where several regions have it.
+    /// </summary>
     public ClusterKey? Find(KeyIdentity identity) =>
         // By its name too: where the project's number was read for the one and not for the other, only that is the same.
         All.FirstOrDefault(k => k.Identity.Material == identity.Material) ?? All.FirstOrDefault(k => k.Identity.Uri == identity.Uri);
@@ -106,7 +114,8 @@ internal sealed class ClusterKeys
 
         await Task.WhenAll(identities.Values).ConfigureAwait(false);
         List<ClusterKey> keys = [];
-        foreach (IGrouping<(string Region, string Uri), KeyEntry> group in entries.GroupBy(e => (e.Region, identities[e.KeyUri].Result.Uri)))
+        foreach (
+            IGrouping<(string Region, string Uri), KeyEntry> group in entries.GroupBy(e => (e.Region, identities[e.KeyUri].Result.Uri)))
         {
             keys.Add(Merge(identities[group.First().KeyUri].Result, [.. group]));
         }
@@ -115,7 +124,10 @@ internal sealed class ClusterKeys
             cluster,
             op.Session.Organization.Id,
             status,
-            [.. keys.OrderByDescending(k => k.Place).ThenBy(k => k.Region, StringComparer.Ordinal).ThenByDescending(k => k.RetiredAt ?? DateTimeOffset.MinValue)]);
+            [
+                .. keys.OrderByDescending(k => k.Place).ThenBy(k => k.Region, StringComparer.Ordinal).ThenByDescending(
+                    k => k.RetiredAt ?? DateTimeOffset.MinValue),
+            ]);
     }
 
     /// <summary>What the service lists.</summary>
@@ -166,7 +178,11 @@ internal sealed class ClusterKeys
             RetiredAt = best.Place == CmekKeyPlace.Past ? entries.Max(e => e.RetiredAt) : null,
             State = best.State,
             Principal = principal,
-            Principals = [.. entries.Select(e => e.Principal).Prepend(best.Principal).Prepend(principal).OfType<string>().Distinct(StringComparer.Ordinal)],
+            Principals =
+            [
+                .. entries.Select(e => e.Principal).Prepend(best.Principal).Prepend(principal).OfType<string>()
+                    .Distinct(StringComparer.Ordinal),
+            ],
         };
     }
 

@@ -6,7 +6,9 @@ namespace CmekTools.Engine.Clusters;
 internal static class ClusterLookup
 {
     /// <summary>Every cluster that is not deleted.</summary>
-    public static async IAsyncEnumerable<CmekCluster> ListAsync(SessionContext session, [EnumeratorCancellation] CancellationToken cancellation)
+    public static async IAsyncEnumerable<CmekCluster> ListAsync(
+        SessionContext session,
+        [EnumeratorCancellation] CancellationToken cancellation)
     {
         await foreach (CmekCluster cluster in session.Cloud.ListClustersAsync(cancellation).ConfigureAwait(false))
         {
@@ -19,7 +21,8 @@ internal static class ClusterLookup
 
     /// <summary>The one cluster of a name.</summary>
     /// <exception cref="CmekException"><c>ClusterNotFound</c> or <c>ClusterNameAmbiguous</c>.</exception>
-    public static async Task<CmekCluster> ByNameAsync(string name, Operation op) => Named(name, await AllAsync(op.Session, op.Cancellation).ConfigureAwait(false));
+    public static async Task<CmekCluster> ByNameAsync(string name, Operation op) =>
+        Named(name, await AllAsync(op.Session, op.Cancellation).ConfigureAwait(false));
 
     /// <summary>Every cluster that is not deleted, when all have been listed.</summary>
     public static async Task<IReadOnlyList<CmekCluster>> AllAsync(SessionContext session, CancellationToken cancellation)
@@ -65,7 +68,8 @@ internal static class ClusterLookup
             throw new CmekException(
                 "ClusterContradicts",
                 CmekErrorKind.InvalidArgument,
-                $"The id {cluster.Id} is the cluster '{cluster.Name}', and the name that came with it is '{name}': which one is meant is not guessed.",
+                $"The id {cluster.Id} is the cluster '{cluster.Name}', and the name that came with it is '{name}': which one "
+                    + "is meant is not guessed.",
                 "Give the name or the id, or mend what says both.",
                 name);
         }
@@ -90,7 +94,8 @@ internal static class ClusterLookup
             throw new CmekException(
                 "ClusterNotPrivate",
                 CmekErrorKind.InvalidOperation,
-                $"{cluster.Name} has public network visibility; CMEK needs a private cluster, and visibility is set when a cluster is made.",
+                $"{cluster.Name} has public network visibility; CMEK needs a private cluster, and visibility is set "
+                    + "when a cluster is made.",
                 "New-CmekCluster makes a private cluster.",
                 cluster);
         }
@@ -104,15 +109,23 @@ internal static class ClusterLookup
         return found?.Name ?? throw RegionUnknown(cluster, region);
     }
 
-    /// <summary>Accesses with the cluster's own spelling of their regions; a region that the cluster does not have stays as it is.</summary>
+    /// <summary>
+    /// Accesses with the cluster's own spelling of their regions; a region that the cluster does not have stays as it is.
+    /// </summary>
     public static IReadOnlyList<CmekAccess> InOwnSpelling(CmekCluster cluster, IEnumerable<CmekAccess> accesses) =>
-        [.. accesses.Select(a => cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, a.Region, StringComparison.OrdinalIgnoreCase)) is { } own ? a with { Region = own.Name } : a)];
+        [
+            .. accesses.Select(
+                a => cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, a.Region, StringComparison.OrdinalIgnoreCase)) is { } own
+                    ? a with { Region = own.Name }
+                    : a),
+        ];
 
     /// <summary>The error for a region that a cluster does not have.</summary>
     public static CmekException RegionUnknown(CmekCluster cluster, string region) => new(
         "RegionUnknown",
         CmekErrorKind.InvalidArgument,
         $"{cluster.Name} has no region '{region}'.{Names.DidYouMean(region, cluster.Regions.Select(r => r.Name))}",
-        $"Its regions are {string.Join(", ", cluster.Regions.Select(r => r.Name))}. For a region that is still to be added: New-CmekKey -NewRegion, then Add-CmekRegion.",
+        $"Its regions are {string.Join(", ", cluster.Regions.Select(r => r.Name))}. For a region that is still to be added: New-CmekKey "
+            + "-NewRegion, then Add-CmekRegion.",
         region);
 }

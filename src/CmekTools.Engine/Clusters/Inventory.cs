@@ -6,8 +6,9 @@ using CmekTools.Engine.State.Shared;
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>
-/// What was last seen of each cluster, a file each in the state folder, kept by every command that reads a status: the party that is to be cut off must not
-/// decide what is known of its keys. A key stays in it when the service stops listing it. What others gave to a shared place is read along with it.
+/// What was last seen of each cluster, a file each in the state folder, kept by every command that reads a status: the party that is to
+/// be cut off must not decide what is known of its keys. A key stays in it when the service stops listing it. What others gave to a
+/// shared place is read along with it.
 /// </summary>
 internal sealed class Inventory(string stateFolder, TimeProvider time)
 {
@@ -34,7 +35,8 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
         try
         {
             DateTimeOffset now = time.GetUtcNow();
-            InventoryEntry? had = _kept.GetValueOrDefault(cluster.Id) ?? (Guid.TryParse(cluster.Id, out _) ? Read(PathOf(cluster.Id)) : null);
+            InventoryEntry? had = _kept.GetValueOrDefault(cluster.Id) ?? (
+                Guid.TryParse(cluster.Id, out _) ? Read(PathOf(cluster.Id)) : null);
             InventoryKey[] listed =
             [
                 .. from region in status.Regions
@@ -47,7 +49,8 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
                 return;
             }
 
-            IEnumerable<InventoryKey> gone = (had?.Keys ?? []).Where(k => !listed.Any(l => l.IsSame(k))).Select(k => k with { Place = CmekKeyPlace.Past });
+            IEnumerable<InventoryKey> gone = (had?.Keys ?? []).Where(k => !listed.Any(l => l.IsSame(k))).Select(
+                k => k with { Place = CmekKeyPlace.Past });
             InventoryEntry entry = new()
             {
                 Server = server.GetLeftPart(UriPartial.Authority),
@@ -76,7 +79,10 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
     public InventoryEntry? Find(string clusterId) =>
         Guid.TryParse(clusterId, out _) ? InventoryFile.Merge(Folders().Select(f => Read(Path.Combine(f, FileOf(clusterId))))) : null;
 
-    /// <summary>Every cluster that was seen, what this user sealed before what anybody may have written, the last seen first. A file that cannot be read is passed over.</summary>
+    /// <summary>
+    /// Every cluster that was seen, what this user sealed before what anybody may have written, the last seen first. A file that
+    /// cannot be read is passed over.
+    /// </summary>
     public IReadOnlyList<InventoryEntry> List()
     {
         try
@@ -103,7 +109,11 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
     public string Age(DateTimeOffset seen)
     {
         TimeSpan age = time.GetUtcNow() - seen;
-        string ago = age.TotalDays >= 2 ? $"{age.TotalDays:0} days" : age.TotalHours >= 2 ? $"{age.TotalHours:0} hours" : $"{Math.Max(0, age.TotalMinutes):0} minutes";
+        string ago = age.TotalDays >= 2
+            ? $"{age.TotalDays:0} days"
+            : age.TotalHours >= 2
+            ? $"{age.TotalHours:0} hours"
+            : $"{Math.Max(0, age.TotalMinutes):0} minutes";
         return $"{ago} ago ({seen.UtcDateTime:yyyy-MM-dd HH:mm}Z)";
     }
 
@@ -114,7 +124,8 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
     public static IEnumerable<KeyEntry> Unproven(InventoryEntry? entry) => Entries(entry, proven: false);
 
     private static IEnumerable<KeyEntry> Entries(InventoryEntry? entry, bool proven) =>
-        (entry?.Keys ?? []).Where(k => k.Proven == proven).Select(k => new KeyEntry(k.Region, k.KeyUri, k.Principal, k.Place, KeySources.Inventory));
+        (entry?.Keys ?? []).Where(k => k.Proven == proven).Select(
+            k => new KeyEntry(k.Region, k.KeyUri, k.Principal, k.Place, KeySources.Inventory));
 
     private static bool Unchanged(InventoryEntry one, InventoryEntry other) =>
         one.Cluster.Name == other.Cluster.Name && one.Keys.Count == other.Keys.Count
@@ -131,9 +142,13 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
     {
         try
         {
-            return File.Exists(path) ? InventoryFile.Read(Path.GetFileName(path), StateFiles.ReadText(path, InventoryFile.SizeLimit)) : null;
+            return File.Exists(path)
+                ? InventoryFile.Read(Path.GetFileName(path), StateFiles.ReadText(path, InventoryFile.SizeLimit))
+                : null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or FormatException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or JsonException or FormatException or InvalidOperationException
+                or ArgumentException)
         {
             return null;
         }

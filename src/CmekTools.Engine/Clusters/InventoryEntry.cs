@@ -9,7 +9,8 @@ namespace CmekTools.Engine.Clusters;
 internal sealed record InventoryKey(string Region, string KeyUri, string? Principal, CmekKeyPlace Place, DateTimeOffset SeenAt)
 {
     /// <summary>
-    /// True where this user's CmekTools saw it, here or on another machine. What anybody may have written is good for cutting access off, and gives nobody any.
+    /// True where this user's CmekTools saw it, here or on another machine. What anybody may have written is good for cutting access
+    /// off, and gives nobody any.
     /// </summary>
     public bool Proven { get; init; } = true;
 

@@ -4,7 +4,10 @@ using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Clusters;
 
-/// <summary>An inventory's file: JSON, sealed by who wrote it. Version 1 had no seal in earlier versions of CmekTools, and is read as what anybody may have written.</summary>
+/// <summary>
+/// An inventory's file: JSON, sealed by who wrote it. Version 1 had no seal in earlier versions of CmekTools, and is read as what
+/// anybody may have written.
+/// </summary>
 internal static class InventoryFile
 {
     /// <summary>The most bytes of one.</summary>
@@ -16,7 +19,10 @@ internal static class InventoryFile
     private const int UnprovenLimit = 500;
     private const int TextLimit = 1024;
 
-    /// <summary>Puts together what several wrote of one cluster: no key is left out. The latest that this user sealed says where each key is now.</summary>
+    /// <summary>
+    /// Puts together what several wrote of one cluster: no key is left out. The latest that this user sealed says where each key is
+    /// now.
+    /// </summary>
     public static InventoryEntry? Merge(IEnumerable<InventoryEntry?> entries)
     {
         InventoryEntry[] all = [.. entries.OfType<InventoryEntry>().OrderByDescending(e => e.Proven).ThenByDescending(e => e.SeenAt)];
@@ -51,7 +57,9 @@ internal static class InventoryFile
     {
         JsonObject json = SafeJson.ParseObject(text, SizeLimit);
         return Parse(json, Seal.Own.Check(json, Format) == CmekSealState.Verified) is { } entry
-            && string.Equals(entry.Cluster.Id + ".json", file, StringComparison.OrdinalIgnoreCase) && Guid.TryParse(entry.Cluster.Id, out _) ? entry : null;
+            && string.Equals(entry.Cluster.Id + ".json", file, StringComparison.OrdinalIgnoreCase) && Guid.TryParse(entry.Cluster.Id, out _)
+                ? entry
+                : null;
     }
 
     /// <summary>The file's text, sealed where this user has a secret.</summary>
@@ -95,7 +103,10 @@ internal static class InventoryFile
 
     private static InventoryEntry? Parse(JsonObject json, bool isSealed)
     {
-        if ((string?)json["format"] != Format || (int?)json["version"] != 1 || json["cluster"] is not JsonObject cluster || json["organization"] is not JsonObject organization)
+        if ((string?)json["format"] != Format
+            || (int?)json["version"] != 1
+            || json["cluster"] is not JsonObject cluster
+            || json["organization"] is not JsonObject organization)
         {
             return null;
         }
@@ -135,5 +146,6 @@ internal static class InventoryFile
 
     private static string Text(DateTimeOffset at) => at.ToString("O", CultureInfo.InvariantCulture);
 
-    private static DateTimeOffset Time(JsonNode? node) => DateTimeOffset.Parse((string?)node ?? throw new FormatException("no time"), CultureInfo.InvariantCulture);
+    private static DateTimeOffset Time(JsonNode? node) =>
+        DateTimeOffset.Parse((string?)node ?? throw new FormatException("no time"), CultureInfo.InvariantCulture);
 }

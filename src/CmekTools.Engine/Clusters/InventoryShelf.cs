@@ -5,8 +5,8 @@ using CmekTools.Engine.State.Shared;
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>
-/// What each machine has seen of the clusters. A cluster has one document for all; whoever writes it keeps what the others wrote. What this user did not seal lies apart
-/// here, and stays marked where it is handed on.
+/// What each machine has seen of the clusters. A cluster has one document for all; whoever writes it keeps what the others wrote. What
+/// this user did not seal lies apart here, and stays marked where it is handed on.
 /// </summary>
 /// <param name="stateFolder">The local state folder.</param>
 /// <param name="mirror">The place's folder in it.</param>
@@ -53,8 +53,12 @@ internal sealed class InventoryShelf(string stateFolder, string mirror) : Shared
         if (theirs.Proven)
         {
             // Somebody may have put an earlier one back: what was known stays known.
-            InventoryEntry? had = File.Exists(Path.Combine(_proven, file)) ? TryRead(file, StateFiles.ReadText(Path.Combine(_proven, file), SizeLimit)) : null;
-            StateFiles.WriteWhole(Path.Combine(_proven, file), InventoryFile.ToText(InventoryFile.Merge([theirs, had is { Proven: true } ? had : null])!));
+            InventoryEntry? had = File.Exists(Path.Combine(_proven, file))
+                ? TryRead(file, StateFiles.ReadText(Path.Combine(_proven, file), SizeLimit))
+                : null;
+            StateFiles.WriteWhole(
+                Path.Combine(_proven, file),
+                InventoryFile.ToText(InventoryFile.Merge([theirs, had is { Proven: true } ? had : null])!));
             if (Directory.Exists(_unproven))
             {
                 File.Delete(Path.Combine(_unproven, file));
@@ -85,7 +89,8 @@ internal sealed class InventoryShelf(string stateFolder, string mirror) : Shared
         {
             return InventoryFile.Read(file, text);
         }
-        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or ArgumentException or NullReferenceException)
+        catch (Exception e) when (
+            e is JsonException or FormatException or InvalidOperationException or ArgumentException or NullReferenceException)
         {
             return null;
         }

@@ -2,7 +2,9 @@ using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Clusters;
 
-/// <summary>The blast radius of keys: everybody who is hit when one is cut off or deleted, as far as can be seen, and what could not be seen.</summary>
+/// <summary>
+/// The blast radius of keys: everybody who is hit when one is cut off or deleted, as far as can be seen, and what could not be seen.
+/// </summary>
 internal static class KeyUses
 {
     /// <summary>Reads who uses keys. Each cluster is read once for all of them.</summary>
@@ -11,10 +13,15 @@ internal static class KeyUses
     /// <param name="gone">Ids of clusters that the caller vouches are gone: their marks keep nothing.</param>
     /// <param name="op">The run.</param>
     /// <returns>Rows by key, in the given spelling.</returns>
-    public static async Task<ILookup<string, CmekKeyUse>> ReadAsync(IReadOnlyCollection<string> keyUris, string? except, IReadOnlyCollection<string> gone, Operation op)
+    public static async Task<ILookup<string, CmekKeyUse>> ReadAsync(
+        IReadOnlyCollection<string> keyUris,
+        string? except,
+        IReadOnlyCollection<string> gone,
+        Operation op)
     {
         List<Fleet> fleet = await FleetAsync(op).ConfigureAwait(false);
-        CmekKeyUse[][] rows = await Task.WhenAll(keyUris.Distinct(StringComparer.Ordinal).Select(k => OfKeyAsync(k, fleet, except, gone, op))).ConfigureAwait(false);
+        CmekKeyUse[][] rows = await Task.WhenAll(
+            keyUris.Distinct(StringComparer.Ordinal).Select(k => OfKeyAsync(k, fleet, except, gone, op))).ConfigureAwait(false);
         return rows.SelectMany(r => r).ToLookup(r => r.KeyUri, StringComparer.Ordinal);
     }
 
@@ -26,10 +33,13 @@ internal static class KeyUses
         return new CmekException(
             "KeyInUse",
             CmekErrorKind.InvalidOperation,
-            $"{keyUri} {(unread ? "may be in use" : "is in use")} by {string.Join("; ", keeping.Select(u => u.ToString()))}: without it their data or backups cannot be read. It was not touched.",
+            $"{keyUri} {(unread ? "may be in use" : "is in use")} by {string.Join("; ", keeping.Select(u => u.ToString()))}: without it "
+                + "their data or backups cannot be read. It was not touched.",
             unread
-                ? "Run this with an API key and credentials that may read all of it. For a cluster that is gone for good, name its id with -GoneClusterId. Get-CmekKeyUse shows every use."
-                : "Move the clusters to other keys and keep this one for as long as they list it. To make data unreadable on purpose: Revoke-CmekAccess -Permanent. Get-CmekKeyUse shows every use.",
+                ? "Run this with an API key and credentials that may read all of it. For a cluster that is gone for good, name its id "
+                    + "with -GoneClusterId. Get-CmekKeyUse shows every use."
+                : "Move the clusters to other keys and keep this one for as long as they list it. To make data unreadable on purpose: "
+                    + "Revoke-CmekAccess -Permanent. Get-CmekKeyUse shows every use.",
             keyUri);
     }
 
@@ -46,7 +56,10 @@ internal static class KeyUses
                 continue;
             }
 
-            reads.Add(cluster.SupportsCmek ? ReadAsync(cluster) : Task.FromResult(new Fleet(cluster, new CmekStatus { ClusterId = cluster.Id, ClusterName = cluster.Name }, null)));
+            reads.Add(
+                cluster.SupportsCmek
+                    ? ReadAsync(cluster)
+                    : Task.FromResult(new Fleet(cluster, new CmekStatus { ClusterId = cluster.Id, ClusterName = cluster.Name }, null)));
         }
 
         return [.. await Task.WhenAll(reads).ConfigureAwait(false)];
@@ -69,7 +82,12 @@ internal static class KeyUses
         }
     }
 
-    private static async Task<CmekKeyUse[]> OfKeyAsync(string uri, List<Fleet> fleet, string? except, IReadOnlyCollection<string> gone, Operation op)
+    private static async Task<CmekKeyUse[]> OfKeyAsync(
+        string uri,
+        List<Fleet> fleet,
+        string? except,
+        IReadOnlyCollection<string> gone,
+        Operation op)
     {
         IKeyProvider provider = op.Session.GetProvider(KeyProviders.FromKeyUri(uri));
         Task<KeyIdentity> identifying = provider.IdentifyAsync(uri, op);
@@ -111,11 +129,19 @@ internal static class KeyUses
                     KeyIdentity other = await provider.IdentifyAsync(listed.KeyUri!, op).ConfigureAwait(false);
                     if (other.Uri == identity.Uri)
                     {
-                        Add(CmekKeyUseKind.Cluster, $"{one.Cluster.Name}/{region.Region}", $"{KeyPlaceText.Of(listed.Place)}, {listed.State}, as {listed.AuthPrincipal}", counts);
+                        Add(
+                            CmekKeyUseKind.Cluster,
+                            $"{one.Cluster.Name}/{region.Region}",
+                            $"{KeyPlaceText.Of(listed.Place)}, {listed.State}, as {listed.AuthPrincipal}",
+                            counts);
                     }
                     else if (other.Material == identity.Material)
                     {
-                        Add(CmekKeyUseKind.Cluster, $"{one.Cluster.Name}/{region.Region}", $"its copy {listed.KeyUri} is {KeyPlaceText.Of(listed.Place)}", counts && primary);
+                        Add(
+                            CmekKeyUseKind.Cluster,
+                            $"{one.Cluster.Name}/{region.Region}",
+                            $"its copy {listed.KeyUri} is {KeyPlaceText.Of(listed.Place)}",
+                            counts && primary);
                     }
                 }
             }
@@ -135,11 +161,17 @@ internal static class KeyUses
             }
             else if (!read.Contains(named.Cluster.Id) && named.Status is { NotFound: true } && neverGiven)
             {
-                Add(CmekKeyUseKind.Mark, named.Cluster.Name, $"{where} names it; it never had CMEK, and the key was never given to anybody", false);
+                Add(
+                    CmekKeyUseKind.Mark,
+                    named.Cluster.Name,
+                    $"{where} names it; it never had CMEK, and the key was never given to anybody",
+                    false);
             }
             else if (!read.Contains(named.Cluster.Id))
             {
-                string why = named.Status is null ? "it could not be read" : "the service says that it never had CMEK (404), which a missing role may look like too";
+                string why = named.Status is null
+                    ? "it could not be read"
+                    : "the service says that it never had CMEK (404), which a missing role may look like too";
                 Add(CmekKeyUseKind.Mark, named.Cluster.Name, $"{where} names it, and {why}", !vouched);
             }
             else

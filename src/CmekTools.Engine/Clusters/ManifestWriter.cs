@@ -13,13 +13,26 @@ internal static class ManifestWriter
     public static IReadOnlyList<CmekAccess> FromStatus(CmekCluster cluster, CmekStatus status)
     {
         CmekAccess[] accesses = [.. status.Regions.Where(r => r.Current is { KeyUri: not null }).Select(r => Specs.ToAccess(cluster, r))];
-        return accesses.Length > 0 ? accesses : throw new CmekException("CmekNotEnabled", CmekErrorKind.InvalidOperation, $"{cluster.Name} has no customer-managed key to write down ({status}).", "Pipe accesses from Grant-CmekAccess to write down what is to be.", status);
+        return accesses.Length > 0
+            ? accesses
+            : throw new CmekException(
+                "CmekNotEnabled",
+                CmekErrorKind.InvalidOperation,
+                $"{cluster.Name} has no customer-managed key to write down ({status}).",
+                "Pipe accesses from Grant-CmekAccess to write down what is to be.",
+                status);
     }
 
     /// <summary>The vendor's file.</summary>
     public static string ToJson(CmekCluster cluster, IEnumerable<CmekAccess> accesses)
     {
-        CmekSpecWire body = new([.. accesses.Select(a => new RegionSpecWire(a.Region, new KeySpecWire(Specs.KeyType(cluster.Provider), Required(a.KeyUri, a), Required(a.AuthPrincipal, a))))]);
+        CmekSpecWire body = new(
+            [
+                .. accesses.Select(
+                    a => new RegionSpecWire(
+                        a.Region,
+                        new KeySpecWire(Specs.KeyType(cluster.Provider), Required(a.KeyUri, a), Required(a.AuthPrincipal, a)))),
+            ]);
         return Specs.ToText(body) + "\n";
     }
 

@@ -19,7 +19,8 @@ internal static class Manifests
     public static IReadOnlyList<CmekAccess> ReadUnbound(string path)
     {
         IReadOnlyList<RegionSpecWire> specs = SpecsOf(TextOf(path), path);
-        RegionSpecWire? wrong = specs.FirstOrDefault(s => string.IsNullOrWhiteSpace(s?.KeySpec?.Uri) || string.IsNullOrWhiteSpace(s.KeySpec.AuthPrincipal));
+        RegionSpecWire? wrong = specs.FirstOrDefault(
+            s => string.IsNullOrWhiteSpace(s?.KeySpec?.Uri) || string.IsNullOrWhiteSpace(s.KeySpec.AuthPrincipal));
         return specs.Any(s => s is null) || wrong is not null
             ? throw Invalid(path, $"an entry ({wrong?.Region}) has no uri or no auth_principal.")
             : [.. specs.Select(s => ByHandAccess.Of(s.KeySpec.Uri!, s.KeySpec.AuthPrincipal!, s.Region))];
@@ -40,7 +41,10 @@ internal static class Manifests
 
             if (spec.KeySpec.Type != Specs.KeyType(cluster.Provider))
             {
-                throw Invalid(name, $"region_specs[{accesses.Count}] has the key type '{spec.KeySpec.Type}'; {cluster.Name} runs on {cluster.Provider} and needs {Specs.KeyType(cluster.Provider)}.");
+                throw Invalid(
+                    name,
+                    $"region_specs[{accesses.Count}] has the key type '{spec.KeySpec.Type}'; {cluster.Name} runs on {cluster.Provider} "
+                        + $"and needs {Specs.KeyType(cluster.Provider)}.");
             }
 
             if (string.IsNullOrWhiteSpace(spec.KeySpec.Uri) || string.IsNullOrWhiteSpace(spec.KeySpec.AuthPrincipal))
@@ -88,7 +92,9 @@ internal static class Manifests
             CmekSpecWire? body = JsonSerializer.Deserialize(text, WireJson.Default.CmekSpecWire);
             return body?.RegionSpecs switch
             {
-                { Count: > RegionLimit } many => throw Invalid(name, $"it has {many.Count} regions, and {RegionLimit} is the most that is read."),
+                { Count: > RegionLimit } many => throw Invalid(
+                    name,
+                    $"it has {many.Count} regions, and {RegionLimit} is the most that is read."),
                 { Count: > 0 } specs => specs,
                 _ => throw Invalid(name, "it has no region_specs."),
             };
@@ -103,7 +109,8 @@ internal static class Manifests
         "ManifestInvalid",
         CmekErrorKind.InvalidData,
         $"{name} is not a CMEK manifest: {what}",
-        """The form is {"region_specs":[{"region":"us-east-1","key_spec":{"type":"AWS_KMS","uri":"…","auth_principal":"…"}}]}; Export-CmekManifest writes one.""",
+        """The form is {"region_specs":[{"region":"us-east-1","key_spec":"""
+            + """{"type":"AWS_KMS","uri":"…","auth_principal":"…"}}]}; Export-CmekManifest writes one.""",
         name,
         cause);
 }

@@ -7,15 +7,19 @@ namespace CmekTools.Engine.Clusters;
 internal static class ReceiptAccesses
 {
     /// <summary>
-    /// Sorts a receipt's accesses into those that may be given back and those that may not. An access may be given back only where the service or
-    /// the inventory lists its key with its principal for this cluster; of a receipt that is not verified, only what a cluster needs of a key (its
-    /// roles and actions, no others) is left in the snapshot.
+    /// Sorts a receipt's accesses into those that may be given back and those that may not. An access may be given back only where the
+    /// service or the inventory lists its key with its principal for this cluster; of a receipt that is not verified, only what a
+    /// cluster needs of a key (its roles and actions, no others) is left in the snapshot.
     /// </summary>
     /// <param name="receipt">The receipt.</param>
     /// <param name="trust">How far it can be trusted.</param>
     /// <param name="cluster">The cluster.</param>
     /// <param name="listed">Every key with its principal that the service or the inventory lists for this cluster.</param>
-    public static IReadOnlyList<JudgedAccess> Sort(StoredReceipt receipt, ReceiptTrust trust, CmekCluster cluster, IEnumerable<ListedAccess> listed)
+    public static IReadOnlyList<JudgedAccess> Sort(
+        StoredReceipt receipt,
+        ReceiptTrust trust,
+        CmekCluster cluster,
+        IEnumerable<ListedAccess> listed)
     {
         if (trust.Standing is ReceiptStanding.Foreign or ReceiptStanding.Tampered)
         {

@@ -3,22 +3,30 @@ using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Clusters;
 
-/// <summary>Closes receipts by what is true now, wherever the restore ran: what a receipt on this machine says of itself may be long past.</summary>
+/// <summary>
+/// Closes receipts by what is true now, wherever the restore ran: what a receipt on this machine says of itself may be long past.
+/// </summary>
 internal static class ReceiptSettling
 {
     /// <summary>
-    /// Looks at a cluster's open receipts. One whose principals are all replaced is superseded; one whose accesses are open again, or superseded, is restored; any other
-    /// stands open.
+    /// Looks at a cluster's open receipts. One whose principals are all replaced is superseded; one whose accesses are open again, or
+    /// superseded, is restored; any other stands open.
     /// </summary>
     /// <param name="keys">The cluster's keys as they are now.</param>
     /// <param name="receipts">The receipts to look at.</param>
     /// <param name="done">Accesses that this run has given back without a failure: they count unless they are seen to be stopped.</param>
     /// <param name="op">The run.</param>
-    public static async Task SettleAsync(ClusterKeys keys, IReadOnlyList<StoredReceipt> receipts, IReadOnlyCollection<string> done, Operation op)
+    public static async Task SettleAsync(
+        ClusterKeys keys,
+        IReadOnlyList<StoredReceipt> receipts,
+        IReadOnlyCollection<string> done,
+        Operation op)
     {
         IKeyProvider provider = op.Session.GetProvider(keys.Cluster.Provider);
         string[] acting = [.. keys.Acting];
-        foreach (StoredReceipt receipt in receipts.Where(r => r.Document.IsOpen && ReceiptTrust.Judge(r, keys.Cluster.Id, keys.OrganizationId).Standing == ReceiptStanding.Verified))
+        foreach (
+            StoredReceipt receipt in receipts.Where(
+                r => r.Document.IsOpen && ReceiptTrust.Judge(r, keys.Cluster.Id, keys.OrganizationId).Standing == ReceiptStanding.Verified))
         {
             (string path, ReceiptDocument document) = (receipt.Path, receipt.Document);
             ReceiptAccess[] standing = [.. document.Accesses.Where(a => acting.Contains(a.AuthPrincipal))];
@@ -66,7 +74,10 @@ internal static class ReceiptSettling
                 return true;
             }
 
-            return !needed && done && (await provider.ReadMarksAsync(access.KeyUri, op).ConfigureAwait(false)).Cuts.All(c => c.Principal != access.AuthPrincipal);
+            return !needed && done
+                && (
+                    await provider.ReadMarksAsync(access.KeyUri, op).ConfigureAwait(false)).Cuts.All(
+                        c => c.Principal != access.AuthPrincipal);
         }
         catch (CmekException e)
         {

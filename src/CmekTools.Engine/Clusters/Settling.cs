@@ -24,7 +24,9 @@ internal static class Settling
                 await op.SettleAsync(
                     entry,
                     known ? "done" : "not made",
-                    known ? $"was made after all: the service says {status}" : $"was not made: the service says {status}").ConfigureAwait(false);
+                    known
+                        ? $"was made after all: the service says {status}"
+                        : $"was not made: the service says {status}").ConfigureAwait(false);
             }
         }
     }
@@ -47,7 +49,10 @@ internal static class Settling
 
         return wanted.All(w => status.Regions.Any(r => r.Region == w.Key && r.Keys.Any(k => k.KeyUri == w.Value)))
             ? true
-            : wanted.All(w => status.Regions.Any(r => r.Region == w.Key && r.State == CmekState.ENABLED && r.Keys.All(k => k.KeyUri != w.Value))) ? false : null;
+            : wanted.All(
+                w => status.Regions.Any(r => r.Region == w.Key && r.State == CmekState.ENABLED && r.Keys.All(k => k.KeyUri != w.Value)))
+                    ? false
+                    : null;
     }
 
     private static Dictionary<string, string> Keys(string? json)
@@ -55,7 +60,8 @@ internal static class Settling
         Dictionary<string, string> keys = new(StringComparer.Ordinal);
         try
         {
-            foreach (JsonObject spec in ((json is null ? null : JsonNode.Parse(json)?["region_specs"]) as JsonArray ?? []).OfType<JsonObject>())
+            foreach (
+                JsonObject spec in ((json is null ? null : JsonNode.Parse(json)?["region_specs"]) as JsonArray ?? []).OfType<JsonObject>())
             {
                 if ((string?)spec["region"] is { } region && (string?)spec["key_spec"]?["uri"] is { } uri)
                 {

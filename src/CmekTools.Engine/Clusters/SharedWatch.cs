@@ -7,8 +7,9 @@ namespace CmekTools.Engine.Clusters;
 internal sealed record WatchLook(CmekStatus? Status);
 
 /// <summary>
-/// The one watch over all clusters that a session waits for. Where many are waited for, one request for the list of clusters tells whose operation
-/// is still running: those are asked for their status now and then, the others at each look. A long wait is looked at less often.
+/// The one watch over all clusters that a session waits for. Where many are waited for, one request for the list of clusters tells
+/// whose operation is still running: those are asked for their status now and then, the others at each look. A long wait is looked at
+/// less often.
 /// </summary>
 internal sealed class SharedWatch(SessionContext session)
 {
@@ -35,7 +36,9 @@ internal sealed class SharedWatch(SessionContext session)
         return new Watched(this, session.Time.GetTimestamp());
     }
 
-    /// <summary>The pause before the next look at a wait of an age: a tenth of it, at least the shortest pause and at most six of them.</summary>
+    /// <summary>
+    /// The pause before the next look at a wait of an age: a tenth of it, at least the shortest pause and at most six of them.
+    /// </summary>
     public static TimeSpan Pause(TimeSpan age, TimeSpan shortest)
     {
         TimeSpan pause = age / 10;

@@ -9,8 +9,8 @@ using CmekTools.Engine.State;
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>
-/// Takes out of a snapshot, which is only a file's word, everything that a cut by CmekTools cannot have been about: other principals, and roles and
-/// actions that a cluster does not need.
+/// Takes out of a snapshot, which is only a file's word, everything that a cut by CmekTools cannot have been about: other principals,
+/// and roles and actions that a cluster does not need.
 /// </summary>
 internal static class SnapshotFilter
 {

@@ -9,7 +9,11 @@ namespace CmekTools.Engine.Clusters;
 /// <summary>CMEK specifications: one access a region, checked before anything is sent.</summary>
 internal static class Specs
 {
-    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions s_indented = new()
+    {
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>The Cloud API's key type of a provider.</summary>
     public static string KeyType(CmekProvider provider) => provider switch
@@ -17,12 +21,18 @@ internal static class Specs
         CmekProvider.AWS => "AWS_KMS",
         CmekProvider.GCP => "GCP_CLOUD_KMS",
         CmekProvider.AZURE => "AZURE_KEY_VAULT",
-        _ => throw new CmekException("ProviderNotSupported", CmekErrorKind.InvalidOperation, $"CmekTools does not know the provider {provider}.", "Update the module.", provider),
+        _ => throw new CmekException(
+            "ProviderNotSupported",
+            CmekErrorKind.InvalidOperation,
+            $"CmekTools does not know the provider {provider}.",
+            "Update the module.",
+            provider),
     };
 
     /// <summary>Is this the key and principal that is wanted?</summary>
     public static bool Matches(CmekKeyStatus actual, CmekAccess wanted) =>
-        string.Equals(actual.KeyUri, wanted.KeyUri, StringComparison.Ordinal) && string.Equals(actual.AuthPrincipal, wanted.AuthPrincipal, StringComparison.Ordinal);
+        string.Equals(actual.KeyUri, wanted.KeyUri, StringComparison.Ordinal)
+            && string.Equals(actual.AuthPrincipal, wanted.AuthPrincipal, StringComparison.Ordinal);
 
     /// <summary>Checks accesses for a cluster, without any request, and orders them by region.</summary>
     /// <param name="cluster">The cluster.</param>
@@ -31,19 +41,26 @@ internal static class Specs
     /// <param name="newRegions">The regions must be new to the cluster.</param>
     /// <param name="op">The run.</param>
     /// <exception cref="CmekException">Nothing was sent.</exception>
-    public static SortedDictionary<string, CmekAccess> Validate(CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool allRegions, bool newRegions, Operation op)
+    public static SortedDictionary<string, CmekAccess> Validate(
+        CmekCluster cluster,
+        IEnumerable<CmekAccess> accesses,
+        bool allRegions,
+        bool newRegions,
+        Operation op)
     {
         SortedDictionary<string, CmekAccess> byRegion = new(StringComparer.Ordinal);
         foreach (CmekAccess access in accesses)
         {
             string region = newRegions ? access.Region.Trim() : ClusterLookup.RequireRegion(cluster, access.Region);
             CmekAccess exact = access with { Region = region, ClusterId = cluster.Id, ClusterName = cluster.Name };
-            if (byRegion.TryGetValue(region, out CmekAccess? other) && (other.KeyUri != exact.KeyUri || other.AuthPrincipal != exact.AuthPrincipal))
+            if (byRegion.TryGetValue(region, out CmekAccess? other)
+                && (other.KeyUri != exact.KeyUri || other.AuthPrincipal != exact.AuthPrincipal))
             {
                 throw new CmekException(
                     "RegionDuplicate",
                     CmekErrorKind.InvalidArgument,
-                    $"Two different keys or principals are given for {cluster.Name}/{region}: {other.KeyUri} as {other.AuthPrincipal}, and {exact.KeyUri} as {exact.AuthPrincipal}.",
+                    $"Two different keys or principals are given for {cluster.Name}/{region}: {other.KeyUri} as {other.AuthPrincipal}, "
+                        + $"and {exact.KeyUri} as {exact.AuthPrincipal}.",
                     "Give each region one.",
                     region);
             }
@@ -59,7 +76,8 @@ internal static class Specs
                 "RegionWithoutKey",
                 CmekErrorKind.InvalidArgument,
                 $"{cluster.Name} has no key for {string.Join(", ", missing)}; CMEK is enabled for all regions or none. Nothing was sent.",
-                $"Get-CmekCluster {PowerShellText.Quote(cluster.Name)} | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster covers every region.",
+                $"Get-CmekCluster {PowerShellText.Quote(cluster.Name)} | New-CmekKey | Grant-CmekAccess | "
+                    + "Enable-CmekCluster covers every region.",
                 cluster);
         }
 
@@ -68,7 +86,16 @@ internal static class Specs
 
     /// <summary>The body that is sent.</summary>
     public static CmekSpecWire ToWire(CmekCluster cluster, IEnumerable<CmekAccess> accesses) =>
-        new([.. accesses.Select(a => new RegionSpecWire(a.Region, new KeySpecWire(KeyType(cluster.Provider), a.KeyUri ?? "(made by this run)", a.AuthPrincipal ?? "(made by this run)")))]);
+        new(
+            [
+                .. accesses.Select(
+                    a => new RegionSpecWire(
+                        a.Region,
+                        new KeySpecWire(
+                            KeyType(cluster.Provider),
+                            a.KeyUri ?? "(made by this run)",
+                            a.AuthPrincipal ?? "(made by this run)"))),
+            ]);
 
     /// <summary>The body, to be read.</summary>
     public static string ToText(CmekSpecWire body) => ToText(ToNode(body));
@@ -91,7 +118,8 @@ internal static class Specs
             throw new CmekException(
                 "AccessPlanned",
                 CmekErrorKind.InvalidArgument,
-                $"The access for {cluster.Name}/{access.Region} was only planned (-WhatIf, or answered with no): it has no key or principal yet.",
+                $"The access for {cluster.Name}/{access.Region} was only planned (-WhatIf, or answered with no): it has "
+                    + "no key or principal yet.",
                 "Run New-CmekKey and Grant-CmekAccess without -WhatIf first.",
                 access);
         }

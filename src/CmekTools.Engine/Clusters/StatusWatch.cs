@@ -24,7 +24,8 @@ internal sealed record StatusGoal(
     public static StatusGoal Keys(string activity, IReadOnlyDictionary<string, CmekAccess> wanted) => new(
         activity,
         [.. wanted.Keys],
-        r => r.State == CmekState.ENABLED && r.Current is { } current && Specs.Matches(current, wanted[r.Region]) && current.State is CmekState.ENABLED,
+        r => r.State == CmekState.ENABLED && r.Current is { } current && Specs.Matches(current, wanted[r.Region])
+            && current.State is CmekState.ENABLED,
         r => IsDeadEnd(r.State, CmekState.ENABLED));
 
     private static bool IsDeadEnd(CmekState state, CmekState wanted) => state switch
@@ -47,9 +48,15 @@ internal static class StatusWatch
     /// <param name="goal">What is waited for.</param>
     /// <param name="limit">How long.</param>
     /// <param name="op">The run.</param>
-    /// <param name="seen">What the service has just said (the answer to the request that began it), so that it is not asked again at once.</param>
+    /// <param name="seen">What the service has just said (the answer to the request that began it), so that it is not asked again at
+    /// once.</param>
     /// <exception cref="CmekException"><c>CmekOperationFailed</c> or <c>StatusTimeout</c>.</exception>
-    public static async Task<CmekStatus> WaitAsync(CmekCluster cluster, StatusGoal goal, TimeSpan limit, Operation op, CmekStatus? seen = null)
+    public static async Task<CmekStatus> WaitAsync(
+        CmekCluster cluster,
+        StatusGoal goal,
+        TimeSpan limit,
+        Operation op,
+        CmekStatus? seen = null)
     {
         op.Host.BeginsToWait();
         using SharedWatch.Watched watched = SharedWatch.Of(op.Session).Begin();
@@ -68,7 +75,9 @@ internal static class StatusWatch
                 {
                     status ??= (await watched.LookAsync(cluster, op).ConfigureAwait(false)).Status;
                 }
-                catch (CmekServiceException e) when (e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded)
+                catch (CmekServiceException e) when (
+                    e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout
+                        or CmekErrorKind.LimitsExceeded)
                 {
                     // The cluster goes on without us; a gap in the view does not end the watch.
                     last = e.Message;
@@ -81,7 +90,15 @@ internal static class StatusWatch
 
                 if (status is not null)
                 {
-                    CmekRegionStatus[] regions = [.. goal.Regions.Select(name => status.Regions.FirstOrDefault(r => r.Region == name) ?? new CmekRegionStatus { ClusterId = cluster.Id, Region = name })];
+                    CmekRegionStatus[] regions =
+                    [
+                        .. goal.Regions.Select(
+                            name => status.Regions.FirstOrDefault(r => r.Region == name) ?? new CmekRegionStatus
+                            {
+                                ClusterId = cluster.Id,
+                                Region = name,
+                            }),
+                    ];
                     int there = regions.Count(goal.Reached);
                     if (there == regions.Length && regions.Length > 0)
                     {
@@ -100,7 +117,8 @@ internal static class StatusWatch
                             "CmekOperationFailed",
                             CmekErrorKind.InvalidOperation,
                             $"{goal.Activity} failed on {cluster.Name}: {last}",
-                            $"Test-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} says what stops it. After mending it run the same command again.",
+                            $"Test-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} says what stops it. After mending it "
+                                + "run the same command again.",
                             status);
                     }
                 }
@@ -111,7 +129,8 @@ internal static class StatusWatch
                         "StatusTimeout",
                         CmekErrorKind.OperationTimeout,
                         $"{cluster.Name} had not got there after {limit.TotalSeconds:0} s: {last}",
-                        $"Nothing was undone: the service goes on. Watch with Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}, or run the same command again.",
+                        "Nothing was undone: the service goes on. Watch with Wait-CmekStatus -ClusterName "
+                            + $"{PowerShellText.Quote(cluster.Name)}, or run the same command again.",
                         cluster);
                 }
 

@@ -5,8 +5,8 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>
-/// The label that a cut leaves on a key. A binding that was taken away leaves nothing that says so: without a mark another machine takes the key for one that was
-/// never granted, and lets in whom a revocation cut off.
+/// The label that a cut leaves on a key. A binding that was taken away leaves nothing that says so: without a mark another machine
+/// takes the key for one that was never granted, and lets in whom a revocation cut off.
 /// </summary>
 internal static class CutLabel
 {
@@ -14,7 +14,8 @@ internal static class CutLabel
     private const string Ending = ".iam.gserviceaccount.com";
 
     /// <summary>The accounts that are marked as cut off, with the cluster's mark.</summary>
-    public static IEnumerable<CutMark> Read(JsonObject key) => Read((key["labels"] as JsonObject ?? []).Select(l => KeyValuePair.Create(l.Key, l.Value?.ToString() ?? string.Empty)));
+    public static IEnumerable<CutMark> Read(JsonObject key) =>
+        Read((key["labels"] as JsonObject ?? []).Select(l => KeyValuePair.Create(l.Key, l.Value?.ToString() ?? string.Empty)));
 
     /// <summary>The same from labels that were read before.</summary>
     public static IEnumerable<CutMark> Read(IEnumerable<KeyValuePair<string, string>> labels)
@@ -30,18 +31,24 @@ internal static class CutLabel
         }
     }
 
-    /// <summary>Throws where a revocation, of this cluster or another, has cut the account off from the key: a binding is the account's, whoever acts as it.</summary>
+    /// <summary>
+    /// Throws where a revocation, of this cluster or another, has cut the account off from the key: a binding is the account's,
+    /// whoever acts as it.
+    /// </summary>
     /// <exception cref="CmekException"><c>AccessRevoked</c>.</exception>
     public static void RequireNone(CmekCluster cluster, CmekKey key, string email)
     {
         if (Read(key.Tags).FirstOrDefault(c => c.Principal == email) is { } cut)
         {
-            string whose = cut.IsOf(cluster.Id) ? PowerShellText.Quote(cluster.Name) : $"the cluster whose id begins with {cut.ClusterMark}";
+            string whose = cut.IsOf(cluster.Id)
+                ? PowerShellText.Quote(cluster.Name)
+                : $"the cluster whose id begins with {cut.ClusterMark}";
             throw new CmekException(
                 "AccessRevoked",
                 CmekErrorKind.InvalidOperation,
                 $"The access of {email} to {key.KeyUri} was revoked: {cut.Where} says so. A grant does not undo that. Nothing was changed.",
-                $"Restore-CmekAccess for {whose} gives the access back; with -ServiceAccount it moves that cluster to a new principal. Or name another account here.",
+                $"Restore-CmekAccess for {whose} gives the access back; with -ServiceAccount it moves that cluster to a new principal. "
+                    + "Or name another account here.",
                 key.KeyUri);
         }
     }
@@ -49,7 +56,9 @@ internal static class CutLabel
     /// <summary>Puts the mark on. What keeps it from being written keeps nothing from being cut.</summary>
     public static async Task PutAsync(IGoogleCloud cloud, AccessTarget target, Operation op)
     {
-        if (!target.AuthPrincipal.EndsWith(Ending, StringComparison.Ordinal) || !Guid.TryParse(target.Cluster.Id, out Guid id) || id == Guid.Empty)
+        if (!target.AuthPrincipal.EndsWith(Ending, StringComparison.Ordinal)
+            || !Guid.TryParse(target.Cluster.Id, out Guid id)
+            || id == Guid.Empty)
         {
             return;
         }
@@ -61,7 +70,11 @@ internal static class CutLabel
             labels =>
             {
                 string name = Prefix + target.Cluster.Id[..8].ToLowerInvariant();
-                string[] own = [.. labels.Where(l => l.Key == name || l.Key.StartsWith(name + "-", StringComparison.Ordinal)).Select(l => l.Value!.ToString())];
+                string[] own =
+                [
+                    .. labels.Where(
+                        l => l.Key == name || l.Key.StartsWith(name + "-", StringComparison.Ordinal)).Select(l => l.Value!.ToString()),
+                ];
                 if (GcpNames.Label(value) != value || own.Contains(value))
                 {
                     return false;
@@ -90,7 +103,9 @@ internal static class CutLabel
             string[] names =
             [
                 .. labels.Select(l => l.Key)
-                    .Where(n => Read([KeyValuePair.Create(n, labels[n]?.ToString() ?? string.Empty)]).Any(c => c.Principal == target.AuthPrincipal && c.IsOf(target.Cluster.Id))),
+                    .Where(
+                        n => Read([KeyValuePair.Create(n, labels[n]?.ToString() ?? string.Empty)]).Any(
+                            c => c.Principal == target.AuthPrincipal && c.IsOf(target.Cluster.Id))),
             ];
             foreach (string name in names)
             {
@@ -103,7 +118,12 @@ internal static class CutLabel
         op);
 
     // A mark is worth a moment: a service that does not answer now keeps neither a cut nor a restore from its end.
-    private static async Task EditAsync(IGoogleCloud cloud, AccessTarget target, Func<JsonObject, bool> edit, string summary, Operation outer)
+    private static async Task EditAsync(
+        IGoogleCloud cloud,
+        AccessTarget target,
+        Func<JsonObject, bool> edit,
+        string summary,
+        Operation outer)
     {
         using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(outer.Cancellation);
         soon.CancelAfter(outer.Timings.OthersPatience);
@@ -120,13 +140,22 @@ internal static class CutLabel
 
             JsonObject patch = new() { ["labels"] = after };
             await op.ChangeAsync(
-                new PlannedChange("cloudkms:cryptoKeys.patch", target.KeyUri, summary, patch.ToJsonString(GcpJson.Indented), before.DeepClone(), after.DeepClone()),
+                new PlannedChange(
+                    "cloudkms:cryptoKeys.patch",
+                    target.KeyUri,
+                    summary,
+                    patch.ToJsonString(GcpJson.Indented),
+                    before.DeepClone(),
+                    after.DeepClone()),
                 token => cloud.PatchKeyAsync(target.KeyUri, "labels", patch, token)).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is CmekServiceException || (e is OperationCanceledException && !outer.Cancellation.IsCancellationRequested))
+        catch (Exception e) when (
+            e is CmekServiceException || (e is OperationCanceledException && !outer.Cancellation.IsCancellationRequested))
         {
             string why = e is CmekServiceException ? e.Message : "no answer in time";
-            await outer.Host.WarningAsync($"{target}: the labels of {target.KeyUri} could not be written, so that they do not tell other machines what was cut there: {why}").ConfigureAwait(false);
+            await outer.Host.WarningAsync(
+                $"{target}: the labels of {target.KeyUri} could not be written, so that they do not tell other machines "
+                    + $"what was cut there: {why}").ConfigureAwait(false);
         }
     }
 }

@@ -18,7 +18,11 @@ internal sealed record Evidence(JsonObject? Value, bool Missing, string? Why, st
     /// <param name="permission">The permission that it needs.</param>
     /// <param name="on">What is looked at.</param>
     /// <param name="except">Refusals that the caller has to judge; none where null.</param>
-    public static async Task<Evidence> OfAsync(Task<JsonObject> read, string permission, string on, Func<CmekServiceException, bool>? except = null)
+    public static async Task<Evidence> OfAsync(
+        Task<JsonObject> read,
+        string permission,
+        string on,
+        Func<CmekServiceException, bool>? except = null)
     {
         try
         {
@@ -28,7 +32,10 @@ internal sealed record Evidence(JsonObject? Value, bool Missing, string? Why, st
         {
             return e.StatusCode == 404
                 ? new Evidence(null, true, e.Message, permission, on)
-                : Unread(e.ErrorId == "AccessDenied" ? $"cannot be seen: {permission} on {on} is missing" : $"cannot be seen: {e.Message}", permission, on);
+                : Unread(
+                    e.ErrorId == "AccessDenied" ? $"cannot be seen: {permission} on {on} is missing" : $"cannot be seen: {e.Message}",
+                    permission,
+                    on);
         }
     }
 

@@ -15,24 +15,32 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         AccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
         DateTimeOffset now = op.Session.Time.GetUtcNow();
         foreach (CmekCheck check in KeyChecks(target, evidence, now)
-            .Concat(AccountChecks(target, evidence)).Concat(BindingChecks(target, evidence, now)).Concat(TokenChecks(target, evidence)).Concat(DenyChecks(target, evidence)))
+            .Concat(AccountChecks(target, evidence)).Concat(
+                BindingChecks(target, evidence, now)).Concat(TokenChecks(target, evidence)).Concat(DenyChecks(target, evidence)))
         {
             yield return check;
         }
     }
 
     private static CmekCheck Hidden(AccessTarget target, string on, string name, Evidence what) =>
-        target.Check(name, CmekCheckResult.Unknown, on, $"It {what.Why}.", $"Have {what.Permission} on {what.On} granted to whoever runs this.");
+        target.Check(
+            name,
+            CmekCheckResult.Unknown,
+            on,
+            $"It {what.Why}.",
+            $"Have {what.Permission} on {what.On} granted to whoever runs this.");
 
     private static string Grant(AccessTarget target) =>
-        $"Grant-CmekAccess -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -Region {PowerShellText.Quote(target.Region)} -KeyUri {target.KeyUri} -ServiceAccount {target.AuthPrincipal}";
+        $"Grant-CmekAccess -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -Region {PowerShellText.Quote(target.Region)} "
+            + $"-KeyUri {target.KeyUri} -ServiceAccount {target.AuthPrincipal}";
 
     private static IEnumerable<CmekCheck> KeyChecks(AccessTarget target, AccessEvidence evidence, DateTimeOffset now)
     {
         string uri = target.KeyUri;
         GcpKeyName name = GcpNames.ParseKey(uri);
         // A key alone is of no use to the cluster: what is printed ends with an access that can be enabled.
-        string another = $"New-CmekKey -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -Region {PowerShellText.Quote(target.Region)} -Project {name.Project} -EnableRotation";
+        string another = $"New-CmekKey -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -Region "
+            + $"{PowerShellText.Quote(target.Region)} -Project {name.Project} -EnableRotation";
         if (evidence.Key.Value is not { } key)
         {
             yield return evidence.Key.Missing
@@ -46,24 +54,41 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         bool symmetric = purpose == "ENCRYPT_DECRYPT";
         yield return symmetric
             ? target.Check("GcpKeyPurpose", CmekCheckResult.Pass, uri, "The purpose is ENCRYPT_DECRYPT.")
-            : target.Check("GcpKeyPurpose", CmekCheckResult.Fail, uri, $"The purpose is {purpose}; CMEK needs ENCRYPT_DECRYPT, and a key's purpose cannot be changed.", another + " -KeyName ANOTHER_NAME | Grant-CmekAccess");
+            : target.Check(
+                "GcpKeyPurpose",
+                CmekCheckResult.Fail,
+                uri,
+                $"The purpose is {purpose}; CMEK needs ENCRYPT_DECRYPT, and a key's purpose cannot be changed.",
+                another + " -KeyName ANOTHER_NAME | Grant-CmekAccess");
         if (symmetric)
         {
             string on = $"--key {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project}";
             yield return VersionCheck(target, key["primary"] as JsonObject, on);
             yield return key["rotationPeriod"] is { } period
-                ? target.Check("GcpKeyRotation", CmekCheckResult.Pass, uri, $"A new version is made every {period}, next at {key["nextRotationTime"]?.ToString() ?? "a time that is not said"}.")
+                ? target.Check(
+                    "GcpKeyRotation",
+                    CmekCheckResult.Pass,
+                    uri,
+                    $"A new version is made every {period}, next at {key["nextRotationTime"]?.ToString() ?? "a time that is not said"}.")
                 : target.Check(
                     "GcpKeyRotation",
                     CmekCheckResult.Warn,
                     uri,
                     "Automatic rotation is off.",
-                    $"gcloud kms keys update {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} --rotation-period {GcpKeyMaker.DefaultRotationDays}d --next-rotation-time {now.UtcDateTime.AddDays(GcpKeyMaker.DefaultRotationDays).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)}");
+                    $"gcloud kms keys update {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} "
+                        + $"--rotation-period {GcpKeyMaker.DefaultRotationDays}d --next-rotation-time "
+                            + now.UtcDateTime.AddDays(GcpKeyMaker.DefaultRotationDays)
+                                .ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
         }
 
         yield return GcpNames.Distance(name.Location, target.Region) < 2
             ? target.Check("GcpKeyLocation", CmekCheckResult.Pass, uri, $"{name.Location} serves {target.Region}.")
-            : target.Check("GcpKeyLocation", CmekCheckResult.Warn, uri, $"{name.Location} is far from {target.Region}: every start of a node there depends on the way to it.", $"{another} -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait");
+            : target.Check(
+                "GcpKeyLocation",
+                CmekCheckResult.Warn,
+                uri,
+                $"{name.Location} is far from {target.Region}: every start of a node there depends on the way to it.",
+                $"{another} -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait");
     }
 
     private static CmekCheck VersionCheck(AccessTarget target, JsonObject? primary, string on)
@@ -75,10 +100,14 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         {
             "ENABLED" => target.Check("GcpKeyVersion", CmekCheckResult.Pass, target.KeyUri, $"The primary version {version} is ENABLED."),
             "DISABLED" => Fails($"The primary version {version} is DISABLED.", $"gcloud kms keys versions enable {version} {on}"),
-            "DESTROY_SCHEDULED" => Fails($"The primary version {version} will be destroyed at {primary!["destroyTime"]}.", $"gcloud kms keys versions restore {version} {on}; gcloud kms keys versions enable {version} {on}"),
+            "DESTROY_SCHEDULED" => Fails(
+                $"The primary version {version} will be destroyed at {primary!["destroyTime"]}.",
+                $"gcloud kms keys versions restore {version} {on}; gcloud kms keys versions enable {version} {on}"),
             "PENDING_GENERATION" => Fails($"The primary version {version} is still being made.", "Wait a minute, and look again."),
             "" => Fails("There is no primary version.", $"gcloud kms keys versions create --primary {on}"),
-            _ => Fails($"The primary version {version} is {state}; what was encrypted under it is lost if it is destroyed.", $"gcloud kms keys versions create --primary {on}"),
+            _ => Fails(
+                $"The primary version {version} is {state}; what was encrypted under it is lost if it is destroyed.",
+                $"gcloud kms keys versions create --primary {on}"),
         };
     }
 
@@ -87,9 +116,19 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         string email = target.AuthPrincipal;
         yield return evidence.Account switch
         {
-            { Missing: true } => target.Check("GcpServiceAccount", CmekCheckResult.Fail, email, "The service account does not exist.", Grant(target)),
+            { Missing: true } => target.Check(
+                "GcpServiceAccount",
+                CmekCheckResult.Fail,
+                email,
+                "The service account does not exist.",
+                Grant(target)),
             { Value: null } => Hidden(target, email, "GcpServiceAccount", evidence.Account),
-            _ when GcpPrincipals.IsDisabled(evidence.Account.Value) => target.Check("GcpServiceAccount", CmekCheckResult.Fail, email, "The service account is disabled.", $"gcloud iam service-accounts enable {email}"),
+            _ when GcpPrincipals.IsDisabled(evidence.Account.Value) => target.Check(
+                "GcpServiceAccount",
+                CmekCheckResult.Fail,
+                email,
+                "The service account is disabled.",
+                $"gcloud iam service-accounts enable {email}"),
             _ => target.Check("GcpServiceAccount", CmekCheckResult.Pass, email, "The service account is there and enabled."),
         };
     }
@@ -120,7 +159,12 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
     {
         string uri = target.KeyUri;
         string grant = Grant(target);
-        CmekCheck Says(string name, CmekCheckResult result, string seen) => target.Check(name, result, uri, seen, result == CmekCheckResult.Pass ? null : grant);
+        CmekCheck Says(string name, CmekCheckResult result, string seen) => target.Check(
+            name,
+            result,
+            uri,
+            seen,
+            result == CmekCheckResult.Pass ? null : grant);
         JsonObject policy = evidence.KeyPolicy.Value ?? [];
         Judgement use = GcpDecisions.UseOf(evidence.WithoutDenies(), member);
         string? dead = IamTree.Bindings(policy).SelectMany(IamTree.Members).FirstOrDefault(m => IamTree.IsDead(m, member));
@@ -139,10 +183,16 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
 
                 break;
             case Decision.Allowed:
-                yield return Says("GcpKeyBindingInherited", CmekCheckResult.Warn, Sentence(use.Say(member, "use the key")) + " More keys than this one are open to it.");
+                yield return Says(
+                    "GcpKeyBindingInherited",
+                    CmekCheckResult.Warn,
+                    Sentence(use.Say(member, "use the key")) + " More keys than this one are open to it.");
                 break;
             case Decision.Denied when dead is not null:
-                yield return Says("GcpDeletedMembers", CmekCheckResult.Fail, $"The binding names {dead}, which is gone; an account of the same name is another principal.");
+                yield return Says(
+                    "GcpDeletedMembers",
+                    CmekCheckResult.Fail,
+                    $"The binding names {dead}, which is gone; an account of the same name is another principal.");
                 yield break;
             case Decision.Denied when condition is not null:
                 yield return Says("GcpConditions", CmekCheckResult.Fail, $"The binding's condition does not hold: {condition}");
@@ -154,7 +204,10 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
                 yield return Says("GcpKeyBinding", CmekCheckResult.Unknown, Sentence(use.Say(member, "use the key")));
                 break;
             case Decision.Denied:
-                yield return Says("GcpKeyBinding", CmekCheckResult.Fail, $"No binding on key, key ring, project or above lets {member} encrypt and decrypt with the key.");
+                yield return Says(
+                    "GcpKeyBinding",
+                    CmekCheckResult.Fail,
+                    $"No binding on key, key ring, project or above lets {member} encrypt and decrypt with the key.");
                 break;
             default:
                 Evidence hidden = evidence.KeyChain.Select(l => l.Policy).First(p => p.Value is null);
@@ -182,8 +235,19 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         }
 
         GcpKeyName name = GcpNames.ParseKey(target.KeyUri);
-        string[] away = [.. others.Select(o => $"gcloud kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project} --member {BashText.Quote(o.Member)} --role {BashText.Quote(o.Role)}{(o.Conditional ? " --all" : string.Empty)}")];
-        return target.Check("GcpKeyScope", CmekCheckResult.Warn, target.KeyUri, $"Others can decrypt with the key: {string.Join(", ", others.Select(o => o.Member).Distinct())}.", string.Join("; ", away));
+        string[] away =
+        [
+            .. others.Select(
+                o => $"gcloud kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} --project "
+                    + $"{name.Project} --member {BashText.Quote(o.Member)} --role "
+                        + $"{BashText.Quote(o.Role)}{(o.Conditional ? " --all" : string.Empty)}"),
+        ];
+        return target.Check(
+            "GcpKeyScope",
+            CmekCheckResult.Warn,
+            target.KeyUri,
+            $"Others can decrypt with the key: {string.Join(", ", others.Select(o => o.Member).Distinct())}.",
+            string.Join("; ", away));
     }
 
     private static IEnumerable<CmekCheck> TokenChecks(AccessTarget target, AccessEvidence evidence)
@@ -198,9 +262,24 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         Judgement judged = evidence.WithoutDenies().Decide(own);
         yield return judged.Decision switch
         {
-            Decision.Allowed => target.Check("GcpTokenCreator", CmekCheckResult.Pass, email, $"{own}, the cluster's own principal, may take its tokens."),
-            Decision.Perhaps => target.Check("GcpTokenCreator", CmekCheckResult.Unknown, email, $"A binding ({judged.Role}, {judged.Member}{(judged.Condition is null ? string.Empty : ", if " + judged.Condition)}) may let {own} take its tokens; that cannot be judged from here.", Grant(target)),
-            Decision.Denied => target.Check("GcpTokenCreator", CmekCheckResult.Fail, email, $"{own}, the cluster's own principal, may not take tokens of the service account.", Grant(target)),
+            Decision.Allowed => target.Check(
+                "GcpTokenCreator",
+                CmekCheckResult.Pass,
+                email,
+                $"{own}, the cluster's own principal, may take its tokens."),
+            Decision.Perhaps => target.Check(
+                "GcpTokenCreator",
+                CmekCheckResult.Unknown,
+                email,
+                $"A binding ({judged.Role}, {judged.Member}{(judged.Condition is null ? string.Empty : ", if " + judged.Condition)}) "
+                    + $"may let {own} take its tokens; that cannot be judged from here.",
+                Grant(target)),
+            Decision.Denied => target.Check(
+                "GcpTokenCreator",
+                CmekCheckResult.Fail,
+                email,
+                $"{own}, the cluster's own principal, may not take tokens of the service account.",
+                Grant(target)),
             _ => Hidden(target, email, "GcpTokenCreator", evidence.AccountChain.Select(l => l.Policy).First(p => p.Value is null)),
         };
 
@@ -217,7 +296,11 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
                 CmekCheckResult.Warn,
                 email,
                 $"Others may take tokens of the service account, and decrypt as it: {string.Join(", ", others)}.",
-                string.Join("; ", others.Select(m => $"gcloud iam service-accounts remove-iam-policy-binding {email} --member {BashText.Quote(m)} --role {BashText.Quote(IamTree.TokenRole)}")));
+                string.Join(
+                    "; ",
+                    others.Select(
+                        m => $"gcloud iam service-accounts remove-iam-policy-binding {email} --member {BashText.Quote(m)} --role "
+                            + $"{BashText.Quote(IamTree.TokenRole)}")));
         }
     }
 
@@ -232,7 +315,11 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         string member = "serviceAccount:" + target.AuthPrincipal;
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
         List<PolicyLevel> unread = [];
-        foreach (PolicyLevel level in evidence.KeyChain.Concat(evidence.AccountChain).DistinctBy(l => l.Resource).Where(l => l.Denies is not null))
+        foreach (
+            PolicyLevel level in evidence.KeyChain
+                .Concat(evidence.AccountChain)
+                .DistinctBy(l => l.Resource)
+                .Where(l => l.Denies is not null))
         {
             if (level.Denies!.Value is not { } denies)
             {
@@ -251,10 +338,21 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
                 continue;
             }
 
-            string list = $"gcloud iam policies list --kind denypolicies --attachment-point {Uri.UnescapeDataString(DenyPolicy.Point(level.Resource))}";
+            string list = "gcloud iam policies list --kind denypolicies --attachment-point "
+                + $"{Uri.UnescapeDataString(DenyPolicy.Point(level.Resource))}";
             yield return worst == Decision.Allowed
-                ? target.Check("GcpDenyPolicies", CmekCheckResult.Fail, level.Resource, $"A deny policy on the {level.Place} stops the cluster, whatever lets it in.", $"Restore-CmekAccess takes a cut's own away; for another one: {list}")
-                : target.Check("GcpDenyPolicies", CmekCheckResult.Unknown, level.Resource, $"A deny policy on the {level.Place} may stop the cluster; that cannot be judged from here.", list);
+                ? target.Check(
+                    "GcpDenyPolicies",
+                    CmekCheckResult.Fail,
+                    level.Resource,
+                    $"A deny policy on the {level.Place} stops the cluster, whatever lets it in.",
+                    $"Restore-CmekAccess takes a cut's own away; for another one: {list}")
+                : target.Check(
+                    "GcpDenyPolicies",
+                    CmekCheckResult.Unknown,
+                    level.Resource,
+                    $"A deny policy on the {level.Place} may stop the cluster; that cannot be judged from here.",
+                    list);
         }
 
         if (unread.Count > 0)

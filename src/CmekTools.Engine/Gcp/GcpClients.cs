@@ -53,7 +53,10 @@ internal sealed class GcpClients(SessionContext session) : IDisposable
         if (!_projects.TryGetValue(project, out JsonObject? known))
         {
             IGoogleCloud cloud = await ConnectAsync(op).ConfigureAwait(false);
-            Evidence read = await Evidence.OfAsync(cloud.GetProjectAsync(project, op.Cancellation), "resourcemanager.projects.get", "the project " + project).ConfigureAwait(false);
+            Evidence read = await Evidence.OfAsync(
+                cloud.GetProjectAsync(project, op.Cancellation),
+                "resourcemanager.projects.get",
+                "the project " + project).ConfigureAwait(false);
             if (read.Value is null)
             {
                 return ProjectNames.Of(project, read.Why);
@@ -73,7 +76,8 @@ internal sealed class GcpClients(SessionContext session) : IDisposable
         await Task.WhenAll(wanted.Where(r => !_roles.ContainsKey(r)).Select(async role =>
         {
             RoleContents? contents = RoleContents.IsName(role)
-                ? RoleContents.From((await Evidence.OfAsync(cloud.GetRoleAsync(role, op.Cancellation), "iam.roles.get", role).ConfigureAwait(false)).Value)
+                ? RoleContents.From(
+                    (await Evidence.OfAsync(cloud.GetRoleAsync(role, op.Cancellation), "iam.roles.get", role).ConfigureAwait(false)).Value)
                 : null;
             if (contents is not null)
             {

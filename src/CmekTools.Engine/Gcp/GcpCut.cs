@@ -16,7 +16,10 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         Task<JsonObject> keyPolicy = cloud.GetKmsPolicyAsync(target.KeyUri, op.Cancellation);
         Task<IReadOnlyList<JsonObject>> versions = cloud.ListVersionsAsync(target.KeyUri, op.Cancellation);
         Task<Evidence> account = principals.FindAsync(target.AuthPrincipal, op);
-        Task<Evidence> accountPolicy = Evidence.OfAsync(cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation), "iam.serviceAccounts.getIamPolicy", target.AuthPrincipal);
+        Task<Evidence> accountPolicy = Evidence.OfAsync(
+            cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation),
+            "iam.serviceAccounts.getIamPolicy",
+            target.AuthPrincipal);
         await Task.WhenAll(key, keyPolicy, versions, account, accountPolicy).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         JsonObject seen = await key.ConfigureAwait(false);
         JsonObject? known = (await account.ConfigureAwait(false)).Value;
@@ -26,7 +29,11 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         {
             ["key_policy"] = onKey.DeepClone(),
             ["primary_version"] = seen["primary"] is JsonObject primary ? GcpKeyReader.Version(primary) : null,
-            ["versions"] = new JsonArray([.. (await versions.ConfigureAwait(false)).Select(v => (JsonNode)new JsonObject { ["version"] = GcpKeyReader.Version(v), ["state"] = GcpKeyReader.State(v) })]),
+            ["versions"] = new JsonArray(
+                [
+                    .. (await versions.ConfigureAwait(false)).Select(
+                        v => (JsonNode)new JsonObject { ["version"] = GcpKeyReader.Version(v), ["state"] = GcpKeyReader.State(v) }),
+                ]),
             ["service_account"] = known is null ? null : new JsonObject
             {
                 ["email"] = target.AuthPrincipal,
@@ -40,8 +47,8 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
     }
 
     /// <summary>
-    /// Takes both principals out of the key's bindings, denies them the key by a deny policy where the caller may write one, and takes the account's tokens away
-    /// from the cluster. What one of these is refused keeps no other from being done.
+    /// Takes both principals out of the key's bindings, denies them the key by a deny policy where the caller may write one, and takes
+    /// the account's tokens away from the cluster. What one of these is refused keeps no other from being done.
     /// </summary>
     public async Task CutAsync(AccessTarget target, CutOptions options, Operation op)
     {
@@ -51,7 +58,9 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         List<CmekException> failures = [];
         Task<bool> mayDeny = MayDenyAsync(cloud, target, op);
         await TryAsync(failures, () => PolicyEdit.Key(cloud, target.KeyUri, clients.Written, op).Settled(op.Timings.CutWatch)
-            .EditAsync($"take {member} and {own} out of every binding of the key", p => IamTree.Remove(p, member) | IamTree.Remove(p, own))).ConfigureAwait(false);
+            .EditAsync(
+                $"take {member} and {own} out of every binding of the key",
+                p => IamTree.Remove(p, member) | IamTree.Remove(p, own))).ConfigureAwait(false);
         bool denied = await mayDeny.ConfigureAwait(false) && await DenyAsync(cloud, target, op).ConfigureAwait(false);
         Evidence account = await principals.FindAsync(target.AuthPrincipal, op).ConfigureAwait(false);
         if (!account.Missing)
@@ -86,7 +95,12 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
     {
         if (snapshot is { Kind: not "gcp/1" })
         {
-            throw new CmekException("ReceiptInvalid", CmekErrorKind.InvalidData, $"The receipt's snapshot of {target} is of the kind {snapshot.Kind}, not gcp/1.", "Restore without the receipt: move it away, and run the command again.", target.KeyUri);
+            throw new CmekException(
+                "ReceiptInvalid",
+                CmekErrorKind.InvalidData,
+                $"The receipt's snapshot of {target} is of the kind {snapshot.Kind}, not gcp/1.",
+                "Restore without the receipt: move it away, and run the command again.",
+                target.KeyUri);
         }
 
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
@@ -100,19 +114,27 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
 
         await GcpKeyVersions.RestoreRotationAsync(cloud, target.KeyUri, snapshot?.Data["rotation"] as JsonObject, op).ConfigureAwait(false);
         await LiftDenyAsync(cloud, target, op).ConfigureAwait(false);
-        AccountState state = await principals.RestoreAsync(target.Cluster, target.AuthPrincipal, snapshot?.Data["service_account"]?["unique_id"]?.ToString(), op).ConfigureAwait(false);
+        AccountState state = await principals.RestoreAsync(
+            target.Cluster,
+            target.AuthPrincipal,
+            snapshot?.Data["service_account"]?["unique_id"]?.ToString(),
+            op).ConfigureAwait(false);
 
         string member = "serviceAccount:" + target.AuthPrincipal;
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
         if (state != AccountState.Planned)
         {
             await PolicyEdit.Account(cloud, target.AuthPrincipal, clients.Written, op, young: state == AccountState.New)
-                .EditAsync($"let {own} take tokens of the account again", PutBack(snapshot?.Data["service_account_policy"], own, IamTree.TokenRole)).ConfigureAwait(false);
+                .EditAsync(
+                    $"let {own} take tokens of the account again",
+                    PutBack(snapshot?.Data["service_account_policy"], own, IamTree.TokenRole)).ConfigureAwait(false);
         }
 
         Func<JsonObject, bool> putBack = PutBack(snapshot?.Data["key_policy"], member, IamTree.CryptoRole);
         await PolicyEdit.Key(cloud, target.KeyUri, clients.Written, op)
-            .EditAsync($"let {member} use the key again", p => putBack(p) | PutBackOwn(snapshot?.Data["key_policy"], p, own)).ConfigureAwait(false);
+            .EditAsync(
+                $"let {member} use the key again",
+                p => putBack(p) | PutBackOwn(snapshot?.Data["key_policy"], p, own)).ConfigureAwait(false);
         await CutLabel.TakeAsync(cloud, target, op).ConfigureAwait(false);
     }
 
@@ -123,7 +145,8 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
             : policy => IamTree.Add(policy, role, member);
 
     // The cluster's own principal has nothing to do on a key; it comes back only where it was.
-    private static bool PutBackOwn(JsonNode? snapshot, JsonObject policy, string own) => snapshot is JsonObject was && IamTree.PutBack(policy, was, own);
+    private static bool PutBackOwn(JsonNode? snapshot, JsonObject policy, string own) =>
+        snapshot is JsonObject was && IamTree.PutBack(policy, was, own);
 
     private static async Task TryAsync(List<CmekException> failures, Func<Task> step)
     {
@@ -142,7 +165,10 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
     {
         try
         {
-            IReadOnlyList<string> may = await cloud.TestProjectPermissionsAsync(GcpNames.ParseKey(target.KeyUri).Project, ["iam.denypolicies.create"], op.Cancellation).ConfigureAwait(false);
+            IReadOnlyList<string> may = await cloud.TestProjectPermissionsAsync(
+                GcpNames.ParseKey(target.KeyUri).Project,
+                ["iam.denypolicies.create"],
+                op.Cancellation).ConfigureAwait(false);
             return may.Count > 0;
         }
         catch (CmekServiceException e)
@@ -158,13 +184,19 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         JsonObject policy = DenyPolicy.For(target, DenyPolicy.Everything);
         try
         {
-            if (await cloud.GetDenyPolicyAsync(name, op.Cancellation).ConfigureAwait(false) is { } there && DenyPolicy.IsSame(there, target))
+            if (await cloud.GetDenyPolicyAsync(name, op.Cancellation).ConfigureAwait(false) is { } there
+                && DenyPolicy.IsSame(there, target))
             {
                 return true;
             }
 
             return await op.ChangeAsync(
-                new PlannedChange("iam:denypolicies.create", name, $"deny both principals the keys of the project, whatever allows them", policy.ToJsonString(GcpJson.Indented), After: policy.DeepClone()),
+                new PlannedChange(
+                    "iam:denypolicies.create",
+                    name,
+                    $"deny both principals the keys of the project, whatever allows them",
+                    policy.ToJsonString(GcpJson.Indented),
+                    After: policy.DeepClone()),
                 async token =>
                 {
                     try
@@ -180,7 +212,9 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         }
         catch (CmekServiceException e)
         {
-            await op.Host.WarningAsync($"{target}: the deny policy could not be written; the bindings are taken away all the same. {e.Message}").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"{target}: the deny policy could not be written; the bindings are taken away all the same. {e.Message}")
+                    .ConfigureAwait(false);
             return false;
         }
     }
@@ -202,7 +236,12 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         if (there is not null)
         {
             await op.ChangeAsync(
-                new PlannedChange("iam:denypolicies.delete", name, "take the cut's deny policy away", there.ToJsonString(GcpJson.Indented), there.DeepClone()),
+                new PlannedChange(
+                    "iam:denypolicies.delete",
+                    name,
+                    "take the cut's deny policy away",
+                    there.ToJsonString(GcpJson.Indented),
+                    there.DeepClone()),
                 token => cloud.DeleteDenyPolicyAsync(name, token)).ConfigureAwait(false);
         }
     }
@@ -229,7 +268,8 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
                     "InheritedAccess",
                     CmekErrorKind.InvalidOperation,
                     $"{target}: {judged.Say(principal, "decrypt with the key")}. It is not CmekTools' to take away: {target.KeyUri}",
-                    $"{(principal == member ? "Run the command again with -DisablePrincipal, or take" : "Take")} the binding away: {Remedy(target, judged)}",
+                    $"{(principal == member ? "Run the command again with -DisablePrincipal, or take" : "Take")} the binding away: "
+                        + $"{Remedy(target, judged)}",
                     target.KeyUri)).ConfigureAwait(false);
             }
         }
@@ -242,12 +282,14 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         string id = level.Resource[(level.Resource.LastIndexOf('/') + 1)..];
         string on = level.Kind switch
         {
-            LevelKind.Key => $"kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} --project {name.Project}",
+            LevelKind.Key => $"kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} "
+                + $"--project {name.Project}",
             LevelKind.KeyRing => $"kms keyrings remove-iam-policy-binding {name.Ring} --location {name.Location} --project {name.Project}",
             LevelKind.Project => $"projects remove-iam-policy-binding {id}",
             LevelKind.Folder => $"resource-manager folders remove-iam-policy-binding {id}",
             _ => $"organizations remove-iam-policy-binding {id}",
         };
-        return $"gcloud {on} --member {BashText.Quote(judged.Member)} --role {BashText.Quote(judged.Role)}{(judged.Condition is null ? string.Empty : " --all")}";
+        return $"gcloud {on} --member {BashText.Quote(judged.Member)} --role "
+            + $"{BashText.Quote(judged.Role)}{(judged.Condition is null ? string.Empty : " --all")}";
     }
 }

@@ -5,8 +5,8 @@ using CmekTools.Engine.Gcp.Policies;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>
-/// Decides whether a cluster can use a key, and whether it can still read. A cluster has two ways to a key: as the service account, whose tokens its own principal
-/// takes, and as that principal itself, where somebody has bound it to the key. A cut closes both.
+/// Decides whether a cluster can use a key, and whether it can still read. A cluster has two ways to a key: as the service account,
+/// whose tokens its own principal takes, and as that principal itself, where somebody has bound it to the key. A cut closes both.
 /// </summary>
 internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
 {
@@ -49,11 +49,15 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         else
         {
             reasons.Add(use.Say(member, "use the key"));
-            AddUnless(reasons, read.Decision == Decision.Denied || use.Decision == Decision.Allowed, read.Say(member, "decrypt with the key"));
+            AddUnless(
+                reasons,
+                read.Decision == Decision.Denied || use.Decision == Decision.Allowed,
+                read.Say(member, "decrypt with the key"));
             reasons.Add(token.Decision switch
             {
                 Decision.Allowed => $"{own} may take its tokens",
-                Decision.Denied when read.Decision != Decision.Denied => $"{own} may not take new tokens of {target.AuthPrincipal}, but tokens that it has work for up to an hour",
+                Decision.Denied when read.Decision != Decision.Denied => $"{own} may not take new tokens of {target.AuthPrincipal}, but "
+                    + "tokens that it has work for up to an hour",
                 Decision.Denied => $"{own} may not take tokens of {target.AuthPrincipal}",
                 _ => token.Say(own, $"take tokens of {target.AuthPrincipal}"),
             });
@@ -64,7 +68,8 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         Decision reading = AccessDecision.Either(via, direct.Decision);
         return new AccessDecision(using_, reading, reasons)
         {
-            ExplicitlyStopped = reading == Decision.Denied && (direct.ByDenyPolicy || off) && (read.ByDenyPolicy || (off && !evidence.Account.Missing)),
+            ExplicitlyStopped = reading == Decision.Denied && (direct.ByDenyPolicy || off)
+                && (read.ByDenyPolicy || (off && !evidence.Account.Missing)),
         };
     }
 
@@ -94,11 +99,21 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
             Judgement enable = evidence.Judge.Decide(evidence.AccountChain, 0, own, Permissions.EnableAccounts, Horizon.Ever);
             Decision back = evidence.Account.Missing
                 ? Decision.Denied
-                : AccessDecision.Either(enable.Decision, evidence.AccountChain.Select((l, i) => evidence.Judge.Decide(evidence.AccountChain, i, own, Permissions.SetPolicy(l.Kind), Horizon.Ever).Decision).Max());
+                : AccessDecision.Either(
+                    enable.Decision,
+                    evidence.AccountChain.Select(
+                        (l, i) => evidence.Judge.Decide(
+                            evidence.AccountChain,
+                            i,
+                            own,
+                            Permissions.SetPolicy(l.Kind),
+                            Horizon.Ever).Decision).Max());
             return back == Decision.Denied ? Decision.Denied : Decision.Perhaps;
         }
 
-        return become.Decision == Decision.Denied ? AccessDecision.Both(read.Decision, Decision.Perhaps) : AccessDecision.Both(read.Decision, become.Decision);
+        return become.Decision == Decision.Denied
+            ? AccessDecision.Both(read.Decision, Decision.Perhaps)
+            : AccessDecision.Both(read.Decision, become.Decision);
     }
 
     // The primary version encrypts; any enabled version decrypts what was encrypted under it.
@@ -121,8 +136,12 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         {
             IReadOnlyList<JsonObject> versions = await cloud.ListVersionsAsync(target.KeyUri, op.Cancellation).ConfigureAwait(false);
             return versions.LastOrDefault(v => GcpKeyReader.State(v) == "ENABLED") is { } open
-                ? new KeyVersions(VersionState.OthersEnabled, [primary, $"version {GcpKeyReader.Version(open)} is enabled and decrypts what was encrypted under it"])
-                : new KeyVersions(VersionState.NoneEnabled, [$"{primary} (Google: in force within a minute as a rule, and within 3 hours at most)"]);
+                ? new KeyVersions(
+                    VersionState.OthersEnabled,
+                    [primary, $"version {GcpKeyReader.Version(open)} is enabled and decrypts what was encrypted under it"])
+                : new KeyVersions(
+                    VersionState.NoneEnabled,
+                    [$"{primary} (Google: in force within a minute as a rule, and within 3 hours at most)"]);
         }
         catch (CmekServiceException e) when (e.StatusCode == 403)
         {
@@ -140,11 +159,16 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
             case VersionState.Unread:
                 return byPolicy with { Use = AccessDecision.Both(byPolicy.Use, Decision.Unread), Reasons = reasons };
             case VersionState.OthersEnabled or VersionState.OthersUnread:
-                return byPolicy with { Use = Decision.Denied, Read = AccessDecision.Both(byPolicy.Read, Decision.Perhaps), Reasons = reasons };
+                return byPolicy with { Use = Decision.Denied, Read = AccessDecision.Both(
+                    byPolicy.Read,
+                    Decision.Perhaps), Reasons = reasons };
             default:
                 Decision back = BackOn(target, evidence);
                 bool stays = byPolicy.Read == Decision.Denied || back == Decision.Denied;
-                return new AccessDecision(Decision.Denied, stays ? Decision.Denied : AccessDecision.Both(AccessDecision.Either(byPolicy.Read, Decision.Unread), Decision.Perhaps), reasons)
+                return new AccessDecision(
+                    Decision.Denied,
+                    stays ? Decision.Denied : AccessDecision.Both(AccessDecision.Either(byPolicy.Read, Decision.Unread), Decision.Perhaps),
+                    reasons)
                 {
                     ExplicitlyStopped = stays && back == Decision.Denied,
                 };
@@ -154,7 +178,9 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     // Who may enable a version opens the key again.
     private static Decision BackOn(AccessTarget target, AccessEvidence evidence) =>
         new[] { "serviceAccount:" + target.AuthPrincipal, "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster) }
-            .SelectMany(m => new[] { Permissions.UpdateVersions, Permissions.RestoreVersions }.Select(p => evidence.Judge.Decide(evidence.KeyChain, 0, m, p, Horizon.Ever).Decision))
+            .SelectMany(
+                m => new[] { Permissions.UpdateVersions, Permissions.RestoreVersions }.Select(
+                    p => evidence.Judge.Decide(evidence.KeyChain, 0, m, p, Horizon.Ever).Decision))
             .Max();
 
     private enum VersionState

@@ -33,7 +33,8 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
                 "AccessRevoked",
                 CmekErrorKind.InvalidOperation,
                 $"The service account {email} is disabled, by a revocation or by hand; a grant does not undo that.",
-                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives access back after a revocation; else gcloud iam service-accounts enable {email}",
+                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives access back after a revocation; else "
+                    + $"gcloud iam service-accounts enable {email}",
                 email);
         }
 
@@ -47,11 +48,20 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         PolicyEdit ofAccount = PolicyEdit.Account(cloud, email, clients.Written, op, young: state == AccountState.New);
         PolicyEdit ofKey = PolicyEdit.Key(cloud, key.KeyUri ?? $"(the key to be made for {cluster.Name}/{region})", clients.Written, op);
-        bool token = await GiveAsync(ofAccount, there, IamTree.TokenRole, own, $"let {own} take tokens of the account", op).ConfigureAwait(false);
+        bool token = await GiveAsync(
+            ofAccount,
+            there,
+            IamTree.TokenRole,
+            own,
+            $"let {own} take tokens of the account",
+            op).ConfigureAwait(false);
         bool use = await GiveAsync(ofKey, key.KeyUri is not null, role, member, $"let {member} use the key", op).ConfigureAwait(false);
         if (options.Again && token && use && key.KeyUri is { } uri)
         {
-            await CutLabel.TakeAsync(cloud, new AccessTarget(cluster, op.Session.Organization.Id, region, uri, email), op).ConfigureAwait(false);
+            await CutLabel.TakeAsync(
+                cloud,
+                new AccessTarget(cluster, op.Session.Organization.Id, region, uri, email),
+                op).ConfigureAwait(false);
         }
 
         return token && use
@@ -66,14 +76,18 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
         {
             JsonObject planned = [];
             IamTree.Add(planned, role, member);
-            return await op.Host.ShouldProcessAsync(policy.Target, summary + Environment.NewLine + IamTree.Difference([], planned)).ConfigureAwait(false);
+            return await op.Host.ShouldProcessAsync(
+                policy.Target,
+                summary + Environment.NewLine + IamTree.Difference([], planned)).ConfigureAwait(false);
         }
 
         async Task Look(JsonObject before)
         {
             foreach (string dead in IamTree.Dead(before, role, member).ToArray())
             {
-                await op.Host.WarningAsync($"{policy.Target} names {dead}, which is gone: an account of the same name is another principal. It is replaced.").ConfigureAwait(false);
+                await op.Host.WarningAsync(
+                    $"{policy.Target} names {dead}, which is gone: an account of the same name is another principal. It is replaced.")
+                        .ConfigureAwait(false);
             }
         }
 
@@ -108,8 +122,10 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
             project = names.Id ?? throw new CmekException(
                 "ProjectInvalid",
                 CmekErrorKind.InvalidArgument,
-                $"The key names its project by the number {project}, and service accounts are named by the project's id, which {names.Why ?? "is not known"}.",
-                $"gcloud projects describe {project} --format='value(projectId)' prints the id: give the key's URI with it, or -ServiceAccount as a whole email.",
+                $"The key names its project by the number {project}, and service accounts are named by the project's id, which "
+                    + $"{names.Why ?? "is not known"}.",
+                $"gcloud projects describe {project} --format='value(projectId)' prints the id: give the key's URI with it, or "
+                    + "-ServiceAccount as a whole email.",
                 key.KeyUri);
         }
 

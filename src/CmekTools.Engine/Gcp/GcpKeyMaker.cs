@@ -24,7 +24,9 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
         JsonObject? key = await GcpKeyReader.TryAsync(cloud.GetKeyAsync(name.ToString(), op.Cancellation)).ConfigureAwait(false);
         if (key is null)
         {
-            key = await EnsureRingAsync(cloud, name, op).ConfigureAwait(false) ? await CreateAsync(cloud, name, labels, options, op).ConfigureAwait(false) : null;
+            key = await EnsureRingAsync(cloud, name, op).ConfigureAwait(false)
+                ? await CreateAsync(cloud, name, labels, options, op).ConfigureAwait(false)
+                : null;
             if (key is null)
             {
                 return new CmekKey
@@ -47,7 +49,14 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
         CmekKey known = await WhenMadeAsync(cloud, name, op).ConfigureAwait(false);
         GcpKeyReader.RequireUsable(known with { ClusterName = cluster.Name });
         RequireLevel(known, options);
-        await EnsureLabelsAsync(cloud, name, key, GcpKeyReader.IsOurs(key, cluster) ? labels : new JsonObject(options.Tags.Select(t => KeyValuePair.Create(t.Key, (JsonNode?)t.Value))), op).ConfigureAwait(false);
+        await EnsureLabelsAsync(
+            cloud,
+            name,
+            key,
+            GcpKeyReader.IsOurs(key, cluster)
+                ? labels
+                : new JsonObject(options.Tags.Select(t => KeyValuePair.Create(t.Key, (JsonNode?)t.Value))),
+            op).ConfigureAwait(false);
         await EnsureRotationAsync(cloud, name, key, options, op).ConfigureAwait(false);
         IReadOnlyList<string> changes = op.TakeChanges();
         known = changes.Count > 0 ? await reader.GetKeyAsync(name.ToString(), op).ConfigureAwait(false) : known;
@@ -55,19 +64,30 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
     }
 
     internal static Task WarnIfFarAsync(string location, string region, Operation op) => GcpNames.Distance(location, region) == 2
-        ? op.Host.WarningAsync($"{location} is far from {region}: every start of a node there depends on the other place and on the way to it.")
+        ? op.Host.WarningAsync(
+            $"{location} is far from {region}: every start of a node there depends on the other place and on the way to it.")
         : Task.CompletedTask;
 
     private static void RequirePossible(KeyOptions options)
     {
         if (options.RotationPeriodDays is < 1 or > 36500)
         {
-            throw new CmekException("RotationPeriodInvalid", CmekErrorKind.InvalidArgument, $"A rotation period of {options.RotationPeriodDays} days is not possible on Google Cloud: at least 1 day.", "Give -RotationPeriod 90.00:00:00, for example.", options.RotationPeriodDays);
+            throw new CmekException(
+                "RotationPeriodInvalid",
+                CmekErrorKind.InvalidArgument,
+                $"A rotation period of {options.RotationPeriodDays} days is not possible on Google Cloud: at least 1 day.",
+                "Give -RotationPeriod 90.00:00:00, for example.",
+                options.RotationPeriodDays);
         }
 
         if (options.ProtectionLevel is not (null or "SOFTWARE" or "HSM"))
         {
-            throw new CmekException("ProtectionLevelInvalid", CmekErrorKind.InvalidArgument, $"'{options.ProtectionLevel}' is not a protection level for which a key can be made here.", "Give -ProtectionLevel SOFTWARE or HSM.", options.ProtectionLevel);
+            throw new CmekException(
+                "ProtectionLevelInvalid",
+                CmekErrorKind.InvalidArgument,
+                $"'{options.ProtectionLevel}' is not a protection level for which a key can be made here.",
+                "Give -ProtectionLevel SOFTWARE or HSM.",
+                options.ProtectionLevel);
         }
     }
 
@@ -78,8 +98,10 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
             throw new CmekException(
                 "KeyExists",
                 CmekErrorKind.ResourceExists,
-                $"{name} is there already and was not made for {cluster.Name} ({GcpNames.ClusterLabel}={key["labels"]?[GcpNames.ClusterLabel]?.ToString() ?? "none"}). It was not touched.",
-                $"Give another -KeyRing or -KeyName, or use this key: Grant-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} -Region {PowerShellText.Quote(region)} -KeyUri {name}",
+                $"{name} is there already and was not made for {cluster.Name} "
+                    + $"({GcpNames.ClusterLabel}={key["labels"]?[GcpNames.ClusterLabel]?.ToString() ?? "none"}). It was not touched.",
+                "Give another -KeyRing or -KeyName, or use this key: Grant-CmekAccess -ClusterName "
+                    + $"{PowerShellText.Quote(cluster.Name)} -Region {PowerShellText.Quote(region)} -KeyUri {name}",
                 name.ToString());
         }
     }
@@ -111,7 +133,12 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
 
             if (op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit)
             {
-                throw new CmekException("KeyNotReady", CmekErrorKind.OperationTimeout, $"{name} is still being made (PENDING_GENERATION).", "Run the command again: it goes on with this key.", name.ToString());
+                throw new CmekException(
+                    "KeyNotReady",
+                    CmekErrorKind.OperationTimeout,
+                    $"{name} is still being made (PENDING_GENERATION).",
+                    "Run the command again: it goes on with this key.",
+                    name.ToString());
             }
 
             await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
@@ -138,7 +165,9 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
                     // Another run was quicker.
                 }
             },
-            async token => await GcpKeyReader.TryAsync(cloud.GetKeyRingAsync(name.RingName, token)).ConfigureAwait(false) is not null).ConfigureAwait(false)
+            async token =>
+                await GcpKeyReader.TryAsync(
+                    cloud.GetKeyRingAsync(name.RingName, token)).ConfigureAwait(false) is not null).ConfigureAwait(false)
             || op.Host.WhatIf;
     }
 
@@ -147,12 +176,17 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
         JsonObject labels = new() { [GcpNames.ClusterLabel] = GcpNames.Label(cluster.Id), [GcpNames.RegionLabel] = GcpNames.Label(region) };
         foreach ((string label, string value) in options.Tags)
         {
-            if (GcpNames.Label(label) != label || GcpNames.Label(value) != value || label.Length == 0 || !char.IsAsciiLetterLower(label[0]) || labels.ContainsKey(label))
+            if (GcpNames.Label(label) != label
+                || GcpNames.Label(value) != value
+                || label.Length == 0
+                || !char.IsAsciiLetterLower(label[0])
+                || labels.ContainsKey(label))
             {
                 throw new CmekException(
                     "LabelInvalid",
                     CmekErrorKind.InvalidArgument,
-                    $"'{label}={value}' cannot be a label on Google Cloud: up to 63 lower case letters, digits, hyphens and underscores, the name beginning with a letter; {GcpNames.ClusterLabel} and {GcpNames.RegionLabel} are taken.",
+                    $"'{label}={value}' cannot be a label on Google Cloud: up to 63 lower case letters, digits, hyphens and "
+                        + $"underscores, the name beginning with a letter; {GcpNames.ClusterLabel} and {GcpNames.RegionLabel} are taken.",
                     "Choose another -Tag.",
                     label);
             }
@@ -163,12 +197,21 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
         return labels;
     }
 
-    private static async Task<JsonObject?> CreateAsync(IGoogleCloud cloud, GcpKeyName name, JsonObject labels, KeyOptions options, Operation op)
+    private static async Task<JsonObject?> CreateAsync(
+        IGoogleCloud cloud,
+        GcpKeyName name,
+        JsonObject labels,
+        KeyOptions options,
+        Operation op)
     {
         JsonObject body = new()
         {
             ["purpose"] = "ENCRYPT_DECRYPT",
-            ["versionTemplate"] = new JsonObject { ["algorithm"] = "GOOGLE_SYMMETRIC_ENCRYPTION", ["protectionLevel"] = options.ProtectionLevel ?? "SOFTWARE" },
+            ["versionTemplate"] = new JsonObject
+            {
+                ["algorithm"] = "GOOGLE_SYMMETRIC_ENCRYPTION",
+                ["protectionLevel"] = options.ProtectionLevel ?? "SOFTWARE",
+            },
             ["labels"] = labels.DeepClone(),
         };
         if (options.EnableRotation)
@@ -178,7 +221,12 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
 
         JsonObject? key = null;
         await op.ChangeAsync(
-            new PlannedChange("cloudkms:cryptoKeys.create", name.ToString(), "make the key (keys cannot be deleted, only their versions)", body.ToJsonString(GcpJson.Indented), After: body.DeepClone()),
+            new PlannedChange(
+                "cloudkms:cryptoKeys.create",
+                name.ToString(),
+                "make the key (keys cannot be deleted, only their versions)",
+                body.ToJsonString(GcpJson.Indented),
+                After: body.DeepClone()),
             async token =>
             {
                 try
@@ -190,7 +238,10 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
                     key = await cloud.GetKeyAsync(name.ToString(), token).ConfigureAwait(false);
                 }
             },
-            async token => (key = await GcpKeyReader.TryAsync(cloud.GetKeyAsync(name.ToString(), token)).ConfigureAwait(false)) is not null).ConfigureAwait(false);
+            async token =>
+                (
+                    key = await GcpKeyReader.TryAsync(
+                        cloud.GetKeyAsync(name.ToString(), token)).ConfigureAwait(false)) is not null).ConfigureAwait(false);
         return key;
     }
 
@@ -210,9 +261,18 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
 
         JsonObject patch = new() { ["labels"] = after };
         await op.ChangeAsync(
-            new PlannedChange("cloudkms:cryptoKeys.patch", name.ToString(), "add the labels that are missing", patch.ToJsonString(GcpJson.Indented), before.DeepClone(), after.DeepClone()),
+            new PlannedChange(
+                "cloudkms:cryptoKeys.patch",
+                name.ToString(),
+                "add the labels that are missing",
+                patch.ToJsonString(GcpJson.Indented),
+                before.DeepClone(),
+                after.DeepClone()),
             token => cloud.PatchKeyAsync(name.ToString(), "labels", patch, token),
-            async token => JsonNode.DeepEquals((await cloud.GetKeyAsync(name.ToString(), token).ConfigureAwait(false))["labels"], after)).ConfigureAwait(false);
+            async token =>
+                JsonNode.DeepEquals(
+                    (await cloud.GetKeyAsync(name.ToString(), token).ConfigureAwait(false))["labels"],
+                    after)).ConfigureAwait(false);
     }
 
     private static async Task EnsureRotationAsync(IGoogleCloud cloud, GcpKeyName name, JsonObject key, KeyOptions options, Operation op)
@@ -227,15 +287,28 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
         JsonObject patch = [];
         AddRotation(patch, options, op);
         await op.ChangeAsync(
-            new PlannedChange("cloudkms:cryptoKeys.patch", name.ToString(), $"rotate the key every {options.RotationPeriodDays ?? DefaultRotationDays} days", patch.ToJsonString(GcpJson.Indented), JsonValue.Create(now), patch.DeepClone()),
+            new PlannedChange(
+                "cloudkms:cryptoKeys.patch",
+                name.ToString(),
+                $"rotate the key every {options.RotationPeriodDays ?? DefaultRotationDays} days",
+                patch.ToJsonString(GcpJson.Indented),
+                JsonValue.Create(now),
+                patch.DeepClone()),
             token => cloud.PatchKeyAsync(name.ToString(), "rotationPeriod,nextRotationTime", patch, token),
-            async token => (await cloud.GetKeyAsync(name.ToString(), token).ConfigureAwait(false))["rotationPeriod"]?.ToString() == wanted).ConfigureAwait(false);
+            async token =>
+                (
+                    await cloud.GetKeyAsync(name.ToString(), token)
+                        .ConfigureAwait(false))["rotationPeriod"]?
+                        .ToString() == wanted)
+                        .ConfigureAwait(false);
     }
 
     private static void AddRotation(JsonObject body, KeyOptions options, Operation op)
     {
         int days = options.RotationPeriodDays ?? DefaultRotationDays;
         body["rotationPeriod"] = $"{days * 86400L}s";
-        body["nextRotationTime"] = op.Session.Time.GetUtcNow().AddDays(days).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        body["nextRotationTime"] = op.Session.Time.GetUtcNow().AddDays(days).UtcDateTime.ToString(
+            "yyyy-MM-dd'T'HH:mm:ss'Z'",
+            CultureInfo.InvariantCulture);
     }
 }

@@ -64,7 +64,8 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _reader.FindKeysAsync(cluster, region, options, op);
 
     /// <inheritdoc/>
-    public Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op) => _maker.EnsureKeyAsync(cluster, region, options, op);
+    public Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op) =>
+        _maker.EnsureKeyAsync(cluster, region, options, op);
 
     /// <inheritdoc/>
     public Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op) =>
@@ -100,14 +101,23 @@ internal sealed class GcpKeyProvider : IKeyProvider
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<string>> ReadNewcomersAsync(AccessTarget target, AccessSnapshot snapshot, Operation op) =>
-        await GcpKeyUse.ReadNewcomersAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), target, snapshot, op).ConfigureAwait(false);
+        await GcpKeyUse.ReadNewcomersAsync(
+            await _clients.ConnectAsync(op).ConfigureAwait(false),
+            target,
+            snapshot,
+            op).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public Task<RotationBudget> ReadRotationBudgetAsync(string keyUri, Operation op) => Task.FromResult(RotationBudget.Unlimited);
 
     /// <inheritdoc/>
     public Task RevokeGrantAsync(KeyGrant grant, Operation op) =>
-        throw new CmekException("GrantNotSupported", CmekErrorKind.InvalidOperation, "Cloud KMS has no grants.", "Take the binding away instead.", grant.KeyUri);
+        throw new CmekException(
+            "GrantNotSupported",
+            CmekErrorKind.InvalidOperation,
+            "Cloud KMS has no grants.",
+            "Take the binding away instead.",
+            grant.KeyUri);
 
     /// <inheritdoc/>
     public Task DisableKeyAsync(string keyUri, Operation op) => _versions.DisableKeyAsync(keyUri, op);
@@ -119,16 +129,19 @@ internal sealed class GcpKeyProvider : IKeyProvider
     public Task ReviveKeyAsync(string keyUri, Operation op) => _versions.ReviveKeyAsync(keyUri, op);
 
     /// <inheritdoc/>
-    public Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op) => _versions.ScheduleDeletionAsync(keyUri, days, op);
+    public Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op) =>
+        _versions.ScheduleDeletionAsync(keyUri, days, op);
 
     /// <inheritdoc/>
     public Task<CallerStanding> ReadCallerAsync(string keyUri, Operation op) => _readiness.CallerAsync(keyUri, op);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<CmekCheck>> CheckCutAsync(IReadOnlyList<AccessTarget> targets, Operation op) => _readiness.CheckAsync(targets, op);
+    public Task<IReadOnlyList<CmekCheck>> CheckCutAsync(IReadOnlyList<AccessTarget> targets, Operation op) =>
+        _readiness.CheckAsync(targets, op);
 
     /// <inheritdoc/>
-    public Task<ByHand> WriteByHandAsync(IReadOnlyList<AccessTarget> targets, int number, Operation op) => _byHand.WriteAsync(targets, number, op);
+    public Task<ByHand> WriteByHandAsync(IReadOnlyList<AccessTarget> targets, int number, Operation op) =>
+        _byHand.WriteAsync(targets, number, op);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);

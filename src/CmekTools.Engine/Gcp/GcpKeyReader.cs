@@ -23,15 +23,29 @@ internal sealed class GcpKeyReader(GcpClients clients)
     /// <summary>Finds the keys that are marked as the cluster's.</summary>
     public async IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op)
     {
-        (string Region, GcpKeyName Name)[] wanted = [.. (region is null ? cluster.Regions.Select(r => r.Name) : [region]).Select(r => (r, NameFor(cluster, r, options)))];
+        (string Region, GcpKeyName Name)[] wanted =
+        [
+            .. (region is null ? cluster.Regions.Select(r => r.Name) : [region]).Select(r => (r, NameFor(cluster, r, options))),
+        ];
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        JsonObject?[] found = await Task.WhenAll(wanted.Select(w => TryAsync(cloud.GetKeyAsync(w.Name.ToString(), op.Cancellation)))).ConfigureAwait(false);
+        JsonObject?[] found = await Task.WhenAll(
+            wanted.Select(w => TryAsync(cloud.GetKeyAsync(w.Name.ToString(), op.Cancellation)))).ConfigureAwait(false);
         for (int i = 0; i < wanted.Length; i++)
         {
             GcpKeyName name = wanted[i].Name;
             if (found[i] is { } key && IsOurs(key, cluster))
             {
-                yield return ToKey(name, key, await cloud.ListVersionsAsync(name.ToString(), op.Cancellation).ConfigureAwait(false)) with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = wanted[i].Region };
+                yield return ToKey(
+                    name,
+                    key,
+                    await cloud.ListVersionsAsync(
+                        name.ToString(),
+                        op.Cancellation).ConfigureAwait(false)) with
+                        {
+                            ClusterId = cluster.Id,
+                            ClusterName = cluster.Name,
+                            Region = wanted[i].Region,
+                        };
             }
         }
     }
@@ -44,7 +58,8 @@ internal sealed class GcpKeyReader(GcpClients clients)
             throw new CmekException(
                 "KeyNotSymmetric",
                 CmekErrorKind.InvalidArgument,
-                $"{key.KeyUri} has the purpose {key.KeyUsage} and the algorithm {key.KeySpec}; CMEK needs ENCRYPT_DECRYPT with GOOGLE_SYMMETRIC_ENCRYPTION, and neither can be changed.",
+                $"{key.KeyUri} has the purpose {key.KeyUsage} and the algorithm {key.KeySpec}; CMEK needs ENCRYPT_DECRYPT with "
+                    + "GOOGLE_SYMMETRIC_ENCRYPTION, and neither can be changed.",
                 $"New-CmekKey -ClusterName {key.ClusterName ?? "CLUSTER"} makes one that fits.",
                 key);
         }
@@ -52,9 +67,20 @@ internal sealed class GcpKeyReader(GcpClients clients)
         switch (key.State)
         {
             case CmekKeyState.PendingDeletion or CmekKeyState.Destroyed:
-                throw new CmekException("KeyPendingDeletion", CmekErrorKind.InvalidOperation, $"{key.KeyUri} is {key.State}{(key.DeletionDate is { } date ? $" ({date:u})" : string.Empty)}.", $"gcloud kms keys versions restore {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri} rescues a version that is scheduled for destruction; then enable it.", key);
+                throw new CmekException(
+                    "KeyPendingDeletion",
+                    CmekErrorKind.InvalidOperation,
+                    $"{key.KeyUri} is {key.State}{(key.DeletionDate is { } date ? $" ({date:u})" : string.Empty)}.",
+                    $"gcloud kms keys versions restore {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri} rescues a version that is "
+                        + "scheduled for destruction; then enable it.",
+                    key);
             case CmekKeyState.Disabled or CmekKeyState.Unknown:
-                throw new CmekException("KeyDisabled", CmekErrorKind.InvalidOperation, $"{key.KeyUri} has no enabled primary version.", $"gcloud kms keys versions enable {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri}", key);
+                throw new CmekException(
+                    "KeyDisabled",
+                    CmekErrorKind.InvalidOperation,
+                    $"{key.KeyUri} has no enabled primary version.",
+                    $"gcloud kms keys versions enable {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri}",
+                    key);
         }
     }
 
@@ -78,13 +104,27 @@ internal sealed class GcpKeyReader(GcpClients clients)
         }
         catch (CmekServiceException e) when (e.StatusCode == 404)
         {
-            throw new CmekServiceException(e.Service, "KeyNotFound", CmekErrorKind.ObjectNotFound, $"There is no key {name}: {e.Message}", e.StatusCode, e.Code, e.RequestId, $"gcloud kms keys list --keyring {name.Ring} --location {name.Location} --project {name.Project} shows what there is.", name.ToString(), e);
+            throw new CmekServiceException(
+                e.Service,
+                "KeyNotFound",
+                CmekErrorKind.ObjectNotFound,
+                $"There is no key {name}: {e.Message}",
+                e.StatusCode,
+                e.Code,
+                e.RequestId,
+                $"gcloud kms keys list --keyring {name.Ring} --location {name.Location} --project {name.Project} shows what there is.",
+                name.ToString(),
+                e);
         }
     }
 
-    internal static bool IsOurs(JsonObject key, CmekCluster cluster) => key["labels"]?[GcpNames.ClusterLabel]?.ToString() == GcpNames.Label(cluster.Id);
+    internal static bool IsOurs(JsonObject key, CmekCluster cluster) =>
+        key["labels"]?[GcpNames.ClusterLabel]?.ToString() == GcpNames.Label(cluster.Id);
 
-    internal static DateTimeOffset? Time(JsonNode? node) => DateTimeOffset.TryParse(node?.ToString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time : null;
+    internal static DateTimeOffset? Time(JsonNode? node) =>
+        DateTimeOffset.TryParse(node?.ToString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
+            ? time
+            : null;
 
     internal static string Version(JsonObject version) => version["name"]?.ToString().Split('/')[^1] ?? string.Empty;
 
@@ -93,7 +133,13 @@ internal sealed class GcpKeyReader(GcpClients clients)
     private static CmekKey ToKey(GcpKeyName name, JsonObject key, IReadOnlyList<JsonObject> versions)
     {
         JsonObject? primary = key["primary"] as JsonObject;
-        int? days = int.TryParse(key["rotationPeriod"]?.ToString().TrimEnd('s'), NumberStyles.Integer, CultureInfo.InvariantCulture, out int seconds) ? seconds / 86400 : null;
+        int? days = int.TryParse(
+            key["rotationPeriod"]?.ToString().TrimEnd('s'),
+            NumberStyles.Integer,
+            CultureInfo.InvariantCulture,
+            out int seconds)
+            ? seconds / 86400
+            : null;
         return new CmekKey
         {
             ClusterId = key["labels"]?[GcpNames.ClusterLabel]?.ToString(),
@@ -123,7 +169,9 @@ internal sealed class GcpKeyReader(GcpClients clients)
         string state = State(key["primary"] as JsonObject ?? (versions.Count > 0 ? versions[^1] : null));
         return state switch
         {
-            "ENABLED" => key["primary"] is null && key["purpose"]?.ToString() == "ENCRYPT_DECRYPT" ? CmekKeyState.Disabled : CmekKeyState.Enabled,
+            "ENABLED" => key["primary"] is null && key["purpose"]?.ToString() == "ENCRYPT_DECRYPT"
+                ? CmekKeyState.Disabled
+                : CmekKeyState.Enabled,
             "DISABLED" or "" => CmekKeyState.Disabled,
             "DESTROY_SCHEDULED" => CmekKeyState.PendingDeletion,
             "DESTROYED" => CmekKeyState.Destroyed,

@@ -56,13 +56,18 @@ internal static partial class GcpKeyUse
         || !IamTree.Bindings(policy).Any(b => IamTree.Members(b).Contains("serviceAccount:" + target.AuthPrincipal));
 
     /// <summary>Members of key and account that are bound now and were not then.</summary>
-    public static async Task<IReadOnlyList<string>> ReadNewcomersAsync(IGoogleCloud cloud, AccessTarget target, AccessSnapshot snapshot, Operation op)
+    public static async Task<IReadOnlyList<string>> ReadNewcomersAsync(
+        IGoogleCloud cloud,
+        AccessTarget target,
+        AccessSnapshot snapshot,
+        Operation op)
     {
         string[] own = ["serviceAccount:" + target.AuthPrincipal, "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster)];
         List<string> news = [];
         if (snapshot.Data["key_policy"] is JsonObject before)
         {
-            news.AddRange(Difference(before, await cloud.GetKmsPolicyAsync(target.KeyUri, op.Cancellation).ConfigureAwait(false), own, "on the key"));
+            news.AddRange(
+                Difference(before, await cloud.GetKmsPolicyAsync(target.KeyUri, op.Cancellation).ConfigureAwait(false), own, "on the key"));
         }
 
         if (snapshot.Data["service_account_policy"] is JsonObject trusted)
@@ -93,7 +98,8 @@ internal static partial class GcpKeyUse
     private static IEnumerable<string> Entries(JsonObject binding) =>
         IamTree.Members(binding).Select(m => $"{IamTree.Role(binding)}\n{m}\n{binding["condition"]?["expression"]}");
 
-    private static string Plain(string member) => member.StartsWith("serviceAccount:", StringComparison.Ordinal) ? member["serviceAccount:".Length..] : member;
+    private static string Plain(string member) =>
+        member.StartsWith("serviceAccount:", StringComparison.Ordinal) ? member["serviceAccount:".Length..] : member;
 
     [GeneratedRegex("^cmek-.*-([0-9a-f]{8})@")]
     private static partial Regex DerivedAccount();

@@ -22,7 +22,11 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             {
                 string name = version["name"]!.ToString();
                 await op.ChangeAsync(
-                    new PlannedChange("cloudkms:cryptoKeyVersions.patch", name, $"disable version {GcpKeyReader.Version(version)}", Before: version.DeepClone()),
+                    new PlannedChange(
+                        "cloudkms:cryptoKeyVersions.patch",
+                        name,
+                        $"disable version {GcpKeyReader.Version(version)}",
+                        Before: version.DeepClone()),
                     token => cloud.SetVersionStateAsync(name, "DISABLED", token),
                     token => IsAsync(cloud, name, "DISABLED", token)).ConfigureAwait(false);
             }
@@ -42,7 +46,11 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             await op.Host.VerboseAsync($"{newest["name"]} was made by a rotation that did not end; it is used.").ConfigureAwait(false);
         }
         else if (!await op.ChangeAsync(
-            new PlannedChange("cloudkms:cryptoKeyVersions.create", keyUri, "make a new key version", Before: JsonValue.Create(known.PrimaryVersion)),
+            new PlannedChange(
+                "cloudkms:cryptoKeyVersions.create",
+                keyUri,
+                "make a new key version",
+                Before: JsonValue.Create(known.PrimaryVersion)),
             async token => newest = await Surely.SendAsync(
                 op,
                 $"the new version of {keyUri}",
@@ -57,15 +65,25 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         newest = await WhenEnabledAsync(cloud, newest!, keyUri, op).ConfigureAwait(false);
         string id = GcpKeyReader.Version(newest);
         bool made = await op.ChangeAsync(
-            new PlannedChange(RotationChange, keyUri, $"make version {id} primary", $$"""{"cryptoKeyVersionId":"{{id}}"}""", JsonValue.Create(known.PrimaryVersion), JsonValue.Create(id)),
+            new PlannedChange(
+                RotationChange,
+                keyUri,
+                $"make version {id} primary",
+                $$"""{"cryptoKeyVersionId":"{{id}}"}""",
+                JsonValue.Create(known.PrimaryVersion),
+                JsonValue.Create(id)),
             token => cloud.SetPrimaryVersionAsync(keyUri, id, token),
-            async token => (await cloud.GetKeyAsync(keyUri, token).ConfigureAwait(false))["primary"] is JsonObject now && GcpKeyReader.Version(now) == id).ConfigureAwait(false);
+            async token =>
+                (await cloud.GetKeyAsync(keyUri, token).ConfigureAwait(false))["primary"] is JsonObject now
+                    && GcpKeyReader.Version(now) == id).ConfigureAwait(false);
         if (made)
         {
             await UsedAsync(cloud, keyUri, id, op).ConfigureAwait(false);
         }
 
-        return made ? new CmekKeyRotation { KeyUri = keyUri, Before = known.PrimaryVersion, After = id, At = op.Session.Time.GetUtcNow() } : null;
+        return made
+            ? new CmekKeyRotation { KeyUri = keyUri, Before = known.PrimaryVersion, After = id, At = op.Session.Time.GetUtcNow() }
+            : null;
     }
 
     // The material of such keys comes from outside: Cloud KMS can make no new one.
@@ -77,16 +95,20 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             throw new CmekException(
                 "KeyRotationUnsupported",
                 CmekErrorKind.InvalidOperation,
-                $"{known.KeyUri} {(imported ? "takes imported material only" : $"has its material outside of Google ({known.ProtectionLevel})")}; no new version can be made here. Nothing was sent.",
+                known.KeyUri
+                    + (imported ? " takes imported material only" : $" has its material outside of Google ({known.ProtectionLevel})")
+                    + "; no new version can be made here. Nothing was sent.",
                 imported
-                    ? "gcloud kms keys versions import, then gcloud kms keys set-primary-version; Update-CmekCluster -Rewrap wraps the store key under it."
-                    : "Make the new version in the external key manager and with gcloud kms keys versions create, then gcloud kms keys set-primary-version.",
+                    ? "gcloud kms keys versions import, then gcloud kms keys set-primary-version; Update-CmekCluster -Rewrap wraps "
+                        + "the store key under it."
+                    : "Make the new version in the external key manager and with gcloud kms keys versions create, then gcloud kms "
+                        + "keys set-primary-version.",
                 known.KeyUri);
         }
     }
 
-    // A new primary version is used within a minute as a rule, exceptionally hours later (https://cloud.google.com/kms/docs/consistency). What is wrapped
-    // before is wrapped under the old one.
+    // A new primary version is used within a minute as a rule, exceptionally hours later
+    // (https://cloud.google.com/kms/docs/consistency). What is wrapped before is wrapped under the old one.
     private static async Task UsedAsync(IGoogleCloud cloud, string keyUri, string id, Operation op)
     {
         long start = op.Session.Time.GetTimestamp();
@@ -99,7 +121,9 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             }
             catch (CmekServiceException e) when (e.StatusCode is 400 or 403)
             {
-                await op.Host.WarningAsync($"Whether version {id} of {keyUri} is used already was not seen ({e.ErrorId}: cloudkms.cryptoKeyVersions.useToEncrypt tells). It is within a minute as a rule.").ConfigureAwait(false);
+                await op.Host.WarningAsync(
+                    $"Whether version {id} of {keyUri} is used already was not seen ({e.ErrorId}: "
+                        + "cloudkms.cryptoKeyVersions.useToEncrypt tells). It is within a minute as a rule.").ConfigureAwait(false);
                 return;
             }
 
@@ -111,11 +135,16 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             TimeSpan waited = op.Session.Time.GetElapsedTime(start);
             if (waited > op.Timings.PropagationLimit)
             {
-                await op.Host.WarningAsync($"Version {id} of {keyUri} is primary, and after {waited.TotalMinutes:0.#} min version {used} still encrypts. Run Update-CmekCluster -Rewrap again later.").ConfigureAwait(false);
+                await op.Host.WarningAsync(
+                    $"Version {id} of {keyUri} is primary, and after {waited.TotalMinutes:0.#} min version {used} still encrypts. Run "
+                        + "Update-CmekCluster -Rewrap again later.").ConfigureAwait(false);
                 return;
             }
 
-            await op.Host.ProgressAsync(new OperationProgress("Waiting for the key version", $"version {used} still encrypts ({waited.TotalSeconds:0} s)")).ConfigureAwait(false);
+            await op.Host.ProgressAsync(
+                new OperationProgress(
+                    "Waiting for the key version",
+                    $"version {used} still encrypts ({waited.TotalSeconds:0} s)")).ConfigureAwait(false);
             await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
         }
     }
@@ -126,7 +155,9 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         JsonObject key = await GcpKeyReader.KeyOrThrowAsync(cloud, GcpNames.ParseKey(keyUri), op).ConfigureAwait(false);
         string wait = Wait(key);
-        await op.Host.VerboseAsync($"On Google Cloud the waiting time is the key's own ({wait}), set when it was made; {days} days cannot be asked for.").ConfigureAwait(false);
+        await op.Host.VerboseAsync(
+            $"On Google Cloud the waiting time is the key's own ({wait}), set when it was made; {days} days cannot be asked for.")
+                .ConfigureAwait(false);
         if (key["rotationPeriod"] is not null)
         {
             // Else a new version would be made and become primary while the old ones wait.
@@ -143,7 +174,11 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             {
                 string name = version["name"]!.ToString();
                 bool done = await op.ChangeAsync(
-                    new PlannedChange("cloudkms:cryptoKeyVersions.destroy", name, $"disable version {GcpKeyReader.Version(version)} and schedule its destruction (in {wait})", Before: version.DeepClone()),
+                    new PlannedChange(
+                        "cloudkms:cryptoKeyVersions.destroy",
+                        name,
+                        $"disable version {GcpKeyReader.Version(version)} and schedule its destruction (in {wait})",
+                        Before: version.DeepClone()),
                     async token =>
                     {
                         // An organization may demand it (constraints/cloudkms.disableBeforeDestroy), and it ends the use at once.
@@ -154,7 +189,9 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
 
                         after = await cloud.DestroyVersionAsync(name, token).ConfigureAwait(false);
                     },
-                    async token => GcpKeyReader.State(after = await cloud.GetVersionAsync(name, token).ConfigureAwait(false)) is "DESTROY_SCHEDULED" or "DESTROYED")
+                    async token =>
+                        GcpKeyReader.State(
+                            after = await cloud.GetVersionAsync(name, token).ConfigureAwait(false)) is "DESTROY_SCHEDULED" or "DESTROYED")
                     .ConfigureAwait(false);
                 if (!done)
                 {
@@ -199,12 +236,15 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
                 throw new CmekException(
                     "RotationNotSeen",
                     pending ? CmekErrorKind.OperationTimeout : CmekErrorKind.InvalidOperation,
-                    $"{name} is {GcpKeyReader.State(version)}{(version["generationFailureReason"] is { } why ? $": {why}" : string.Empty)}; the primary version was left as it is.",
+                    $"{name} is {GcpKeyReader.State(version)}"
+                        + (version["generationFailureReason"] is { } why ? $": {why}" : string.Empty)
+                        + "; the primary version was left as it is.",
                     pending ? "Run the command again: it goes on with this version." : "Run the command again: it makes another version.",
                     keyUri);
             }
 
-            await op.Host.ProgressAsync(new OperationProgress("Waiting for the key version", GcpKeyReader.State(version))).ConfigureAwait(false);
+            await op.Host.ProgressAsync(
+                new OperationProgress("Waiting for the key version", GcpKeyReader.State(version))).ConfigureAwait(false);
             await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
             version = await cloud.GetVersionAsync(name, op.Cancellation).ConfigureAwait(false);
         }
@@ -220,7 +260,12 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
     /// <summary>Turns the automatic rotation on again that a key had.</summary>
     public static async Task RestoreRotationAsync(IGoogleCloud cloud, string keyUri, JsonObject? was, Operation op)
     {
-        if (was?["rotationPeriod"] is null || (await GcpKeyReader.KeyOrThrowAsync(cloud, GcpNames.ParseKey(keyUri), op).ConfigureAwait(false))["rotationPeriod"] is not null)
+        if (was?["rotationPeriod"] is null
+            || (
+                await GcpKeyReader.KeyOrThrowAsync(
+                    cloud,
+                    GcpNames.ParseKey(keyUri),
+                    op).ConfigureAwait(false))["rotationPeriod"] is not null)
         {
             return;
         }
@@ -234,7 +279,12 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         }
 
         await op.ChangeAsync(
-            new PlannedChange("cloudkms:cryptoKeys.patch", keyUri, "turn the automatic rotation on again", patch.ToJsonString(GcpJson.Indented), After: patch.DeepClone()),
+            new PlannedChange(
+                "cloudkms:cryptoKeys.patch",
+                keyUri,
+                "turn the automatic rotation on again",
+                patch.ToJsonString(GcpJson.Indented),
+                After: patch.DeepClone()),
             token => cloud.PatchKeyAsync(keyUri, RotationMask, patch, token)).ConfigureAwait(false);
     }
 
@@ -248,13 +298,15 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             : text ?? "30 days, the default";
     }
 
-    // Rescues what is scheduled for destruction and enables it; with a snapshot only what that had otherwise. The primary version of a key in use is enabled
-    // in any case: without it the key is of no use.
+    // Rescues what is scheduled for destruction and enables it; with a snapshot only what that had otherwise. The primary version of a
+    // key in use is enabled in any case: without it the key is of no use.
     internal static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonArray? snapshot, bool inUse, Operation op)
     {
         JsonObject seen = await GcpKeyReader.KeyOrThrowAsync(cloud, key, op).ConfigureAwait(false);
         string? primary = seen["primary"] is JsonObject version ? GcpKeyReader.Version(version) : null;
-        Dictionary<string, string> was = (snapshot ?? []).OfType<JsonObject>().ToDictionary(v => v["version"]?.ToString() ?? string.Empty, GcpKeyReader.State);
+        Dictionary<string, string> was = (snapshot ?? []).OfType<JsonObject>().ToDictionary(
+            v => v["version"]?.ToString() ?? string.Empty,
+            GcpKeyReader.State);
         List<string> off = [];
         foreach (JsonObject one in await cloud.ListVersionsAsync(key.ToString(), op.Cancellation).ConfigureAwait(false))
         {
@@ -266,9 +318,14 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             if (state == "DESTROY_SCHEDULED" && (before != "DESTROY_SCHEDULED" || (inUse && id == primary)))
             {
                 rescued = await op.ChangeAsync(
-                    new PlannedChange("cloudkms:cryptoKeyVersions.restore", name, $"rescue version {id} from destruction", Before: one.DeepClone()),
+                    new PlannedChange(
+                        "cloudkms:cryptoKeyVersions.restore",
+                        name,
+                        $"rescue version {id} from destruction",
+                        Before: one.DeepClone()),
                     token => cloud.RestoreVersionAsync(name, token),
-                    async token => GcpKeyReader.State(await cloud.GetVersionAsync(name, token).ConfigureAwait(false)) is "DISABLED" or "ENABLED")
+                    async token =>
+                        GcpKeyReader.State(await cloud.GetVersionAsync(name, token).ConfigureAwait(false)) is "DISABLED" or "ENABLED")
                     .ConfigureAwait(false) || op.Host.WhatIf;
                 state = rescued ? "DISABLED" : state;
             }
@@ -277,7 +334,13 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             if (state == "DISABLED" && wanted)
             {
                 await op.ChangeAsync(
-                    new PlannedChange("cloudkms:cryptoKeyVersions.patch", name, $"enable version {id}", """{"state":"ENABLED"}""", JsonValue.Create(state), JsonValue.Create("ENABLED")),
+                    new PlannedChange(
+                        "cloudkms:cryptoKeyVersions.patch",
+                        name,
+                        $"enable version {id}",
+                        """{"state":"ENABLED"}""",
+                        JsonValue.Create(state),
+                        JsonValue.Create("ENABLED")),
                     token => cloud.SetVersionStateAsync(name, "ENABLED", token),
                     token => IsAsync(cloud, name, "ENABLED", token)).ConfigureAwait(false);
             }
@@ -289,12 +352,15 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
 
         if (off.Count > 0)
         {
-            await op.Host.WarningAsync($"Of {key} these versions stay disabled: {string.Join(", ", off)}. What was encrypted under them cannot be read until gcloud kms keys versions enable VERSION --key {key}.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"Of {key} these versions stay disabled: {string.Join(", ", off)}. What was encrypted under them cannot be read until "
+                    + $"gcloud kms keys versions enable VERSION --key {key}.").ConfigureAwait(false);
         }
     }
 
     private static async Task<bool> IsAsync(IGoogleCloud cloud, string version, string state, CancellationToken cancellation) =>
         GcpKeyReader.State(await cloud.GetVersionAsync(version, cancellation).ConfigureAwait(false)) == state;
 
-    private static int Number(string? version) => int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0;
+    private static int Number(string? version) =>
+        int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0;
 }

@@ -35,7 +35,10 @@ internal static partial class GcpNames
 
         // What is nearly right is mended in the hint, so that it can be pasted.
         const string host = "//cloudkms.googleapis.com/";
-        string bare = uri.Trim().Replace(host + "v1/", host, StringComparison.OrdinalIgnoreCase).Replace("https:" + host, host, StringComparison.OrdinalIgnoreCase);
+        string bare = uri.Trim().Replace(host + "v1/", host, StringComparison.OrdinalIgnoreCase).Replace(
+            "https:" + host,
+            host,
+            StringComparison.OrdinalIgnoreCase);
         bare = bare.StartsWith(host, StringComparison.OrdinalIgnoreCase) ? bare[host.Length..] : bare;
         string hint = VersionPattern().Match(bare) is { Success: true } version
             ? $"A version is named; give the key: {version.Groups[1].Value}"
@@ -59,19 +62,26 @@ internal static partial class GcpNames
             RequireAccountId(match.Groups[1].Value);
             // The project "example.com:shop" is written "shop.example.com" in an email.
             string[] project = match.Groups[2].Value.Split('.', 2);
-            return new GcpAccountName(match.Groups[1].Value, project.Length == 2 ? $"{project[1]}:{project[0]}" : project[0], CanBeMade: true);
+            return new GcpAccountName(
+                match.Groups[1].Value,
+                project.Length == 2 ? $"{project[1]}:{project[0]}" : project[0],
+                CanBeMade: true);
         }
 
         // The accounts that Google makes for a project: NUMBER-compute@developer…, PROJECT@appspot…
         if (DefaultAccountPattern().Match(email) is { Success: true } named)
         {
-            return new GcpAccountName(email[..email.IndexOf('@', StringComparison.Ordinal)], named.Groups[1].Success ? named.Groups[1].Value : named.Groups[2].Value, CanBeMade: false);
+            return new GcpAccountName(
+                email[..email.IndexOf('@', StringComparison.Ordinal)],
+                named.Groups[1].Success ? named.Groups[1].Value : named.Groups[2].Value,
+                CanBeMade: false);
         }
 
         throw new CmekException(
             "PrincipalInvalid",
             CmekErrorKind.InvalidArgument,
-            $"'{email}' is not the email of a service account (id@project.iam.gserviceaccount.com, number-compute@developer.gserviceaccount.com or project@appspot.gserviceaccount.com).",
+            $"'{email}' is not the email of a service account (id@project.iam.gserviceaccount.com, "
+                + "number-compute@developer.gserviceaccount.com or project@appspot.gserviceaccount.com).",
             "gcloud iam service-accounts list prints the emails.",
             email);
     }
@@ -80,7 +90,9 @@ internal static partial class GcpNames
     public static bool IsAccount(string email) => DefaultAccountPattern().IsMatch(email)
         || (AccountPattern().Match(email) is { Success: true } match && AccountIdPattern().IsMatch(match.Groups[1].Value));
 
-    /// <summary>The account's resource name. Its project is named: under <c>projects/-</c> a missing account is refused like a forbidden one.</summary>
+    /// <summary>
+    /// The account's resource name. Its project is named: under <c>projects/-</c> a missing account is refused like a forbidden one.
+    /// </summary>
     public static string AccountName(string email) => $"projects/{ParseAccount(email).Project}/serviceAccounts/{email}";
 
     /// <summary>Checks a key's resource name without any request; its project may go by id or by number.</summary>
@@ -112,7 +124,8 @@ internal static partial class GcpNames
             throw new CmekException(
                 "PrincipalInvalid",
                 CmekErrorKind.InvalidArgument,
-                $"'{id}' ({id.Length} characters) cannot be the id of a service account: it has 6 to 30 lower case letters, digits and hyphens, begins with a letter and does not end in a hyphen.",
+                $"'{id}' ({id.Length} characters) cannot be the id of a service account: it has 6 to 30 lower case letters, digits and "
+                    + "hyphens, begins with a letter and does not end in a hyphen.",
                 "Choose another id, or leave -ServiceAccount away: one is derived from the cluster.",
                 id);
         }
@@ -130,12 +143,16 @@ internal static partial class GcpNames
         throw new CmekException(
             "ProjectInvalid",
             CmekErrorKind.InvalidArgument,
-            project.All(char.IsAsciiDigit) ? $"'{project}' is a project's number; its id is needed, for service accounts are named by it." : $"'{project}' is not a project's id.",
+            project.All(char.IsAsciiDigit)
+                ? $"'{project}' is a project's number; its id is needed, for service accounts are named by it."
+                : $"'{project}' is not a project's id.",
             $"gcloud projects describe {project} --format='value(projectId)' prints the id.",
             project);
     }
 
-    /// <summary>Where a location stands to a region: 0 the region itself, 1 a multi-region around it or global, 2 far (or not known).</summary>
+    /// <summary>
+    /// Where a location stands to a region: 0 the region itself, 1 a multi-region around it or global, 2 far (or not known).
+    /// </summary>
     public static int Distance(string location, string region)
     {
         if (string.Equals(location, region, StringComparison.Ordinal) || location == "global")
@@ -158,7 +175,11 @@ internal static partial class GcpNames
             throw new CmekException(
                 "LocationInvalid",
                 CmekErrorKind.InvalidArgument,
-                $"'{location}' is not a location of Cloud KMS.{(ZonePattern().Match(location) is { Success: true } zone ? $" It is a zone; its region is {zone.Groups[1].Value}." : string.Empty)}",
+                $"'{location}' is not a location of Cloud "
+                    + "KMS."
+                    + (ZonePattern().Match(location) is { Success: true } zone
+                        ? $" It is a zone; its region is {zone.Groups[1].Value}."
+                        : string.Empty),
                 "Give a region (us-central1), a multi-region (us, europe, asia) or global; gcloud kms locations list prints them.",
                 location);
         }
@@ -177,7 +198,8 @@ internal static partial class GcpNames
         throw new CmekException(
             ring ? "KeyRingInvalid" : "KeyNameInvalid",
             CmekErrorKind.InvalidArgument,
-            $"'{name}' ({name.Length} characters) cannot be the name of a {(ring ? "key ring" : "key")}: it has 1 to 63 letters, digits, hyphens and underscores.",
+            $"'{name}' ({name.Length} characters) cannot be the name of a {(ring ? "key ring" : "key")}: it has 1 to 63 letters, "
+                + "digits, hyphens and underscores.",
             $"Choose another -{what}, or leave it away: one is derived.",
             name);
     }
@@ -195,21 +217,35 @@ internal static partial class GcpNames
             "RoleIdInvalid",
             CmekErrorKind.InvalidArgument,
             $"'{role}' is not the full name of a role.",
-            "Give roles/NAME, projects/PROJECT/roles/NAME or organizations/NUMBER/roles/NAME; gcloud iam roles list --project PROJECT prints them.",
+            "Give roles/NAME, projects/PROJECT/roles/NAME or organizations/NUMBER/roles/NAME; gcloud iam roles list "
+                + "--project PROJECT prints them.",
             role);
     }
 
-    /// <summary>The cluster's own principal at CockroachDB Cloud. The id may come with or without hyphens: the last 12 characters are the same.</summary>
+    /// <summary>
+    /// The cluster's own principal at CockroachDB Cloud. The id may come with or without hyphens: the last 12 characters are the
+    /// same.
+    /// </summary>
     /// <exception cref="CmekException"><c>ClusterIdInvalid</c>, <c>ClusterAccountUnknown</c>.</exception>
     public static string ClusterPrincipal(CmekCluster cluster)
     {
         if (!Guid.TryParseExact(cluster.Id, "N", out _) && !Guid.TryParseExact(cluster.Id, "D", out _))
         {
-            throw new CmekException("ClusterIdInvalid", CmekErrorKind.InvalidData, $"The cluster's id '{cluster.Id}' is not a UUID; its Google principal cannot be derived from it.", "Ask the vendor's support for the principal, and grant it with gcloud.", cluster);
+            throw new CmekException(
+                "ClusterIdInvalid",
+                CmekErrorKind.InvalidData,
+                $"The cluster's id '{cluster.Id}' is not a UUID; its Google principal cannot be derived from it.",
+                "Ask the vendor's support for the principal, and grant it with gcloud.",
+                cluster);
         }
 
         return string.IsNullOrEmpty(cluster.AccountId)
-            ? throw new CmekException("ClusterAccountUnknown", CmekErrorKind.InvalidData, $"The Cloud API does not say which Google Cloud project belongs to {cluster.Name}.", "Wait until the cluster's state is CREATED and run the command again.", cluster)
+            ? throw new CmekException(
+                "ClusterAccountUnknown",
+                CmekErrorKind.InvalidData,
+                $"The Cloud API does not say which Google Cloud project belongs to {cluster.Name}.",
+                "Wait until the cluster's state is CREATED and run the command again.",
+                cluster)
             : $"crl-kms-user-{cluster.Id[^12..].ToLowerInvariant()}@{cluster.AccountId}.iam.gserviceaccount.com";
     }
 
@@ -226,7 +262,8 @@ internal static partial class GcpNames
     public static string Short(CmekCluster cluster) => cluster.Id.Replace("-", null, StringComparison.Ordinal)[..8].ToLowerInvariant();
 
     /// <summary>A label's value: lower case letters, digits, hyphens and underscores.</summary>
-    public static string Label(string text) => new([.. text.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '-').Take(63)]);
+    public static string Label(string text) =>
+        new([.. text.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '-').Take(63)]);
 
     private static string Clean(string name, int length)
     {

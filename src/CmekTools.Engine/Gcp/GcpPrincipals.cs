@@ -11,20 +11,27 @@ internal sealed class GcpPrincipals(GcpClients clients)
     public static bool IsDisabled(JsonObject? account) => account?["disabled"]?.ToString() == "true";
 
     /// <summary>
-    /// Looks for an account. Google answers 403 "denied (or it may not exist)" for one that does not exist, to its project's owner too; then the project's list
-    /// decides, and where that may not be read it stays open.
+    /// Looks for an account. Google answers 403 "denied (or it may not exist)" for one that does not exist, to its project's owner too;
+    /// then the project's list decides, and where that may not be read it stays open.
     /// </summary>
     public async Task<Evidence> FindAsync(string email, Operation op)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         try
         {
-            return await Evidence.OfAsync(cloud.GetAccountAsync(email, op.Cancellation), "iam.serviceAccounts.get", email, GcpErrors.MayBeMissing).ConfigureAwait(false);
+            return await Evidence.OfAsync(
+                cloud.GetAccountAsync(email, op.Cancellation),
+                "iam.serviceAccounts.get",
+                email,
+                GcpErrors.MayBeMissing).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (GcpErrors.MayBeMissing(e))
         {
             string project = GcpNames.ParseAccount(email).Project;
-            Evidence list = await Evidence.OfAsync(cloud.ListAccountsAsync(project, op.Cancellation), "iam.serviceAccounts.list", "the project " + project).ConfigureAwait(false);
+            Evidence list = await Evidence.OfAsync(
+                cloud.ListAccountsAsync(project, op.Cancellation),
+                "iam.serviceAccounts.list",
+                "the project " + project).ConfigureAwait(false);
             if (list.Value is null)
             {
                 return Evidence.Unread($"cannot be seen, or does not exist: {e.Message}", "iam.serviceAccounts.get", email);
@@ -66,12 +73,22 @@ internal sealed class GcpPrincipals(GcpClients clients)
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         AccountState state = AccountState.New;
         bool made = await op.ChangeAsync(
-            new PlannedChange("iam:serviceAccounts.create", email, "make the service account that the cluster acts as", $"description: {Description}", After: new JsonObject { ["email"] = email, ["description"] = Description }),
+            new PlannedChange(
+                "iam:serviceAccounts.create",
+                email,
+                "make the service account that the cluster acts as",
+                $"description: {Description}",
+                After: new JsonObject { ["email"] = email, ["description"] = Description }),
             async token =>
             {
                 try
                 {
-                    await cloud.CreateAccountAsync(name.Project, name.Id, $"CMEK of {cluster.Name}", Description, token).ConfigureAwait(false);
+                    await cloud.CreateAccountAsync(
+                        name.Project,
+                        name.Id,
+                        $"CMEK of {cluster.Name}",
+                        Description,
+                        token).ConfigureAwait(false);
                 }
                 catch (CmekServiceException e) when (e.StatusCode == 409)
                 {
@@ -90,7 +107,12 @@ internal sealed class GcpPrincipals(GcpClients clients)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         await op.ChangeAsync(
-            new PlannedChange("iam:serviceAccounts.enable", email, "enable the service account", Before: new JsonObject { ["disabled"] = true }, After: new JsonObject { ["disabled"] = false }),
+            new PlannedChange(
+                "iam:serviceAccounts.enable",
+                email,
+                "enable the service account",
+                Before: new JsonObject { ["disabled"] = true },
+                After: new JsonObject { ["disabled"] = false }),
             token => cloud.EnableAccountAsync(email, token),
             async token => !IsDisabled(await cloud.GetAccountAsync(email, token).ConfigureAwait(false))).ConfigureAwait(false);
     }
@@ -100,7 +122,12 @@ internal sealed class GcpPrincipals(GcpClients clients)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         await op.ChangeAsync(
-            new PlannedChange("iam:serviceAccounts.disable", email, "disable the service account", Before: new JsonObject { ["disabled"] = false }, After: new JsonObject { ["disabled"] = true }),
+            new PlannedChange(
+                "iam:serviceAccounts.disable",
+                email,
+                "disable the service account",
+                Before: new JsonObject { ["disabled"] = false },
+                After: new JsonObject { ["disabled"] = true }),
             token => cloud.DisableAccountAsync(email, token),
             async token => IsDisabled(await cloud.GetAccountAsync(email, token).ConfigureAwait(false))).ConfigureAwait(false);
     }
@@ -131,7 +158,9 @@ internal sealed class GcpPrincipals(GcpClients clients)
         JsonObject? account = seen.Value ?? await AppearsAsync(cloud, email, op).ConfigureAwait(false);
         if (uniqueId is not null && account?["uniqueId"]?.ToString() is { } now && now != uniqueId)
         {
-            await op.Host.WarningAsync($"{email} was deleted and made anew since ({uniqueId} is now {now}): the bindings are written for the new one.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"{email} was deleted and made anew since ({uniqueId} is now {now}): the bindings are written for the new one.")
+                    .ConfigureAwait(false);
         }
 
         // A snapshot that was taken of a disabled account is no reason to leave the cluster without its key.
@@ -154,11 +183,17 @@ internal sealed class GcpPrincipals(GcpClients clients)
                 return await op.ChangeAsync(
                     new PlannedChange("iam:serviceAccounts.undelete", email, $"bring the deleted service account {uniqueId} back"),
                     token => cloud.UndeleteAccountAsync(GcpNames.ParseAccount(email).Project, uniqueId, token),
-                    async token => (await cloud.GetAccountAsync(email, token).ConfigureAwait(false))["uniqueId"]?.ToString() == uniqueId).ConfigureAwait(false);
+                    async token =>
+                        (
+                            await cloud.GetAccountAsync(email, token)
+                                .ConfigureAwait(false))["uniqueId"]?
+                                .ToString() == uniqueId)
+                                .ConfigureAwait(false);
             }
             catch (CmekServiceException e) when (e.StatusCode is 400 or 404 || GcpErrors.MayBeMissing(e))
             {
-                await op.Host.WarningAsync($"{email} cannot be brought back ({e.Message}); another account is made under its name.").ConfigureAwait(false);
+                await op.Host.WarningAsync(
+                    $"{email} cannot be brought back ({e.Message}); another account is made under its name.").ConfigureAwait(false);
             }
         }
 

@@ -44,14 +44,17 @@ internal sealed class GcpReach(GcpClients clients, GcpEvidenceReader evidence)
         };
     }
 
-    // By what else somebody becomes an account: keys that people hold, and identities of other providers. A cut of the key does not need them gone; they say
-    // who else reads as this account as long as it is let in.
+    // By what else somebody becomes an account: keys that people hold, and identities of other providers. A cut of the key does not
+    // need them gone; they say who else reads as this account as long as it is let in.
     private static async Task<Doors> DoorsAsync(IGoogleCloud cloud, string email, Operation op)
     {
         List<string> doors = [];
         List<string> unread = [];
         Task<Evidence> keys = Evidence.OfAsync(cloud.ListAccountKeysAsync(email, op.Cancellation), "iam.serviceAccountKeys.list", email);
-        Evidence policy = await Evidence.OfAsync(cloud.GetAccountPolicyAsync(email, op.Cancellation), "iam.serviceAccounts.getIamPolicy", email).ConfigureAwait(false);
+        Evidence policy = await Evidence.OfAsync(
+            cloud.GetAccountPolicyAsync(email, op.Cancellation),
+            "iam.serviceAccounts.getIamPolicy",
+            email).ConfigureAwait(false);
         Evidence held = await keys.ConfigureAwait(false);
         if (held.Value is { } list)
         {
@@ -72,7 +75,9 @@ internal sealed class GcpReach(GcpClients clients, GcpEvidenceReader evidence)
         {
             doors.AddRange(IamTree.Bindings(bindings)
                 .SelectMany(b => IamTree.Members(b).Select(m => new { Role = IamTree.Role(b), Member = m }))
-                .Where(b => b.Member.Contains("/workloadIdentityPools/", StringComparison.Ordinal) || b.Member.Contains(".svc.id.goog[", StringComparison.Ordinal))
+                .Where(
+                    b => b.Member.Contains("/workloadIdentityPools/", StringComparison.Ordinal)
+                        || b.Member.Contains(".svc.id.goog[", StringComparison.Ordinal))
                 .Select(b => $"{b.Member} acts as {email} by workload identity ({b.Role})").Distinct());
         }
         else if (policy.Hidden)

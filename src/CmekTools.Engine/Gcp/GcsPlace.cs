@@ -10,8 +10,8 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>
-/// A bucket of Google Cloud Storage. Each write says which generation it replaces (ifGenerationMatch). Objects are encrypted as the bucket is set up to: by Google's
-/// keys, or by the bucket's own.
+/// A bucket of Google Cloud Storage. Each write says which generation it replaces (ifGenerationMatch). Objects are encrypted as the
+/// bucket is set up to: by Google's keys, or by the bucket's own.
 /// </summary>
 internal sealed class GcsPlace(SharedAddress address, Func<CancellationToken, Task<GoogleService>> connect) : ISharedPlace
 {
@@ -35,15 +35,26 @@ internal sealed class GcsPlace(SharedAddress address, Func<CancellationToken, Ta
         {
             string query = $"prefix={Uri.EscapeDataString(prefix)}&maxResults=1000&fields=nextPageToken,items(name,generation,size,updated)"
                 + (page is null ? string.Empty : "&pageToken=" + Uri.EscapeDataString(page));
-            (_, string text, _) = await SendAsync(HttpMethod.Get, $"storage/v1/b/{address.Root}/o?{query}", null, AnswerLimit, cancellation).ConfigureAwait(false);
+            (_, string text, _) = await SendAsync(
+                HttpMethod.Get,
+                $"storage/v1/b/{address.Root}/o?{query}",
+                null,
+                AnswerLimit,
+                cancellation).ConfigureAwait(false);
             JsonObject answer = Parse(text);
             foreach (JsonObject item in (answer["items"] as JsonArray ?? []).OfType<JsonObject>())
             {
-                string file = item["name"]?.ToString() is { } name && name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : string.Empty;
+                string file = item["name"]?.ToString() is { } name && name.StartsWith(prefix, StringComparison.Ordinal)
+                    ? name[prefix.Length..]
+                    : string.Empty;
                 if (SharedNames.IsPlain(file) && item["generation"]?.ToString() is { } generation)
                 {
                     _ = long.TryParse(item["size"]?.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out long size);
-                    _ = DateTimeOffset.TryParse(item["updated"]?.ToString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset updated);
+                    _ = DateTimeOffset.TryParse(
+                        item["updated"]?.ToString(),
+                        CultureInfo.InvariantCulture,
+                        DateTimeStyles.AssumeUniversal,
+                        out DateTimeOffset updated);
                     found.Add(new SharedEntry(SharedNames.Of(shelf, file), generation, size, updated));
                 }
             }
@@ -58,20 +69,32 @@ internal sealed class GcsPlace(SharedAddress address, Func<CancellationToken, Ta
     public async Task<SharedText?> ReadAsync(string name, int limit, CancellationToken cancellation)
     {
         string path = $"storage/v1/b/{address.Root}/o/{Uri.EscapeDataString(NameOf(name))}?alt=media";
-        (HttpStatusCode status, string text, string? generation) = await SendAsync(HttpMethod.Get, path, null, limit, cancellation).ConfigureAwait(false);
+        (
+            HttpStatusCode status,
+            string text,
+            string? generation) = await SendAsync(HttpMethod.Get, path, null, limit, cancellation).ConfigureAwait(false);
         return status == HttpStatusCode.NotFound
             ? null
-            : new SharedText(text, generation ?? throw new SharedPlaceException($"{Address}: the answer does not say which generation of {name} it is."));
+            : new SharedText(
+                text,
+                generation ?? throw new SharedPlaceException($"{Address}: the answer does not say which generation of {name} it is."));
     }
 
     /// <inheritdoc/>
     public async Task<string?> WriteAsync(string name, string text, string? over, CancellationToken cancellation)
     {
-        string path = $"upload/storage/v1/b/{address.Root}/o?uploadType=media&name={Uri.EscapeDataString(NameOf(name))}&ifGenerationMatch={Uri.EscapeDataString(over ?? "0")}";
-        (HttpStatusCode status, string answer, _) = await SendAsync(HttpMethod.Post, path, text, AnswerLimit, cancellation).ConfigureAwait(false);
+        string path = $"upload/storage/v1/b/{address.Root}/o?uploadType=media&name={Uri.EscapeDataString(NameOf(name))}"
+            + $"&ifGenerationMatch={Uri.EscapeDataString(over ?? "0")}";
+        (HttpStatusCode status, string answer, _) = await SendAsync(
+            HttpMethod.Post,
+            path,
+            text,
+            AnswerLimit,
+            cancellation).ConfigureAwait(false);
         return status is HttpStatusCode.PreconditionFailed or HttpStatusCode.NotFound
             ? null
-            : Parse(answer)["generation"]?.ToString() ?? throw new SharedPlaceException($"{Address}: the answer does not say which generation of {name} was written.");
+            : Parse(answer)["generation"]?.ToString() ?? throw new SharedPlaceException(
+                $"{Address}: the answer does not say which generation of {name} was written.");
     }
 
     /// <inheritdoc/>
@@ -97,7 +120,12 @@ internal sealed class GcsPlace(SharedAddress address, Func<CancellationToken, Ta
     }
 
     // The runtime's own client carries the credentials and renews them.
-    private async Task<(HttpStatusCode Status, string Text, string? Generation)> SendAsync(HttpMethod method, string path, string? body, int limit, CancellationToken cancellation)
+    private async Task<(HttpStatusCode Status, string Text, string? Generation)> SendAsync(
+        HttpMethod method,
+        string path,
+        string? body,
+        int limit,
+        CancellationToken cancellation)
     {
         try
         {
@@ -105,21 +133,36 @@ internal sealed class GcsPlace(SharedAddress address, Func<CancellationToken, Ta
             using HttpRequestMessage request = new(method, new Uri(new Uri(service.BaseUri), path));
             if (body is not null)
             {
-                request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+                request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body))
+                {
+                    Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+                };
             }
 
-            using HttpResponseMessage answer = await service.HttpClient.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            using HttpResponseMessage answer = await service.HttpClient.SendAsync(
+                request,
+                HttpCompletionOption.ResponseHeadersRead,
+                cancellation).ConfigureAwait(false);
             using Stream stream = await answer.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
-            string text = await SharedBytes.ReadAsync(stream, answer.IsSuccessStatusCode ? limit : AnswerLimit, cancellation).ConfigureAwait(false);
-            bool missing = answer.StatusCode == HttpStatusCode.NotFound && !text.Contains("bucket does not exist", StringComparison.OrdinalIgnoreCase);
+            string text = await SharedBytes.ReadAsync(
+                stream,
+                answer.IsSuccessStatusCode ? limit : AnswerLimit,
+                cancellation).ConfigureAwait(false);
+            bool missing = answer.StatusCode == HttpStatusCode.NotFound
+                && !text.Contains("bucket does not exist", StringComparison.OrdinalIgnoreCase);
             if (!answer.IsSuccessStatusCode && answer.StatusCode != HttpStatusCode.PreconditionFailed && !missing)
             {
                 throw new SharedPlaceException($"{Address}: {(int)answer.StatusCode} {Said(text)}");
             }
 
-            return (answer.StatusCode, text, answer.Headers.TryGetValues("x-goog-generation", out IEnumerable<string>? values) ? values.FirstOrDefault() : null);
+            return (
+                answer.StatusCode,
+                text,
+                answer.Headers.TryGetValues("x-goog-generation", out IEnumerable<string>? values) ? values.FirstOrDefault() : null);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or CmekException or Google.GoogleApiException or Google.Apis.Auth.OAuth2.Responses.TokenResponseException)
+        catch (Exception e) when (
+            e is HttpRequestException or IOException or CmekException or Google.GoogleApiException
+                or Google.Apis.Auth.OAuth2.Responses.TokenResponseException)
         {
             throw new SharedPlaceException($"{Address}: {e.Message}", e);
         }

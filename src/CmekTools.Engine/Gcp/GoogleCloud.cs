@@ -29,14 +29,24 @@ internal sealed class GoogleCloud : IGoogleCloud
     {
         _timings = timings;
         _time = time;
-        _kms = new GoogleService("cloudkms", options.GoogleKmsEndpoint ?? Address("CLOUDKMS", "https://cloudkms.googleapis.com/"), credentials);
+        _kms = new GoogleService(
+            "cloudkms",
+            options.GoogleKmsEndpoint ?? Address("CLOUDKMS", "https://cloudkms.googleapis.com/"),
+            credentials);
         _iam = new GoogleService("iam", options.GoogleIamEndpoint ?? Address("IAM", "https://iam.googleapis.com/"), credentials);
-        _projects = new GoogleService("cloudresourcemanager", options.GoogleIamEndpoint ?? Address("CLOUDRESOURCEMANAGER", "https://cloudresourcemanager.googleapis.com/"), credentials);
+        _projects = new GoogleService(
+            "cloudresourcemanager",
+            options.GoogleIamEndpoint ?? Address("CLOUDRESOURCEMANAGER", "https://cloudresourcemanager.googleapis.com/"),
+            credentials);
         _pipeline = Pipeline(timings, time, GcpErrors.Heals);
-        _once = Pipeline(timings, time, e => e is Google.GoogleApiException { HttpStatusCode: HttpStatusCode.TooManyRequests } || State.LostAnswer.NeverConnected(e));
+        _once = Pipeline(
+            timings,
+            time,
+            e => e is Google.GoogleApiException { HttpStatusCode: HttpStatusCode.TooManyRequests } || State.LostAnswer.NeverConnected(e));
     }
 
-    private static ResiliencePipeline Pipeline(Timings timings, TimeProvider time, Func<Exception, bool> heals) => new ResiliencePipelineBuilder { TimeProvider = time }
+    private static ResiliencePipeline Pipeline(Timings timings, TimeProvider time, Func<Exception, bool> heals) =>
+        new ResiliencePipelineBuilder { TimeProvider = time }
         .AddRetry(new RetryStrategyOptions
         {
             MaxRetryAttempts = timings.RetryCount,
@@ -56,7 +66,13 @@ internal sealed class GoogleCloud : IGoogleCloud
         GoogleCredential credential = await CredentialAsync(session.ProviderOptions, cancellation).ConfigureAwait(false);
 
         // As far as the credentials say by themselves: nothing is asked for it.
-        if (credential.UnderlyingCredential switch { ServiceAccountCredential own => own.Id, ImpersonatedCredential taken => taken.TargetPrincipal, _ => null } is { } who)
+        if (
+            credential.UnderlyingCredential switch
+            {
+                ServiceAccountCredential own => own.Id,
+                ImpersonatedCredential taken => taken.TargetPrincipal,
+                _ => null,
+            } is { } who)
         {
             session.Who.Note("gcp", who);
         }
@@ -86,7 +102,9 @@ internal sealed class GoogleCloud : IGoogleCloud
         try
         {
             GoogleCredential credential = await GoogleCredential.GetApplicationDefaultAsync(cancellation).ConfigureAwait(false);
-            return credential.IsCreateScopedRequired ? credential.CreateScoped("https://www.googleapis.com/auth/cloud-platform") : credential;
+            return credential.IsCreateScopedRequired
+                ? credential.CreateScoped("https://www.googleapis.com/auth/cloud-platform")
+                : credential;
         }
         catch (Exception e) when (e is InvalidOperationException or IOException)
         {
@@ -94,27 +112,55 @@ internal sealed class GoogleCloud : IGoogleCloud
                 "GoogleCredentialsMissing",
                 CmekErrorKind.AuthenticationError,
                 $"There are no Application Default Credentials: {e.Message}",
-                "Run gcloud auth application-default login, or let GOOGLE_APPLICATION_CREDENTIALS name a file of credentials (workload identity federation, impersonation).",
+                "Run gcloud auth application-default login, or let GOOGLE_APPLICATION_CREDENTIALS name a file of credentials (workload "
+                    + "identity federation, impersonation).",
                 null,
                 e);
         }
     }
 
     public Task<JsonObject> CreateKeyRingAsync(string parent, string id, CancellationToken cancellation) =>
-        SendAsync(_kms, Kms, $"Making the key ring {id}", parent, () => new GoogleRequest(_kms, "POST", "v1/{+name}/keyRings", parent, []) { KeyRingId = id }, cancellation);
+        SendAsync(
+            _kms,
+            Kms,
+            $"Making the key ring {id}",
+            parent,
+            () => new GoogleRequest(_kms, "POST", "v1/{+name}/keyRings", parent, []) { KeyRingId = id },
+            cancellation);
 
-    public Task<JsonObject> GetKeyRingAsync(string name, CancellationToken cancellation) => GetAsync(_kms, Kms, "Reading the key ring", name, cancellation);
+    public Task<JsonObject> GetKeyRingAsync(string name, CancellationToken cancellation) =>
+        GetAsync(_kms, Kms, "Reading the key ring", name, cancellation);
 
     public Task<JsonObject> CreateKeyAsync(string ring, string id, JsonObject key, CancellationToken cancellation) =>
-        SendAsync(_kms, Kms, $"Making the key {id}", ring, () => new GoogleRequest(_kms, "POST", "v1/{+name}/cryptoKeys", ring, key) { CryptoKeyId = id }, cancellation);
+        SendAsync(
+            _kms,
+            Kms,
+            $"Making the key {id}",
+            ring,
+            () => new GoogleRequest(_kms, "POST", "v1/{+name}/cryptoKeys", ring, key) { CryptoKeyId = id },
+            cancellation);
 
-    public Task<JsonObject> GetKeyAsync(string name, CancellationToken cancellation) => GetAsync(_kms, Kms, "Reading the key", name, cancellation);
+    public Task<JsonObject> GetKeyAsync(string name, CancellationToken cancellation) =>
+        GetAsync(_kms, Kms, "Reading the key", name, cancellation);
 
     public Task<JsonObject> PatchKeyAsync(string name, string updateMask, JsonObject key, CancellationToken cancellation) =>
-        SendAsync(_kms, Kms, "Changing the key", name, () => new GoogleRequest(_kms, "PATCH", "v1/{+name}", name, key) { UpdateMask = updateMask }, cancellation);
+        SendAsync(
+            _kms,
+            Kms,
+            "Changing the key",
+            name,
+            () => new GoogleRequest(_kms, "PATCH", "v1/{+name}", name, key) { UpdateMask = updateMask },
+            cancellation);
 
     public Task<JsonObject> SetPrimaryVersionAsync(string name, string version, CancellationToken cancellation) =>
-        PostAsync(_kms, Kms, "Making a version primary", name, "updatePrimaryVersion", new JsonObject { ["cryptoKeyVersionId"] = version }, cancellation);
+        PostAsync(
+            _kms,
+            Kms,
+            "Making a version primary",
+            name,
+            "updatePrimaryVersion",
+            new JsonObject { ["cryptoKeyVersionId"] = version },
+            cancellation);
 
     public async Task<IReadOnlyList<JsonObject>> ListVersionsAsync(string key, CancellationToken cancellation)
     {
@@ -123,7 +169,13 @@ internal sealed class GoogleCloud : IGoogleCloud
         do
         {
             string? token = page;
-            JsonObject answer = await SendAsync(_kms, Kms, "Listing the key's versions", key, () => new GoogleRequest(_kms, "GET", "v1/{+name}/cryptoKeyVersions", key) { PageToken = token }, cancellation).ConfigureAwait(false);
+            JsonObject answer = await SendAsync(
+                _kms,
+                Kms,
+                "Listing the key's versions",
+                key,
+                () => new GoogleRequest(_kms, "GET", "v1/{+name}/cryptoKeyVersions", key) { PageToken = token },
+                cancellation).ConfigureAwait(false);
             versions.AddRange((answer["cryptoKeyVersions"]?.AsArray() ?? []).OfType<JsonObject>());
             page = answer["nextPageToken"]?.ToString();
         }
@@ -132,44 +184,107 @@ internal sealed class GoogleCloud : IGoogleCloud
     }
 
     public Task<JsonObject> CreateVersionAsync(string key, CancellationToken cancellation) =>
-        SendAsync(_kms, Kms, "Making a key version", key, () => new GoogleRequest(_kms, "POST", "v1/{+name}/cryptoKeyVersions", key, []), cancellation, _once);
+        SendAsync(
+            _kms,
+            Kms,
+            "Making a key version",
+            key,
+            () => new GoogleRequest(_kms, "POST", "v1/{+name}/cryptoKeyVersions", key, []),
+            cancellation,
+            _once);
 
-    public Task<JsonObject> GetVersionAsync(string name, CancellationToken cancellation) => GetAsync(_kms, Kms, "Reading the key version", name, cancellation);
+    public Task<JsonObject> GetVersionAsync(string name, CancellationToken cancellation) =>
+        GetAsync(_kms, Kms, "Reading the key version", name, cancellation);
 
     public Task<JsonObject> SetVersionStateAsync(string name, string state, CancellationToken cancellation) =>
-        SendAsync(_kms, Kms, $"Setting the key version {state}", name, () => new GoogleRequest(_kms, "PATCH", "v1/{+name}", name, new JsonObject { ["state"] = state }) { UpdateMask = "state" }, cancellation);
+        SendAsync(
+            _kms,
+            Kms,
+            $"Setting the key version {state}",
+            name,
+            () => new GoogleRequest(_kms, "PATCH", "v1/{+name}", name, new JsonObject { ["state"] = state }) { UpdateMask = "state" },
+            cancellation);
 
-    public Task<JsonObject> DestroyVersionAsync(string name, CancellationToken cancellation) => PostAsync(_kms, Kms, "Scheduling the key version's destruction", name, "destroy", [], cancellation);
+    public Task<JsonObject> DestroyVersionAsync(string name, CancellationToken cancellation) =>
+        PostAsync(_kms, Kms, "Scheduling the key version's destruction", name, "destroy", [], cancellation);
 
-    public Task<JsonObject> RestoreVersionAsync(string name, CancellationToken cancellation) => PostAsync(_kms, Kms, "Restoring the key version", name, "restore", [], cancellation);
+    public Task<JsonObject> RestoreVersionAsync(string name, CancellationToken cancellation) =>
+        PostAsync(_kms, Kms, "Restoring the key version", name, "restore", [], cancellation);
 
     public Task<JsonObject> GetKmsPolicyAsync(string resource, CancellationToken cancellation) =>
-        SendAsync(_kms, Kms, "Reading the IAM policy", resource, () => new GoogleRequest(_kms, "GET", "v1/{+name}:getIamPolicy", resource) { PolicyVersion = "3" }, cancellation);
+        SendAsync(
+            _kms,
+            Kms,
+            "Reading the IAM policy",
+            resource,
+            () => new GoogleRequest(_kms, "GET", "v1/{+name}:getIamPolicy", resource) { PolicyVersion = "3" },
+            cancellation);
 
     public Task<JsonObject> SetKmsPolicyAsync(string resource, JsonObject policy, CancellationToken cancellation) =>
-        PostAsync(_kms, Kms, "Writing the IAM policy", resource, "setIamPolicy", new JsonObject { ["policy"] = policy.DeepClone() }, cancellation);
+        PostAsync(
+            _kms,
+            Kms,
+            "Writing the IAM policy",
+            resource,
+            "setIamPolicy",
+            new JsonObject { ["policy"] = policy.DeepClone() },
+            cancellation);
 
-    public Task<JsonObject> GetAccountAsync(string email, CancellationToken cancellation) => GetAsync(_iam, Iam, "Reading the service account", Account(email), cancellation);
+    public Task<JsonObject> GetAccountAsync(string email, CancellationToken cancellation) =>
+        GetAsync(_iam, Iam, "Reading the service account", Account(email), cancellation);
 
-    public Task<JsonObject> CreateAccountAsync(string project, string id, string displayName, string description, CancellationToken cancellation) =>
-        SendAsync(_iam, Iam, $"Making the service account {id}", "projects/" + project, () => new GoogleRequest(_iam, "POST", "v1/{+name}/serviceAccounts", "projects/" + project, new JsonObject
-        {
-            ["accountId"] = id,
-            ["serviceAccount"] = new JsonObject { ["displayName"] = displayName, ["description"] = description },
-        }), cancellation);
+    public Task<JsonObject> CreateAccountAsync(
+        string project,
+        string id,
+        string displayName,
+        string description,
+        CancellationToken cancellation) =>
+        SendAsync(
+            _iam,
+            Iam,
+            $"Making the service account {id}",
+            "projects/" + project,
+            () => new GoogleRequest(_iam, "POST", "v1/{+name}/serviceAccounts", "projects/" + project, new JsonObject
+            {
+                ["accountId"] = id,
+                ["serviceAccount"] = new JsonObject { ["displayName"] = displayName, ["description"] = description },
+            }),
+            cancellation);
 
     public Task UndeleteAccountAsync(string project, string uniqueId, CancellationToken cancellation) =>
-        PostAsync(_iam, Iam, "Undeleting the service account", $"projects/{project}/serviceAccounts/{uniqueId}", "undelete", [], cancellation);
+        PostAsync(
+            _iam,
+            Iam,
+            "Undeleting the service account",
+            $"projects/{project}/serviceAccounts/{uniqueId}",
+            "undelete",
+            [],
+            cancellation);
 
-    public Task EnableAccountAsync(string email, CancellationToken cancellation) => PostAsync(_iam, Iam, "Enabling the service account", Account(email), "enable", [], cancellation);
+    public Task EnableAccountAsync(string email, CancellationToken cancellation) =>
+        PostAsync(_iam, Iam, "Enabling the service account", Account(email), "enable", [], cancellation);
 
-    public Task DisableAccountAsync(string email, CancellationToken cancellation) => PostAsync(_iam, Iam, "Disabling the service account", Account(email), "disable", [], cancellation);
+    public Task DisableAccountAsync(string email, CancellationToken cancellation) =>
+        PostAsync(_iam, Iam, "Disabling the service account", Account(email), "disable", [], cancellation);
 
     public Task<JsonObject> GetAccountPolicyAsync(string email, CancellationToken cancellation) =>
-        SendAsync(_iam, Iam, "Reading the service account's IAM policy", Account(email), () => new GoogleRequest(_iam, "POST", "v1/{+name}:getIamPolicy", Account(email), []) { PolicyVersion = "3" }, cancellation);
+        SendAsync(
+            _iam,
+            Iam,
+            "Reading the service account's IAM policy",
+            Account(email),
+            () => new GoogleRequest(_iam, "POST", "v1/{+name}:getIamPolicy", Account(email), []) { PolicyVersion = "3" },
+            cancellation);
 
     public Task<JsonObject> SetAccountPolicyAsync(string email, JsonObject policy, CancellationToken cancellation) =>
-        PostAsync(_iam, Iam, "Writing the service account's IAM policy", Account(email), "setIamPolicy", new JsonObject { ["policy"] = policy.DeepClone() }, cancellation);
+        PostAsync(
+            _iam,
+            Iam,
+            "Writing the service account's IAM policy",
+            Account(email),
+            "setIamPolicy",
+            new JsonObject { ["policy"] = policy.DeepClone() },
+            cancellation);
 
     public Task<JsonObject> GetPolicyAboveAsync(string resource, CancellationToken cancellation)
     {
@@ -177,27 +292,56 @@ internal sealed class GoogleCloud : IGoogleCloud
         string kind = resource[..resource.IndexOf('/', StringComparison.Ordinal)].TrimEnd('s');
         // Version 1 has no folders.
         string version = kind == "project" ? "v1" : "v3";
-        return SendAsync(_projects, Projects, $"Reading the {kind}'s IAM policy", resource, () => new GoogleRequest(_projects, "POST", version + "/{+name}:getIamPolicy", resource, body), cancellation);
+        return SendAsync(
+            _projects,
+            Projects,
+            $"Reading the {kind}'s IAM policy",
+            resource,
+            () => new GoogleRequest(_projects, "POST", version + "/{+name}:getIamPolicy", resource, body),
+            cancellation);
     }
 
     public Task<JsonObject> ListAccountsAsync(string project, CancellationToken cancellation) =>
-        ListAsync(_iam, Iam, "Listing the project's service accounts", "projects/" + project, "v1/{+name}/serviceAccounts", "accounts", cancellation);
+        ListAsync(
+            _iam,
+            Iam,
+            "Listing the project's service accounts",
+            "projects/" + project,
+            "v1/{+name}/serviceAccounts",
+            "accounts",
+            cancellation);
 
     public Task<JsonObject> ListAccountKeysAsync(string email, CancellationToken cancellation) =>
-        SendAsync(_iam, Iam, "Listing the service account's keys", Account(email), () => new GoogleRequest(_iam, "GET", "v1/{+name}/keys", Account(email)) { KeyTypes = "USER_MANAGED" }, cancellation);
+        SendAsync(
+            _iam,
+            Iam,
+            "Listing the service account's keys",
+            Account(email),
+            () => new GoogleRequest(_iam, "GET", "v1/{+name}/keys", Account(email)) { KeyTypes = "USER_MANAGED" },
+            cancellation);
 
-    public Task<JsonObject> GetProjectAsync(string project, CancellationToken cancellation) => GetAsync(_projects, Projects, "Reading the project", "projects/" + project, cancellation);
+    public Task<JsonObject> GetProjectAsync(string project, CancellationToken cancellation) =>
+        GetAsync(_projects, Projects, "Reading the project", "projects/" + project, cancellation);
 
     public Task<JsonObject> GetAncestryAsync(string project, CancellationToken cancellation) =>
         PostAsync(_projects, Projects, "Reading what is above the project", "projects/" + project, "getAncestry", [], cancellation);
 
-    public Task<IReadOnlyList<string>> TestProjectPermissionsAsync(string project, IReadOnlyList<string> permissions, CancellationToken cancellation) =>
+    public Task<IReadOnlyList<string>> TestProjectPermissionsAsync(
+        string project,
+        IReadOnlyList<string> permissions,
+        CancellationToken cancellation) =>
         TestAsync(_projects, Projects, "projects/" + project, permissions, cancellation);
 
-    public Task<IReadOnlyList<string>> TestKeyPermissionsAsync(string key, IReadOnlyList<string> permissions, CancellationToken cancellation) =>
+    public Task<IReadOnlyList<string>> TestKeyPermissionsAsync(
+        string key,
+        IReadOnlyList<string> permissions,
+        CancellationToken cancellation) =>
         TestAsync(_kms, Kms, key, permissions, cancellation);
 
-    public Task<IReadOnlyList<string>> TestAccountPermissionsAsync(string email, IReadOnlyList<string> permissions, CancellationToken cancellation) =>
+    public Task<IReadOnlyList<string>> TestAccountPermissionsAsync(
+        string email,
+        IReadOnlyList<string> permissions,
+        CancellationToken cancellation) =>
         TestAsync(_iam, Iam, Account(email), permissions, cancellation);
 
     private async Task<IReadOnlyList<string>> TestAsync(
@@ -205,16 +349,30 @@ internal sealed class GoogleCloud : IGoogleCloud
     {
         JsonObject body = new() { ["permissions"] = new JsonArray([.. permissions.Select(p => (JsonNode)p)]) };
         JsonObject answer = await PostAsync(
-            service, title, "Asking for one's own permissions on", resource, "testIamPermissions", body, cancellation).ConfigureAwait(false);
+            service,
+            title,
+            "Asking for one's own permissions on",
+            resource,
+            "testIamPermissions",
+            body,
+            cancellation).ConfigureAwait(false);
         return [.. (answer["permissions"] as JsonArray ?? []).Select(p => p?.ToString() ?? string.Empty)];
     }
 
-    public Task<JsonObject> GetRoleAsync(string name, CancellationToken cancellation) => GetAsync(_iam, Iam, "Reading the role", name, cancellation);
+    public Task<JsonObject> GetRoleAsync(string name, CancellationToken cancellation) =>
+        GetAsync(_iam, Iam, "Reading the role", name, cancellation);
 
     public async Task<JsonObject> ListDenyPoliciesAsync(string resource, CancellationToken cancellation)
     {
         string path = $"v2/policies/{Policies.DenyPolicy.Point(resource)}/denypolicies";
-        JsonObject list = await ListAsync(_iam, Iam, "Listing the deny policies of", resource, path, "policies", cancellation).ConfigureAwait(false);
+        JsonObject list = await ListAsync(
+            _iam,
+            Iam,
+            "Listing the deny policies of",
+            resource,
+            path,
+            "policies",
+            cancellation).ConfigureAwait(false);
         string[] names = [.. (list["policies"] as JsonArray ?? []).Select(p => p?["name"]?.ToString()).OfType<string>()];
         // The list leaves the rules out.
         JsonObject?[] whole = await Task.WhenAll(names.Select(n => GetDenyPolicyAsync(n, cancellation))).ConfigureAwait(false);
@@ -225,7 +383,13 @@ internal sealed class GoogleCloud : IGoogleCloud
     {
         try
         {
-            return await SendAsync(_iam, Iam, "Reading the deny policy", name, () => new GoogleRequest(_iam, "GET", "v2/" + name, name), cancellation).ConfigureAwait(false);
+            return await SendAsync(
+                _iam,
+                Iam,
+                "Reading the deny policy",
+                name,
+                () => new GoogleRequest(_iam, "GET", "v2/" + name, name),
+                cancellation).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (e.StatusCode == 404)
         {
@@ -238,7 +402,15 @@ internal sealed class GoogleCloud : IGoogleCloud
         int at = name.LastIndexOf('/');
         try
         {
-            await OperationAsync(await SendAsync(_iam, Iam, "Writing the deny policy", name, () => new GoogleRequest(_iam, "POST", "v2/" + name[..at], name, policy) { PolicyId = name[(at + 1)..] }, cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+            await OperationAsync(
+                await SendAsync(
+                    _iam,
+                    Iam,
+                    "Writing the deny policy",
+                    name,
+                    () => new GoogleRequest(_iam, "POST", "v2/" + name[..at], name, policy) { PolicyId = name[(at + 1)..] },
+                    cancellation).ConfigureAwait(false),
+                cancellation).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (e.StatusCode == 409)
         {
@@ -250,7 +422,15 @@ internal sealed class GoogleCloud : IGoogleCloud
     {
         try
         {
-            await OperationAsync(await SendAsync(_iam, Iam, "Deleting the deny policy", name, () => new GoogleRequest(_iam, "DELETE", "v2/" + name, name), cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+            await OperationAsync(
+                await SendAsync(
+                    _iam,
+                    Iam,
+                    "Deleting the deny policy",
+                    name,
+                    () => new GoogleRequest(_iam, "DELETE", "v2/" + name, name),
+                    cancellation).ConfigureAwait(false),
+                cancellation).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (e.StatusCode == 404)
         {
@@ -260,7 +440,14 @@ internal sealed class GoogleCloud : IGoogleCloud
 
     public async Task<string?> EncryptingVersionAsync(string key, CancellationToken cancellation)
     {
-        JsonObject answer = await PostAsync(_kms, Kms, "Encrypting with", key, "encrypt", new JsonObject { ["plaintext"] = "AA==" }, cancellation).ConfigureAwait(false);
+        JsonObject answer = await PostAsync(
+            _kms,
+            Kms,
+            "Encrypting with",
+            key,
+            "encrypt",
+            new JsonObject { ["plaintext"] = "AA==" },
+            cancellation).ConfigureAwait(false);
         return answer["name"]?.ToString().Split('/')[^1];
     }
 
@@ -281,14 +468,27 @@ internal sealed class GoogleCloud : IGoogleCloud
     }
 
     // All pages, as one.
-    private async Task<JsonObject> ListAsync(GoogleService service, string title, string what, string name, string path, string items, CancellationToken cancellation)
+    private async Task<JsonObject> ListAsync(
+        GoogleService service,
+        string title,
+        string what,
+        string name,
+        string path,
+        string items,
+        CancellationToken cancellation)
     {
         JsonArray all = [];
         string? page = null;
         do
         {
             string? token = page;
-            JsonObject answer = await SendAsync(service, title, what, name, () => new GoogleRequest(service, "GET", path, name) { PageToken = token }, cancellation).ConfigureAwait(false);
+            JsonObject answer = await SendAsync(
+                service,
+                title,
+                what,
+                name,
+                () => new GoogleRequest(service, "GET", path, name) { PageToken = token },
+                cancellation).ConfigureAwait(false);
             foreach (JsonNode? item in answer[items] as JsonArray ?? [])
             {
                 all.Add(item?.DeepClone());
@@ -308,31 +508,71 @@ internal sealed class GoogleCloud : IGoogleCloud
         {
             if (_time.GetElapsedTime(start) > _timings.CallLimit)
             {
-                throw new CmekServiceException(Iam, "GoogleUnreachable", CmekErrorKind.ConnectionError, $"{name} does not end; whether it will is not known.", 0, null, null, "Run the command again: it looks at what is there now.", name);
+                throw new CmekServiceException(
+                    Iam,
+                    "GoogleUnreachable",
+                    CmekErrorKind.ConnectionError,
+                    $"{name} does not end; whether it will is not known.",
+                    0,
+                    null,
+                    null,
+                    "Run the command again: it looks at what is there now.",
+                    name);
             }
 
             await Task.Delay(_timings.PropagationPoll, _time, cancellation).ConfigureAwait(false);
-            operation = await SendAsync(_iam, Iam, "Reading the operation", name, () => new GoogleRequest(_iam, "GET", "v2/" + name, name), cancellation).ConfigureAwait(false);
+            operation = await SendAsync(
+                _iam,
+                Iam,
+                "Reading the operation",
+                name,
+                () => new GoogleRequest(_iam, "GET", "v2/" + name, name),
+                cancellation).ConfigureAwait(false);
         }
 
         if (operation["error"] is JsonObject error)
         {
-            throw new CmekServiceException(Iam, "GoogleRequestRefused", CmekErrorKind.InvalidArgument, $"The deny policy was refused: {error["message"]}", 400, error["status"]?.ToString(), null, "Google does not take what was sent: correct what the message names and run the command again.", operation["name"]?.ToString());
+            throw new CmekServiceException(
+                Iam,
+                "GoogleRequestRefused",
+                CmekErrorKind.InvalidArgument,
+                $"The deny policy was refused: {error["message"]}",
+                400,
+                error["status"]?.ToString(),
+                null,
+                "Google does not take what was sent: correct what the message names and run the command again.",
+                operation["name"]?.ToString());
         }
     }
 
     private Task<JsonObject> GetAsync(GoogleService service, string title, string what, string name, CancellationToken cancellation) =>
         SendAsync(service, title, what, name, () => new GoogleRequest(service, "GET", "v1/{+name}", name), cancellation);
 
-    private Task<JsonObject> PostAsync(GoogleService service, string title, string what, string name, string verb, JsonObject body, CancellationToken cancellation) =>
+    private Task<JsonObject> PostAsync(
+        GoogleService service,
+        string title,
+        string what,
+        string name,
+        string verb,
+        JsonObject body,
+        CancellationToken cancellation) =>
         SendAsync(service, title, what, name, () => new GoogleRequest(service, "POST", "v1/{+name}:" + verb, name, body), cancellation);
 
-    private async Task<JsonObject> SendAsync(GoogleService service, string title, string what, string resource, Func<GoogleRequest> request, CancellationToken cancellation, ResiliencePipeline? pipeline = null)
+    private async Task<JsonObject> SendAsync(
+        GoogleService service,
+        string title,
+        string what,
+        string resource,
+        Func<GoogleRequest> request,
+        CancellationToken cancellation,
+        ResiliencePipeline? pipeline = null)
     {
         try
         {
             return await (pipeline ?? _pipeline).ExecuteAsync(
-                async token => await GooglePacing.SendAsync(service, request(), what, token).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+                async token =>
+                    await GooglePacing.SendAsync(service, request(), what, token).ConfigureAwait(false),
+                    cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (GcpErrors.IsOfCall(e, cancellation))
         {

@@ -7,8 +7,8 @@ using Google;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>
-/// Sends each try of a call in its turn and tells of it. Google's quotas are each project's own and change with its use, so the pace begins at what
-/// every project has and gets slower where a project has less. A service on loopback has no quota.
+/// Sends each try of a call in its turn and tells of it. Google's quotas are each project's own and change with its use, so the pace
+/// begins at what every project has and gets slower where a project has less. A service on loopback has no quota.
 /// </summary>
 internal static class GooglePacing
 {
@@ -17,12 +17,19 @@ internal static class GooglePacing
     private const int Writes = 10;
 
     /// <summary>Sends one try.</summary>
-    public static async Task<JsonObject> SendAsync(GoogleService service, GoogleRequest request, string what, CancellationToken cancellation)
+    public static async Task<JsonObject> SendAsync(
+        GoogleService service,
+        GoogleRequest request,
+        string what,
+        CancellationToken cancellation)
     {
         bool reads = request.HttpMethod == "GET" || request.RestPath.EndsWith(":getIamPolicy", StringComparison.Ordinal);
         using PacedCall? turn = new Uri(service.BaseUri).IsLoopback
             ? null
-            : await Pacers.Provider(service.BaseUri, reads ? "reads" : "writes", reads ? Reads : Writes).EnterAsync(cancellation).ConfigureAwait(false);
+            : await Pacers.Provider(
+                service.BaseUri,
+                reads ? "reads" : "writes",
+                reads ? Reads : Writes).EnterAsync(cancellation).ConfigureAwait(false);
         TimeSpan waited = turn?.Waited ?? TimeSpan.Zero;
         long start = Stopwatch.GetTimestamp();
         string outcome = "no answer";
@@ -49,7 +56,11 @@ internal static class GooglePacing
         }
         finally
         {
-            await RequestTrace.TellAsync($"{service.Name} {request.HttpMethod} {request.ResourceName} ({what})", outcome, Stopwatch.GetElapsedTime(start), waited).ConfigureAwait(false);
+            await RequestTrace.TellAsync(
+                $"{service.Name} {request.HttpMethod} {request.ResourceName} ({what})",
+                outcome,
+                Stopwatch.GetElapsedTime(start),
+                waited).ConfigureAwait(false);
         }
     }
 }

@@ -65,9 +65,11 @@ internal sealed class GoogleService : BaseClientService
             writer.Write(Serialize(obj));
         }
 
-        public object Deserialize(string input, Type type) => type == typeof(JsonObject) ? Parse(input) : NewtonsoftJsonSerializer.Instance.Deserialize(input, type);
+        public object Deserialize(string input, Type type) =>
+            type == typeof(JsonObject) ? Parse(input) : NewtonsoftJsonSerializer.Instance.Deserialize(input, type);
 
-        public T Deserialize<T>(string input) => typeof(T) == typeof(JsonObject) ? (T)(object)Parse(input) : NewtonsoftJsonSerializer.Instance.Deserialize<T>(input);
+        public T Deserialize<T>(string input) =>
+            typeof(T) == typeof(JsonObject) ? (T)(object)Parse(input) : NewtonsoftJsonSerializer.Instance.Deserialize<T>(input);
 
         public T Deserialize<T>(Stream input)
         {
@@ -135,7 +137,11 @@ internal sealed class GoogleRequest : ClientServiceRequest<JsonObject>
     {
         base.InitParameters();
         RequestParameters.Add("name", new Parameter { Name = "name", IsRequired = true, ParameterType = "path" });
-        foreach (string parameter in (ReadOnlySpan<string>)["keyRingId", "cryptoKeyId", "updateMask", "pageToken", "keyTypes", "policyId", "options.requestedPolicyVersion"])
+        foreach (
+            string parameter in (ReadOnlySpan<string>)
+            [
+                "keyRingId", "cryptoKeyId", "updateMask", "pageToken", "keyTypes", "policyId", "options.requestedPolicyVersion",
+            ])
         {
             RequestParameters.Add(parameter, new Parameter { Name = parameter, ParameterType = "query" });
         }

@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>
-/// The calls of Cloud KMS v1, IAM v1 and v2, and Resource Manager v1 and v3 that CmekTools needs. Google.Cloud.Kms.V1 can take the place of the one
-/// implementation. Resources are JSON trees, so that a field that is not known here comes back as it was.
+/// The calls of Cloud KMS v1, IAM v1 and v2, and Resource Manager v1 and v3 that CmekTools needs. Google.Cloud.Kms.V1 can take the
+/// place of the one implementation. Resources are JSON trees, so that a field that is not known here comes back as it was.
 /// </summary>
 internal interface IGoogleCloud : IDisposable
 {
@@ -70,13 +70,19 @@ internal interface IGoogleCloud : IDisposable
     Task<JsonObject> GetAncestryAsync(string project, CancellationToken cancellation);
 
     /// <summary>Which of some permissions the caller has on a project.</summary>
-    Task<IReadOnlyList<string>> TestProjectPermissionsAsync(string project, IReadOnlyList<string> permissions, CancellationToken cancellation);
+    Task<IReadOnlyList<string>> TestProjectPermissionsAsync(
+        string project,
+        IReadOnlyList<string> permissions,
+        CancellationToken cancellation);
 
     /// <summary>Which of some permissions the caller has on a key.</summary>
     Task<IReadOnlyList<string>> TestKeyPermissionsAsync(string key, IReadOnlyList<string> permissions, CancellationToken cancellation);
 
     /// <summary>Which of some permissions the caller has on a service account.</summary>
-    Task<IReadOnlyList<string>> TestAccountPermissionsAsync(string email, IReadOnlyList<string> permissions, CancellationToken cancellation);
+    Task<IReadOnlyList<string>> TestAccountPermissionsAsync(
+        string email,
+        IReadOnlyList<string> permissions,
+        CancellationToken cancellation);
 
     /// <summary>A role with its permissions.</summary>
     Task<JsonObject> GetRoleAsync(string name, CancellationToken cancellation);

@@ -9,7 +9,12 @@ namespace CmekTools.Engine.Lifecycle;
 internal static class AddingRegion
 {
     /// <summary>Adds the regions of the accesses with so many nodes each; the other regions are named as they are.</summary>
-    public static async Task<CmekStatus> AddAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, int nodeCount, SwitchOptions options, Operation op)
+    public static async Task<CmekStatus> AddAsync(
+        CmekCluster cluster,
+        IEnumerable<CmekAccess> accesses,
+        int nodeCount,
+        SwitchOptions options,
+        Operation op)
     {
         op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
@@ -60,12 +65,19 @@ internal static class AddingRegion
             ClusterUpdateWire body = new(new DedicatedUpdateWire(nodes, Specs.ToWire(cluster, pending).RegionSpecs));
             JsonNode json = JsonSerializer.SerializeToNode(body, WireJson.Default.ClusterUpdateWire)!;
             changed = await op.ChangeAsync(
-                new PlannedChange("cluster:Update", cluster.ToString(), $"add {string.Join(", ", pending.Select(p => $"{p.Region} ({nodeCount} nodes)"))}", Specs.ToText(json), After: json),
+                new PlannedChange(
+                    "cluster:Update",
+                    cluster.ToString(),
+                    $"add {string.Join(", ", pending.Select(p => $"{p.Region} ({nodeCount} nodes)"))}",
+                    Specs.ToText(json),
+                    After: json),
                 async token =>
                 {
                     // The request carries every region's number of nodes: what others changed since it was shown must not be set back.
                     CmekCluster fresh = await op.Session.Cloud.GetClusterAsync(cluster.Id, token).ConfigureAwait(false);
-                    if (fresh.Regions.Count != cluster.Regions.Count || cluster.Regions.Any(r => r.NodeCount < 1 || fresh.Regions.FirstOrDefault(f => f.Name == r.Name)?.NodeCount != r.NodeCount))
+                    if (fresh.Regions.Count != cluster.Regions.Count
+                        || cluster.Regions.Any(
+                            r => r.NodeCount < 1 || fresh.Regions.FirstOrDefault(f => f.Name == r.Name)?.NodeCount != r.NodeCount))
                     {
                         throw new CmekException(
                             "ClusterChanged",
@@ -91,7 +103,8 @@ internal static class AddingRegion
         }
         else
         {
-            await op.Host.VerboseAsync($"{cluster.Name} has these regions with these keys already; nothing was changed.").ConfigureAwait(false);
+            await op.Host.VerboseAsync(
+                $"{cluster.Name} has these regions with these keys already; nothing was changed.").ConfigureAwait(false);
         }
 
         CmekCluster now = await op.Session.Cloud.GetClusterAsync(cluster.Id, op.Cancellation).ConfigureAwait(false);

@@ -39,7 +39,16 @@ internal static class ClusterMaking
                 "ADVANCED"));
             JsonNode json = JsonSerializer.SerializeToNode(body, WireJson.Default.ClusterCreateWire)!;
             bool made = await op.ChangeAsync(
-                new PlannedChange("cluster:Create", plan.Name, $"make an Advanced private cluster on {plan.Provider}: {string.Join(", ", plan.RegionNodes.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Value} nodes in {r.Key}"))}, {plan.VirtualCpus} vCPU and {plan.StorageGib} GiB a node", Specs.ToText(json), After: json),
+                new PlannedChange(
+                    "cluster:Create",
+                    plan.Name,
+                    $"make an Advanced private cluster on {plan.Provider}: "
+                        + string.Join(
+                            ", ",
+                            plan.RegionNodes.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Value} nodes in {r.Key}"))
+                        + $", {plan.VirtualCpus} vCPU and {plan.StorageGib} GiB a node",
+                    Specs.ToText(json),
+                    After: json),
                 async token => cluster = await Surely.SendAsync(
                     op,
                     $"the cluster {plan.Name}",
@@ -73,13 +82,15 @@ internal static class ClusterMaking
     private static void RequireSame(ClusterPlan plan, CmekCluster cluster)
     {
         bool same = cluster.Provider == plan.Provider
-            && cluster.Regions.Select(r => r.Name).Order(StringComparer.Ordinal).SequenceEqual(plan.RegionNodes.Keys.Order(StringComparer.Ordinal));
+            && cluster.Regions.Select(r => r.Name).Order(StringComparer.Ordinal).SequenceEqual(
+                plan.RegionNodes.Keys.Order(StringComparer.Ordinal));
         if (!same)
         {
             throw new CmekException(
                 "ClusterExists",
                 CmekErrorKind.ResourceExists,
-                $"There is a cluster '{cluster.Name}' already, and it is another one: {cluster.Provider}, {string.Join(", ", cluster.Regions.Select(r => r.Name))}.",
+                $"There is a cluster '{cluster.Name}' already, and it is another one: {cluster.Provider}, "
+                    + $"{string.Join(", ", cluster.Regions.Select(r => r.Name))}.",
                 "Choose another name; a cluster is never changed by New-CmekCluster.",
                 cluster);
         }
@@ -98,12 +109,22 @@ internal static class ClusterMaking
                     await op.Host.ProgressAsync(new OperationProgress(activity, string.Empty, 100, Completed: true)).ConfigureAwait(false);
                     return cluster;
                 case "CREATION_FAILED" or "DELETED":
-                    throw new CmekException("ClusterCreationFailed", CmekErrorKind.InvalidOperation, $"Making {cluster.Name} ended as {cluster.State}.", "The Cloud Console says why.", cluster);
+                    throw new CmekException(
+                        "ClusterCreationFailed",
+                        CmekErrorKind.InvalidOperation,
+                        $"Making {cluster.Name} ended as {cluster.State}.",
+                        "The Cloud Console says why.",
+                        cluster);
             }
 
             if (op.Session.Time.GetElapsedTime(start) > limit)
             {
-                throw new CmekException("StatusTimeout", CmekErrorKind.OperationTimeout, $"{cluster.Name} was {cluster.State} after {limit.TotalSeconds:0} s.", "Nothing was undone: the service goes on. Run the same command again to go on waiting.", cluster);
+                throw new CmekException(
+                    "StatusTimeout",
+                    CmekErrorKind.OperationTimeout,
+                    $"{cluster.Name} was {cluster.State} after {limit.TotalSeconds:0} s.",
+                    "Nothing was undone: the service goes on. Run the same command again to go on waiting.",
+                    cluster);
             }
 
             await op.Host.ProgressAsync(new OperationProgress(activity, cluster.State)).ConfigureAwait(false);

@@ -44,10 +44,11 @@ internal sealed record ConnectOptions
 internal static class Connecting
 {
     /// <summary>
-    /// Makes a session after one request has shown that the key is good. Where the service does not answer as it should, and clusters were seen from here
-    /// before, the session is an offline one: <see cref="SessionContext.Offline"/> says why.
+    /// Makes a session after one request has shown that the key is good. Where the service does not answer as it should, and clusters
+    /// were seen from here before, the session is an offline one: <see cref="SessionContext.Offline"/> says why.
     /// </summary>
-    /// <exception cref="CmekException"><c>ApiKeyMissing</c>, <c>ServerInvalid</c>, <c>ServerInsecure</c>, or the service's answer.</exception>
+    /// <exception cref="CmekException"><c>ApiKeyMissing</c>, <c>ServerInvalid</c>, <c>ServerInsecure</c>, or the service's
+    /// answer.</exception>
     public static async Task<SessionContext> ConnectAsync(ConnectOptions options, CancellationToken cancellation)
     {
         Secrets.NoteEnvironment();
@@ -61,7 +62,11 @@ internal static class Connecting
         SharedState? shared = options.SharedState is { } address ? Share(SharedAddress.Parse(address), journal.Folder, options) : null;
         InventoryEntry? known = Known(journal.Folder, options.Server);
         Task<SharedOutcome>? look = shared?.SyncAsync();
-        CloudApiClient cloud = new(options.Server, key, options.Timings, pacer: Pacers.Cloud(options.Server, key, options.RequestsPerSecond));
+        CloudApiClient cloud = new(
+            options.Server,
+            key,
+            options.Timings,
+            pacer: Pacers.Cloud(options.Server, key, options.RequestsPerSecond));
         CmekOrganization organization;
         CmekException? offline = null;
         try
@@ -69,7 +74,11 @@ internal static class Connecting
             organization = known is null
                 ? await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false)
                 : await Haste.AskAsync(
-                    options.Server, "Reading the organization", options.Timings.ServicePatience, cloud.GetOrganizationAsync, cancellation).ConfigureAwait(false);
+                    options.Server,
+                    "Reading the organization",
+                    options.Timings.ServicePatience,
+                    cloud.GetOrganizationAsync,
+                    cancellation).ConfigureAwait(false);
         }
         catch (CmekException e) when (known is not null)
         {
@@ -128,14 +137,19 @@ internal static class Connecting
             "Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session.");
         CloudApiClient cloud = new(ConnectOptions.PublicServer, "none", new Timings()) { Closed = why };
         return new SessionContext(
-            cloud, new CmekOrganization { Id = string.Empty, Name = "unknown" }, new ProviderOptions(), new Timings(), new JournalWriter(JournalWriter.DefaultFolder())) { Offline = why };
+            cloud,
+            new CmekOrganization { Id = string.Empty, Name = "unknown" },
+            new ProviderOptions(),
+            new Timings(),
+            new JournalWriter(JournalWriter.DefaultFolder())) { Offline = why };
     }
 
     private static InventoryEntry? Known(string stateFolder, Uri server) =>
         new Inventory(stateFolder, TimeProvider.System).List().FirstOrDefault(e => e.Server == server.GetLeftPart(UriPartial.Authority));
 
     // A key that is refused is no silence.
-    private static bool IsSilence(CmekException e) => e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout;
+    private static bool IsSilence(CmekException e) =>
+        e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout;
 
     private static void Validate(ConnectOptions options)
     {

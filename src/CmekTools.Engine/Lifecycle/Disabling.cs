@@ -25,12 +25,21 @@ internal static class Disabling
         if (pending.Length > 0)
         {
             await RequireWorkingAsync(cluster, status, pending, options, op).ConfigureAwait(false);
-            CmekSpecWire body = new([.. pending.Select(r => new RegionSpecWire(r, new KeySpecWire("NULL_KMS", string.Empty, string.Empty)))]);
-            CmekSpecWire was = Specs.ToWire(cluster, status.Regions.Where(r => r.Current is not null).Select(r => Specs.ToAccess(cluster, r)));
+            CmekSpecWire body = new(
+                [.. pending.Select(r => new RegionSpecWire(r, new KeySpecWire("NULL_KMS", string.Empty, string.Empty)))]);
+            CmekSpecWire was = Specs.ToWire(
+                cluster,
+                status.Regions.Where(r => r.Current is not null).Select(r => Specs.ToAccess(cluster, r)));
             try
             {
                 changed = await op.ChangeAsync(
-                    new PlannedChange("cmek:Disable", cluster.ToString(), $"move {string.Join(", ", pending)} back to CockroachDB-managed encryption", Specs.ToText(body), Specs.ToNode(was), Specs.ToNode(body)),
+                    new PlannedChange(
+                        "cmek:Disable",
+                        cluster.ToString(),
+                        $"move {string.Join(", ", pending)} back to CockroachDB-managed encryption",
+                        Specs.ToText(body),
+                        Specs.ToNode(was),
+                        Specs.ToNode(body)),
                     async token => status = await Surely.SendAsync(
                         op,
                         $"the disabling of {cluster.Name}",
@@ -39,7 +48,8 @@ internal static class Disabling
                         TimeSpan.Zero,
                         token).ConfigureAwait(false)).ConfigureAwait(false);
             }
-            catch (CmekServiceException e) when (e.StatusCode is 400 or 404 or 405 or 501 && e.ErrorId is not ("ClusterBusy" or "KeyAccessDenied"))
+            catch (CmekServiceException e) when (
+                e.StatusCode is 400 or 404 or 405 or 501 && e.ErrorId is not ("ClusterBusy" or "KeyAccessDenied"))
             {
                 throw Refused(e, cluster, status, op);
             }
@@ -52,14 +62,25 @@ internal static class Disabling
 
         if (options.Wait)
         {
-            status = await StatusWatch.WaitAsync(cluster, StatusGoal.State("Disabling CMEK", regions, CmekState.DISABLED), options.Limit, op).ConfigureAwait(false);
+            status = await StatusWatch.WaitAsync(
+                cluster,
+                StatusGoal.State("Disabling CMEK", regions, CmekState.DISABLED),
+                options.Limit,
+                op).ConfigureAwait(false);
         }
 
-        await op.Host.WarningAsync($"Keys and grants of {cluster.Name} were left as they are: data and managed backups written under the keys still need them. Remove-CmekKey refuses for as long as a cluster lists a key.").ConfigureAwait(false);
+        await op.Host.WarningAsync(
+            $"Keys and grants of {cluster.Name} were left as they are: data and managed backups written under the keys still need them. "
+                + "Remove-CmekKey refuses for as long as a cluster lists a key.").ConfigureAwait(false);
         return status with { Changed = changed };
     }
 
-    private static async Task RequireWorkingAsync(CmekCluster cluster, CmekStatus status, string[] pending, SwitchOptions options, Operation op)
+    private static async Task RequireWorkingAsync(
+        CmekCluster cluster,
+        CmekStatus status,
+        string[] pending,
+        SwitchOptions options,
+        Operation op)
     {
         foreach (CmekRegionStatus region in status.Regions.Where(r => pending.Contains(r.Region)))
         {
@@ -75,15 +96,20 @@ internal static class Disabling
         }
 
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
-        foreach (CmekRegionStatus region in status.Regions.Where(r => pending.Contains(r.Region) && r.Current is { KeyUri: not null, AuthPrincipal: not null, Place: CmekKeyPlace.InUse }))
+        foreach (
+            CmekRegionStatus region in status.Regions.Where(
+                r => pending.Contains(r.Region) && r.Current is { KeyUri: not null, AuthPrincipal: not null, Place: CmekKeyPlace.InUse }))
         {
-            AccessDecision verdict = await provider.EvaluateAsync(new AccessTarget(cluster, op.Session.Organization.Id, region.Region, region.KeyUri!, region.AuthPrincipal!), op).ConfigureAwait(false);
+            AccessDecision verdict = await provider.EvaluateAsync(
+                new AccessTarget(cluster, op.Session.Organization.Id, region.Region, region.KeyUri!, region.AuthPrincipal!),
+                op).ConfigureAwait(false);
             if (verdict.Use is Decision.Denied or Decision.Missing)
             {
                 throw new CmekException(
                     "KeyAccessBroken",
                     CmekErrorKind.InvalidOperation,
-                    $"{cluster.Name}/{region.Region} cannot use its key now, and has to read the data once more to move it: {string.Join("; ", verdict.Reasons)}",
+                    $"{cluster.Name}/{region.Region} cannot use its key now, and has to read the data once more to move it: "
+                        + $"{string.Join("; ", verdict.Reasons)}",
                     $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)}, then run the command again.",
                     region);
             }
@@ -103,7 +129,8 @@ internal static class Disabling
             CloudApiErrors.Service,
             "DisableUnsupported",
             CmekErrorKind.InvalidOperation,
-            $"The service has no public call that moves {cluster.Name} back to CockroachDB-managed encryption, and refused NULL_KMS; nothing was changed. {refusal.Message}",
+            $"The service has no public call that moves {cluster.Name} back to CockroachDB-managed encryption, and refused NULL_KMS; "
+                + $"nothing was changed. {refusal.Message}",
             refusal.StatusCode,
             refusal.Code,
             refusal.RequestId,

@@ -14,7 +14,11 @@ internal sealed record SwitchOptions(bool Wait, TimeSpan Limit, bool SkipPreflig
 internal static class Enabling
 {
     /// <summary>Enables CMEK, or goes on with an enabling that was begun.</summary>
-    public static async Task<CmekStatus> EnableAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, SwitchOptions options, Operation op)
+    public static async Task<CmekStatus> EnableAsync(
+        CmekCluster cluster,
+        IEnumerable<CmekAccess> accesses,
+        SwitchOptions options,
+        Operation op)
     {
         op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
@@ -25,10 +29,12 @@ internal static class Enabling
         switch (Judge(status, wanted))
         {
             case Step.Done:
-                await op.Host.VerboseAsync($"{cluster.Name} is ENABLED with these keys already; nothing was changed.").ConfigureAwait(false);
+                await op.Host.VerboseAsync(
+                    $"{cluster.Name} is ENABLED with these keys already; nothing was changed.").ConfigureAwait(false);
                 return status;
             case Step.Watch:
-                await op.Host.VerboseAsync($"{cluster.Name} is being enabled with these keys already; nothing was sent again.").ConfigureAwait(false);
+                await op.Host.VerboseAsync(
+                    $"{cluster.Name} is being enabled with these keys already; nothing was sent again.").ConfigureAwait(false);
                 break;
             case Step.Refuse:
                 throw Refusal(cluster, status, wanted);
@@ -50,7 +56,12 @@ internal static class Enabling
                         op,
                         $"the enabling of {cluster.Name}",
                         t => op.Session.Cloud.EnableCmekAsync(cluster, body, t),
-                        t => SeenAsync(cluster, r => wanted.TryGetValue(r.Region, out CmekAccess? access) && IsOnItsWay(r, access), wanted.Keys, op, t),
+                        t => SeenAsync(
+                            cluster,
+                            r => wanted.TryGetValue(r.Region, out CmekAccess? access) && IsOnItsWay(r, access),
+                            wanted.Keys,
+                            op,
+                            t),
                         TimeSpan.Zero,
                         c), op, token).ConfigureAwait(false)).ConfigureAwait(false);
                 if (!changed)
@@ -63,7 +74,12 @@ internal static class Enabling
 
         if (options.Wait)
         {
-            status = await StatusWatch.WaitAsync(cluster, StatusGoal.Keys("Enabling CMEK", wanted), options.Limit, op, status).ConfigureAwait(false);
+            status = await StatusWatch.WaitAsync(
+                cluster,
+                StatusGoal.Keys("Enabling CMEK", wanted),
+                options.Limit,
+                op,
+                status).ConfigureAwait(false);
         }
 
         return status with { Changed = changed };
@@ -125,7 +141,8 @@ internal static class Enabling
 
     /// <summary>Has a region the key, or is it getting it?</summary>
     public static bool IsOnItsWay(CmekRegionStatus region, CmekAccess access) =>
-        region.State is CmekState.ENABLED or CmekState.ENABLING or CmekState.ROTATING && region.Goal() is { } goal && Specs.Matches(goal, access);
+        region.State is CmekState.ENABLED or CmekState.ENABLING or CmekState.ROTATING && region.Goal() is { } goal
+            && Specs.Matches(goal, access);
 
     private enum Step
     {
@@ -150,7 +167,9 @@ internal static class Enabling
         }
 
         // An enabling that failed in some regions is gone on with: those that have their key already come along with it.
-        return regions.All(r => WaysOut.Of(r.State, SwitchCommand.Enable) == Way.Go || IsThere(r, wanted)) && regions.Length > 0 ? Step.Send : Step.Refuse;
+        return regions.All(r => WaysOut.Of(r.State, SwitchCommand.Enable) == Way.Go || IsThere(r, wanted)) && regions.Length > 0
+            ? Step.Send
+            : Step.Refuse;
     }
 
     private static bool IsThere(CmekRegionStatus region, SortedDictionary<string, CmekAccess> wanted) =>
@@ -161,7 +180,15 @@ internal static class Enabling
         // What is in the way of the whole comes first: a revocation, something that goes on, something that failed.
         CmekRegionStatus region = status.Regions
             .Where(r => wanted.ContainsKey(r.Region) && !IsThere(r, wanted))
-            .OrderByDescending(r => WaysOut.Of(r.State, SwitchCommand.Enable) switch { Way.UseRestore => 3, Way.Wait => 2, Way.UseRewrap => 1, Way.UseUpdate => 0, _ => -1 })
+            .OrderByDescending(
+                r => WaysOut.Of(r.State, SwitchCommand.Enable) switch
+                {
+                    Way.UseRestore => 3,
+                    Way.Wait => 2,
+                    Way.UseRewrap => 1,
+                    Way.UseUpdate => 0,
+                    _ => -1,
+                })
             .First();
         Way way = WaysOut.Of(region.State, SwitchCommand.Enable);
         bool partial = way == Way.UseUpdate && status.Regions.Any(r => r.State is CmekState.DISABLED or CmekState.ENABLE_FAILED);
@@ -171,7 +198,8 @@ internal static class Enabling
                 refusal.ErrorId,
                 refusal.Kind,
                 refusal.Message,
-                $"Name for {region.Region} the key that it has ({region.KeyUri} as {region.AuthPrincipal}): Enable-CmekCluster then goes on with the other regions. Update-CmekCluster moves {region.Region} afterwards.",
+                $"Name for {region.Region} the key that it has ({region.KeyUri} as {region.AuthPrincipal}): Enable-CmekCluster then "
+                    + $"goes on with the other regions. Update-CmekCluster moves {region.Region} afterwards.",
                 status)
             : refusal;
     }

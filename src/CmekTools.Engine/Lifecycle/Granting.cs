@@ -9,20 +9,29 @@ namespace CmekTools.Engine.Lifecycle;
 internal static class Granting
 {
     /// <summary>Makes or completes one region's access.</summary>
-    public static async Task<CmekAccess> GrantAsync(CmekCluster cluster, string region, CmekKey? known, string? keyUri, PrincipalOptions options, Operation op)
+    public static async Task<CmekAccess> GrantAsync(
+        CmekCluster cluster,
+        string region,
+        CmekKey? known,
+        string? keyUri,
+        PrincipalOptions options,
+        Operation op)
     {
         op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
         ForeignOptions.Require(cluster, options);
         CmekRegion? own = cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, region, StringComparison.OrdinalIgnoreCase));
-        if (own is null && !IsWhereTheKeyIs(region, keyUri ?? known?.KeyUri, known) && Names.DidYouMean(region, cluster.Regions.Select(r => r.Name)).Length > 0)
+        if (own is null
+            && !IsWhereTheKeyIs(region, keyUri ?? known?.KeyUri, known)
+            && Names.DidYouMean(region, cluster.Regions.Select(r => r.Name)).Length > 0)
         {
             throw ClusterLookup.RegionUnknown(cluster, region);
         }
 
         if (own is null)
         {
-            await op.Host.WarningAsync($"{cluster.Name} has no region {region} yet; Add-CmekRegion adds it with this key.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"{cluster.Name} has no region {region} yet; Add-CmekRegion adds it with this key.").ConfigureAwait(false);
         }
 
         region = own?.Name ?? region;
@@ -51,7 +60,12 @@ internal static class Granting
         }
         else
         {
-            string uri = keyUri ?? known?.KeyUri ?? throw new CmekException("KeyUriInvalid", CmekErrorKind.InvalidArgument, $"No key is given for {cluster.Name}/{region}.", "Give -KeyUri, or pipe New-CmekKey or Get-CmekKey.", region);
+            string uri = keyUri ?? known?.KeyUri ?? throw new CmekException(
+                "KeyUriInvalid",
+                CmekErrorKind.InvalidArgument,
+                $"No key is given for {cluster.Name}/{region}.",
+                "Give -KeyUri, or pipe New-CmekKey or Get-CmekKey.",
+                region);
             if (KeyProviders.FromKeyUri(uri) != cluster.Provider)
             {
                 throw new CmekException(
@@ -71,7 +85,9 @@ internal static class Granting
         CmekAccess access = await provider.GrantAsync(cluster, key, region, options, op).ConfigureAwait(false);
         if (!access.Changed && !access.Planned)
         {
-            await op.Host.VerboseAsync($"{cluster.Name}/{region}: {access.AuthPrincipal} has its access to {access.KeyUri}; nothing was changed.").ConfigureAwait(false);
+            await op.Host.VerboseAsync(
+                $"{cluster.Name}/{region}: {access.AuthPrincipal} has its access to {access.KeyUri}; nothing was changed.")
+                    .ConfigureAwait(false);
         }
 
         return access;
@@ -81,10 +97,20 @@ internal static class Granting
     private static bool IsWhereTheKeyIs(string region, string? keyUri, CmekKey? known) =>
         known is { State: CmekKeyState.Planned }
         || string.Equals(known?.Region, region, StringComparison.OrdinalIgnoreCase)
-        || (keyUri is not null && (keyUri.Contains($":kms:{region}:", StringComparison.OrdinalIgnoreCase) || keyUri.Contains($"/locations/{region}/", StringComparison.OrdinalIgnoreCase)));
+        || (
+            keyUri is not null
+                && (
+                    keyUri.Contains($":kms:{region}:", StringComparison.OrdinalIgnoreCase)
+                        || keyUri.Contains($"/locations/{region}/", StringComparison.OrdinalIgnoreCase)));
 
-    // An emergency revocation is not undone in passing, neither on the key that was cut nor by giving another key to a principal that was cut off.
-    private static async Task<PrincipalOptions> RequireNotCutAsync(CmekCluster cluster, string region, string uri, PrincipalOptions options, Operation op)
+    // An emergency revocation is not undone in passing, neither on the key that was cut nor by giving another key to a principal that
+    // was cut off.
+    private static async Task<PrincipalOptions> RequireNotCutAsync(
+        CmekCluster cluster,
+        string region,
+        string uri,
+        PrincipalOptions options,
+        Operation op)
     {
         CmekStatus status = await op.FirstStatusAsync(cluster).ConfigureAwait(false);
         ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
@@ -92,7 +118,8 @@ internal static class Granting
         PrincipalOptions wanted = Default(keys, region, uri, options);
         string? principal = keys.Principals.FirstOrDefault(p => wanted.Names(p));
 
-        // Any receipt will do to refuse by, also one that is not to be trusted for giving; those that the truth has overtaken are closed first.
+        // Any receipt will do to refuse by, also one that is not to be trusted for giving; those that the truth has overtaken are
+        // closed first.
         ReceiptStore store = new(op.Session.Journal.Folder);
         if (store.Open(cluster.Id).Count > 0)
         {
@@ -100,22 +127,29 @@ internal static class Granting
         }
 
         // A receipt may stand open for another key: what counts is this one.
-        StoredReceipt? open = store.Open(cluster.Id).FirstOrDefault(r => r.Document.Accesses.Any(a => a.KeyUri == uri && acting.Contains(a.AuthPrincipal)));
+        StoredReceipt? open = store.Open(cluster.Id).FirstOrDefault(
+            r => r.Document.Accesses.Any(a => a.KeyUri == uri && acting.Contains(a.AuthPrincipal)));
         if (open?.Document.Accesses.First(a => a.KeyUri == uri && acting.Contains(a.AuthPrincipal)) is { } cut
             && (await op.Session.GetProvider(cluster.Provider)
-                .EvaluateAsync(new AccessTarget(cluster, keys.OrganizationId, region, uri, cut.AuthPrincipal), op).ConfigureAwait(false)).Use == Decision.Allowed)
+                .EvaluateAsync(
+                    new AccessTarget(cluster, keys.OrganizationId, region, uri, cut.AuthPrincipal),
+                    op).ConfigureAwait(false)).Use == Decision.Allowed)
         {
             open = null;
         }
 
-        CmekRegionStatus? revoked = status.Regions.FirstOrDefault(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED && r.Keys.Any(k => k.KeyUri == uri));
+        CmekRegionStatus? revoked = status.Regions.FirstOrDefault(
+            r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED && r.Keys.Any(k => k.KeyUri == uri));
         if (open is not null || revoked is not null)
         {
             throw new CmekException(
                 "AccessRevoked",
                 CmekErrorKind.InvalidOperation,
-                $"The access of {cluster.Name} to {uri} was revoked: {(open is not null ? $"the receipt {open.Path} stands open" : $"the service says {revoked}")}. A grant does not undo that. Nothing was changed.",
-                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives the access back; with -RoleName or -ServiceAccount it moves the cluster to a new principal.",
+                $"The access of {cluster.Name} to {uri} was revoked: "
+                    + $"{(open is not null ? $"the receipt {open.Path} stands open" : $"the service says {revoked}")}. A grant does not "
+                        + "undo that. Nothing was changed.",
+                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives the access back; with -RoleName or "
+                    + "-ServiceAccount it moves the cluster to a new principal.",
                 uri);
         }
 
@@ -126,8 +160,10 @@ internal static class Granting
             throw new CmekException(
                 "AccessRevoked",
                 CmekErrorKind.InvalidOperation,
-                $"{principal} was cut off from the keys of {cluster.Name}, which acts as {now} now. A grant does not let it in again, on no key. Nothing was changed.",
-                $"Name the principal in use, or a new one, with {option}. Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} {option} NAME lets this one in again, where that is meant.",
+                $"{principal} was cut off from the keys of {cluster.Name}, which acts as {now} now. A grant does not let it in again, "
+                    + "on no key. Nothing was changed.",
+                $"Name the principal in use, or a new one, with {option}. Restore-CmekAccess -ClusterName "
+                    + $"{PowerShellText.Quote(cluster.Name)} {option} NAME lets this one in again, where that is meant.",
                 principal);
         }
 
@@ -152,8 +188,13 @@ internal static class Granting
         foreach (ClusterKey key in keys.All.Where(k => k.Principals.Contains(principal)))
         {
             if (provider.CutLeavesMark
-                ? (await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false)).Cuts.Any(c => c.Principal == principal && c.IsOf(keys.Cluster.Id))
-                : (await provider.EvaluateAsync(new AccessTarget(keys.Cluster, keys.OrganizationId, key.Region, key.KeyUri, principal), op).ConfigureAwait(false)).Use == Decision.Denied)
+                ? (
+                    await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false)).Cuts.Any(
+                        c => c.Principal == principal && c.IsOf(keys.Cluster.Id))
+                : (
+                    await provider.EvaluateAsync(
+                        new AccessTarget(keys.Cluster, keys.OrganizationId, key.Region, key.KeyUri, principal),
+                        op).ConfigureAwait(false)).Use == Decision.Denied)
             {
                 return true;
             }

@@ -17,7 +17,13 @@ internal static class Keys
     /// <param name="newGeneration">Make the next generation where the cluster has listed the last one.</param>
     /// <param name="options">How.</param>
     /// <param name="op">The run.</param>
-    public static async Task MakeAsync(CmekCluster cluster, IReadOnlyList<string> regions, bool newRegions, bool newGeneration, KeyOptions options, Operation op)
+    public static async Task MakeAsync(
+        CmekCluster cluster,
+        IReadOnlyList<string> regions,
+        bool newRegions,
+        bool newGeneration,
+        KeyOptions options,
+        Operation op)
     {
         op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
@@ -46,7 +52,8 @@ internal static class Keys
                 CmekKey key = await provider.EnsureKeyAsync(cluster, region, exact, op).ConfigureAwait(false);
                 if (!key.Changed && key.State != CmekKeyState.Planned)
                 {
-                    await op.Host.VerboseAsync($"{cluster.Name}/{region}: {key.KeyUri} is as it should be; nothing was changed.").ConfigureAwait(false);
+                    await op.Host.VerboseAsync(
+                        $"{cluster.Name}/{region}: {key.KeyUri} is as it should be; nothing was changed.").ConfigureAwait(false);
                 }
 
                 await op.Host.OutputAsync(key).ConfigureAwait(false);
@@ -58,7 +65,9 @@ internal static class Keys
         }
     }
 
-    /// <summary>Every key of a cluster: what the service lists, what receipts name, and what our tags mark; the ones in use first.</summary>
+    /// <summary>
+    /// Every key of a cluster: what the service lists, what receipts name, and what our tags mark; the ones in use first.
+    /// </summary>
     public static async Task ListAsync(CmekCluster cluster, KeyOptions options, Operation op)
     {
         ForeignOptions.Require(cluster, options);
@@ -93,8 +102,14 @@ internal static class Keys
         }
     }
 
-    // The newest generation that the cluster has never listed, or the one after the last: a run that was interrupted goes on with the key that it made.
-    private static async Task<KeyOptions> NextAsync(ClusterKeys keys, string region, KeyOptions options, IKeyProvider provider, Operation op)
+    // The newest generation that the cluster has never listed, or the one after the last: a run that was interrupted goes on with the
+    // key that it made.
+    private static async Task<KeyOptions> NextAsync(
+        ClusterKeys keys,
+        string region,
+        KeyOptions options,
+        IKeyProvider provider,
+        Operation op)
     {
         if (options.AliasName is not null || options.KeyName is not null)
         {
@@ -120,18 +135,30 @@ internal static class Keys
                 return next;
             }
 
-            bool listed = keys.Find(await provider.IdentifyAsync(there.KeyUri!, op).ConfigureAwait(false)) is { } known && known.Sources.HasFlag(KeySources.Service);
+            bool listed = keys.Find(await provider.IdentifyAsync(there.KeyUri!, op).ConfigureAwait(false)) is { } known
+                && known.Sources.HasFlag(KeySources.Service);
             if (!listed && there.State is CmekKeyState.Enabled or CmekKeyState.Creating)
             {
                 return next;
             }
         }
 
-        throw new CmekException("GenerationLimit", CmekErrorKind.LimitsExceeded, $"{keys.Cluster.Name}/{region} has {GenerationLimit} generations of keys already.", "Give -AliasName or -KeyName.", region);
+        throw new CmekException(
+            "GenerationLimit",
+            CmekErrorKind.LimitsExceeded,
+            $"{keys.Cluster.Name}/{region} has {GenerationLimit} generations of keys already.",
+            "Give -AliasName or -KeyName.",
+            region);
     }
 
-    // The idempotent pipeline finds the key that it made first; where the region has moved on, going back to it may be going back to a compromised key.
-    private static async Task RequireNotLeftBehindAsync(ClusterKeys keys, string region, KeyOptions options, IKeyProvider provider, Operation op)
+    // The idempotent pipeline finds the key that it made first; where the region has moved on, going back to it may be going back to a
+    // compromised key.
+    private static async Task RequireNotLeftBehindAsync(
+        ClusterKeys keys,
+        string region,
+        KeyOptions options,
+        IKeyProvider provider,
+        Operation op)
     {
         if (!keys.All.Any(k => k.Region == region && keys.IsLeftBehind(k)))
         {
@@ -156,8 +183,10 @@ internal static class Keys
         return new CmekException(
             "KeyLeftBehind",
             CmekErrorKind.InvalidOperation,
-            $"{key.KeyUri} is a {KeyPlaceText.Of(key.Place)} key of {keys.Cluster.Name}/{key.Region}{when}; in use is {now}. Nothing was changed, and nothing goes back to it by itself.",
-            $"Get-CmekKey -ClusterName {PowerShellText.Quote(keys.Cluster.Name)} shows every key. New-CmekKey -NewGeneration makes the next one. To go back on purpose: Update-CmekCluster -AllowPastKey.",
+            $"{key.KeyUri} is a {KeyPlaceText.Of(key.Place)} key of {keys.Cluster.Name}/{key.Region}{when}; in use is {now}. Nothing "
+                + "was changed, and nothing goes back to it by itself.",
+            $"Get-CmekKey -ClusterName {PowerShellText.Quote(keys.Cluster.Name)} shows every key. New-CmekKey -NewGeneration makes the "
+                + "next one. To go back on purpose: Update-CmekCluster -AllowPastKey.",
             key.KeyUri);
     }
 
@@ -173,7 +202,12 @@ internal static class Keys
     {
         // A region that the cluster has already is no mistake: an interrupted Add-CmekRegion is being run again.
         string[] near = [.. cluster.Regions.Select(r => r.Name).Where(n => !string.Equals(n, region, StringComparison.OrdinalIgnoreCase))];
-        return region.Length > 0 && !near.Any(n => string.Equals(n.Replace("-", null, StringComparison.Ordinal), region.Replace("-", null, StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase))
+        return region.Length > 0
+            && !near.Any(
+                n => string.Equals(
+                    n.Replace("-", null, StringComparison.Ordinal),
+                    region.Replace("-", null, StringComparison.Ordinal),
+                    StringComparison.OrdinalIgnoreCase))
             ? region.ToLowerInvariant()
             : throw ClusterLookup.RegionUnknown(cluster, region);
     }

@@ -32,10 +32,16 @@ internal static class Removing
 
         // Who is hit stands in the question, not only in the refusal.
         CmekKeyUse[] hit = [.. uses.Where(u => u.Kind is CmekKeyUseKind.Principal or CmekKeyUseKind.Replica or CmekKeyUseKind.Mark)];
-        string about = hit.Length == 0 ? "nobody else is known to use it" : "it is known to " + string.Join("; ", hit.Select(u => u.ToString()));
+        string about = hit.Length == 0
+            ? "nobody else is known to use it"
+            : "it is known to " + string.Join("; ", hit.Select(u => u.ToString()));
         string when = provider.Provider == CmekProvider.AWS ? $" in {days ?? 30} days" : string.Empty;
         bool begun = key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
-        if (!begun && !await op.Host.ConfirmRunAsync(keyUri, $"schedule the deletion of the key{when}. No cluster lists it; {about}. When it is gone, nothing that it encrypted can be read").ConfigureAwait(false))
+        if (!begun
+            && !await op.Host.ConfirmRunAsync(
+                keyUri,
+                $"schedule the deletion of the key{when}. No cluster lists it; {about}. When it is gone, nothing that "
+                    + "it encrypted can be read").ConfigureAwait(false))
         {
             return key;
         }
@@ -57,7 +63,9 @@ internal static class Removing
         string[] copies = [.. uses.Where(u => u is { Kind: CmekKeyUseKind.Replica, Detail: "a copy" }).Select(u => u.Name)];
         if (changes.Count > 0 && date is null && copies.Length > 0)
         {
-            await op.Host.WarningAsync($"{keyUri} is a multi-region primary: it lives for as long as its copies do ({string.Join(", ", copies)}), and has no date of deletion until the last of them is gone.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"{keyUri} is a multi-region primary: it lives for as long as its copies do ({string.Join(", ", copies)}), and has no "
+                    + "date of deletion until the last of them is gone.").ConfigureAwait(false);
         }
 
         return changes.Count == 0 ? key : await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false) with { Changes = changes };

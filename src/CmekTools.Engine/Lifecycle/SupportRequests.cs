@@ -15,13 +15,19 @@ internal static class SupportRequests
     /// <param name="done">What was done, a line each.</param>
     /// <param name="now">The time.</param>
     public static CmekSupportRequest Write(
-        CmekSupportPurpose purpose, CmekOrganization organization, CmekStatus? status, IEnumerable<string> facts, IEnumerable<string> done, DateTimeOffset now)
+        CmekSupportPurpose purpose,
+        CmekOrganization organization,
+        CmekStatus? status,
+        IEnumerable<string> facts,
+        IEnumerable<string> done,
+        DateTimeOffset now)
     {
         StringBuilder body = new();
         string asked = purpose switch
         {
             CmekSupportPurpose.EnableOrganization => "Please turn on the Cloud API and CMEK for our organization.",
-            CmekSupportPurpose.Recover when status is not null && IsRevoked(status) => "Please bring our cluster back after a CMEK revocation.",
+            CmekSupportPurpose.Recover when status is not null
+                && IsRevoked(status) => "Please bring our cluster back after a CMEK revocation.",
             CmekSupportPurpose.Recover => "Please bring our cluster back.",
             _ => "Please move our cluster from CMEK back to CockroachDB-managed encryption.",
         };
@@ -37,7 +43,9 @@ internal static class SupportRequests
             body.AppendLine(CultureInfo.InvariantCulture, $"CMEK status at {status.AsOf.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: {status.State}");
             foreach (CmekRegionStatus region in status.Regions)
             {
-                body.AppendLine(CultureInfo.InvariantCulture, $"  {region.Region}: {region.State}{(region.KeyUri is null ? string.Empty : $", key {region.KeyUri}, principal {region.AuthPrincipal}")}{(region.UserMessage is null ? string.Empty : $", message: {region.UserMessage}")}");
+                string key = region.KeyUri is null ? string.Empty : $", key {region.KeyUri}, principal {region.AuthPrincipal}";
+                string message = region.UserMessage is null ? string.Empty : $", message: {region.UserMessage}";
+                body.AppendLine(CultureInfo.InvariantCulture, $"  {region.Region}: {region.State}{key}{message}");
             }
         }
 
@@ -76,7 +84,11 @@ internal static class SupportRequests
     /// <param name="status">The cluster's status.</param>
     /// <param name="receipts">Every receipt that there is, newest first.</param>
     /// <param name="journal">The journal.</param>
-    public static IEnumerable<string> Facts(CmekSupportPurpose purpose, CmekStatus status, IEnumerable<ReceiptDocument> receipts, IEnumerable<CmekJournalEntry> journal)
+    public static IEnumerable<string> Facts(
+        CmekSupportPurpose purpose,
+        CmekStatus status,
+        IEnumerable<ReceiptDocument> receipts,
+        IEnumerable<CmekJournalEntry> journal)
     {
         if (purpose == CmekSupportPurpose.Recover)
         {
@@ -85,21 +97,26 @@ internal static class SupportRequests
                 yield return $"The service does not say now that it is revoked: {status.State}.";
             }
 
-            ReceiptDocument? newest = receipts.FirstOrDefault(r => string.Equals(r.ClusterId, status.ClusterId, StringComparison.OrdinalIgnoreCase));
+            ReceiptDocument? newest = receipts.FirstOrDefault(
+                r => string.Equals(r.ClusterId, status.ClusterId, StringComparison.OrdinalIgnoreCase));
             yield return newest switch
             {
                 null => "Nothing is recorded here of access that was taken away or given back.",
-                { IsOpen: true } => $"Access to its keys was taken away at {newest.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z and has not been given back.",
+                { IsOpen: true } => $"Access to its keys was taken away at {newest.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z and "
+                    + "has not been given back.",
                 { RestoredAt: { } at } => $"Access to its keys was given back at {at.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z.",
                 _ => "The principals whose access was taken away are no longer its own.",
             };
         }
         else if (purpose == CmekSupportPurpose.Disable)
         {
-            CmekJournalEntry? tried = journal.LastOrDefault(e => e.Command == "Disable-CmekCluster" && string.Equals(e.ClusterId, status.ClusterId, StringComparison.OrdinalIgnoreCase));
+            CmekJournalEntry? tried = journal.LastOrDefault(
+                e => e.Command == "Disable-CmekCluster"
+                    && string.Equals(e.ClusterId, status.ClusterId, StringComparison.OrdinalIgnoreCase));
             yield return tried is null
                 ? "Nothing is recorded here of an attempt through the public API."
-                : $"It was tried through the public API at {tried.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: {tried.Outcome}{(tried.Message is null ? string.Empty : $" ({tried.Message})")}.";
+                : $"It was tried through the public API at {tried.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: "
+                    + $"{tried.Outcome}{(tried.Message is null ? string.Empty : $" ({tried.Message})")}.";
         }
     }
 
@@ -108,11 +125,14 @@ internal static class SupportRequests
     {
         HashSet<string> keys = [.. status.Regions.SelectMany(r => r.Keys).Select(k => k.KeyUri).OfType<string>()];
         return journal
-            .Where(e => e.Target is not null && (e.Target.Contains(status.ClusterId, StringComparison.OrdinalIgnoreCase) || keys.Contains(e.Target)))
+            .Where(
+                e => e.Target is not null
+                    && (e.Target.Contains(status.ClusterId, StringComparison.OrdinalIgnoreCase) || keys.Contains(e.Target)))
             .TakeLast(20)
             .Select(e => $"{e.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z {e.Command}: {e.Summary} ({e.Outcome})");
     }
 
     private static bool IsRevoked(CmekStatus status) =>
-        status.Regions.Any(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED) || status.State is CmekState.REVOKED or CmekState.REVOKING;
+        status.Regions.Any(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED)
+            || status.State is CmekState.REVOKED or CmekState.REVOKING;
 }

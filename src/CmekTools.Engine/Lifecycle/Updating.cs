@@ -37,7 +37,8 @@ internal static class Updating
         foreach (CmekAccess access in wanted.Values)
         {
             CmekRegionStatus? region = status.Regions.FirstOrDefault(r => r.Region == access.Region);
-            bool settled = region is { State: CmekState.ENABLED or CmekState.ROTATING or CmekState.ENABLING } && region.Goal() is { } goal && Specs.Matches(goal, access);
+            bool settled = region is { State: CmekState.ENABLED or CmekState.ROTATING or CmekState.ENABLING } && region.Goal() is { } goal
+                && Specs.Matches(goal, access);
             if (settled && rotateKey)
             {
                 // A new version of a key that is in use already is worth nothing until the store key is wrapped under it.
@@ -58,21 +59,43 @@ internal static class Updating
             return status with { Rotations = run.Rotations };
         }
 
-        string[] old = [.. status.Regions.Where(r => pending.Any(p => p.Region == r.Region)).Select(r => r.KeyUri).OfType<string>().Except(pending.Select(p => p.KeyUri!)).Distinct()];
+        string[] old =
+        [
+            .. status.Regions.Where(
+                r => pending.Any(p => p.Region == r.Region)).Select(r => r.KeyUri).OfType<string>().Except(
+                    pending.Select(p => p.KeyUri!)).Distinct(),
+        ];
         if (old.Length > 0)
         {
-            await op.Host.WarningAsync($"The keys in use until now must stay usable: data and managed backups written under them still need them. Keep {string.Join(", ", old)}.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                "The keys in use until now must stay usable: data and managed backups written under them still need them. Keep "
+                    + $"{string.Join(", ", old)}.").ConfigureAwait(false);
         }
 
-        return await SendAsync(cluster, status, pending, StatusGoal.Keys("Moving to other keys", wanted), stamps, run, options, op).ConfigureAwait(false);
+        return await SendAsync(
+            cluster,
+            status,
+            pending,
+            StatusGoal.Keys("Moving to other keys", wanted),
+            stamps,
+            run,
+            options,
+            op).ConfigureAwait(false);
     }
 
     /// <summary>Sends the same keys again, so that the store key is wrapped under their newest version.</summary>
-    public static async Task<CmekStatus> RewrapAsync(CmekCluster cluster, IReadOnlyList<string> regions, bool rotateKey, SwitchOptions options, Operation op)
+    public static async Task<CmekStatus> RewrapAsync(
+        CmekCluster cluster,
+        IReadOnlyList<string> regions,
+        bool rotateKey,
+        SwitchOptions options,
+        Operation op)
     {
         op.About(cluster);
         ClusterLookup.RequireCmekPossible(cluster);
-        string[] names = regions.Count == 0 ? [.. cluster.Regions.Select(r => r.Name)] : [.. regions.Select(r => ClusterLookup.RequireRegion(cluster, r)).Distinct()];
+        string[] names = regions.Count == 0
+            ? [.. cluster.Regions.Select(r => r.Name)]
+            : [.. regions.Select(r => ClusterLookup.RequireRegion(cluster, r)).Distinct()];
         CmekStatus before = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         RequireEncrypted(cluster, before, names, SwitchCommand.Rewrap);
         SortedDictionary<string, CmekAccess> same = new(StringComparer.Ordinal);
@@ -88,19 +111,36 @@ internal static class Updating
         CmekAccess[] pending = [.. same.Values.Where(a => !rotating.Contains(a.Region))];
         if (pending.Length > 0)
         {
-            await op.Host.WarningAsync("The keys' older versions must stay usable: data and managed backups written under them still need them.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                "The keys' older versions must stay usable: data and managed backups written under them still need them.")
+                    .ConfigureAwait(false);
         }
         else
         {
             await op.Host.VerboseAsync($"{cluster.Name} is being rotated already; nothing was sent again.").ConfigureAwait(false);
         }
 
-        return await SendAsync(cluster, before, pending, StatusGoal.Keys("Wrapping anew", same), stamps, run, options, op).ConfigureAwait(false);
+        return await SendAsync(
+            cluster,
+            before,
+            pending,
+            StatusGoal.Keys("Wrapping anew", same),
+            stamps,
+            run,
+            options,
+            op).ConfigureAwait(false);
     }
 
     // Sends what is pending, waits where that is wanted, and ends the run of rotations. The stamps are of the regions whose key stays.
     private static async Task<CmekStatus> SendAsync(
-        CmekCluster cluster, CmekStatus before, IReadOnlyList<CmekAccess> pending, StatusGoal keys, Dictionary<string, DateTimeOffset?> stamps, RotationRun run, SwitchOptions options, Operation op)
+        CmekCluster cluster,
+        CmekStatus before,
+        IReadOnlyList<CmekAccess> pending,
+        StatusGoal keys,
+        Dictionary<string, DateTimeOffset?> stamps,
+        RotationRun run,
+        SwitchOptions options,
+        Operation op)
     {
         bool changed = false;
         CmekStatus status = before;
@@ -116,17 +156,28 @@ internal static class Updating
 
         if (options.Wait)
         {
-            status = await StatusWatch.WaitAsync(cluster, Anew(keys, [.. Rotating(before), .. Rotating(status)], stamps), options.Limit, op).ConfigureAwait(false);
+            status = await StatusWatch.WaitAsync(
+                cluster,
+                Anew(keys, [.. Rotating(before), .. Rotating(status)], stamps),
+                options.Limit,
+                op).ConfigureAwait(false);
         }
 
         await EndAsync(run, op).ConfigureAwait(false);
         return status with { Changed = changed, Rotations = run.Rotations };
     }
 
-    private static HashSet<string> Rotating(CmekStatus status) => [.. status.Regions.Where(r => r.State == CmekState.ROTATING).Select(r => r.Region)];
+    private static HashSet<string> Rotating(CmekStatus status) =>
+        [.. status.Regions.Where(r => r.State == CmekState.ROTATING).Select(r => r.Region)];
 
     /// <summary>Sends a PUT for some regions.</summary>
-    public static async Task<(bool Changed, CmekStatus Status)> PutAsync(CmekCluster cluster, CmekStatus before, IReadOnlyList<CmekAccess> accesses, string summary, SwitchOptions options, Operation op)
+    public static async Task<(bool Changed, CmekStatus Status)> PutAsync(
+        CmekCluster cluster,
+        CmekStatus before,
+        IReadOnlyList<CmekAccess> accesses,
+        string summary,
+        SwitchOptions options,
+        Operation op)
     {
         op.About(cluster);
         if (!options.SkipPreflight)
@@ -135,7 +186,10 @@ internal static class Updating
         }
 
         CmekSpecWire body = Specs.ToWire(cluster, accesses);
-        CmekSpecWire was = Specs.ToWire(cluster, before.Regions.Where(r => r.Current is not null && accesses.Any(a => a.Region == r.Region)).Select(r => Specs.ToAccess(cluster, r)));
+        CmekSpecWire was = Specs.ToWire(
+            cluster,
+            before.Regions.Where(
+                r => r.Current is not null && accesses.Any(a => a.Region == r.Region)).Select(r => Specs.ToAccess(cluster, r)));
         CmekStatus status = before;
         bool changed = await op.ChangeAsync(
             new PlannedChange("cmek:Update", cluster.ToString(), summary, Specs.ToText(body), Specs.ToNode(was), Specs.ToNode(body)),
@@ -156,7 +210,9 @@ internal static class Updating
         CmekRegionStatus? was = before.Regions.FirstOrDefault(r => r.Region == now.Region);
         bool same = was?.Current is { } current && Specs.Matches(current, access);
         return Enabling.IsOnItsWay(now, access)
-            && (!same || (now.State == CmekState.ROTATING && was!.State != CmekState.ROTATING) || now.Current?.UpdatedAt != was!.Current!.UpdatedAt);
+            && (
+                !same || (now.State == CmekState.ROTATING && was!.State != CmekState.ROTATING)
+                    || now.Current?.UpdatedAt != was!.Current!.UpdatedAt);
     }
 
     private static string Summary(IReadOnlyList<CmekAccess> accesses, Dictionary<string, DateTimeOffset?> rewrapped)
@@ -164,7 +220,10 @@ internal static class Updating
         string[] parts =
         [
             Part("move ", accesses.Where(a => !rewrapped.ContainsKey(a.Region)), " to other keys"),
-            Part("wrap the store key of ", accesses.Where(a => rewrapped.ContainsKey(a.Region)), " anew under the newest version of the same key"),
+            Part(
+                "wrap the store key of ",
+                accesses.Where(a => rewrapped.ContainsKey(a.Region)),
+                " anew under the newest version of the same key"),
         ];
         return string.Join("; ", parts.Where(p => p.Length > 0));
 
@@ -175,7 +234,8 @@ internal static class Updating
         }
     }
 
-    // ENABLED with the same key was true before too: what counts is that the rotation was seen, by its state or by the key's new time of change.
+    // ENABLED with the same key was true before too: what counts is that the rotation was seen, by its state or by the key's new time
+    // of change.
     private static StatusGoal Anew(StatusGoal keys, HashSet<string> rotating, Dictionary<string, DateTimeOffset?> stamps) => keys with
     {
         Reached = r =>
@@ -185,7 +245,10 @@ internal static class Updating
                 rotating.Add(r.Region);
             }
 
-            return keys.Reached(r) && (!stamps.TryGetValue(r.Region, out DateTimeOffset? stamp) || rotating.Contains(r.Region) || r.Current!.UpdatedAt != stamp);
+            return keys.Reached(r)
+                && (
+                    !stamps.TryGetValue(r.Region, out DateTimeOffset? stamp) || rotating.Contains(r.Region)
+                        || r.Current!.UpdatedAt != stamp);
         },
     };
 
@@ -202,9 +265,17 @@ internal static class Updating
         }
     }
 
-    /// <summary>Nothing goes back to a key that a region has moved away from, unless that is said: it may have been left because it is compromised.</summary>
+    /// <summary>
+    /// Nothing goes back to a key that a region has moved away from, unless that is said: it may have been left because it is
+    /// compromised.
+    /// </summary>
     /// <exception cref="CmekException"><c>KeyLeftBehind</c>; nothing was sent.</exception>
-    public static async Task RequireNotLeftBehindAsync(CmekCluster cluster, CmekStatus status, IEnumerable<CmekAccess> accesses, bool allow, Operation op)
+    public static async Task RequireNotLeftBehindAsync(
+        CmekCluster cluster,
+        CmekStatus status,
+        IEnumerable<CmekAccess> accesses,
+        bool allow,
+        Operation op)
     {
         if (allow)
         {
@@ -215,7 +286,8 @@ internal static class Updating
         foreach (CmekAccess access in accesses.Where(a => a.KeyUri is not null))
         {
             // A key that failed is not left behind: trying it once more is what follows a failure.
-            if (keys.All.FirstOrDefault(k => k.Region == access.Region && k.KeyUri == access.KeyUri) is { Place: CmekKeyPlace.Past } known && keys.IsLeftBehind(known))
+            if (keys.All.FirstOrDefault(k => k.Region == access.Region && k.KeyUri == access.KeyUri) is { Place: CmekKeyPlace.Past } known
+                && keys.IsLeftBehind(known))
             {
                 throw Keys.LeftBehind(keys, known);
             }
@@ -224,8 +296,14 @@ internal static class Updating
 
     private sealed record RotationRun(JournalTicket? Ticket, IReadOnlyList<CmekKeyRotation> Rotations);
 
-    // Makes one new version of each key, once in a run however often the run is interrupted: the journal says what an unfinished run has done.
-    private static async Task<RotationRun> RotateKeysAsync(CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, SwitchOptions options, Operation op)
+    // Makes one new version of each key, once in a run however often the run is interrupted: the journal says what an unfinished run
+    // has done.
+    private static async Task<RotationRun> RotateKeysAsync(
+        CmekCluster cluster,
+        IEnumerable<CmekAccess> accesses,
+        bool rotateKey,
+        SwitchOptions options,
+        Operation op)
     {
         if (!rotateKey)
         {
@@ -242,10 +320,13 @@ internal static class Updating
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         IReadOnlyList<CmekJournalEntry> journal = JournalReader.Read(op.Session.Journal.FilePath);
         // A run that was interrupted may itself have gone on with an earlier one: what counts is when the first of them began.
-        CmekJournalEntry? unfinished = journal.Where(e => e.Kind == "cmek:RotateRun" && e.Target == cluster.Id).Reverse().TakeWhile(e => e.Outcome == "unknown").LastOrDefault();
+        CmekJournalEntry? unfinished = journal.Where(
+            e => e.Kind == "cmek:RotateRun" && e.Target == cluster.Id).Reverse().TakeWhile(e => e.Outcome == "unknown").LastOrDefault();
         if (unfinished is not null && op.Session.Time.GetUtcNow() - unfinished.Time > s_resumable)
         {
-            await op.Host.WarningAsync($"A -RotateKey run of {unfinished.Time:u} was never finished; that is too long ago to go on with, so the keys get new versions now.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"A -RotateKey run of {unfinished.Time:u} was never finished; that is too long ago to go on with, so the "
+                    + "keys get new versions now.").ConfigureAwait(false);
             unfinished = null;
         }
 
@@ -254,7 +335,10 @@ internal static class Updating
         {
             if (unfinished is not null && await RotatedSinceAsync(uri, unfinished.Time, journal, provider, op).ConfigureAwait(false))
             {
-                await op.Host.WarningAsync($"{uri} was rotated by the run that was interrupted ({unfinished.Time:u}); it is not rotated again. Once this run has ended, the next makes new versions; one that never ends is gone on with for {s_resumable.TotalHours:0} hours.").ConfigureAwait(false);
+                await op.Host.WarningAsync(
+                    $"{uri} was rotated by the run that was interrupted ({unfinished.Time:u}); it is not rotated again. Once this run "
+                        + "has ended, the next makes new versions; one that never ends is gone on with for "
+                            + $"{s_resumable.TotalHours:0} hours.").ConfigureAwait(false);
                 continue;
             }
 
@@ -269,7 +353,9 @@ internal static class Updating
 
         JournalTicket? run = op.Host.WhatIf
             ? null
-            : await op.Session.Journal.BeginAsync(op, new PlannedChange("cmek:RotateRun", cluster.Id, $"rotate the keys of {cluster.Name}")).ConfigureAwait(false);
+            : await op.Session.Journal.BeginAsync(
+                op,
+                new PlannedChange("cmek:RotateRun", cluster.Id, $"rotate the keys of {cluster.Name}")).ConfigureAwait(false);
         List<CmekKeyRotation> rotations = [];
         foreach (string uri in due)
         {
@@ -292,7 +378,8 @@ internal static class Updating
 
         if (!budget.Seen)
         {
-            await op.Host.WarningAsync($"How many of the {budget.Limit} on-demand rotations of {uri} are left could not be read.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"How many of the {budget.Limit} on-demand rotations of {uri} are left could not be read.").ConfigureAwait(false);
         }
         else if (budget.Left == 0)
         {
@@ -300,7 +387,9 @@ internal static class Updating
                 "RotationLimitReached",
                 CmekErrorKind.LimitsExceeded,
                 $"{uri} has had all {budget.Limit} on-demand rotations that a key can have; no quota raises that. No key was rotated.",
-                $"New-CmekKey -ClusterName {PowerShellText.Quote(cluster.Name)} -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait moves the cluster to new keys, which can be rotated again. Automatic rotation does not count against the limit.",
+                $"New-CmekKey -ClusterName {PowerShellText.Quote(cluster.Name)} -NewGeneration | Grant-CmekAccess | Update-CmekCluster "
+                    + "-Wait moves the cluster to new keys, which can be rotated again. Automatic rotation does not "
+                        + "count against the limit.",
                 uri);
         }
         else
@@ -310,9 +399,15 @@ internal static class Updating
         }
     }
 
-    private static async Task<bool> RotatedSinceAsync(string uri, DateTimeOffset begun, IReadOnlyList<CmekJournalEntry> journal, IKeyProvider provider, Operation op)
+    private static async Task<bool> RotatedSinceAsync(
+        string uri,
+        DateTimeOffset begun,
+        IReadOnlyList<CmekJournalEntry> journal,
+        IKeyProvider provider,
+        Operation op)
     {
-        CmekJournalEntry? last = journal.LastOrDefault(e => e.Kind == provider.RotationChange && e.Time >= begun && provider.MaterialOf(e.Target!) == provider.MaterialOf(uri));
+        CmekJournalEntry? last = journal.LastOrDefault(
+            e => e.Kind == provider.RotationChange && e.Time >= begun && provider.MaterialOf(e.Target!) == provider.MaterialOf(uri));
         if (last?.Outcome == "done")
         {
             return true;

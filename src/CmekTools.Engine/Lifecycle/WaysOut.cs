@@ -47,8 +47,8 @@ internal enum Way
 }
 
 /// <summary>
-/// Every state has a way out: which command does what in which state of a region, and which one to use in its place. No two cells send to each other; docs/states.md
-/// shows the same table, and a test walks it.
+/// Every state has a way out: which command does what in which state of a region, and which one to use in its place. No two cells send
+/// to each other; docs/states.md shows the same table, and a test walks it.
 /// </summary>
 internal static class WaysOut
 {
@@ -90,7 +90,8 @@ internal static class WaysOut
                 "ClusterRevoked",
                 CmekErrorKind.InvalidOperation,
                 $"{name} was revoked ({status}); this does not undo that.",
-                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(name)} gives access back and writes the support request; with -RoleName or -ServiceAccount it moves the cluster to a new principal.",
+                $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(name)} gives access back and writes the support request; with "
+                    + "-RoleName or -ServiceAccount it moves the cluster to a new principal.",
                 status),
             Way.Wait => new CmekException(
                 "ClusterBusy",
@@ -107,8 +108,10 @@ internal static class WaysOut
             Way.UseRewrap => new CmekException(
                 "OperationUnfinished",
                 CmekErrorKind.InvalidOperation,
-                $"{name}/{region} is left over from an operation that failed ({status}); its key from before is still in use. Nothing was sent.",
-                $"Update-CmekCluster {PowerShellText.Quote(name)} -Rewrap -Wait tries that key once more and ends in ENABLED; then run the command again.",
+                $"{name}/{region} is left over from an operation that failed ({status}); its key from before is still "
+                    + "in use. Nothing was sent.",
+                $"Update-CmekCluster {PowerShellText.Quote(name)} -Rewrap -Wait tries that key once more and ends in ENABLED; "
+                    + "then run the command again.",
                 status),
             _ => new CmekException(
                 "CmekNotEnabled",

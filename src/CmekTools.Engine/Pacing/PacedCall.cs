@@ -1,6 +1,8 @@
 namespace CmekTools.Engine.Pacing;
 
-/// <summary>A request that was let through. Whoever was let through says how it ended; disposing without a word means that no answer came.</summary>
+/// <summary>
+/// A request that was let through. Whoever was let through says how it ended; disposing without a word means that no answer came.
+/// </summary>
 /// <param name="pacer">Who let it through; null for a window on its own.</param>
 /// <param name="sent">When, in the pacer's time.</param>
 /// <param name="waited">How long it stood in the queue.</param>

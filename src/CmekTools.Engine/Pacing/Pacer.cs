@@ -1,6 +1,9 @@
 namespace CmekTools.Engine.Pacing;
 
-/// <summary>The queue in front of a service: lets as many through as its quota takes, urgent ones first, the others in the order in which they came.</summary>
+/// <summary>
+/// The queue in front of a service: lets as many through as its quota takes, urgent ones first, the others in the order in which they
+/// came.
+/// </summary>
 internal sealed class Pacer
 {
     private readonly object _lock = new();

@@ -38,5 +38,6 @@ internal static class Pacers
     /// <param name="service">Whose: service, place and account or credentials.</param>
     /// <param name="quota">The call.</param>
     /// <param name="permits">Requests a second.</param>
-    public static Pacer Provider(string service, string quota, int permits) => s_all.GetOrAdd((service, quota), _ => new Pacer(permits, s_second));
+    public static Pacer Provider(string service, string quota, int permits) =>
+        s_all.GetOrAdd((service, quota), _ => new Pacer(permits, s_second));
 }

@@ -54,7 +54,8 @@ internal sealed class PacingWindow(int permits, TimeSpan window)
             return leaving[_calls.Count - allowed] - now;
         }
 
-        // Half of a quota may go at once; the rest is spread, so that an urgent request never meets a window that was used up at one stroke.
+        // Half of a quota may go at once; the rest is spread, so that an urgent request never meets a window that was used up at one
+        // stroke.
         TimeSpan next = urgent || _calls.Count < (allowed + 1) / 2 ? now : _lastSent + (window / allowed * 0.9);
         return next > now ? next - now : TimeSpan.Zero;
     }
@@ -98,7 +99,8 @@ internal sealed class PacingWindow(int permits, TimeSpan window)
     }
 
     // A quota that was found smaller is tried anew bit by bit: one more every five windows.
-    private int Allowed(TimeSpan now) => _allowed >= _permits ? _permits : (int)Math.Min(_permits, _allowed + ((now - _smallerSince) / window / 5));
+    private int Allowed(TimeSpan now) =>
+        _allowed >= _permits ? _permits : (int)Math.Min(_permits, _allowed + ((now - _smallerSince) / window / 5));
 
     // When a request is no longer in the service's window.
     private TimeSpan Leaves(PacedCall call, TimeSpan now)

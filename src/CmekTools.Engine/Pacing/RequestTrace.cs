@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace CmekTools.Engine.Pacing;
 
-/// <summary>Tells whoever asked for details of each request: what, how it ended, how long it took. No header and no body is told, so no secret is.</summary>
+/// <summary>
+/// Tells whoever asked for details of each request: what, how it ended, how long it took. No header and no body is told, so no secret
+/// is.
+/// </summary>
 internal static class RequestTrace
 {
     private static readonly AsyncLocal<Func<string, Task>?> s_tell = new();
@@ -26,7 +29,12 @@ internal static class RequestTrace
             return;
         }
 
-        string queue = waited.TotalMilliseconds < 1 ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", {waited.TotalMilliseconds:0} ms in the queue");
-        await tell(string.Create(CultureInfo.InvariantCulture, $"{what}: {outcome} in {took.TotalMilliseconds:0} ms{queue}")).ConfigureAwait(false);
+        string queue = waited.TotalMilliseconds < 1
+            ? string.Empty
+            : string.Create(CultureInfo.InvariantCulture, $", {waited.TotalMilliseconds:0} ms in the queue");
+        await tell(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{what}: {outcome} in {took.TotalMilliseconds:0} ms{queue}")).ConfigureAwait(false);
     }
 }

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace CmekTools.Engine.State;
 
 /// <summary>
-/// The ids of the receipts that were closed, beside the seal's secret: a copy of a receipt from before it was closed has a good seal, and must
-/// not open it again.
+/// The ids of the receipts that were closed, beside the seal's secret: a copy of a receipt from before it was closed has a good seal,
+/// and must not open it again.
 /// </summary>
 internal sealed class ClosedReceipts(SealSecret secret)
 {
@@ -18,7 +18,8 @@ internal sealed class ClosedReceipts(SealSecret secret)
     {
         try
         {
-            return FilePath is { } file && File.Exists(file) && StateFiles.ReadText(file).Split('\n').Any(line => Closes(line, id, revision));
+            return FilePath is { } file && File.Exists(file)
+                && StateFiles.ReadText(file).Split('\n').Any(line => Closes(line, id, revision));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -46,6 +47,9 @@ internal sealed class ClosedReceipts(SealSecret secret)
     private static bool Closes(string line, string id, long revision)
     {
         string[] parts = line.Split(' ');
-        return parts[0] == id && (parts.Length == 1 || (long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out long closed) && revision <= closed));
+        return parts[0] == id
+            && (
+                parts.Length == 1
+                    || (long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out long closed) && revision <= closed));
     }
 }

@@ -1,6 +1,8 @@
 namespace CmekTools.Engine.State;
 
-/// <summary>A lock between processes: a file that one of them has open for itself. It goes with its holder, however that one ends.</summary>
+/// <summary>
+/// A lock between processes: a file that one of them has open for itself. It goes with its holder, however that one ends.
+/// </summary>
 internal static class FileLock
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
@@ -11,7 +13,13 @@ internal static class FileLock
     /// <exception cref="IOException">Others held it all the time, or the file cannot be made.</exception>
     public static FileStream Hold(string path, TimeSpan? patience = null)
     {
-        FileStreamOptions options = new() { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0 };
+        FileStreamOptions options = new()
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            BufferSize = 0,
+        };
         if (!OperatingSystem.IsWindows())
         {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;

@@ -61,11 +61,15 @@ internal static class FileOwner
 
         if (Foreign(path) is { } owner)
         {
-            throw new UnsafeFileException($"{path} belongs to another user (id {owner}).", "Set CMEKTOOLS_STATE to a folder of your own, and connect again.");
+            throw new UnsafeFileException(
+                $"{path} belongs to another user (id {owner}).",
+                "Set CMEKTOOLS_STATE to a folder of your own, and connect again.");
         }
     }
 
-    /// <summary>True for a file as such: no pipe, device or socket, which might never answer. Where it cannot be told, it counts as one.</summary>
+    /// <summary>
+    /// True for a file as such: no pipe, device or socket, which might never answer. Where it cannot be told, it counts as one.
+    /// </summary>
     public static bool IsPlainFile(string path)
     {
         if (OperatingSystem.IsWindows())

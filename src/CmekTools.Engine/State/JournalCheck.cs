@@ -48,7 +48,11 @@ internal static class JournalCheck
 
         if (!headSeen)
         {
-            found.Add(Finding(CmekCheckResult.Fail, 0, "the line that this user wrote last is not there: the end was cut off, or another file was put in its place"));
+            found.Add(
+                Finding(
+                    CmekCheckResult.Fail,
+                    0,
+                    "the line that this user wrote last is not there: the end was cut off, or another file was put in its place"));
         }
 
         if (found.Count == 0)
@@ -59,8 +63,12 @@ internal static class JournalCheck
 
         return found;
 
-        CmekJournalCheck Finding(CmekCheckResult result, int number, string seen) => new() { Result = result, Path = path, LineNumber = number, Seen = seen };
+        CmekJournalCheck Finding(
+            CmekCheckResult result,
+            int number,
+            string seen) => new() { Result = result, Path = path, LineNumber = number, Seen = seen };
     }
 
-    private static bool IsFirstFormat(System.Text.Json.Nodes.JsonObject json) => json["v"] is System.Text.Json.Nodes.JsonValue value && value.TryGetValue(out int format) && format == 1;
+    private static bool IsFirstFormat(System.Text.Json.Nodes.JsonObject json) =>
+        json["v"] is System.Text.Json.Nodes.JsonValue value && value.TryGetValue(out int format) && format == 1;
 }

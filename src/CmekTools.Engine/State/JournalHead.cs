@@ -4,8 +4,8 @@ using System.Text;
 namespace CmekTools.Engine.State;
 
 /// <summary>
-/// The hash of the line that this user wrote last into a journal, kept beside the seal's secret: a chain alone does not show that its end was cut off, or
-/// that the whole file was written anew.
+/// The hash of the line that this user wrote last into a journal, kept beside the seal's secret: a chain alone does not show that its
+/// end was cut off, or that the whole file was written anew.
 /// </summary>
 internal static class JournalHead
 {
@@ -14,7 +14,9 @@ internal static class JournalHead
     {
         try
         {
-            return PathOf(journal) is { } path && File.Exists(path) && StateFiles.ReadText(path, 4096).Trim() is { Length: 64 } hash ? hash : null;
+            return PathOf(journal) is { } path && File.Exists(path) && StateFiles.ReadText(path, 4096).Trim() is { Length: 64 } hash
+                ? hash
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -43,6 +45,7 @@ internal static class JournalHead
     }
 
     private static string? PathOf(string journal) => SealSecret.Own.FilePath is { } seal
-        ? $"{seal}.journal-{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(journal))))[..16].ToLowerInvariant()}"
+        ? seal + ".journal-"
+            + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(journal))))[..16].ToLowerInvariant()
         : null;
 }

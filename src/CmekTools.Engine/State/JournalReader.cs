@@ -11,7 +11,10 @@ namespace CmekTools.Engine.State;
 /// <param name="Fault">Why it cannot be read; null where it can.</param>
 internal sealed record JournalLine(int Number, string Text, JsonObject? Json, string? Fault);
 
-/// <summary>Reads the journal back: announcements and ends become one entry a change. No line, whatever is in it, stops the reading of the others.</summary>
+/// <summary>
+/// Reads the journal back: announcements and ends become one entry a change. No line, whatever is in it, stops the reading of the
+/// others.
+/// </summary>
 internal static class JournalReader
 {
     private const int LineLimit = 4 * 1024 * 1024;
@@ -68,7 +71,8 @@ internal static class JournalReader
     }
 
     /// <summary>A text member, or null where it is none.</summary>
-    public static string? Text(JsonObject json, string name) => json[name] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+    public static string? Text(JsonObject json, string name) =>
+        json[name] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 
     private static CmekJournalEntry Announced(JsonObject json, string id)
     {
@@ -95,7 +99,9 @@ internal static class JournalReader
     }
 
     private static DateTimeOffset Time(JsonObject json) =>
-        DateTimeOffset.TryParse(Text(json, "time"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset parsed) ? parsed : default;
+        DateTimeOffset.TryParse(Text(json, "time"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset parsed)
+            ? parsed
+            : default;
 
     private static string[] Content(string path)
     {
@@ -129,7 +135,11 @@ internal static class JournalReader
             return version switch
             {
                 null or < 1 => new(number, text, null, "it says no format"),
-                > JournalWriter.Version => new(number, text, null, $"a newer CmekTools wrote it (format {version}); this one reads formats 1 to {JournalWriter.Version}"),
+                > JournalWriter.Version => new(
+                    number,
+                    text,
+                    null,
+                    $"a newer CmekTools wrote it (format {version}); this one reads formats 1 to {JournalWriter.Version}"),
                 _ => new(number, text, json, null),
             };
         }

@@ -5,8 +5,8 @@ using System.Text;
 namespace CmekTools.Engine.State;
 
 /// <summary>
-/// A second place that each line of the journal goes to, besides the file: another file (for a SIEM's collector), or the machine's system log. It is told
-/// after the journal's own line is on disk, and whatever becomes of it, the change goes on.
+/// A second place that each line of the journal goes to, besides the file: another file (for a SIEM's collector), or the machine's
+/// system log. It is told after the journal's own line is on disk, and whatever becomes of it, the change goes on.
 /// </summary>
 internal sealed class JournalSink
 {
@@ -51,7 +51,9 @@ internal sealed class JournalSink
         {
             _send(line);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException or System.ComponentModel.Win32Exception or InvalidOperationException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or SocketException or System.ComponentModel.Win32Exception
+                or InvalidOperationException)
         {
             Interlocked.Increment(ref _failed);
         }
@@ -73,7 +75,9 @@ internal sealed class JournalSink
     {
         string program = Path.Combine(Environment.SystemDirectory, "eventcreate.exe");
         string text = line.Length > 30_000 ? line[..30_000] : line;
-        System.Diagnostics.ProcessStartInfo start = new(program, ["/L", "APPLICATION", "/T", "INFORMATION", "/SO", "CmekTools", "/ID", "1", "/D", text])
+        System.Diagnostics.ProcessStartInfo start = new(
+            program,
+            ["/L", "APPLICATION", "/T", "INFORMATION", "/SO", "CmekTools", "/ID", "1", "/D", text])
         {
             CreateNoWindow = true,
             UseShellExecute = false,

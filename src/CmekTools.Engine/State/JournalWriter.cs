@@ -18,16 +18,16 @@ internal enum JournalNeed
     Required,
 
     /// <summary>
-    /// The change is what counts (a break-glass): the line goes to a file of its own in the folder for temporary files, and where that does not
-    /// work either, into a warning.
+    /// The change is what counts (a break-glass): the line goes to a file of its own in the folder for temporary files, and where that
+    /// does not work either, into a warning.
     /// </summary>
     Wanted,
 }
 
 /// <summary>
-/// Writes every change down, a line of JSON each, flushed to disk before the request that it announces and again after its answer. Each line carries
-/// the SHA-256 of the one before it (<c>prev</c>), so that a line that was changed or taken out is seen (Test-CmekJournal). Processes side by side
-/// write into the same file; whatever they do, a line is whole or it is not there.
+/// Writes every change down, a line of JSON each, flushed to disk before the request that it announces and again after its answer. Each
+/// line carries the SHA-256 of the one before it (<c>prev</c>), so that a line that was changed or taken out is seen
+/// (Test-CmekJournal). Processes side by side write into the same file; whatever they do, a line is whole or it is not there.
 /// </summary>
 internal sealed class JournalWriter
 {
@@ -53,7 +53,9 @@ internal sealed class JournalWriter
     /// <summary>The journal's file.</summary>
     public string FilePath => Path.Combine(Folder, "journal.jsonl");
 
-    /// <summary>The file in the folder for temporary files that lines went to because the journal could not be written; null where none did.</summary>
+    /// <summary>
+    /// The file in the folder for temporary files that lines went to because the journal could not be written; null where none did.
+    /// </summary>
     public string? FallbackPath
     {
         get
@@ -75,7 +77,8 @@ internal sealed class JournalWriter
     public static string DefaultFolder() => StateFolder.Default();
 
     /// <summary>Announces a change.</summary>
-    /// <exception cref="CmekException"><c>JournalUnwritable</c>: the change must not be made. Never where the run only wants the journal.</exception>
+    /// <exception cref="CmekException"><c>JournalUnwritable</c>: the change must not be made. Never where the run only wants the
+    /// journal.</exception>
     public async Task<JournalTicket> BeginAsync(Operation op, PlannedChange change)
     {
         JournalTicket ticket = new(Guid.NewGuid().ToString("N")[..12], op, change);
@@ -84,7 +87,8 @@ internal sealed class JournalWriter
     }
 
     /// <summary>Writes down how an announced change ended.</summary>
-    /// <exception cref="CmekException"><c>JournalUnwritable</c>: the change was made, its end is not on record. Never where the run only wants the journal.</exception>
+    /// <exception cref="CmekException"><c>JournalUnwritable</c>: the change was made, its end is not on record. Never where the run only
+    /// wants the journal.</exception>
     public Task EndAsync(JournalTicket ticket, string phase, string? message = null) =>
         AppendAsync(Entry(ticket, phase, message), announces: false, ticket.Operation);
 
@@ -240,11 +244,14 @@ internal sealed class JournalWriter
 
         if (path is null)
         {
-            await op.Host.WarningAsync($"The journal cannot be written ({failure.Message}), nor can a file of temporary ones. Keep this line of it: {Chained(entry, null)}").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"The journal cannot be written ({failure.Message}), nor can a file of temporary ones. Keep this line of "
+                    + $"it: {Chained(entry, null)}").ConfigureAwait(false);
         }
         else if (first)
         {
-            await op.Host.WarningAsync($"The journal cannot be written ({failure.Message}). Its lines go to {path}; keep that file.").ConfigureAwait(false);
+            await op.Host.WarningAsync(
+                $"The journal cannot be written ({failure.Message}). Its lines go to {path}; keep that file.").ConfigureAwait(false);
         }
     }
 

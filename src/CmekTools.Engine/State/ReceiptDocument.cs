@@ -44,10 +44,15 @@ internal sealed record ReceiptDocument
 
     public DateTimeOffset? RestoredAt { get; init; }
 
-    /// <summary>When it was seen that the cluster acts as none of its principals any more: they stay cut off, and nothing is left to be undone.</summary>
+    /// <summary>
+    /// When it was seen that the cluster acts as none of its principals any more: they stay cut off, and nothing is left to be
+    /// undone.
+    /// </summary>
     public DateTimeOffset? SupersededAt { get; init; }
 
-    /// <summary>Grows with each time that the receipt is written; 0 in one of an earlier CmekTools. Of two copies the later one counts.</summary>
+    /// <summary>
+    /// Grows with each time that the receipt is written; 0 in one of an earlier CmekTools. Of two copies the later one counts.
+    /// </summary>
     public long Revision { get; init; }
 
     /// <summary>True while its revocation stands, as far as the file knows.</summary>
@@ -66,7 +71,9 @@ internal sealed record ReceiptDocument
         Path = path,
         Accesses =
         [
-            .. Accesses.OrderBy(a => a.Region, StringComparer.Ordinal).ThenBy(a => a.KeyUri, StringComparer.Ordinal).Select(a => new CmekAccess
+            .. Accesses.OrderBy(
+                a => a.Region,
+                StringComparer.Ordinal).ThenBy(a => a.KeyUri, StringComparer.Ordinal).Select(a => new CmekAccess
             {
                 ClusterId = ClusterId,
                 ClusterName = ClusterName,
@@ -154,8 +161,12 @@ internal sealed record ReceiptDocument
             {
                 Id = (string)json["id"]!,
                 CreatedAt = DateTimeOffset.Parse((string)json["created_at"]!, CultureInfo.InvariantCulture),
-                RestoredAt = json["restored_at"] is { } restored ? DateTimeOffset.Parse((string)restored!, CultureInfo.InvariantCulture) : null,
-                SupersededAt = json["superseded_at"] is { } superseded ? DateTimeOffset.Parse((string)superseded!, CultureInfo.InvariantCulture) : null,
+                RestoredAt = json["restored_at"] is { } restored
+                    ? DateTimeOffset.Parse((string)restored!, CultureInfo.InvariantCulture)
+                    : null,
+                SupersededAt = json["superseded_at"] is { } superseded
+                    ? DateTimeOffset.Parse((string)superseded!, CultureInfo.InvariantCulture)
+                    : null,
                 Revision = json["revision"] is { } revision ? (long)revision : 0,
                 OrganizationId = (string)json["organization_id"]!,
                 ClusterId = (string)cluster["id"]!,
@@ -173,12 +184,19 @@ internal sealed record ReceiptDocument
                 ],
             };
         }
-        catch (Exception e) when (e is JsonException or FormatException or OverflowException or InvalidOperationException or NullReferenceException or ArgumentException)
+        catch (Exception e) when (
+            e is JsonException or FormatException or OverflowException or InvalidOperationException or NullReferenceException
+                or ArgumentException)
         {
             throw Invalid(path, e);
         }
     }
 
     private static CmekException Invalid(string path, Exception e) => new(
-        "ReceiptInvalid", CmekErrorKind.InvalidData, $"{path} is not a receipt of CmekTools: {e.Message}", "Get-CmekReceipt lists the receipts.", path, e);
+        "ReceiptInvalid",
+        CmekErrorKind.InvalidData,
+        $"{path} is not a receipt of CmekTools: {e.Message}",
+        "Get-CmekReceipt lists the receipts.",
+        path,
+        e);
 }

@@ -54,8 +54,8 @@ internal sealed class ReceiptStore(string stateFolder)
     public string Folder { get; } = System.IO.Path.Combine(stateFolder, FolderName);
 
     /// <summary>
-    /// Every receipt that is known here, newest first: this machine's, and what was taken in from shared places. Of copies of one receipt that this user sealed the latest
-    /// stands for all. A file that is no receipt is passed over.
+    /// Every receipt that is known here, newest first: this machine's, and what was taken in from shared places. Of copies of one
+    /// receipt that this user sealed the latest stands for all. A file that is no receipt is passed over.
     /// </summary>
     public IReadOnlyList<StoredReceipt> List()
     {
@@ -69,14 +69,21 @@ internal sealed class ReceiptStore(string stateFolder)
             }
         }
 
-        return [.. every.Where(r => r.Seal != CmekSealState.Verified || ReferenceEquals(latest[r.Document.Id], r)).OrderByDescending(r => r.Document.CreatedAt)];
+        return [
+            .. every.Where(
+                r => r.Seal != CmekSealState.Verified
+                    || ReferenceEquals(latest[r.Document.Id], r)).OrderByDescending(r => r.Document.CreatedAt),
+        ];
     }
 
     /// <summary>Every receipt's file, copies too, in no order.</summary>
     public IReadOnlyList<StoredReceipt> Every() =>
         [.. Folders().SelectMany(Files).Select(TryLoad).OfType<StoredReceipt>()];
 
-    /// <summary>Reads one; null for another program's file, one of a newer version, or one that cannot be read: none of them may stop a break-glass.</summary>
+    /// <summary>
+    /// Reads one; null for another program's file, one of a newer version, or one that cannot be read: none of them may stop a
+    /// break-glass.
+    /// </summary>
     public static StoredReceipt? TryLoad(string path)
     {
         try
@@ -93,14 +100,18 @@ internal sealed class ReceiptStore(string stateFolder)
     public bool IsOwn(string path) => System.IO.Path.GetDirectoryName(path) == Folder;
 
     /// <summary>
-    /// The newest receipt of a cluster whose revocation still stands and which may be acted on unasked: sealed by this user, of this organization.
-    /// Null where there is none.
+    /// The newest receipt of a cluster whose revocation still stands and which may be acted on unasked: sealed by this user, of this
+    /// organization. Null where there is none.
     /// </summary>
     public StoredReceipt? NewestOpen(string clusterId, string organizationId) =>
         Open(clusterId).FirstOrDefault(r => ReceiptTrust.Judge(r, clusterId, organizationId).Standing == ReceiptStanding.Verified);
 
-    /// <summary>Every receipt of a cluster whose revocation still stands, trusted or not, newest first: good for refusing and for telling, not for giving.</summary>
-    public IReadOnlyList<StoredReceipt> Open(string clusterId) => [.. List().Where(r => r.Document.ClusterId == clusterId && r.Document.IsOpen)];
+    /// <summary>
+    /// Every receipt of a cluster whose revocation still stands, trusted or not, newest first: good for refusing and for telling, not
+    /// for giving.
+    /// </summary>
+    public IReadOnlyList<StoredReceipt> Open(string clusterId) =>
+        [.. List().Where(r => r.Document.ClusterId == clusterId && r.Document.IsOpen)];
 
     /// <summary>Reads one.</summary>
     /// <exception cref="CmekException"><c>ReceiptUnreadable</c> or <c>ReceiptInvalid</c>.</exception>
@@ -113,7 +124,12 @@ internal sealed class ReceiptStore(string stateFolder)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CmekException(
-                "ReceiptUnreadable", CmekErrorKind.ReadError, $"The receipt {path} cannot be read: {e.Message}", "Get-CmekReceipt lists the receipts.", path, e);
+                "ReceiptUnreadable",
+                CmekErrorKind.ReadError,
+                $"The receipt {path} cannot be read: {e.Message}",
+                "Get-CmekReceipt lists the receipts.",
+                path,
+                e);
         }
     }
 
@@ -135,7 +151,8 @@ internal sealed class ReceiptStore(string stateFolder)
 
     /// <summary>True for a copy from before it was closed.</summary>
     public static bool WasClosed(StoredReceipt receipt) =>
-        receipt.Seal == CmekSealState.Verified && receipt.Document.IsOpen && ClosedReceipts.Own.Contains(receipt.Document.Id, receipt.Document.Revision);
+        receipt.Seal == CmekSealState.Verified && receipt.Document.IsOpen
+            && ClosedReceipts.Own.Contains(receipt.Document.Id, receipt.Document.Revision);
 
     /// <summary>True where the seal of a file is good, whatever was closed since.</summary>
     public static bool IsSealedByThisUser(string path)
@@ -182,8 +199,8 @@ internal sealed class ReceiptStore(string stateFolder)
     }
 
     /// <summary>
-    /// Seals a receipt and writes it where that works: in the state folder, else under a name of its own in the folder for temporary files. It never
-    /// fails: a cut must not wait for a disk. Where it lies nowhere, the caller has to tell the text.
+    /// Seals a receipt and writes it where that works: in the state folder, else under a name of its own in the folder for temporary
+    /// files. It never fails: a cut must not wait for a disk. Where it lies nowhere, the caller has to tell the text.
     /// </summary>
     public static SavedReceipt SaveOrFallback(string path, ReceiptDocument document)
     {

@@ -6,7 +6,10 @@ internal enum ReceiptStanding
     /// <summary>Sealed by this user and of this cluster and organization: may be acted on.</summary>
     Verified,
 
-    /// <summary>Without a seal, or sealed elsewhere: may be read, and acted on only where it was named and confirmed, and then through the filter.</summary>
+    /// <summary>
+    /// Without a seal, or sealed elsewhere: may be read, and acted on only where it was named and confirmed, and then through the
+    /// filter.
+    /// </summary>
     Unproven,
 
     /// <summary>Of another cluster or organization: never acted on.</summary>
@@ -32,16 +35,19 @@ internal sealed record ReceiptTrust(ReceiptStanding Standing, string Why)
         {
             return new(
                 ReceiptStanding.Foreign,
-                $"{receipt.Path} is a receipt of the cluster {document.ClusterName} ({document.ClusterId}) in the organization {document.OrganizationId}.");
+                $"{receipt.Path} is a receipt of the cluster {document.ClusterName} ({document.ClusterId}) in the organization "
+                    + $"{document.OrganizationId}.");
         }
 
         return receipt.Seal switch
         {
             CmekSealState.Verified => new(ReceiptStanding.Verified, $"{receipt.Path} is sealed by this user and unchanged."),
             CmekSealState.Broken => new(
-                ReceiptStanding.Tampered, $"{receipt.Path} was changed since CmekTools sealed it, or is an earlier copy of a receipt that was closed."),
+                ReceiptStanding.Tampered,
+                $"{receipt.Path} was changed since CmekTools sealed it, or is an earlier copy of a receipt that was closed."),
             CmekSealState.Elsewhere => new(
-                ReceiptStanding.Unproven, $"{receipt.Path} was sealed by another user or on another machine: whether it was changed cannot be told here."),
+                ReceiptStanding.Unproven,
+                $"{receipt.Path} was sealed by another user or on another machine: whether it was changed cannot be told here."),
             _ => new(ReceiptStanding.Unproven, $"{receipt.Path} has no seal: anybody who may write in its folder can have written it."),
         };
     }

@@ -5,8 +5,8 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.State;
 
 /// <summary>
-/// Reads JSON that comes from outside: of a bearable size and depth, and with each name once in an object. Two readers of a doubled name may each
-/// take another of the two, so that it means nothing.
+/// Reads JSON that comes from outside: of a bearable size and depth, and with each name once in an object. Two readers of a doubled
+/// name may each take another of the two, so that it means nothing.
 /// </summary>
 internal static class SafeJson
 {
@@ -21,7 +21,10 @@ internal static class SafeJson
     public static JsonObject ParseObject(string text, int sizeLimit = SizeLimit)
     {
         Check(text, sizeLimit);
-        return JsonNode.Parse(text, null, new JsonDocumentOptions { MaxDepth = DepthLimit }) as JsonObject ?? throw new JsonException("it is no JSON object.");
+        return JsonNode.Parse(
+            text,
+            null,
+            new JsonDocumentOptions { MaxDepth = DepthLimit }) as JsonObject ?? throw new JsonException("it is no JSON object.");
     }
 
     /// <summary>Looks at a text without making objects of it.</summary>

@@ -7,8 +7,9 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.State;
 
 /// <summary>
-/// Seals documents, so that a file that lies where others can write is known again as what CmekTools wrote for this user. The seal is an HMAC-SHA256
-/// over the document (its canonical text without the seal) and its purpose, with <see cref="SealSecret"/>; it stands in the document as
+/// Seals documents, so that a file that lies where others can write is known again as what CmekTools wrote for this user. The seal is
+/// an HMAC-SHA256 over the document (its canonical text without the seal) and its purpose, with <see cref="SealSecret"/>; it stands in
+/// the document as
 /// <c>"seal": {"alg", "key", "mac"}</c>.
 /// </summary>
 internal sealed class Seal(SealSecret secret)
@@ -44,7 +45,10 @@ internal sealed class Seal(SealSecret secret)
             return CmekSealState.Unsealed;
         }
 
-        if (document[Member] is not JsonObject seal || Value(seal, "alg") != Algorithm || Value(seal, "key") is not { } name || Value(seal, "mac") is not { } mac)
+        if (document[Member] is not JsonObject seal
+            || Value(seal, "alg") != Algorithm
+            || Value(seal, "key") is not { } name
+            || Value(seal, "mac") is not { } mac)
         {
             return CmekSealState.Broken;
         }
@@ -67,5 +71,6 @@ internal sealed class Seal(SealSecret secret)
         return Convert.ToHexString(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(purpose + "\n" + text))).ToLowerInvariant();
     }
 
-    private static string? Value(JsonObject json, string name) => json[name] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+    private static string? Value(JsonObject json, string name) =>
+        json[name] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 }

@@ -48,7 +48,9 @@ internal sealed class SealSecret(Func<string?> path)
         }
     }
 
-    /// <summary>The secret; made where there is none. Null where it cannot be kept, or the file that is there is no secret of this user's.</summary>
+    /// <summary>
+    /// The secret; made where there is none. Null where it cannot be kept, or the file that is there is no secret of this user's.
+    /// </summary>
     public byte[]? ReadOrMake()
     {
         if (Read() is { } known)

@@ -3,9 +3,9 @@ using System.Text;
 namespace CmekTools.Engine.State;
 
 /// <summary>
-/// Files that only their owner may read and write, that no link leads elsewhere, and that are whole or cut short when a process stops in the middle.
-/// Whatever is wrong with a file or its folder is an <see cref="IOException"/> or an <see cref="UnauthorizedAccessException"/>; one that the
-/// user can mend says how (<see cref="UnsafeFileException"/>).
+/// Files that only their owner may read and write, that no link leads elsewhere, and that are whole or cut short when a process stops
+/// in the middle. Whatever is wrong with a file or its folder is an <see cref="IOException"/> or an <see
+/// cref="UnauthorizedAccessException"/>; one that the user can mend says how (<see cref="UnsafeFileException"/>).
 /// </summary>
 internal static class StateFiles
 {
@@ -34,9 +34,9 @@ internal static class StateFiles
     }
 
     /// <summary>
-    /// Appends what a function makes of the file's last line, as one write, flushed to disk. No two processes are in here for the same file at
-    /// the same time. What an earlier stop cut short is closed first, so that it cannot swallow the new line; no earlier byte is ever changed,
-    /// but for what this call itself wrote before the disk was full.
+    /// Appends what a function makes of the file's last line, as one write, flushed to disk. No two processes are in here for the same
+    /// file at the same time. What an earlier stop cut short is closed first, so that it cannot swallow the new line; no earlier byte
+    /// is ever changed, but for what this call itself wrote before the disk was full.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="next">Makes the line (without its end) from the last whole line, which is null in a new file.</param>
@@ -67,7 +67,9 @@ internal static class StateFiles
         }
     }
 
-    /// <summary>Writes a whole file under another name, flushes it and moves it into place: a reader sees the old one or the new one.</summary>
+    /// <summary>
+    /// Writes a whole file under another name, flushes it and moves it into place: a reader sees the old one or the new one.
+    /// </summary>
     public static void WriteWhole(string path, string text)
     {
         EnsureFolder(Path.GetDirectoryName(path)!);

@@ -29,7 +29,9 @@ internal static class StateFolder
     /// <summary>The user's local application data, or null where there is none.</summary>
     public static string? UserData()
     {
-        string data = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+        string data = Environment.GetFolderPath(
+            Environment.SpecialFolder.LocalApplicationData,
+            Environment.SpecialFolderOption.DoNotVerify);
         return Path.IsPathFullyQualified(data) ? data : null;
     }
 }

@@ -39,7 +39,9 @@ internal sealed partial class Who
 
     /// <summary>The user, and who he is to a cloud where that is known: for people.</summary>
     public override string ToString() =>
-        _identities.IsEmpty ? Environment.UserName : $"{Environment.UserName} ({string.Join(", ", _identities.Values.Order(StringComparer.Ordinal))})";
+        _identities.IsEmpty
+            ? Environment.UserName
+            : $"{Environment.UserName} ({string.Join(", ", _identities.Values.Order(StringComparer.Ordinal))})";
 
     // Only where the secret part is there as well, long enough: of anything else no part may be shown.
     [GeneratedRegex("^(?<id>CCDB1_[A-Za-z0-9]{22})_[A-Za-z0-9]{40}$", RegexOptions.CultureInvariant)]

@@ -8,7 +8,9 @@ namespace CmekTools.Engine.State;
 [SupportedOSPlatform("windows")]
 internal static class WindowsAccess
 {
-    /// <summary>Makes a folder that only this user, and the machine's own administration, may enter; what is made in it later inherits that.</summary>
+    /// <summary>
+    /// Makes a folder that only this user, and the machine's own administration, may enter; what is made in it later inherits that.
+    /// </summary>
     public static void CreateOwnersFolder(string folder)
     {
         DirectorySecurity access = new();

@@ -15,5 +15,6 @@ public sealed class AddCmekRegionCommand : AccessCommand
     public int NodeCount { get; set; }
 
     internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, Operation op) =>
-        await op.Host.OutputAsync(await AddingRegion.AddAsync(cluster, accesses, NodeCount, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
+        await op.Host.OutputAsync(
+            await AddingRegion.AddAsync(cluster, accesses, NodeCount, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
 }

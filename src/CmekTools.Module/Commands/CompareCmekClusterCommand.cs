@@ -52,7 +52,10 @@ public sealed class CompareCmekClusterCommand : FleetCommand
             await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path)).ConfigureAwait(false);
         }
 
-        await BesideAsync(ClusterName, RecentClusters.Momentary, (cluster, op) => RunAsync(cluster, path is null ? null : Manifests.Read(path, cluster), op))
+        await BesideAsync(
+            ClusterName,
+            RecentClusters.Momentary,
+            (cluster, op) => RunAsync(cluster, path is null ? null : Manifests.Read(path, cluster), op))
             .ConfigureAwait(false);
     }
 
@@ -61,7 +64,10 @@ public sealed class CompareCmekClusterCommand : FleetCommand
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
             await BesideAsync(group.First().ClusterName ?? group.Key, async op =>
-                await RunAsync(await op.GetClusterAsync(group.Key).ConfigureAwait(false), [.. group], op).ConfigureAwait(false)).ConfigureAwait(false);
+                await RunAsync(
+                    await op.GetClusterAsync(group.Key).ConfigureAwait(false),
+                    [.. group],
+                    op).ConfigureAwait(false)).ConfigureAwait(false);
         }
     }
 

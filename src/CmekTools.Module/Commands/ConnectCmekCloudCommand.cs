@@ -50,8 +50,8 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
     public string? StateFolder { get; set; }
 
     /// <summary>
-    /// The state that is shared with other people and machines: a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX; CMEKTOOLS_SHARED where not given, and
-    /// none for a sandbox.
+    /// The state that is shared with other people and machines: a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX; CMEKTOOLS_SHARED
+    /// where not given, and none for a sandbox.
     /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
@@ -85,7 +85,8 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
         if (StateFolder is not null && !SharedAddress.IsUri(StateFolder))
         {
             string folder = string.Empty;
-            await Pipeline.OnPipelineAsync(() => folder = SessionState.Path.GetUnresolvedProviderPathFromPSPath(StateFolder)).ConfigureAwait(false);
+            await Pipeline.OnPipelineAsync(
+                () => folder = SessionState.Path.GetUnresolvedProviderPathFromPSPath(StateFolder)).ConfigureAwait(false);
             options = options with { StateFolder = folder };
         }
 
@@ -94,7 +95,8 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             string sink = JournalSink;
             if (!string.Equals(sink, Engine.State.JournalSink.SystemLog, StringComparison.OrdinalIgnoreCase))
             {
-                await Pipeline.OnPipelineAsync(() => sink = SessionState.Path.GetUnresolvedProviderPathFromPSPath(JournalSink)).ConfigureAwait(false);
+                await Pipeline.OnPipelineAsync(
+                    () => sink = SessionState.Path.GetUnresolvedProviderPathFromPSPath(JournalSink)).ConfigureAwait(false);
             }
 
             options = options with { JournalSink = sink };
@@ -105,7 +107,8 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
         {
             DateTimeOffset seen = context.Inventory.List() is [var newest, ..] ? newest.SeenAt : default;
             await Pipeline.WarningAsync(
-                $"The service does not answer as it should: {offline.Message} This is an offline session for {context.Organization.Name}, by what was last seen "
+                $"The service does not answer as it should: {offline.Message} This is an offline session for "
+                    + $"{context.Organization.Name}, by what was last seen "
                 + $"{context.Inventory.Age(seen)}: Revoke-CmekAccess cuts by it; everything else fails "
                 + "with the service's error. Connect again when it answers.").ConfigureAwait(false);
         }
@@ -154,18 +157,23 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
         return new ConnectOptions
         {
             Server = address,
-            ApiKey = ApiKey is null ? Environment.GetEnvironmentVariable("COCKROACH_API_KEY") ?? string.Empty : new NetworkCredential(string.Empty, ApiKey).Password,
+            ApiKey = ApiKey is null
+                ? Environment.GetEnvironmentVariable("COCKROACH_API_KEY") ?? string.Empty
+                : new NetworkCredential(string.Empty, ApiKey).Password,
             RequestsPerSecond = Limit(Environment.GetEnvironmentVariable(LimitVariable)),
             Providers = new ProviderOptions { AwsProfileName = ProfileName, GoogleProject = Project },
         };
     }
 
-    private static int Limit(string? text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) ? limit : Pacers.CloudRequestsPerSecond;
+    private static int Limit(string? text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) ? limit : Pacers.CloudRequestsPerSecond;
 
     // Its token is made anew for each sandbox, and is known wherever the sandbox is.
     private static string InstanceOf(CmekSandbox sandbox)
     {
-        string known = sandbox.Environment.TryGetValue("GOOGLE_SANDBOX_ACCESS_TOKEN", out string? token) ? token : sandbox.BaseAddress.ToString();
+        string known = sandbox.Environment.TryGetValue("GOOGLE_SANDBOX_ACCESS_TOKEN", out string? token)
+            ? token
+            : sandbox.BaseAddress.ToString();
         return Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(known)))[..12];
     }
 
@@ -179,7 +187,8 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             Timings = Timings.Sandbox,
             IsSandbox = true,
             RequestsPerSecond = Limit(Value(LimitVariable)),
-            // What is played in a sandbox belongs neither into the record of the real clusters nor into another sandbox's, which has the same ids.
+            // What is played in a sandbox belongs neither into the record of the real clusters nor into another sandbox's, which has
+            // the same ids.
             StateFolder = Path.Combine(Engine.State.JournalWriter.DefaultFolder(), "sandbox", InstanceOf(sandbox)),
             Providers = new ProviderOptions
             {

@@ -60,7 +60,11 @@ public sealed class ExportCmekManifestCommand : SessionCommand
 
         foreach (ClusterArgument given in ClusterName)
         {
-            await EachAsync(async () => await WriteAsync((await ResolveAsync(given, RecentClusters.Momentary, Op).ConfigureAwait(false)).Id, null).ConfigureAwait(false))
+            await EachAsync(
+                async () =>
+                    await WriteAsync(
+                        (await ResolveAsync(given, RecentClusters.Momentary, Op).ConfigureAwait(false)).Id,
+                        null).ConfigureAwait(false))
                 .ConfigureAwait(false);
         }
     }
@@ -77,7 +81,9 @@ public sealed class ExportCmekManifestCommand : SessionCommand
     {
         CmekCluster cluster = await Op.GetClusterAsync(clusterId).ConfigureAwait(false);
         accesses ??= ManifestWriter.FromStatus(cluster, await Context.Cloud.GetCmekAsync(cluster, Cancellation).ConfigureAwait(false));
-        string text = As == CmekManifestForm.Json ? ManifestWriter.ToJson(cluster, accesses) : ManifestWriter.ToTerraform(cluster, accesses);
+        string text = As == CmekManifestForm.Json
+            ? ManifestWriter.ToJson(cluster, accesses)
+            : ManifestWriter.ToTerraform(cluster, accesses);
         if (Path is null)
         {
             await Pipeline.OutputAsync(text).ConfigureAwait(false);
@@ -88,7 +94,12 @@ public sealed class ExportCmekManifestCommand : SessionCommand
         await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(Path)).ConfigureAwait(false);
         if (!_written.Add(path))
         {
-            throw new CmekException("FileExists", CmekErrorKind.ResourceExists, $"{path} holds the manifest of another cluster of this run.", "Give each cluster its own file: … | ForEach-Object { Export-CmekManifest $_.Name \"$($_.Name).json\" }", path);
+            throw new CmekException(
+                "FileExists",
+                CmekErrorKind.ResourceExists,
+                $"{path} holds the manifest of another cluster of this run.",
+                "Give each cluster its own file: … | ForEach-Object { Export-CmekManifest $_.Name \"$($_.Name).json\" }",
+                path);
         }
 
         if (File.Exists(path) && !Force)
@@ -99,7 +110,12 @@ public sealed class ExportCmekManifestCommand : SessionCommand
                 return;
             }
 
-            throw new CmekException("FileExists", CmekErrorKind.ResourceExists, $"{path} is there already and says something else.", "Give another -Path, or -Force to overwrite it.", path);
+            throw new CmekException(
+                "FileExists",
+                CmekErrorKind.ResourceExists,
+                $"{path} is there already and says something else.",
+                "Give another -Path, or -Force to overwrite it.",
+                path);
         }
 
         if (!await Pipeline.ShouldProcessAsync(path, "write the manifest" + Environment.NewLine + text).ConfigureAwait(false))
@@ -113,7 +129,13 @@ public sealed class ExportCmekManifestCommand : SessionCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CmekException("FileUnwritable", CmekErrorKind.WriteError, $"{path} cannot be written: {e.Message}", "Give another -Path, in a folder that is there and that you may write to.", path, e);
+            throw new CmekException(
+                "FileUnwritable",
+                CmekErrorKind.WriteError,
+                $"{path} cannot be written: {e.Message}",
+                "Give another -Path, in a folder that is there and that you may write to.",
+                path,
+                e);
         }
 
         await Pipeline.OutputAsync(new FileInfo(path)).ConfigureAwait(false);

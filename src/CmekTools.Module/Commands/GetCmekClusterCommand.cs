@@ -32,7 +32,9 @@ public sealed class GetCmekClusterCommand : SessionCommand
                 continue;
             }
 
-            await EachAsync(async () => await Pipeline.OutputAsync(await ResolveAsync(given, TimeSpan.Zero, Op).ConfigureAwait(false)).ConfigureAwait(false))
+            await EachAsync(
+                async () =>
+                    await Pipeline.OutputAsync(await ResolveAsync(given, TimeSpan.Zero, Op).ConfigureAwait(false)).ConfigureAwait(false))
                 .ConfigureAwait(false);
         }
     }

@@ -47,11 +47,18 @@ public sealed class GetCmekKeyCommand : SessionCommand
     private async Task OfGivenAsync(string given)
     {
         // An ARN has colons and a resource name slashes; the name or id of a cluster has neither.
-        if (!given.Contains(':', StringComparison.Ordinal) && !given.Contains('/', StringComparison.Ordinal) && ClusterArgument.From(given) is { } cluster)
+        if (!given.Contains(':', StringComparison.Ordinal)
+            && !given.Contains('/', StringComparison.Ordinal)
+            && ClusterArgument.From(given) is { } cluster)
         {
             try
             {
-                await OfClustersAsync([cluster.IsPattern ? cluster : ClusterArgument.From(await ResolveAsync(cluster, RecentClusters.Lasting, Op).ConfigureAwait(false))!])
+                await OfClustersAsync(
+                    [
+                        cluster.IsPattern
+                            ? cluster
+                            : ClusterArgument.From(await ResolveAsync(cluster, RecentClusters.Lasting, Op).ConfigureAwait(false))!,
+                    ])
                     .ConfigureAwait(false);
                 return;
             }

@@ -13,7 +13,9 @@ public sealed class GetCmekStatusCommand : FleetCommand
     private readonly List<string> _names = [];
     private bool _given;
 
-    /// <summary>Names (with wildcards), ids, or objects that say one of them; every cluster that can have CMEK where none is given.</summary>
+    /// <summary>
+    /// Names (with wildcards), ids, or objects that say one of them; every cluster that can have CMEK where none is given.
+    /// </summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
@@ -81,7 +83,8 @@ public sealed class GetCmekStatusCommand : FleetCommand
 
         if (unable > 0)
         {
-            await Pipeline.VerboseAsync($"{unable} clusters were left out: their plan cannot have CMEK. Get-CmekCluster lists them.").ConfigureAwait(false);
+            await Pipeline.VerboseAsync(
+                $"{unable} clusters were left out: their plan cannot have CMEK. Get-CmekCluster lists them.").ConfigureAwait(false);
         }
 
         foreach (CmekException missing in names.Missing())

@@ -6,7 +6,9 @@ using CmekTools.Engine.Access;
 
 namespace CmekTools.Module.Commands;
 
-/// <summary>Lets a cluster use a key: makes or completes the principal and its access, waits until it has spread, and reads it back.</summary>
+/// <summary>
+/// Lets a cluster use a key: makes or completes the principal and its access, waits until it has spread, and reads it back.
+/// </summary>
 [Cmdlet(VerbsSecurity.Grant, "CmekAccess", DefaultParameterSetName = KeySet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekAccess))]
 public sealed class GrantCmekAccessCommand : FleetCommand
@@ -72,7 +74,11 @@ public sealed class GrantCmekAccessCommand : FleetCommand
     {
         if (RoleName is not null && RoleArn is not null)
         {
-            throw new CmekException("RoleAmbiguous", CmekErrorKind.InvalidArgument, "-RoleName and -RoleArn exclude each other.", "Give -RoleName for a role that CmekTools manages, or -RoleArn for one that others manage.");
+            throw new CmekException(
+                "RoleAmbiguous",
+                CmekErrorKind.InvalidArgument,
+                "-RoleName and -RoleArn exclude each other.",
+                "Give -RoleName for a role that CmekTools manages, or -RoleArn for one that others manage.");
         }
 
         return Task.CompletedTask;
@@ -96,7 +102,8 @@ public sealed class GrantCmekAccessCommand : FleetCommand
         {
             using IDisposable hold = await _principals.HoldAsync(principal, op.Cancellation).ConfigureAwait(false);
             CmekCluster cluster = await ResolveAsync(given, RecentClusters.Lasting, op).ConfigureAwait(false);
-            await op.Host.OutputAsync(await Granting.GrantAsync(cluster, region, key, uri, options, op).ConfigureAwait(false)).ConfigureAwait(false);
+            await op.Host.OutputAsync(
+                await Granting.GrantAsync(cluster, region, key, uri, options, op).ConfigureAwait(false)).ConfigureAwait(false);
         });
     }
 }

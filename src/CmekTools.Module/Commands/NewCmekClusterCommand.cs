@@ -59,7 +59,12 @@ public sealed class NewCmekClusterCommand : SessionCommand
     {
         if (CidrRange is not null && Provider != CmekProvider.GCP)
         {
-            throw new CmekException("CidrRangeNotSupported", CmekErrorKind.InvalidArgument, $"-CidrRange is for clusters on GCP; this one is to be on {Provider}.", "Leave -CidrRange out.", CidrRange);
+            throw new CmekException(
+                "CidrRangeNotSupported",
+                CmekErrorKind.InvalidArgument,
+                $"-CidrRange is for clusters on GCP; this one is to be on {Provider}.",
+                "Leave -CidrRange out.",
+                CidrRange);
         }
 
         Dictionary<string, int> nodes = new(StringComparer.Ordinal);
@@ -68,12 +73,22 @@ public sealed class NewCmekClusterCommand : SessionCommand
             string region = entry.Key.ToString()!;
             if (string.IsNullOrWhiteSpace(region))
             {
-                throw new CmekException("RegionNodesInvalid", CmekErrorKind.InvalidArgument, "A region of -RegionNodes has no name.", "Give for example -RegionNodes @{ 'us-east-1' = 3 }.", RegionNodes);
+                throw new CmekException(
+                    "RegionNodesInvalid",
+                    CmekErrorKind.InvalidArgument,
+                    "A region of -RegionNodes has no name.",
+                    "Give for example -RegionNodes @{ 'us-east-1' = 3 }.",
+                    RegionNodes);
             }
 
             if (!int.TryParse(entry.Value?.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count < 1)
             {
-                throw new CmekException("RegionNodesInvalid", CmekErrorKind.InvalidArgument, $"'{entry.Value}' is not a number of nodes for {region}.", "Give for example -RegionNodes @{ 'us-east-1' = 3 }.", entry.Value);
+                throw new CmekException(
+                    "RegionNodesInvalid",
+                    CmekErrorKind.InvalidArgument,
+                    $"'{entry.Value}' is not a number of nodes for {region}.",
+                    "Give for example -RegionNodes @{ 'us-east-1' = 3 }.",
+                    entry.Value);
             }
 
             nodes[region] = count;

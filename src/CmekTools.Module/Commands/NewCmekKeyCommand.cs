@@ -21,7 +21,9 @@ public sealed class NewCmekKeyCommand : ClusterFleetCommand
     [Parameter]
     public SwitchParameter NewRegion { get; set; }
 
-    /// <summary>Make the next generation of keys, with names that say so; keys of one that was begun and never used are found again.</summary>
+    /// <summary>
+    /// Make the next generation of keys, with names that say so; keys of one that was begun and never used are found again.
+    /// </summary>
     [Parameter]
     public SwitchParameter NewGeneration { get; set; }
 
@@ -97,7 +99,10 @@ public sealed class NewCmekKeyCommand : ClusterFleetCommand
             MultiRegion = MultiRegion,
             EnableRotation = EnableRotation || RotationPeriod is not null,
             RotationPeriodDays = RotationPeriod is { } period ? (int)period.TotalDays : null,
-            Tags = Tag.Cast<DictionaryEntry>().ToDictionary(e => e.Key.ToString()!, e => e.Value?.ToString() ?? string.Empty, StringComparer.Ordinal),
+            Tags = Tag.Cast<DictionaryEntry>().ToDictionary(
+                e => e.Key.ToString()!,
+                e => e.Value?.ToString() ?? string.Empty,
+                StringComparer.Ordinal),
             Project = Project,
             Location = Location,
             KeyRing = KeyRing,

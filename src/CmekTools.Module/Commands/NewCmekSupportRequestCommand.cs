@@ -8,7 +8,12 @@ namespace CmekTools.Module.Commands;
 /// <summary>Writes the text for the vendor's ticket. Nothing is sent.</summary>
 [Cmdlet(VerbsCommon.New, "CmekSupportRequest", DefaultParameterSetName = OrganizationSet)]
 [OutputType(typeof(CmekSupportRequest))]
-[System.Diagnostics.CodeAnalysis.SuppressMessage("PSScriptAnalyzer", "PSUseShouldProcessForStateChangingFunctions", Justification = "It writes a text and changes nothing.")]
+[
+    System.Diagnostics.CodeAnalysis.SuppressMessage(
+        "PSScriptAnalyzer",
+        "PSUseShouldProcessForStateChangingFunctions",
+        Justification = "It writes a text and changes nothing."),
+]
 public sealed class NewCmekSupportRequestCommand : SessionCommand
 {
     private const string OrganizationSet = "Organization";
@@ -31,7 +36,14 @@ public sealed class NewCmekSupportRequestCommand : SessionCommand
         CmekOrganization organization = await Context.Cloud.GetOrganizationAsync(Cancellation).ConfigureAwait(false);
         if (ParameterSetName == OrganizationSet || Purpose == CmekSupportPurpose.EnableOrganization)
         {
-            await Pipeline.OutputAsync(SupportRequests.Write(CmekSupportPurpose.EnableOrganization, organization, null, [], [], Context.Time.GetUtcNow())).ConfigureAwait(false);
+            await Pipeline.OutputAsync(
+                SupportRequests.Write(
+                    CmekSupportPurpose.EnableOrganization,
+                    organization,
+                    null,
+                    [],
+                    [],
+                    Context.Time.GetUtcNow())).ConfigureAwait(false);
             return;
         }
 

@@ -60,17 +60,22 @@ public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
         string? path = Receipt?.Path;
         if (ReceiptPath is not null)
         {
-            await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ReceiptPath)).ConfigureAwait(false);
+            await Pipeline.OnPipelineAsync(
+                () => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ReceiptPath)).ConfigureAwait(false);
         }
 
         StoredReceipt? given = path is null ? null : ReceiptStore.Load(path);
-        PrincipalOptions? principal = RoleName is null && ServiceAccount is null ? null : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount, Again = true };
+        PrincipalOptions? principal = RoleName is null && ServiceAccount is null
+            ? null
+            : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount, Again = true };
         RestoreOptions options = new(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)) { AcceptChanges = AcceptChanges };
         if (Receipt is null)
         {
             if (Context.Offline is null)
             {
-                await BesideAsync(TimeSpan.Zero, (cluster, op) => Restoration.RestoreAsync(cluster, given, options, op)).ConfigureAwait(false);
+                await BesideAsync(
+                    TimeSpan.Zero,
+                    (cluster, op) => Restoration.RestoreAsync(cluster, given, options, op)).ConfigureAwait(false);
                 return;
             }
 
@@ -89,5 +94,9 @@ public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
     }
 
     private static async Task RestoreAsync(ClusterRef named, StoredReceipt? given, RestoreOptions options, Operation op) =>
-        await Restoration.RestoreAsync(await SubjectFinder.ClusterAsync(named, op).ConfigureAwait(false), given, options, op).ConfigureAwait(false);
+        await Restoration.RestoreAsync(
+            await SubjectFinder.ClusterAsync(named, op).ConfigureAwait(false),
+            given,
+            options,
+            op).ConfigureAwait(false);
 }

@@ -7,8 +7,17 @@ using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module.Commands;
 
-/// <summary>The break-glass: cuts clusters off from their keys, proves it, and tells the service to revoke. All records are one plan.</summary>
-[Cmdlet(VerbsSecurity.Revoke, "CmekAccess", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+/// <summary>
+/// The break-glass: cuts clusters off from their keys, proves it, and tells the service to revoke. All records are one plan.
+/// </summary>
+[
+    Cmdlet(
+        VerbsSecurity.Revoke,
+        "CmekAccess",
+        DefaultParameterSetName = ClusterSet,
+        SupportsShouldProcess = true,
+        ConfirmImpact = ConfirmImpact.High),
+]
 [OutputType(typeof(CmekStep))]
 public sealed class RevokeCmekAccessCommand : ClusterCommand
 {
@@ -49,7 +58,10 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     [Parameter(ParameterSetName = ClusterSet)]
     public SwitchParameter Permanent { get; set; }
 
-    /// <summary>The cluster's exact name once more: answers the second question of -Permanent. Another name ends the command before anything is cut.</summary>
+    /// <summary>
+    /// The cluster's exact name once more: answers the second question of -Permanent. Another name ends the command before anything
+    /// is cut.
+    /// </summary>
     [Parameter(ParameterSetName = ClusterSet)]
     [ValidateNotNullOrEmpty]
     public string? ConfirmClusterName { get; set; }
@@ -99,7 +111,11 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     {
         Pipeline.Force = Force;
         return KeyOnly && ServiceOnly
-            ? throw new CmekException("ScopeContradicts", CmekErrorKind.InvalidArgument, "-KeyOnly and -ServiceOnly leave nothing to do.", "Give one of them, or none for both halves.")
+            ? throw new CmekException(
+                "ScopeContradicts",
+                CmekErrorKind.InvalidArgument,
+                "-KeyOnly and -ServiceOnly leave nothing to do.",
+                "Give one of them, or none for both halves.")
             : Task.CompletedTask;
     }
 
@@ -138,13 +154,19 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
         };
         if (!ByHand)
         {
-            await Revocation.RevokeAsync(async op => Fitting(await SubjectFinder.FindAsync(_named, op).ConfigureAwait(false)), options, Op).ConfigureAwait(false);
+            await Revocation.RevokeAsync(
+                async op => Fitting(await SubjectFinder.FindAsync(_named, op).ConfigureAwait(false)),
+                options,
+                Op).ConfigureAwait(false);
             return;
         }
 
         IReadOnlyList<CmekAccess> accesses = ManifestPath is null ? GivenKeys() : await ManifestAsync(ManifestPath).ConfigureAwait(false);
         SessionContext context = (Session ?? RunspaceSession)?.Context as SessionContext ?? (_unconnected = Connecting.Unconnected());
-        await Revocation.RevokeAsync(async op => Fitting(await SubjectFinder.OfKeysAsync(accesses, op).ConfigureAwait(false)), options, OperationOn(context)).ConfigureAwait(false);
+        await Revocation.RevokeAsync(
+            async op => Fitting(await SubjectFinder.OfKeysAsync(accesses, op).ConfigureAwait(false)),
+            options,
+            OperationOn(context)).ConfigureAwait(false);
     }
 
     // Asked for and of no use to any of the keys: said before anything is cut, and not dropped.
@@ -152,7 +174,11 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     {
         CmekCluster[] clusters = [.. subjects.Select(s => s.Cluster)];
         ForeignOptions.RequireAny(clusters, nameof(DisablePrincipal), CmekProvider.GCP, DisablePrincipal);
-        ForeignOptions.RequireAny(clusters, nameof(PendingWindowInDays), CmekProvider.AWS, MyInvocation.BoundParameters.ContainsKey(nameof(PendingWindowInDays)));
+        ForeignOptions.RequireAny(
+            clusters,
+            nameof(PendingWindowInDays),
+            CmekProvider.AWS,
+            MyInvocation.BoundParameters.ContainsKey(nameof(PendingWindowInDays)));
         return subjects;
     }
 

@@ -61,7 +61,10 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
     [Parameter]
     public SwitchParameter Realistic { get; set; }
 
-    /// <summary>What goes wrong on the way, each SERVICE[:OPERATION] KIND[,KIND…] with probability=, nth=, times=, seconds= or writes behind it.</summary>
+    /// <summary>
+    /// What goes wrong on the way, each SERVICE[:OPERATION] KIND[,KIND…] with probability=, nth=, times=, seconds= or writes behind
+    /// it.
+    /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string[] Fault { get; set; } = [];

@@ -99,7 +99,10 @@ public sealed class TestCmekAccessCommand : FleetCommand
     {
         if (given.IsPattern)
         {
-            return BesideAsync([given], RecentClusters.Momentary, (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, null, op));
+            return BesideAsync(
+                [given],
+                RecentClusters.Momentary,
+                (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, null, op));
         }
 
         if (path is null)
@@ -107,7 +110,10 @@ public sealed class TestCmekAccessCommand : FleetCommand
             return CheckAsync(op => ResolveAsync(given, RecentClusters.Momentary, op), given.ToString(), null);
         }
 
-        return BesideAsync([given], RecentClusters.Momentary, (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, Manifests.Read(path, cluster), op));
+        return BesideAsync(
+            [given],
+            RecentClusters.Momentary,
+            (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, Manifests.Read(path, cluster), op));
     }
 
     private Task CheckAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared) =>
@@ -118,7 +124,8 @@ public sealed class TestCmekAccessCommand : FleetCommand
     private async Task PlanAsync(CmekReceipt receipt, Operation op)
     {
         CmekCluster cluster = await op.GetClusterAsync(receipt.ClusterId).ConfigureAwait(false);
-        foreach (CmekRestorePlan line in await Restoration.PlanAsync(cluster, ReceiptStore.Load(receipt.Path), null, op).ConfigureAwait(false))
+        foreach (
+            CmekRestorePlan line in await Restoration.PlanAsync(cluster, ReceiptStore.Load(receipt.Path), null, op).ConfigureAwait(false))
         {
             _looked = true;
             _sound &= line.Action != CmekRestoreAction.Refused && line.Newcomers.Count == 0;

@@ -8,7 +8,9 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekJournalCheck), typeof(bool))]
 public sealed class TestCmekJournalCommand : StateCommand
 {
-    /// <summary>Only true or false: true where nothing was changed, taken out or added. A line that was cut short is no fault of the others.</summary>
+    /// <summary>
+    /// Only true or false: true where nothing was changed, taken out or added. A line that was cut short is no fault of the others.
+    /// </summary>
     [Parameter]
     public SwitchParameter Quiet { get; set; }
 

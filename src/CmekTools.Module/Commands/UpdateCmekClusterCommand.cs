@@ -57,8 +57,10 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
     internal override string Otherwise => " Or -Rewrap, to have the same keys' newest version used.";
 
     internal override async Task ActAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, Operation op) =>
-        await op.Host.OutputAsync(await Updating.MoveAsync(cluster, accesses, RotateKey, AllowPastKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
+        await op.Host.OutputAsync(
+            await Updating.MoveAsync(cluster, accesses, RotateKey, AllowPastKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
 
     private async Task RewrapAsync(CmekCluster cluster, Operation op) =>
-        await op.Host.OutputAsync(await Updating.RewrapAsync(cluster, Region, RotateKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
+        await op.Host.OutputAsync(
+            await Updating.RewrapAsync(cluster, Region, RotateKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
 }

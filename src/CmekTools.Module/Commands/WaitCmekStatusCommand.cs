@@ -34,6 +34,11 @@ public sealed class WaitCmekStatusCommand : ClusterFleetCommand
             ? [.. cluster.Regions.Select(r => r.Name)]
             : [.. Region.Select(r => ClusterLookup.RequireRegion(cluster, r))];
         StatusGoal goal = StatusGoal.State($"Waiting for {State}", regions, State);
-        await op.Host.OutputAsync(await StatusWatch.WaitAsync(cluster, goal, TimeSpan.FromSeconds(TimeoutSeconds), op).ConfigureAwait(false)).ConfigureAwait(false);
+        await op.Host.OutputAsync(
+            await StatusWatch.WaitAsync(
+                cluster,
+                goal,
+                TimeSpan.FromSeconds(TimeoutSeconds),
+                op).ConfigureAwait(false)).ConfigureAwait(false);
     });
 }

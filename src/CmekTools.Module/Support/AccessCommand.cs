@@ -79,7 +79,10 @@ public abstract class AccessCommand : FleetCommand
     /// <summary>How to go about it.</summary>
     internal SwitchOptions Options => new(Wait, TimeSpan.FromSeconds(TimeoutSeconds), SkipPreflight);
 
-    /// <summary>True where a cluster can be acted on as soon as there is an access for each of its regions: nothing that follows could belong to it.</summary>
+    /// <summary>
+    /// True where a cluster can be acted on as soon as there is an access for each of its regions: nothing that follows could belong
+    /// to it.
+    /// </summary>
     internal virtual bool ActsWhenComplete => false;
 
     /// <summary>What a cluster may be told to do without a key being given, for the error that says what is missing.</summary>
@@ -106,7 +109,9 @@ public abstract class AccessCommand : FleetCommand
                 _collected[access.ClusterId] = known = new Collected(access.ClusterName ?? access.ClusterId);
             }
 
-            if (known.Accesses.Exists(a => a.Region == access.Region && a.KeyUri == access.KeyUri && a.AuthPrincipal == access.AuthPrincipal))
+            if (
+                known.Accesses.Exists(
+                    a => a.Region == access.Region && a.KeyUri == access.KeyUri && a.AuthPrincipal == access.AuthPrincipal))
             {
                 continue;
             }
@@ -116,7 +121,8 @@ public abstract class AccessCommand : FleetCommand
                 await Pipeline.ErrorAsync(new CmekException(
                     "RegionDuplicate",
                     CmekErrorKind.InvalidArgument,
-                    $"{access.ClusterName ?? access.ClusterId} was begun with an access for each of its regions; another one for {access.Region} came later and was left.",
+                    $"{access.ClusterName ?? access.ClusterId} was begun with an access for each of its regions; another one for "
+                        + $"{access.Region} came later and was left.",
                     "Give each region one access.",
                     access)).ConfigureAwait(false);
                 continue;
@@ -124,11 +130,13 @@ public abstract class AccessCommand : FleetCommand
 
             known.Accesses.Add(access);
 
-            // Which regions there are is only known without a request where the cluster was read a moment ago; else it is acted on at the end.
+            // Which regions there are is only known without a request where the cluster was read a moment ago; else it is acted on at
+            // the end.
             if (ActsWhenComplete
                 && Context.Cloud.Recent.Find(access.ClusterId, RecentClusters.Lasting) is { } cluster
                 && cluster.Regions.Count == known.Accesses.Count
-                && cluster.Regions.All(r => known.Accesses.Exists(a => string.Equals(a.Region, r.Name, StringComparison.OrdinalIgnoreCase))))
+                && cluster.Regions.All(
+                    r => known.Accesses.Exists(a => string.Equals(a.Region, r.Name, StringComparison.OrdinalIgnoreCase))))
             {
                 await BeginAsync(access.ClusterId, known).ConfigureAwait(false);
             }
@@ -156,7 +164,8 @@ public abstract class AccessCommand : FleetCommand
                 "KeysMissing",
                 CmekErrorKind.InvalidArgument,
                 $"{CommandName} was given {name} and no key for it.",
-                $"Pipe accesses: New-CmekKey {PowerShellText.Quote(name)} | Grant-CmekAccess | {CommandName}. Or give -ManifestPath with the vendor's cmek_config.json, or "
+                $"Pipe accesses: New-CmekKey {PowerShellText.Quote(name)} | Grant-CmekAccess | {CommandName}. Or give -ManifestPath "
+                    + "with the vendor's cmek_config.json, or "
                 + $"-Region, -KeyUri and -AuthPrincipal.{Otherwise}",
                 name);
         }
@@ -185,7 +194,10 @@ public abstract class AccessCommand : FleetCommand
     {
         collected.Begun = true;
         return BesideAsync(collected.Name, async op =>
-            await ActAsync(await op.RecentClusterAsync(id, RecentClusters.Lasting).ConfigureAwait(false), collected.Accesses, op).ConfigureAwait(false));
+            await ActAsync(
+                await op.RecentClusterAsync(id, RecentClusters.Lasting).ConfigureAwait(false),
+                collected.Accesses,
+                op).ConfigureAwait(false));
     }
 
     /// <summary>Acts on one cluster.</summary>
@@ -196,7 +208,8 @@ public abstract class AccessCommand : FleetCommand
         if (ManifestPath is not null)
         {
             string path = string.Empty;
-            await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ManifestPath)).ConfigureAwait(false);
+            await Pipeline.OnPipelineAsync(
+                () => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(ManifestPath)).ConfigureAwait(false);
             return Manifests.Read(path, cluster);
         }
 

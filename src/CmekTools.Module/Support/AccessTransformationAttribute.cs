@@ -4,8 +4,8 @@ using System.Management.Automation;
 namespace CmekTools.Module;
 
 /// <summary>
-/// Takes accesses, and what says one without being one: a row of a CSV file, or an access that came out of a job. It has a region, a key, a principal, and its
-/// cluster's name or id; which cluster a name means is looked up later.
+/// Takes accesses, and what says one without being one: a row of a CSV file, or an access that came out of a job. It has a region, a
+/// key, a principal, and its cluster's name or id; which cluster a name means is looked up later.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class AccessTransformationAttribute : ArgumentTransformationAttribute
@@ -14,9 +14,12 @@ public sealed class AccessTransformationAttribute : ArgumentTransformationAttrib
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         object? bare = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        CmekAccess?[] found = bare is IEnumerable several and not (string or IDictionary) ? [.. several.Cast<object>().Select(Of)] : [Of(inputData)];
+        CmekAccess?[] found = bare is IEnumerable several and not (string or IDictionary)
+            ? [.. several.Cast<object>().Select(Of)]
+            : [Of(inputData)];
 
-        // What comes back unchanged is not bound here, and the binder tries the command's other parameters; an exception would end its search.
+        // What comes back unchanged is not bound here, and the binder tries the command's other parameters; an exception would end its
+        // search.
         return found.Contains(null) ? inputData! : found;
     }
 

@@ -4,8 +4,8 @@ using System.Management.Automation;
 namespace CmekTools.Module;
 
 /// <summary>
-/// A cluster as a user gives one: a name (with wildcards where nothing is changed), an id, or any object that says either: a cluster, a status, a receipt, a row of
-/// a CSV file. Every command that takes clusters takes this.
+/// A cluster as a user gives one: a name (with wildcards where nothing is changed), an id, or any object that says either: a cluster, a
+/// status, a receipt, a row of a CSV file. Every command that takes clusters takes this.
 /// </summary>
 public sealed class ClusterArgument
 {
@@ -47,7 +47,11 @@ public sealed class ClusterArgument
             case Guid id:
                 return new ClusterArgument { Id = id.ToString() };
             case string text:
-                return string.IsNullOrWhiteSpace(text) ? null : Guid.TryParse(text, out _) ? new ClusterArgument { Id = text.Trim() } : new ClusterArgument { Name = text };
+                return string.IsNullOrWhiteSpace(text)
+                    ? null
+                    : Guid.TryParse(text, out _)
+                    ? new ClusterArgument { Id = text.Trim() }
+                    : new ClusterArgument { Name = text };
             case null or ValueType:
             case System.Security.SecureString:
                 return null;
@@ -82,5 +86,6 @@ public sealed class ClusterArgument
         return string.IsNullOrWhiteSpace(text) ? null : text.Trim();
     }
 
-    private static bool Has(object value, string name) => value is IDictionary map ? map.Contains(name) : PSObject.AsPSObject(value).Properties[name] is not null;
+    private static bool Has(object value, string name) =>
+        value is IDictionary map ? map.Contains(name) : PSObject.AsPSObject(value).Properties[name] is not null;
 }

@@ -3,7 +3,10 @@ using System.Management.Automation;
 
 namespace CmekTools.Module;
 
-/// <summary>Takes whatever names clusters (<see cref="ClusterArgument"/>). What the command takes as something else, because it says more than a cluster, is left.</summary>
+/// <summary>
+/// Takes whatever names clusters (<see cref="ClusterArgument"/>). What the command takes as something else, because it says more than
+/// a cluster, is left.
+/// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ClusterTransformationAttribute : ArgumentTransformationAttribute
 {
@@ -21,7 +24,8 @@ public sealed class ClusterTransformationAttribute : ArgumentTransformationAttri
     {
         List<ClusterArgument> found = [];
 
-        // What comes back unchanged is not bound here, and the binder tries the command's other parameters; an exception would end its search.
+        // What comes back unchanged is not bound here, and the binder tries the command's other parameters; an exception would end its
+        // search.
         return Take(inputData, found) ? found.ToArray() : inputData;
     }
 

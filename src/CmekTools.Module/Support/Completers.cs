@@ -16,34 +16,53 @@ public abstract class CloudCompleter : IArgumentCompleter
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
 
     /// <inheritdoc/>
-    public IEnumerable<CompletionResult> CompleteArgument(string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
+    public IEnumerable<CompletionResult> CompleteArgument(
+        string commandName,
+        string parameterName,
+        string wordToComplete,
+        CommandAst commandAst,
+        IDictionary fakeBoundParameters)
     {
         string word = (wordToComplete ?? string.Empty).Trim('\'', '"');
         try
         {
-            CmekSession? session = (fakeBoundParameters?["Session"] is PSObject { BaseObject: CmekSession wrapped } ? wrapped : fakeBoundParameters?["Session"] as CmekSession) ?? Sessions.Current;
+            CmekSession? session = (
+                fakeBoundParameters?["Session"] is PSObject { BaseObject: CmekSession wrapped }
+                    ? wrapped
+                    : fakeBoundParameters?["Session"] as CmekSession) ?? Sessions.Current;
             if (session?.Context is not SessionContext context)
             {
                 return [];
             }
 
             using CancellationTokenSource patience = new(s_patience);
-            Task<IReadOnlyList<(string Text, string Tip)>> asking = Task.Run(() => SuggestAsync(context, fakeBoundParameters ?? new Hashtable(), patience.Token), patience.Token);
+            Task<IReadOnlyList<(string Text, string Tip)>> asking = Task.Run(
+                () => SuggestAsync(context, fakeBoundParameters ?? new Hashtable(), patience.Token),
+                patience.Token);
             return
             [
                 .. asking.GetAwaiter().GetResult()
                     .Where(s => s.Text.StartsWith(word, StringComparison.OrdinalIgnoreCase))
-                    .Select(s => new CompletionResult(PowerShellText.Quote(s.Text), ViewText.Line(s.Text), CompletionResultType.ParameterValue, ViewText.Line(s.Tip))),
+                    .Select(
+                        s => new CompletionResult(
+                            PowerShellText.Quote(s.Text),
+                            ViewText.Line(s.Text),
+                            CompletionResultType.ParameterValue,
+                            ViewText.Line(s.Tip))),
             ];
         }
-        catch (Exception e) when (e is CmekException or OperationCanceledException or InvalidOperationException or System.Net.Http.HttpRequestException)
+        catch (Exception e) when (
+            e is CmekException or OperationCanceledException or InvalidOperationException or System.Net.Http.HttpRequestException)
         {
             return [];
         }
     }
 
     /// <summary>What can stand here.</summary>
-    internal abstract Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation);
+    internal abstract Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(
+        SessionContext context,
+        IDictionary bound,
+        CancellationToken cancellation);
 
     /// <summary>The clusters, at most the first page or so.</summary>
     internal static async Task<List<CmekCluster>> ClustersAsync(SessionContext context, CancellationToken cancellation)
@@ -58,27 +77,40 @@ public abstract class CloudCompleter : IArgumentCompleter
     }
 
     /// <summary>The clusters that the line names already, or all.</summary>
-    internal static async Task<IReadOnlyList<CmekCluster>> BoundClustersAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
+    internal static async Task<IReadOnlyList<CmekCluster>> BoundClustersAsync(
+        SessionContext context,
+        IDictionary bound,
+        CancellationToken cancellation)
     {
         List<CmekCluster> all = await ClustersAsync(context, cancellation).ConfigureAwait(false);
         ClusterArgument? named = bound["ClusterName"] is { } given ? ClusterArgument.From(given) : null;
         return named is null
             ? all
-            : [.. all.Where(c => string.Equals(c.Id, named.Id, StringComparison.OrdinalIgnoreCase) || string.Equals(c.Name, named.Name, StringComparison.OrdinalIgnoreCase))];
+            : [
+                .. all.Where(
+                    c => string.Equals(c.Id, named.Id, StringComparison.OrdinalIgnoreCase)
+                        || string.Equals(c.Name, named.Name, StringComparison.OrdinalIgnoreCase)),
+            ];
     }
 }
 
 /// <summary>Completes cluster names.</summary>
 public sealed class ClusterNameCompleter : CloudCompleter
 {
-    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation) =>
+    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(
+        SessionContext context,
+        IDictionary bound,
+        CancellationToken cancellation) =>
         [.. (await ClustersAsync(context, cancellation).ConfigureAwait(false)).Select(c => (c.Name, $"{c.Provider} {c.Plan} {c.Id}"))];
 }
 
 /// <summary>Completes the regions of the cluster that is bound already, or of all.</summary>
 public sealed class RegionCompleter : CloudCompleter
 {
-    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
+    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(
+        SessionContext context,
+        IDictionary bound,
+        CancellationToken cancellation)
     {
         return
         [
@@ -95,7 +127,10 @@ public abstract class ListedKeyCompleter : CloudCompleter
     /// <summary>What an entry suggests, or null.</summary>
     internal abstract string? Text(CmekKeyStatus key);
 
-    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
+    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(
+        SessionContext context,
+        IDictionary bound,
+        CancellationToken cancellation)
     {
         string[] regions = bound["Region"] switch
         {
@@ -104,7 +139,9 @@ public abstract class ListedKeyCompleter : CloudCompleter
             object one => [one.ToString() ?? string.Empty],
         };
         List<(string, string)> found = [];
-        foreach (CmekCluster cluster in (await BoundClustersAsync(context, bound, cancellation).ConfigureAwait(false)).Where(c => c.SupportsCmek).Take(5))
+        foreach (
+            CmekCluster cluster in (
+                await BoundClustersAsync(context, bound, cancellation).ConfigureAwait(false)).Where(c => c.SupportsCmek).Take(5))
         {
             CmekStatus status = await context.Cloud.GetCmekAsync(cluster, cancellation).ConfigureAwait(false);
             found.AddRange(status.Regions
@@ -131,17 +168,27 @@ public sealed class PrincipalCompleter : ListedKeyCompleter
 /// <summary>Completes the names of roles.</summary>
 public sealed class RoleNameCompleter : ListedKeyCompleter
 {
-    internal override string? Text(CmekKeyStatus key) => key.AuthPrincipal?.Contains(":role/", StringComparison.Ordinal) == true ? ViewText.Principal(key.AuthPrincipal) : null;
+    internal override string? Text(CmekKeyStatus key) =>
+        key.AuthPrincipal?.Contains(":role/", StringComparison.Ordinal) == true ? ViewText.Principal(key.AuthPrincipal) : null;
 }
 
 /// <summary>Completes AWS profile names from the files that the AWS tools read; no SDK is loaded for it.</summary>
 public sealed class AwsProfileCompleter : IArgumentCompleter
 {
     /// <inheritdoc/>
-    public IEnumerable<CompletionResult> CompleteArgument(string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
+    public IEnumerable<CompletionResult> CompleteArgument(
+        string commandName,
+        string parameterName,
+        string wordToComplete,
+        CommandAst commandAst,
+        IDictionary fakeBoundParameters)
     {
         string home = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".aws");
-        string[] files = [Environment.GetEnvironmentVariable("AWS_CONFIG_FILE") ?? Path.Combine(home, "config"), Environment.GetEnvironmentVariable("AWS_SHARED_CREDENTIALS_FILE") ?? Path.Combine(home, "credentials")];
+        string[] files =
+        [
+            Environment.GetEnvironmentVariable("AWS_CONFIG_FILE") ?? Path.Combine(home, "config"),
+            Environment.GetEnvironmentVariable("AWS_SHARED_CREDENTIALS_FILE") ?? Path.Combine(home, "credentials"),
+        ];
         string word = (wordToComplete ?? string.Empty).Trim('\'', '"');
         try
         {
@@ -150,7 +197,9 @@ public sealed class AwsProfileCompleter : IArgumentCompleter
                 .. files.Where(File.Exists)
                     .SelectMany(File.ReadLines)
                     .Select(l => l.Trim())
-                    .Where(l => l.StartsWith('[') && l.EndsWith(']') && !l.StartsWith("[sso-session", StringComparison.Ordinal) && !l.StartsWith("[services", StringComparison.Ordinal))
+                    .Where(
+                        l => l.StartsWith('[') && l.EndsWith(']') && !l.StartsWith("[sso-session", StringComparison.Ordinal)
+                            && !l.StartsWith("[services", StringComparison.Ordinal))
                     .Select(l => l[1..^1].Replace("profile ", string.Empty, StringComparison.Ordinal).Trim())
                     .Distinct()
                     .Where(n => n.StartsWith(word, StringComparison.OrdinalIgnoreCase))
@@ -167,7 +216,10 @@ public sealed class AwsProfileCompleter : IArgumentCompleter
 /// <summary>Completes the files of the cluster's receipts, newest first.</summary>
 public sealed class ReceiptCompleter : CloudCompleter
 {
-    internal override Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(SessionContext context, IDictionary bound, CancellationToken cancellation)
+    internal override Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(
+        SessionContext context,
+        IDictionary bound,
+        CancellationToken cancellation)
     {
         ClusterArgument? named = bound["ClusterName"] is { } given ? ClusterArgument.From(given) : null;
         return Task.FromResult<IReadOnlyList<(string Text, string Tip)>>(

@@ -20,7 +20,8 @@ internal static class Errors
             {
                 ErrorDetails = new ErrorDetails(ViewText.Plain(failure.Message))
                 {
-                    RecommendedAction = "This is a fault in CmekTools. Nothing is assumed about what was done: look with Get-CmekJournal and Get-CmekStatus before you go on, and report it.",
+                    RecommendedAction = "This is a fault in CmekTools. Nothing is assumed about what was done: look with "
+                        + "Get-CmekJournal and Get-CmekStatus before you go on, and report it.",
                 },
             };
         }

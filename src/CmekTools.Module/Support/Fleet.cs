@@ -80,8 +80,8 @@ internal sealed class Fleet : IDisposable
     }
 
     /// <summary>
-    /// Tells a record's error. Where the first one ends the cmdlet, the others are stopped before it is told, and what they had begun is told with it:
-    /// after it the pipeline takes nothing more.
+    /// Tells a record's error. Where the first one ends the cmdlet, the others are stopped before it is told, and what they had begun
+    /// is told with it: after it the pipeline takes nothing more.
     /// </summary>
     public async Task ErrorAsync(FleetRecord record, CmekException error)
     {
@@ -130,12 +130,14 @@ internal sealed class Fleet : IDisposable
 
         if (_shown)
         {
-            await _command.Pipeline.ProgressAsync(new OperationProgress(Activity, string.Empty, 100, Completed: true)).ConfigureAwait(false);
+            await _command.Pipeline.ProgressAsync(
+                new OperationProgress(Activity, string.Empty, 100, Completed: true)).ConfigureAwait(false);
         }
 
         if (_begun > 1 && _clock.Elapsed >= s_long)
         {
-            await _command.Pipeline.TellAsync(FleetReport.Summary(_command.CommandName, _gone, _clock.Elapsed, _slowest)).ConfigureAwait(false);
+            await _command.Pipeline.TellAsync(
+                FleetReport.Summary(_command.CommandName, _gone, _clock.Elapsed, _slowest)).ConfigureAwait(false);
         }
     }
 

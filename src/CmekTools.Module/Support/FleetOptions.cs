@@ -6,8 +6,8 @@ namespace CmekTools.Module;
 internal sealed record FleetOptions(int Limit, bool Ordered)
 {
     /// <summary>
-    /// What suits the services where nothing is given: at 10 requests a second, a few requests a record and a second or more for all of them, this
-    /// many keep the Cloud API's rate filled; more would only wait in its queue.
+    /// What suits the services where nothing is given: at 10 requests a second, a few requests a record and a second or more for all of
+    /// them, this many keep the Cloud API's rate filled; more would only wait in its queue.
     /// </summary>
     public const int DefaultLimit = 32;
 

@@ -92,7 +92,8 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
         }
     }
 
-    // What a record says goes out in its turn, its errors too: whoever reads them in the order of the input has nothing else to tell them apart by.
+    // What a record says goes out in its turn, its errors too: whoever reads them in the order of the input has nothing else to tell
+    // them apart by.
     private bool IsHeldBack(object value)
     {
         if (!fleet.Ordered)

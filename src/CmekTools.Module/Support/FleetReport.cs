@@ -18,7 +18,9 @@ internal static class FleetReport
         FleetRecord[] running = [.. records.Where(r => r.EndedAt is null)];
         List<string> parts =
         [
-            .. running.GroupBy(r => r.Label, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => $"{g.Key} {g.Count()}"),
+            .. running.GroupBy(
+                r => r.Label,
+                StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => $"{g.Key} {g.Count()}"),
         ];
         if (gone.Done > 0)
         {
@@ -48,7 +50,8 @@ internal static class FleetReport
 
     /// <summary>What is said at the end of a long run.</summary>
     public static string Summary(string command, FleetCounts counts, TimeSpan elapsed, FleetSlowest? slowest) =>
-        $"{command}: {counts.Done} done, {counts.Failed} failed in {Time(elapsed)}{(slowest is null ? string.Empty : $"; slowest {slowest.Name} ({Time(slowest.Took)})")}.";
+        $"{command}: {counts.Done} done, {counts.Failed} failed in "
+            + $"{Time(elapsed)}{(slowest is null ? string.Empty : $"; slowest {slowest.Name} ({Time(slowest.Took)})")}.";
 
     /// <summary>What is said where the first error stops the others.</summary>
     /// <param name="records">The records that were begun and have not ended well.</param>
@@ -62,12 +65,15 @@ internal static class FleetReport
         ];
         return begun.Length == 0
             ? "Stopped at the first error; nothing else was under way."
-            : $"Stopped at the first error. Begun and not finished: {string.Join(", ", begun)}. Run the command again: it goes on where it stopped.";
+            : $"Stopped at the first error. Begun and not finished: {string.Join(", ", begun)}. Run the command again: it "
+                + "goes on where it stopped.";
     }
 
     private static string Time(TimeSpan time) => time.TotalSeconds < 100
         ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s")
-        : time.TotalMinutes < 100 ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes:0} min") : string.Create(CultureInfo.InvariantCulture, $"{time.TotalHours:0.#} h");
+        : time.TotalMinutes < 100 ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"{time.TotalMinutes:0} min") : string.Create(CultureInfo.InvariantCulture, $"{time.TotalHours:0.#} h");
 }
 
 /// <summary>How many records have ended.</summary>

@@ -3,12 +3,17 @@ using System.Management.Automation;
 
 namespace CmekTools.Module;
 
-/// <summary>A key as a user gives one to a cluster: from New-CmekKey or Get-CmekKey, its URI, or any object that says it: a row of a CSV file, an access.</summary>
+/// <summary>
+/// A key as a user gives one to a cluster: from New-CmekKey or Get-CmekKey, its URI, or any object that says it: a row of a CSV file,
+/// an access.
+/// </summary>
 public sealed class KeyArgument
 {
     // AWS.Tools call it Arn or KeyArn.
     private static string? Uri(object value) =>
-        ClusterArgument.Property(value, nameof(CmekKey.KeyUri)) ?? ClusterArgument.Property(value, "Arn") ?? ClusterArgument.Property(value, "KeyArn");
+        ClusterArgument.Property(value, nameof(CmekKey.KeyUri)) ?? ClusterArgument
+            .Property(value, "Arn") ?? ClusterArgument
+            .Property(value, "KeyArn");
 
     private KeyArgument()
     {
@@ -37,10 +42,14 @@ public sealed class KeyArgument
         {
             KeyArgument already => already,
             CmekKey key => new KeyArgument { Known = key, KeyUri = key.KeyUri, Region = key.Region, Cluster = ClusterArgument.From(key) },
-            string uri => uri.Contains(':', StringComparison.Ordinal) || uri.Contains('/', StringComparison.Ordinal) ? new KeyArgument { KeyUri = uri } : null,
+            string uri => uri.Contains(':', StringComparison.Ordinal) || uri.Contains('/', StringComparison.Ordinal)
+                ? new KeyArgument { KeyUri = uri }
+                : null,
             null or ValueType or (IEnumerable and not IDictionary) => null,
             _ => Uri(value!) is { } found
-                ? new KeyArgument { KeyUri = found, Region = ClusterArgument.Property(value!, nameof(CmekKey.Region)), Cluster = ClusterArgument.From(value) }
+                ? new KeyArgument { KeyUri = found, Region = ClusterArgument.Property(
+                    value!,
+                    nameof(CmekKey.Region)), Cluster = ClusterArgument.From(value) }
                 : null,
         };
     }

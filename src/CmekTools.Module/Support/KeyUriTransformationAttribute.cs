@@ -11,7 +11,9 @@ public sealed class KeyUriTransformationAttribute : ArgumentTransformationAttrib
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         object? bare = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        string?[] found = bare is IEnumerable several and not (string or IDictionary) ? [.. several.Cast<object>().Select(Of)] : [Of(inputData)];
+        string?[] found = bare is IEnumerable several and not (string or IDictionary)
+            ? [.. several.Cast<object>().Select(Of)]
+            : [Of(inputData)];
         return found.Contains(null) ? inputData! : found;
     }
 

@@ -7,10 +7,12 @@ using CmekTools.Engine.Pacing;
 namespace CmekTools.Module;
 
 /// <summary>
-/// The base of all cmdlets. Work runs off the pipeline's thread; whatever it wants of the pipeline (output, progress, questions) is queued and
-/// done on the pipeline's thread, which waits for nothing else. Records may be worked on side by side (<see cref="BesideAsync"/>): then the
-/// pipeline goes on with the next record while they run. Ctrl-C cancels every call in flight. A downstream command that has had enough and
-/// <c>-ErrorAction Stop</c> end every read and wait, and let a change that was announced come to its end. The cmdlet returns when all work has ended.
+/// The base of all cmdlets. Work runs off the pipeline's thread; whatever it wants of the pipeline (output, progress, questions) is
+/// queued and done on the pipeline's thread, which waits for nothing else. Records may be worked on side by side (<see
+/// cref="BesideAsync"/>): then the pipeline goes on with the next record while they run. Ctrl-C cancels every call in flight. A
+/// downstream command that has had enough and
+/// <c>-ErrorAction Stop</c> end every read and wait, and let a change that was announced come to its end. The cmdlet returns when all
+/// work has ended.
 /// </summary>
 public abstract class PipelineCommand : PSCmdlet, IDisposable
 {
@@ -111,8 +113,8 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     protected sealed override void StopProcessing() => _abort.Cancel();
 
     /// <summary>
-    /// True for what must be done to its end although the pipeline listens no more (a downstream command that has had enough, a preference that stops):
-    /// only Ctrl-C ends it.
+    /// True for what must be done to its end although the pipeline listens no more (a downstream command that has had enough, a
+    /// preference that stops): only Ctrl-C ends it.
     /// </summary>
     internal virtual bool GoesOnUnheard => false;
 
@@ -132,8 +134,8 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
             : _operation = new Operation(CommandName, session, Pipeline, Cancellation) { Abort = _abort.Token };
 
     /// <summary>
-    /// Works on one record beside the others: comes back as soon as there was a place for it. What belongs to the record has to be taken out of the
-    /// parameters before, for the next record may come at once.
+    /// Works on one record beside the others: comes back as soon as there was a place for it. What belongs to the record has to be
+    /// taken out of the parameters before, for the next record may come at once.
     /// </summary>
     /// <param name="name">What it is about, for people.</param>
     /// <param name="session">The connection.</param>
@@ -165,7 +167,9 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     /// <summary>Ends every read and wait.</summary>
     internal void Stop() => _stop.Cancel();
 
-    /// <summary>Does one cluster's part where several were collected: its failure is an error of its own, and the next one goes on.</summary>
+    /// <summary>
+    /// Does one cluster's part where several were collected: its failure is an error of its own, and the next one goes on.
+    /// </summary>
     internal async Task EachAsync(Func<Task> part)
     {
         try

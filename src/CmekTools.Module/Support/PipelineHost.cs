@@ -141,7 +141,8 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
             return true;
         }
 
-        _runConfirmed = Force || Ask(() => command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm"), "Nothing was cut; give -Force.");
+        _runConfirmed = Force
+            || Ask(() => command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm"), "Nothing was cut; give -Force.");
         return _runConfirmed;
     });
 
@@ -185,7 +186,9 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         {
             return ask();
         }
-        catch (Exception e) when (e is not (PipelineStoppedException or CmekException) && (e is InvalidOperationException or NotImplementedException or RuntimeException))
+        catch (Exception e) when (
+            e is not (PipelineStoppedException or CmekException)
+                && (e is InvalidOperationException or NotImplementedException or RuntimeException))
         {
             throw new CmekException(
                 "NobodyToAsk",

@@ -42,7 +42,9 @@ public abstract class SessionCommand : PipelineCommand
         {
             if (!given.IsPattern)
             {
-                await BesideAsync(given.ToString(), async op => await work(await ResolveAsync(given, within, op).ConfigureAwait(false), op).ConfigureAwait(false))
+                await BesideAsync(
+                    given.ToString(),
+                    async op => await work(await ResolveAsync(given, within, op).ConfigureAwait(false), op).ConfigureAwait(false))
                     .ConfigureAwait(false);
                 continue;
             }
@@ -51,9 +53,14 @@ public abstract class SessionCommand : PipelineCommand
             {
                 RefuseWildcards(given);
                 WildcardPattern pattern = WildcardPattern.Get(given.Name, WildcardOptions.IgnoreCase);
-                foreach (CmekCluster cluster in (await ListAsync(anew: false).ConfigureAwait(false)).Where(c => c.SupportsCmek && pattern.IsMatch(c.Name)))
+                foreach (
+                    CmekCluster cluster in (
+                        await ListAsync(anew: false).ConfigureAwait(false)).Where(c => c.SupportsCmek && pattern.IsMatch(c.Name)))
                 {
-                    await BesideAsync(cluster.Name, async op => await work(await op.RecentClusterAsync(cluster.Id, within).ConfigureAwait(false), op).ConfigureAwait(false))
+                    await BesideAsync(
+                        cluster.Name,
+                        async op =>
+                            await work(await op.RecentClusterAsync(cluster.Id, within).ConfigureAwait(false), op).ConfigureAwait(false))
                         .ConfigureAwait(false);
                 }
             }).ConfigureAwait(false);
@@ -64,7 +71,8 @@ public abstract class SessionCommand : PipelineCommand
     /// <param name="given">Name, id or object.</param>
     /// <param name="within">How old what was read of it may be.</param>
     /// <param name="op">The run.</param>
-    /// <exception cref="CmekException"><c>ClusterNotFound</c>, <c>ClusterNameAmbiguous</c>, <c>ClusterContradicts</c>, <c>WildcardRefused</c>.</exception>
+    /// <exception cref="CmekException"><c>ClusterNotFound</c>, <c>ClusterNameAmbiguous</c>, <c>ClusterContradicts</c>,
+    /// <c>WildcardRefused</c>.</exception>
     internal async Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op)
     {
         RefuseWildcards(given);
@@ -86,7 +94,10 @@ public abstract class SessionCommand : PipelineCommand
             return access;
         }
 
-        CmekCluster cluster = await ResolveAsync(ClusterArgument.Of(access.ClusterId, access.ClusterName), RecentClusters.Lasting, op).ConfigureAwait(false);
+        CmekCluster cluster = await ResolveAsync(
+            ClusterArgument.Of(access.ClusterId, access.ClusterName),
+            RecentClusters.Lasting,
+            op).ConfigureAwait(false);
         return access with { ClusterId = cluster.Id, ClusterName = cluster.Name, Provider = cluster.Provider };
     }
 

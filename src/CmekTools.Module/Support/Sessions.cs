@@ -28,6 +28,7 @@ internal static class Sessions
         "NotConnected",
         CmekErrorKind.ConnectionError,
         "There is no connection to CockroachDB Cloud in this runspace.",
-        "Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session. To try things out first: Connect-CmekCloud -Sandbox (Start-CmekSandbox).",
+        "Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session. To try things out first: Connect-CmekCloud "
+            + "-Sandbox (Start-CmekSandbox).",
         given);
 }

@@ -14,7 +14,9 @@ public abstract class StateCommand : PipelineCommand
     [ValidateNotNull]
     public CmekSession? Session { get; set; }
 
-    /// <summary>The state folder, or a shared state's s3:// or gs:// address; the connection's, or the platform's where there is none.</summary>
+    /// <summary>
+    /// The state folder, or a shared state's s3:// or gs:// address; the connection's, or the platform's where there is none.
+    /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? StateFolder { get; set; }
@@ -32,7 +34,8 @@ public abstract class StateCommand : PipelineCommand
 
         if (StateFolder is not null && given is null)
         {
-            await Pipeline.OnPipelineAsync(() => folder = SessionState.Path.GetUnresolvedProviderPathFromPSPath(StateFolder)).ConfigureAwait(false);
+            await Pipeline.OnPipelineAsync(
+                () => folder = SessionState.Path.GetUnresolvedProviderPathFromPSPath(StateFolder)).ConfigureAwait(false);
         }
 
         return folder;
@@ -60,7 +63,8 @@ public abstract class StateCommand : PipelineCommand
         {
             if ((await shared.SyncAsync(insist: true).ConfigureAwait(false)).Why is { } why)
             {
-                await Pipeline.WarningAsync($"The shared state was not read whole: {why} What was read of it before is shown.").ConfigureAwait(false);
+                await Pipeline.WarningAsync(
+                    $"The shared state was not read whole: {why} What was read of it before is shown.").ConfigureAwait(false);
             }
         }
         finally

@@ -17,7 +17,27 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
     private const string KmsTarget = "TrentService.";
 
     private static readonly string[] WriteVerbs =
-        ["Create", "Put", "Update", "Tag", "Untag", "Enable", "Disable", "Schedule", "Cancel", "Rotate", "Delete", "Replicate", "Attach", "Detach", "Add", "Remove", "Import", "Retire", "Revoke"];
+        [
+            "Create",
+            "Put",
+            "Update",
+            "Tag",
+            "Untag",
+            "Enable",
+            "Disable",
+            "Schedule",
+            "Cancel",
+            "Rotate",
+            "Delete",
+            "Replicate",
+            "Attach",
+            "Detach",
+            "Add",
+            "Remove",
+            "Import",
+            "Retire",
+            "Revoke",
+        ];
 
     private readonly AwsWorld _world;
     private readonly SigV4 _signatures;
@@ -28,7 +48,12 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
     {
         _world = new AwsWorld(server);
         _signatures = new SigV4(_world);
-        Admin = Register("AKIASANDBOXADMIN0001", "sandbox/admin/secret/0000000000000000001", server.Options.AwsAccountId, $"arn:aws:iam::{server.Options.AwsAccountId}:user/admin", StoredPolicy.AllowAll);
+        Admin = Register(
+            "AKIASANDBOXADMIN0001",
+            "sandbox/admin/secret/0000000000000000001",
+            server.Options.AwsAccountId,
+            $"arn:aws:iam::{server.Options.AwsAccountId}:user/admin",
+            StoredPolicy.AllowAll);
         server.AddVariable("AWS_ENDPOINT_URL", server.BaseAddress.ToString().TrimEnd('/'));
         server.AddVariable("AWS_ACCESS_KEY_ID", Admin.AccessKeyId);
         server.AddVariable("AWS_SECRET_ACCESS_KEY", Admin.SecretAccessKey);
@@ -66,7 +91,12 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
     {
         lock (_lock)
         {
-            return Register(AwsIds.AccessKey("AKIA"), AwsIds.Secret(30), accountId, arn, identityPolicy is null ? StoredPolicy.AllowAll : StoredPolicy.Identity(identityPolicy));
+            return Register(
+                AwsIds.AccessKey("AKIA"),
+                AwsIds.Secret(30),
+                accountId,
+                arn,
+                identityPolicy is null ? StoredPolicy.AllowAll : StoredPolicy.Identity(identityPolicy));
         }
     }
 
@@ -90,7 +120,8 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
             request.Service = "kms";
             request.Operation = target[KmsTarget.Length..];
         }
-        else if (request.Headers["Content-Type"] is { } type && type.StartsWith("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)
+        else if (request.Headers["Content-Type"] is { } type
+            && type.StartsWith("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)
             && QueryCall.ReadForm(request.Text) is var form && form.TryGetValue("Action", out string? action))
         {
             string? service = form.GetValueOrDefault("Version") switch { "2011-06-15" => "sts", "2010-05-08" => "iam", _ => null };
@@ -102,7 +133,9 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
             request.Service = service;
             request.Operation = action;
         }
-        else if (request.Headers["Authorization"] is { } signed && signed.Contains("/s3/aws4_request", StringComparison.Ordinal) && S3.S3Api.OperationOf(request) is { } operation)
+        else if (request.Headers["Authorization"] is { } signed
+            && signed.Contains("/s3/aws4_request", StringComparison.Ordinal)
+            && S3.S3Api.OperationOf(request) is { } operation)
         {
             request.Service = "s3";
             request.Operation = operation;

@@ -25,7 +25,8 @@ internal sealed class AwsWorld(SandboxServer server)
     {
         ["arn:aws:iam::aws:policy/AdministratorAccess"] = StoredPolicy.AllowAll,
         ["arn:aws:iam::aws:policy/ReadOnlyAccess"] = StoredPolicy.Identity(
-            """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:Describe*","kms:Get*","kms:List*","iam:Get*","iam:List*","sts:Get*"],"Resource":"*"}]}"""),
+            """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"""
+                + """["kms:Describe*","kms:Get*","kms:List*","iam:Get*","iam:List*","sts:Get*"],"Resource":"*"}]}"""),
     };
 
     /// <summary>The keys and aliases.</summary>

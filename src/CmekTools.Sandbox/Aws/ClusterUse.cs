@@ -19,7 +19,14 @@ internal static class ClusterUse
 
         try
         {
-            AwsCredential session = StsApi.Assume(world, Vendor(cluster), roleArn, "cockroachdb-cmek", cluster.OrganizationId, 3600, policy: null);
+            AwsCredential session = StsApi.Assume(
+                world,
+                Vendor(cluster),
+                roleArn,
+                "cockroachdb-cmek",
+                cluster.OrganizationId,
+                3600,
+                policy: null);
             Use(world, session.ToCaller(), arn[3], keyUri);
             return null;
         }

@@ -38,7 +38,9 @@ internal sealed class QueryCall(AwsWorld world, AwsCaller caller, IReadOnlyDicti
     /// <summary>A text that has to be there.</summary>
     public string Need(string name) => Text(name) is { Length: > 0 } text
         ? text
-        : throw Invalid($"1 validation error detected: Value at '{char.ToLowerInvariant(name[0])}{name[1..]}' failed to satisfy constraint: Member must not be null");
+        : throw Invalid(
+            $"1 validation error detected: Value at '{char.ToLowerInvariant(name[0])}{name[1..]}' failed to satisfy constraint: "
+                + "Member must not be null");
 
     /// <summary>A number in its limits.</summary>
     public int Number(string name, int usual, int least, int most)
@@ -48,9 +50,12 @@ internal sealed class QueryCall(AwsWorld world, AwsCaller caller, IReadOnlyDicti
             return usual;
         }
 
-        return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most
+        return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) && number >= least
+            && number <= most
             ? number
-            : throw Invalid($"1 validation error detected: Value '{text}' at '{char.ToLowerInvariant(name[0])}{name[1..]}' failed to satisfy constraint: Member must have value between {least} and {most}");
+            : throw Invalid(
+                $"1 validation error detected: Value '{text}' at '{char.ToLowerInvariant(name[0])}{name[1..]}' failed to satisfy "
+                    + $"constraint: Member must have value between {least} and {most}");
     }
 
     /// <summary>A list of texts: <c>NAME.member.1</c> and so on.</summary>

@@ -6,7 +6,12 @@ namespace CmekTools.Sandbox.Aws;
 internal static class QueryProtocol
 {
     /// <summary>Answers a request.</summary>
-    public static SandboxResponse Answer(AwsWorld world, SandboxRequest request, XNamespace space, Func<SignedBy> check, Func<QueryCall, IEnumerable<object?>?> invoke)
+    public static SandboxResponse Answer(
+        AwsWorld world,
+        SandboxRequest request,
+        XNamespace space,
+        Func<SignedBy> check,
+        Func<QueryCall, IEnumerable<object?>?> invoke)
     {
         string id = Guid.NewGuid().ToString();
         try

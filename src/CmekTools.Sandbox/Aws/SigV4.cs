@@ -20,9 +20,15 @@ internal sealed class SigV4(AwsWorld world)
         bool json = service == "kms";
         AwsErrorException Fault(string name, string message, int status = 403) =>
             new(name + (json ? "Exception" : string.Empty), message, json ? 400 : status);
-        AwsErrorException Mismatch(string message) => new(json ? "InvalidSignatureException" : "SignatureDoesNotMatch", message, json ? 400 : 403);
+        AwsErrorException Mismatch(string message) => new(
+            json ? "InvalidSignatureException" : "SignatureDoesNotMatch",
+            message,
+            json ? 400 : 403);
         AwsErrorException Unknown() =>
-            new(json ? "UnrecognizedClientException" : "InvalidClientTokenId", "The security token included in the request is invalid.", json ? 400 : 403);
+            new(
+                json ? "UnrecognizedClientException" : "InvalidClientTokenId",
+                "The security token included in the request is invalid.",
+                json ? 400 : 403);
 
         string? header = request.Headers["Authorization"];
         if (string.IsNullOrEmpty(header))
@@ -35,13 +41,21 @@ internal sealed class SigV4(AwsWorld world)
         if (!header.StartsWith(Algorithm + " ", StringComparison.Ordinal) || scope.Length != 5 || scope[4] != "aws4_request"
             || !parts.TryGetValue("SignedHeaders", out string? signedHeaders) || !parts.TryGetValue("Signature", out string? signature))
         {
-            throw Fault("IncompleteSignature", "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.", 400);
+            throw Fault(
+                "IncompleteSignature",
+                "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.",
+                400);
         }
 
         string[] names = signedHeaders.Split(';');
         string date = request.Headers["X-Amz-Date"] ?? string.Empty;
         if (!names.Contains("host") || !names.Contains("x-amz-date")
-            || !DateTimeOffset.TryParseExact(date, "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset signedAt))
+            || !DateTimeOffset.TryParseExact(
+                date,
+                "yyyyMMdd'T'HHmmss'Z'",
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal,
+                out DateTimeOffset signedAt))
         {
             throw Fault("IncompleteSignature", "'Host' and 'X-Amz-Date' must be there and signed.", 400);
         }
@@ -65,9 +79,13 @@ internal sealed class SigV4(AwsWorld world)
         }
 
         string? payload = PayloadHash(request);
-        if (payload is null || !Matches(Sign(credential.SecretAccessKey, scope, date, Canonical(request, names, payload)), signature) || !date.StartsWith(scope[1], StringComparison.Ordinal))
+        if (payload is null
+            || !Matches(Sign(credential.SecretAccessKey, scope, date, Canonical(request, names, payload)), signature)
+            || !date.StartsWith(scope[1], StringComparison.Ordinal))
         {
-            throw Mismatch("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.");
+            throw Mismatch(
+                "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
+                    + "signing method. Consult the service documentation for details.");
         }
 
         if (world.Now >= credential.Expiration)
@@ -131,7 +149,12 @@ internal sealed class SigV4(AwsWorld world)
 
     private static string Sign(string secret, string[] scope, string date, string canonical)
     {
-        string toSign = string.Join('\n', Algorithm, date, string.Join('/', scope[1..]), Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical))));
+        string toSign = string.Join(
+            '\n',
+            Algorithm,
+            date,
+            string.Join('/', scope[1..]),
+            Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical))));
         byte[] key = Encoding.UTF8.GetBytes("AWS4" + secret);
         foreach (string part in scope[1..])
         {

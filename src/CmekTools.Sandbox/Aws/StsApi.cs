@@ -13,14 +13,26 @@ internal static partial class StsApi
     /// <summary>Does an operation.</summary>
     public static IEnumerable<object?>? Invoke(QueryCall call, string operation) => operation switch
     {
-        "GetCallerIdentity" => [new XElement("Arn", call.Caller.Arn), new XElement("UserId", call.Caller.UserId), new XElement("Account", call.Caller.AccountId)],
+        "GetCallerIdentity" =>
+        [
+            new XElement("Arn", call.Caller.Arn),
+            new XElement("UserId", call.Caller.UserId),
+            new XElement("Account", call.Caller.AccountId),
+        ],
         "AssumeRole" => Assume(call),
         _ => throw new AwsErrorException("InvalidAction", $"Could not find operation {operation} for version 2011-06-15"),
     };
 
     /// <summary>Makes credentials for a role's session. They are not good for requests until the world has them.</summary>
     /// <exception cref="AwsErrorException">It is refused.</exception>
-    public static AwsCredential Assume(AwsWorld world, AwsCaller caller, string roleArn, string session, string? externalId, int seconds, string? policy)
+    public static AwsCredential Assume(
+        AwsWorld world,
+        AwsCaller caller,
+        string roleArn,
+        string session,
+        string? externalId,
+        int seconds,
+        string? policy)
     {
         if (!RoleArn().IsMatch(roleArn))
         {
@@ -29,7 +41,9 @@ internal static partial class StsApi
 
         if (!SessionName().IsMatch(session))
         {
-            throw QueryCall.Invalid($"1 validation error detected: Value '{session}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*");
+            throw QueryCall.Invalid(
+                $"1 validation error detected: Value '{session}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy "
+                    + "regular expression pattern: [\\w+=,.@-]*");
         }
 
         // A root user has no policies that could let it, and AWS says so.

@@ -27,7 +27,11 @@ internal sealed class AuditLog
         IEnumerable<(DateTimeOffset Time, JsonObject Entry)> entries = descending ? _entries.AsEnumerable().Reverse() : _entries;
         if (query["starting_from"] is { Length: > 0 } text)
         {
-            DateTimeOffset from = DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset parsed)
+            DateTimeOffset from = DateTimeOffset.TryParse(
+                text,
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal,
+                out DateTimeOffset parsed)
                 ? parsed
                 : throw CloudApiFault.Invalid("starting_from must be a time");
             entries = entries.Where(e => descending ? e.Time < from : e.Time > from);

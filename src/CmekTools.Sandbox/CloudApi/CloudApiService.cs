@@ -38,7 +38,9 @@ internal sealed class CloudApiService : ISandboxService
 
         server.AddVariable("COCKROACH_SERVER", server.BaseAddress.ToString().TrimEnd('/'));
         server.AddVariable("COCKROACH_API_KEY", server.Options.ApiKey);
-        server.AddVariable("CMEKTOOLS_REQUESTS_PER_SECOND", server.Options.RateLimit.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        server.AddVariable(
+            "CMEKTOOLS_REQUESTS_PER_SECOND",
+            server.Options.RateLimit.ToString(System.Globalization.CultureInfo.InvariantCulture));
     }
 
     /// <summary>The clock.</summary>
@@ -96,7 +98,13 @@ internal sealed class CloudApiService : ISandboxService
             }
         }
 
-        return new SandboxResponse { Status = response.Status, ContentType = response.ContentType, Body = response.Body, Headers = headers };
+        return new SandboxResponse
+        {
+            Status = response.Status,
+            ContentType = response.ContentType,
+            Body = response.Body,
+            Headers = headers,
+        };
     }
 
     /// <summary>The id of the cluster of that name.</summary>
@@ -112,12 +120,17 @@ internal sealed class CloudApiService : ISandboxService
     public void SetPlan(string clusterId, string plan) => With(clusterId, (cluster, _) => cluster.Plan = plan);
 
     /// <summary>Changes the network visibility.</summary>
-    public void SetNetworkVisibility(string clusterId, string visibility) => With(clusterId, (cluster, _) => cluster.NetworkVisibility = visibility);
+    public void SetNetworkVisibility(string clusterId, string visibility) =>
+        With(clusterId, (cluster, _) => cluster.NetworkVisibility = visibility);
 
     /// <summary>How often the region's store key was wrapped again since it was enabled.</summary>
-    public int Rewraps(string clusterId, string region) => With(clusterId, (cluster, _) => cluster.Regions.First(r => r.Name == region).Rewraps);
+    public int Rewraps(string clusterId, string region) =>
+        With(clusterId, (cluster, _) => cluster.Regions.First(r => r.Name == region).Rewraps);
 
-    /// <summary>What the vendor's support does after a ticket, whether access was seen to be cut or not. False where nothing is revoked and no node is down.</summary>
+    /// <summary>
+    /// What the vendor's support does after a ticket, whether access was seen to be cut or not. False where nothing is revoked and no
+    /// node is down.
+    /// </summary>
     public bool Recover(string clusterId) => With(clusterId, (cluster, now) =>
     {
         bool down = cluster.Regions.Exists(r => r.NodesDown);
@@ -129,7 +142,8 @@ internal sealed class CloudApiService : ISandboxService
     public IReadOnlyList<string> RestartNodes(string clusterId) => With<string[]>(clusterId, (cluster, _) => Restart(cluster));
 
     /// <summary>The regions whose nodes are down for want of their key.</summary>
-    public IReadOnlyList<string> NodesDown(string clusterId) => With(clusterId, (cluster, _) => Names(cluster.Regions.Where(r => r.NodesDown)));
+    public IReadOnlyList<string> NodesDown(string clusterId) =>
+        With(clusterId, (cluster, _) => Names(cluster.Regions.Where(r => r.NodesDown)));
 
     /// <summary>The data of every region can be read.</summary>
     public bool IsReadable(string clusterId) => With(clusterId, (cluster, _) => !cluster.Regions.Exists(r => r.Sealed || r.NodesDown));

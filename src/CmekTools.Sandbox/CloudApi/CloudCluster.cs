@@ -124,7 +124,9 @@ internal sealed class CloudCluster
     /// <summary>GET cmek answers 404 until it has.</summary>
     public bool EverEncrypted { get; set; }
 
-    /// <summary>The key was seen to be out of reach since the last REVOKE. Only then may access that works mean that it was given back.</summary>
+    /// <summary>
+    /// The key was seen to be out of reach since the last REVOKE. Only then may access that works mean that it was given back.
+    /// </summary>
     public bool CutSeen { get; set; }
 
     public bool IsDedicated => Plan is not ("BASIC" or "STANDARD");

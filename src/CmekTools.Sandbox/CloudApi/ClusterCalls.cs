@@ -39,7 +39,8 @@ internal sealed class ClusterCalls(ClusterStore store, KeyAccess access, Cluster
         string name = ClusterRules.Name(body.Text("name"));
         string provider = ClusterRules.OneOf("provider", body.Text("provider"), string.Empty, "AWS", "GCP", "AZURE");
         JsonObject spec = body.Object("spec") ?? throw CloudApiFault.Invalid("spec is missing");
-        JsonObject dedicated = spec.Object("dedicated") ?? throw CloudApiFault.Invalid("spec.dedicated is missing: the sandbox only makes ADVANCED clusters");
+        JsonObject dedicated = spec.Object("dedicated") ?? throw CloudApiFault.Invalid(
+            "spec.dedicated is missing: the sandbox only makes ADVANCED clusters");
         ClusterRules.OneOf("spec.plan", spec.Text("plan"), "ADVANCED", "ADVANCED");
         JsonObject hardware = dedicated.Object("hardware") ?? throw CloudApiFault.Invalid("spec.dedicated.hardware is missing");
         if (hardware.Object("machine_spec")?.Number("num_virtual_cpus") is null || hardware.Number("storage_gib") is null)
@@ -55,7 +56,12 @@ internal sealed class ClusterCalls(ClusterStore store, KeyAccess access, Cluster
             Provider = provider,
             AccountId = Identities.Account(provider, id),
             Plan = "ADVANCED",
-            NetworkVisibility = ClusterRules.OneOf("spec.dedicated.network_visibility", dedicated.Text("network_visibility"), "PUBLIC", "PUBLIC", "PRIVATE"),
+            NetworkVisibility = ClusterRules.OneOf(
+                "spec.dedicated.network_visibility",
+                dedicated.Text("network_visibility"),
+                "PUBLIC",
+                "PUBLIC",
+                "PRIVATE"),
             CreatedAt = now,
             UpdatedAt = now,
             CreatingSince = now,
@@ -63,7 +69,12 @@ internal sealed class ClusterCalls(ClusterStore store, KeyAccess access, Cluster
             CidrRange = dedicated.Text("cidr_range") is { Length: > 0 } range ? range : "172.28.0.0/14",
             Hardware = ClusterRules.Hardware(hardware, new CloudHardware(4, 15)),
             Labels = spec.Texts("labels") ?? [],
-            DeleteProtection = ClusterRules.OneOf("spec.delete_protection", spec.Text("delete_protection"), "DISABLED", "ENABLED", "DISABLED"),
+            DeleteProtection = ClusterRules.OneOf(
+                "spec.delete_protection",
+                spec.Text("delete_protection"),
+                "DISABLED",
+                "ENABLED",
+                "DISABLED"),
         };
         JsonObject nodes = dedicated.Object("region_nodes") ?? throw CloudApiFault.Invalid("spec.dedicated.region_nodes is missing");
         cluster.Regions.AddRange(ClusterRules.RegionNodes(nodes, provider).Select(r => new CloudRegion(r.Key, r.Value)));
@@ -85,7 +96,12 @@ internal sealed class ClusterCalls(ClusterStore store, KeyAccess access, Cluster
             throw CloudApiFault.Invalid($"{other} cannot be changed in the sandbox");
         }
 
-        string protection = ClusterRules.OneOf("delete_protection", body.Text("delete_protection"), cluster.DeleteProtection, "ENABLED", "DISABLED");
+        string protection = ClusterRules.OneOf(
+            "delete_protection",
+            body.Text("delete_protection"),
+            cluster.DeleteProtection,
+            "ENABLED",
+            "DISABLED");
         SortedDictionary<string, string>? labels = body.Texts("labels");
         if (body.Object("dedicated") is { } dedicated)
         {
@@ -101,12 +117,16 @@ internal sealed class ClusterCalls(ClusterStore store, KeyAccess access, Cluster
 
     private void Scale(CloudCluster cluster, JsonObject dedicated, DateTimeOffset now)
     {
-        CloudHardware hardware = dedicated.Object("hardware") is { } wanted ? ClusterRules.Hardware(wanted, cluster.Hardware) : cluster.Hardware;
+        CloudHardware hardware = dedicated.Object("hardware") is { } wanted
+            ? ClusterRules.Hardware(wanted, cluster.Hardware)
+            : cluster.Hardware;
         IReadOnlyDictionary<string, int> nodes = dedicated.Object("region_nodes") is { } given
             ? ClusterRules.RegionNodes(given, cluster.Provider)
             : cluster.Regions.ToDictionary(r => r.Name, r => r.NodeCount);
         IReadOnlyList<JsonObject> items = dedicated.Objects("cmek_region_specs") ?? [];
-        IReadOnlyList<(string Region, KeySpec Key)> specs = items.Count > 0 ? KeySpecs.Read(items, "cmek_region_specs", cluster.Provider) : [];
+        IReadOnlyList<(string Region, KeySpec Key)> specs = items.Count > 0
+            ? KeySpecs.Read(items, "cmek_region_specs", cluster.Provider)
+            : [];
         if (!cluster.IsDedicated)
         {
             throw CloudApiFault.Invalid($"dedicated does not fit a cluster of the plan {cluster.Plan}");
@@ -142,7 +162,8 @@ internal sealed class ClusterCalls(ClusterStore store, KeyAccess access, Cluster
     {
         foreach ((string region, KeySpec key) in specs)
         {
-            string? fault = cluster.Region(region) is not null ? $"{region} is a region of the cluster already; its key is changed with PUT cmek"
+            string? fault = cluster.Region(region) is not null
+                ? $"{region} is a region of the cluster already; its key is changed with PUT cmek"
                 : !added.Contains(region) ? $"{region} is not in region_nodes"
                 : !cluster.IsEncrypted ? "the cluster does not use CMEK"
                 : key.IsNull ? "NULL_KMS cannot be used for a new region"
@@ -162,7 +183,8 @@ internal sealed class ClusterCalls(ClusterStore store, KeyAccess access, Cluster
 
             if (Array.Find(added, n => !specs.Any(s => s.Region == n)) is { } bare)
             {
-                throw CloudApiFault.Invalid($"cmek_region_specs: the cluster uses CMEK; a specification for the new region {bare} is missing");
+                throw CloudApiFault.Invalid(
+                    $"cmek_region_specs: the cluster uses CMEK; a specification for the new region {bare} is missing");
             }
         }
 

@@ -51,7 +51,14 @@ internal static class ClusterJson
                 ["disk_iops"] = 450,
             },
         }
-        : new JsonObject { ["serverless"] = new JsonObject { ["routing_id"] = $"{cluster.Name}-{Identities.Short(cluster.Id)}", ["upgrade_type"] = "AUTOMATIC" } };
+        : new JsonObject
+        {
+            ["serverless"] = new JsonObject
+            {
+                ["routing_id"] = $"{cluster.Name}-{Identities.Short(cluster.Id)}",
+                ["upgrade_type"] = "AUTOMATIC",
+            },
+        };
 
     // ".invalid" is reserved: nobody can be connected to by mistake.
     private static JsonObject Region(CloudCluster cluster, CloudRegion region)

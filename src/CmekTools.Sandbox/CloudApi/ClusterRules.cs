@@ -18,7 +18,9 @@ internal static partial class ClusterRules
             }
 
             int? nodes = regionNodes.Number(region);
-            found[region] = nodes >= 1 ? nodes.Value : throw CloudApiFault.Invalid($"region_nodes: region {region} needs at least one node");
+            found[region] = nodes >= 1
+                ? nodes.Value
+                : throw CloudApiFault.Invalid($"region_nodes: region {region} needs at least one node");
         }
 
         return found.Count > 0 ? found : throw CloudApiFault.Invalid("region_nodes must not be empty");
@@ -34,7 +36,9 @@ internal static partial class ClusterRules
             throw CloudApiFault.Invalid($"hardware.machine_spec.num_virtual_cpus: no machine type has {cpus}");
         }
 
-        return storage is < 0 ? throw CloudApiFault.Invalid("hardware.storage_gib must not be negative") : new CloudHardware(cpus ?? before.VirtualCpus, storage is null or 0 ? before.StorageGib : storage.Value);
+        return storage is < 0
+            ? throw CloudApiFault.Invalid("hardware.storage_gib must not be negative")
+            : new CloudHardware(cpus ?? before.VirtualCpus, storage is null or 0 ? before.StorageGib : storage.Value);
     }
 
     /// <summary>One of some words.</summary>

@@ -15,7 +15,8 @@ internal sealed class CmekCalls(CmekEngine engine, KeyAccess access, ClusterLock
         clusterLock.RequireFree(cluster);
         if (CmekStates.Of(cluster) is not (CmekState.DISABLED or CmekState.ENABLE_FAILED))
         {
-            throw CloudApiFault.Precondition(cluster.Regions.Exists(r => r.Sealed) ? "CMEK is already enabled, and revoked" : "CMEK is already enabled");
+            throw CloudApiFault.Precondition(
+                cluster.Regions.Exists(r => r.Sealed) ? "CMEK is already enabled, and revoked" : "CMEK is already enabled");
         }
 
         Begin(cluster, specs, request, now);
@@ -70,7 +71,10 @@ internal sealed class CmekCalls(CmekEngine engine, KeyAccess access, ClusterLock
 
     private IReadOnlyList<(string Region, KeySpec Key)> ReadSpecs(CloudCluster cluster, SandboxRequest request)
     {
-        IReadOnlyList<(string Region, KeySpec Key)> specs = KeySpecs.Read(JsonBody.Read(request).Objects("region_specs"), "region_specs", cluster.Provider);
+        IReadOnlyList<(string Region, KeySpec Key)> specs = KeySpecs.Read(
+            JsonBody.Read(request).Objects("region_specs"),
+            "region_specs",
+            cluster.Provider);
         foreach ((string region, KeySpec key) in specs)
         {
             if (cluster.Region(region) is null)
@@ -91,7 +95,8 @@ internal sealed class CmekCalls(CmekEngine engine, KeyAccess access, ClusterLock
     {
         if (!cluster.IsDedicated)
         {
-            throw CloudApiFault.Precondition($"CMEK is only available for clusters of the plan ADVANCED; this cluster's plan is {cluster.Plan}");
+            throw CloudApiFault.Precondition(
+                $"CMEK is only available for clusters of the plan ADVANCED; this cluster's plan is {cluster.Plan}");
         }
 
         if (cluster.NetworkVisibility != "PRIVATE")

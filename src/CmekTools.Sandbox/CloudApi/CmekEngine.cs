@@ -1,6 +1,8 @@
 namespace CmekTools.Sandbox.CloudApi;
 
-/// <summary>Moves clusters through their encryption states. Nothing runs by itself: what the clock has made due is done when somebody looks.</summary>
+/// <summary>
+/// Moves clusters through their encryption states. Nothing runs by itself: what the clock has made due is done when somebody looks.
+/// </summary>
 internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
 {
     /// <summary>Brings a cluster up to the present.</summary>
@@ -70,7 +72,13 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
             }
             else if (region.Status != CmekState.REVOKED)
             {
-                Begin(region, key, CmekState.REVOKING, options().RevokeFails ? CmekState.REVOKE_FAILED : CmekState.REVOKED, CmekState.REVOKED, now);
+                Begin(
+                    region,
+                    key,
+                    CmekState.REVOKING,
+                    options().RevokeFails ? CmekState.REVOKE_FAILED : CmekState.REVOKED,
+                    CmekState.REVOKED,
+                    now);
             }
         }
 
@@ -95,7 +103,9 @@ internal sealed class CmekEngine(KeyAccess access, Func<SandboxOptions> options)
     // Also remembers it. A REVOKE whose key stays within reach must not heal at once, so recovery waits until a cut has been seen.
     private bool LooksCut(CloudCluster cluster)
     {
-        bool cut = cluster.Regions.Any(r => r is { Status: CmekState.REVOKING or CmekState.REVOKED or CmekState.REVOKE_FAILED, Current: { } key } && access.Refusal(cluster, key.Spec) is not null);
+        bool cut = cluster.Regions.Any(
+            r => r is { Status: CmekState.REVOKING or CmekState.REVOKED or CmekState.REVOKE_FAILED, Current: { } key }
+                && access.Refusal(cluster, key.Spec) is not null);
         cluster.CutSeen |= cut;
         return cut;
     }

@@ -12,8 +12,10 @@ internal static class CmekStates
     ];
 
     /// <summary>The cluster's state.</summary>
-    public static CmekState Of(CloudCluster cluster) => Order.First(state => state == CmekState.DISABLED || cluster.Regions.Any(r => r.Status == state));
+    public static CmekState Of(CloudCluster cluster) =>
+        Order.First(state => state == CmekState.DISABLED || cluster.Regions.Any(r => r.Status == state));
 
     /// <summary>True for the states that only another request leaves.</summary>
-    public static bool IsFailed(CmekState state) => state is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED or CmekState.DISABLE_FAILED or CmekState.REVOKE_FAILED;
+    public static bool IsFailed(CmekState state) =>
+        state is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED or CmekState.DISABLE_FAILED or CmekState.REVOKE_FAILED;
 }

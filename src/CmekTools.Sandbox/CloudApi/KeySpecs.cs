@@ -23,7 +23,13 @@ internal static partial class KeySpecs
                 throw CloudApiFault.Invalid($"{field}: region {region} is given twice");
             }
 
-            found.Add((region, ReadKey(item.Object("key_spec") ?? throw CloudApiFault.Invalid($"region {region}: key_spec is missing"), region, provider)));
+            found.Add(
+                (
+                    region,
+                    ReadKey(
+                        item.Object("key_spec") ?? throw CloudApiFault.Invalid($"region {region}: key_spec is missing"),
+                        region,
+                        provider)));
         }
 
         return found;
@@ -37,7 +43,9 @@ internal static partial class KeySpecs
             from.Text("auth_principal") ?? string.Empty);
         if (key.IsNull)
         {
-            return key is { Uri: "", Principal: "" } ? key : throw CloudApiFault.Invalid($"region {region}: NULL_KMS takes no uri and no auth_principal");
+            return key is { Uri: "", Principal: "" }
+                ? key
+                : throw CloudApiFault.Invalid($"region {region}: NULL_KMS takes no uri and no auth_principal");
         }
 
         if (key.Type is not ("AWS_KMS" or "GCP_CLOUD_KMS" or "AZURE_KEY_VAULT"))
@@ -55,7 +63,9 @@ internal static partial class KeySpecs
             throw CloudApiFault.Invalid($"region {region}: malformed key URI '{key.Uri}'");
         }
 
-        return PrincipalForm(key.Type).IsMatch(key.Principal) ? key : throw CloudApiFault.Invalid($"region {region}: malformed auth_principal '{key.Principal}'");
+        return PrincipalForm(key.Type).IsMatch(key.Principal)
+            ? key
+            : throw CloudApiFault.Invalid($"region {region}: malformed auth_principal '{key.Principal}'");
     }
 
     private static string TypeOf(string provider) => provider switch

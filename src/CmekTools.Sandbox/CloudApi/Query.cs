@@ -28,7 +28,9 @@ internal sealed class Query
             return DefaultLimit;
         }
 
-        int limit = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : throw CloudApiFault.Invalid($"{name} must be a number");
+        int limit = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? number
+            : throw CloudApiFault.Invalid($"{name} must be a number");
         return limit == 0 ? DefaultLimit : Math.Min(limit, 500);
     }
 

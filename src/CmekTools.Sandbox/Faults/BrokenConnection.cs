@@ -9,8 +9,8 @@ internal static class BrokenConnection
 {
     private const BindingFlags Inner = BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public;
 
-    // HttpListenerResponse.Abort sends the headers of an empty 200 first where .NET's own listener runs, so its socket is looked for. Where there is none
-    // (Windows has another listener), Abort does what is wanted.
+    // HttpListenerResponse.Abort sends the headers of an empty 200 first where .NET's own listener runs, so its socket is looked for.
+    // Where there is none (Windows has another listener), Abort does what is wanted.
     private static readonly PropertyInfo? s_connection = typeof(HttpListenerContext).GetProperty("Connection", Inner);
 
     /// <summary>Resets the connection: nothing that was not sent yet arrives.</summary>

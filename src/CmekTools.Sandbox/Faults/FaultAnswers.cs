@@ -38,7 +38,8 @@ internal static class FaultAnswers
             Status = plain.Status,
             ContentType = plain.ContentType,
             Body = plain.Body,
-            Headers = new Dictionary<string, string> { ["Retry-After"] = seconds.Value.ToString(System.Globalization.CultureInfo.InvariantCulture) },
+            Headers = new Dictionary<string, string> { ["Retry-After"] = seconds.Value.ToString(
+                System.Globalization.CultureInfo.InvariantCulture) },
         };
     }
 
@@ -48,7 +49,12 @@ internal static class FaultAnswers
         if (status is 502 or 504)
         {
             // Not the service, but what stands in front of it.
-            return new SandboxResponse { Status = status, ContentType = "text/html", Body = $"<html><body><h1>{status}</h1></body></html>" };
+            return new SandboxResponse
+            {
+                Status = status,
+                ContentType = "text/html",
+                Body = $"<html><body><h1>{status}</h1></body></html>",
+            };
         }
 
         return request.Service switch
@@ -56,15 +62,24 @@ internal static class FaultAnswers
             "cloud" => Cloud(status, status == 500 ? 13 : 14, status == 500 ? "internal" : "the service is unavailable"),
             "kms" => Kms(status, status == 500 ? "KMSInternalException" : "DependencyTimeoutException", "try again"),
             "iam" or "sts" => Query(status, status == 500 ? "InternalFailure" : "ServiceUnavailable", "try again"),
-            _ => new GcpErrorException(status, status == 500 ? "INTERNAL" : "UNAVAILABLE", "The service is currently unavailable.").ToResponse(),
+            _ => new GcpErrorException(
+                status,
+                status == 500 ? "INTERNAL" : "UNAVAILABLE",
+                "The service is currently unavailable.").ToResponse(),
         };
     }
 
     private static SandboxResponse Denied(SandboxRequest request) => request.Service switch
     {
         "cloud" => Cloud(403, 7, "permission denied"),
-        "kms" => Kms(400, "AccessDeniedException", $"User: arn:aws:iam::111122223333:user/admin is not authorized to perform: kms:{request.Operation}"),
-        "iam" or "sts" => Query(403, "AccessDenied", $"User: arn:aws:iam::111122223333:user/admin is not authorized to perform: {request.Service}:{request.Operation}"),
+        "kms" => Kms(
+            400,
+            "AccessDeniedException",
+            $"User: arn:aws:iam::111122223333:user/admin is not authorized to perform: kms:{request.Operation}"),
+        "iam" or "sts" => Query(
+            403,
+            "AccessDenied",
+            $"User: arn:aws:iam::111122223333:user/admin is not authorized to perform: {request.Service}:{request.Operation}"),
         _ => GcpErrorException.Denied($"{request.Service}.{request.Operation}", Uri.UnescapeDataString(request.RawPath)).ToResponse(),
     };
 
@@ -85,6 +100,7 @@ internal static class FaultAnswers
     {
         Status = status,
         ContentType = "text/xml",
-        Body = $"<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>0</RequestId></ErrorResponse>",
+        Body = $"<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error>"
+            + $"<Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>0</RequestId></ErrorResponse>",
     };
 }

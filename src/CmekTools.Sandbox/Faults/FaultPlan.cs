@@ -4,8 +4,8 @@ using System.Text;
 namespace CmekTools.Sandbox.Faults;
 
 /// <summary>
-/// Decides by rules and a seed which requests go wrong. The n-th request of one operation has the same fate in each run with the same seed, whatever
-/// else is asked beside it.
+/// Decides by rules and a seed which requests go wrong. The n-th request of one operation has the same fate in each run with the same
+/// seed, whatever else is asked beside it.
 /// </summary>
 internal sealed class FaultPlan(int seed, IReadOnlyList<FaultRule> rules, TimeProvider clock)
 {
@@ -33,7 +33,9 @@ internal sealed class FaultPlan(int seed, IReadOnlyList<FaultRule> rules, TimePr
                 if (rules[i].IsAbout(request) && Hits(i, call, number, chosen is null))
                 {
                     FaultKind kind = rules[i].Kinds[(int)(Chance(i, call, number, "kind") % (uint)rules[i].Kinds.Count)];
-                    chosen = kind == FaultKind.Locked && request.Service != "cloud" ? null : new Fault(kind, Chance(i, call, number, "form"));
+                    chosen = kind == FaultKind.Locked && request.Service != "cloud"
+                        ? null
+                        : new Fault(kind, Chance(i, call, number, "form"));
                 }
             }
 

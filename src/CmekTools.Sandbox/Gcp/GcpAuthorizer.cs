@@ -27,7 +27,12 @@ internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy
     /// <summary>Which of the permissions in question the caller has.</summary>
     public JsonObject Test(GcpCall call, string resource) => new()
     {
-        ["permissions"] = new JsonArray([.. (call.Body["permissions"]?.AsArray() ?? []).OfType<JsonValue>().Select(p => p.ToString()).Where(p => Allows(call.Caller, p, resource)).Select(p => (JsonNode)p)]),
+        ["permissions"] = new JsonArray(
+            [
+                .. (
+                    call.Body["permissions"]?.AsArray() ?? []).OfType<JsonValue>().Select(p => p.ToString()).Where(
+                        p => Allows(call.Caller, p, resource)).Select(p => (JsonNode)p),
+            ]),
     };
 
     public bool Allows(string caller, string permission, string resource) =>
@@ -35,7 +40,9 @@ internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy
         && Chain(resource).Any(level => (policies.Effective(level)["bindings"]?.AsArray() ?? []).OfType<JsonObject>().Any(binding =>
             roles.Gives(binding["role"]?.ToString() ?? string.Empty, permission)
             && (binding["members"]?.AsArray() ?? []).Any(m => IsMember(caller, m!.ToString()))
-            && (binding["condition"]?["expression"]?.ToString() is not { } expression || GcpConditions.Holds(expression, resource, clock.GetUtcNow()))));
+            && (
+                binding["condition"]?["expression"]?.ToString() is not { } expression
+                    || GcpConditions.Holds(expression, resource, clock.GetUtcNow()))));
 
     // A key's policy, its ring's and the project's; a service account's and the project's.
     private IEnumerable<string> Chain(string resource)
@@ -56,7 +63,10 @@ internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy
             yield return resource;
         }
 
-        foreach (string level in parts[0] == "projects" ? hierarchy.LevelsOf(string.Join('/', parts[..2])) : hierarchy.Above.SkipWhile(l => l != resource))
+        foreach (
+            string level in parts[0] == "projects"
+                ? hierarchy.LevelsOf(string.Join('/', parts[..2]))
+                : hierarchy.Above.SkipWhile(l => l != resource))
         {
             yield return level;
         }
@@ -68,5 +78,6 @@ internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy
         || (member.StartsWith("domain:", StringComparison.Ordinal) && caller.EndsWith("@" + member[7..], StringComparison.Ordinal))
         || IsInGroup(member, caller);
 
-    private bool IsInGroup(string group, string caller) => _groups.TryGetValue(group, out HashSet<string>? members) && members.Contains(caller);
+    private bool IsInGroup(string group, string caller) =>
+        _groups.TryGetValue(group, out HashSet<string>? members) && members.Contains(caller);
 }

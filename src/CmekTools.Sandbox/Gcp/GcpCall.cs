@@ -26,7 +26,9 @@ internal sealed class GcpCall
         foreach (string pair in request.RawQuery.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             string[] halves = pair.Split('=', 2);
-            Query[Uri.UnescapeDataString(halves[0])] = halves.Length == 2 ? Uri.UnescapeDataString(halves[1].Replace('+', ' ')) : string.Empty;
+            Query[Uri.UnescapeDataString(halves[0])] = halves.Length == 2
+                ? Uri.UnescapeDataString(halves[1].Replace('+', ' '))
+                : string.Empty;
         }
 
         Body = Parse(request.Text);
@@ -51,7 +53,8 @@ internal sealed class GcpCall
     public string? Text(string name) => Body[name] is JsonValue value ? value.ToString() : null;
 
     /// <summary>A parameter of the query that is needed.</summary>
-    public string Needed(string name) => Query.TryGetValue(name, out string? value) && value.Length > 0 ? value : throw GcpErrorException.Invalid($"{name} is required.");
+    public string Needed(string name) =>
+        Query.TryGetValue(name, out string? value) && value.Length > 0 ? value : throw GcpErrorException.Invalid($"{name} is required.");
 
     /// <summary>One page of a list.</summary>
     public JsonObject Page(string name, IEnumerable<JsonObject> items)

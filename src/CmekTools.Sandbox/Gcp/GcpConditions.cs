@@ -89,7 +89,9 @@ internal sealed partial class GcpConditionReader(string expression, string resou
             return resource == name.Value;
         }
 
-        return match.Groups["prefix"] is { Success: true } prefix ? resource.StartsWith(prefix.Value, StringComparison.Ordinal) : match.Value == "true";
+        return match.Groups["prefix"] is { Success: true } prefix
+            ? resource.StartsWith(prefix.Value, StringComparison.Ordinal)
+            : match.Value == "true";
     }
 
     private bool Take(string token)

@@ -51,7 +51,10 @@ internal static class GcpCrypto
         }
 
         string id = BinaryPrimitives.ReadInt32BigEndian(blob).ToString(CultureInfo.InvariantCulture);
-        GcpKeyVersion version = Usable(key, key.Versions.FirstOrDefault(v => v.Id == id) ?? throw GcpErrorException.Invalid("Decryption failed: the ciphertext is invalid."));
+        GcpKeyVersion version = Usable(
+            key,
+            key.Versions.FirstOrDefault(v => v.Id == id) ?? throw GcpErrorException.Invalid(
+                "Decryption failed: the ciphertext is invalid."));
         byte[] plain = new byte[blob.Length - Head - Nonce - Tag];
         try
         {
@@ -80,7 +83,10 @@ internal static class GcpCrypto
             throw GcpErrorException.Precondition($"{key.Name} has the purpose {key.Purpose}; it cannot encrypt.");
         }
 
-        return version?.State == "ENABLED" ? version : throw GcpErrorException.Precondition($"{version?.Name ?? key.Name} is not enabled, current state is: {version?.State ?? "without a primary version"}.");
+        return version?.State == "ENABLED"
+            ? version
+            : throw GcpErrorException.Precondition(
+                $"{version?.Name ?? key.Name} is not enabled, current state is: {version?.State ?? "without a primary version"}.");
     }
 
     private static byte[] Bytes(JsonObject body, string name)

@@ -14,8 +14,10 @@ internal sealed class GcpDenyPolicies(GcpHierarchy hierarchy, GcpAuthorizer auth
     public bool Denies(string level, string caller, string permission, Func<string, string, bool> isInGroup) =>
         _policies.TryGetValue(level, out SortedDictionary<string, JsonObject>? policies)
         && policies.Values.SelectMany(p => p["rules"]?.AsArray() ?? []).Select(r => r?["denyRule"]).OfType<JsonObject>().Any(rule =>
-            Names(rule, "deniedPrincipals").Any(p => Is(p, caller, isInGroup)) && !Names(rule, "exceptionPrincipals").Any(p => Is(p, caller, isInGroup))
-            && Names(rule, "deniedPermissions").Any(p => Covers(p, permission)) && !Names(rule, "exceptionPermissions").Any(p => Covers(p, permission)));
+            Names(rule, "deniedPrincipals").Any(p => Is(p, caller, isInGroup))
+                && !Names(rule, "exceptionPrincipals").Any(p => Is(p, caller, isInGroup))
+            && Names(rule, "deniedPermissions").Any(p => Covers(p, permission))
+            && !Names(rule, "exceptionPermissions").Any(p => Covers(p, permission)));
 
     /// <summary>Answers <c>v2/policies/POINT/denypolicies[/ID]</c>.</summary>
     public JsonObject Answer(GcpCall call)
@@ -62,7 +64,8 @@ internal sealed class GcpDenyPolicies(GcpHierarchy hierarchy, GcpAuthorizer auth
         }
     }
 
-    private static JsonObject Existing(SortedDictionary<string, JsonObject> policies, string id) => policies.GetValueOrDefault(id) ?? throw GcpErrorException.NotFound($"Policy {id}");
+    private static JsonObject Existing(SortedDictionary<string, JsonObject> policies, string id) =>
+        policies.GetValueOrDefault(id) ?? throw GcpErrorException.NotFound($"Policy {id}");
 
     private static IEnumerable<string> Names(JsonObject rule, string field) => (rule[field]?.AsArray() ?? []).Select(n => n!.ToString());
 
@@ -72,10 +75,13 @@ internal sealed class GcpDenyPolicies(GcpHierarchy hierarchy, GcpAuthorizer auth
         {
             if (Names(rule, "deniedPrincipals").FirstOrDefault(p => !p.StartsWith("principal", StringComparison.Ordinal)) is { } principal)
             {
-                throw GcpErrorException.Invalid($"Invalid principal '{principal}': deny policies take principal identifiers of the v2 API.");
+                throw GcpErrorException.Invalid(
+                    $"Invalid principal '{principal}': deny policies take principal identifiers of the v2 API.");
             }
 
-            if (Names(rule, "deniedPermissions").FirstOrDefault(p => !p.Contains(".googleapis.com/", StringComparison.Ordinal)) is { } permission)
+            if (
+                Names(rule, "deniedPermissions").FirstOrDefault(
+                    p => !p.Contains(".googleapis.com/", StringComparison.Ordinal)) is { } permission)
             {
                 throw GcpErrorException.Invalid($"Permission '{permission}' is not supported in deny policies.");
             }
@@ -88,7 +94,9 @@ internal sealed class GcpDenyPolicies(GcpHierarchy hierarchy, GcpAuthorizer auth
         return principal == "principalSet://goog/public:all"
             || (who[0] == "serviceAccount" && principal == $"principal://iam.googleapis.com/projects/-/serviceAccounts/{who[1]}")
             || (who[0] == "user" && principal == $"principal://goog/subject/{who[1]}")
-            || (principal.StartsWith("principalSet://goog/group/", StringComparison.Ordinal) && isInGroup("group:" + principal["principalSet://goog/group/".Length..], caller));
+            || (
+                principal.StartsWith("principalSet://goog/group/", StringComparison.Ordinal)
+                    && isInGroup("group:" + principal["principalSet://goog/group/".Length..], caller));
     }
 
     // cloudkms.cryptoKeys.get is written cloudkms.googleapis.com/cryptoKeys.get; a star takes the place of the resource, the verb, or both.
@@ -96,12 +104,15 @@ internal sealed class GcpDenyPolicies(GcpHierarchy hierarchy, GcpAuthorizer auth
     {
         string[] p = permission.Replace("resourcemanager.", "cloudresourcemanager.", StringComparison.Ordinal).Split('.');
         string[] d = denied.Split('/', 2)[^1].Split('.');
-        return denied.StartsWith(p[0] + ".googleapis.com/", StringComparison.Ordinal) && d.Length == 2 && p.Length == 3 && (d[0] == "*" || d[0] == p[1]) && (d[1] == "*" || d[1] == p[2]);
+        return denied.StartsWith(p[0] + ".googleapis.com/", StringComparison.Ordinal) && d.Length == 2 && p.Length == 3
+            && (d[0] == "*" || d[0] == p[1]) && (d[1] == "*" || d[1] == p[2]);
     }
 
     private static JsonObject Operation(string resource, string id) => new()
     {
-        ["name"] = $"policies/{Uri.EscapeDataString("cloudresourcemanager.googleapis.com/" + resource)}/denypolicies/{id}/operations/op-{Guid.NewGuid():N}",
+        ["name"] =
+            $"policies/{Uri.EscapeDataString("cloudresourcemanager.googleapis.com/" + resource)}/denypolicies/{id}/"
+                + $"operations/op-{Guid.NewGuid():N}",
         ["done"] = false,
     };
 
@@ -109,7 +120,8 @@ internal sealed class GcpDenyPolicies(GcpHierarchy hierarchy, GcpAuthorizer auth
     {
         JsonObject shown = policy.DeepClone().AsObject();
         // Answers always have the project's number.
-        shown["name"] = $"policies/{Uri.EscapeDataString("cloudresourcemanager.googleapis.com/" + hierarchy.ByNumber(resource))}/denypolicies/{id}";
+        shown["name"] = $"policies/{Uri.EscapeDataString("cloudresourcemanager.googleapis.com/" + hierarchy.ByNumber(resource))}"
+            + $"/denypolicies/{id}";
         shown["kind"] = "DenyPolicy";
         if (!rules)
         {

@@ -31,12 +31,17 @@ internal sealed class GcpErrorException(int code, string status, string message)
         };
 
     public static GcpErrorException QuotaExceeded(string metric) =>
-        new(429, "RESOURCE_EXHAUSTED", $"Quota exceeded for quota metric '{metric}' and limit '{metric} per minute' of service 'cloudkms.googleapis.com' for consumer 'project_number:{GcpHierarchy.Number}'.");
+        new(
+            429,
+            "RESOURCE_EXHAUSTED",
+            $"Quota exceeded for quota metric '{metric}' and limit '{metric} per minute' of service 'cloudkms.googleapis.com' for "
+                + $"consumer 'project_number:{GcpHierarchy.Number}'.");
 
     public static GcpErrorException Unauthenticated() => new(
         401,
         "UNAUTHENTICATED",
-        "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential.");
+        "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
+            + "authentication credential.");
 
     /// <summary>Google's error body.</summary>
     public SandboxResponse ToResponse() => SandboxResponse.Json(

@@ -8,12 +8,17 @@ internal sealed class GcpHierarchy(string project)
     /// <summary>The project's number.</summary>
     public const string Number = "123456789012";
 
-    /// <summary>Folders and the organization above the project, from below: <c>folders/1</c>, <c>organizations/2</c>. Empty for a project that stands alone.</summary>
+    /// <summary>
+    /// Folders and the organization above the project, from below: <c>folders/1</c>, <c>organizations/2</c>. Empty for a project that
+    /// stands alone.
+    /// </summary>
     public IReadOnlyList<string> Above { get; set; } = [];
 
     /// <summary>A resource name with the project's id.</summary>
     public string Canonical(string resource) =>
-        resource == "projects/" + Number || resource.StartsWith($"projects/{Number}/", StringComparison.Ordinal) ? $"projects/{project}{resource[("projects/" + Number).Length..]}" : resource;
+        resource == "projects/" + Number || resource.StartsWith($"projects/{Number}/", StringComparison.Ordinal)
+            ? $"projects/{project}{resource[("projects/" + Number).Length..]}"
+            : resource;
 
     /// <summary>A resource name with the project's number.</summary>
     public string ByNumber(string resource) => resource == "projects/" + project ? "projects/" + Number : resource;

@@ -44,8 +44,15 @@ internal sealed class GcpKey
     {
         string purpose = body["purpose"]?.ToString() ?? throw GcpErrorException.Invalid("purpose is required.");
         Known("purpose", purpose, "ENCRYPT_DECRYPT", "ASYMMETRIC_SIGN", "ASYMMETRIC_DECRYPT", "RAW_ENCRYPT_DECRYPT", "MAC");
-        Known("protectionLevel", body["versionTemplate"]?["protectionLevel"]?.ToString() ?? "SOFTWARE", "SOFTWARE", "HSM", "EXTERNAL", "EXTERNAL_VPC");
-        if (body["destroyScheduledDuration"] is { } wait && GcpTime.Seconds(wait.ToString()) is not { TotalHours: >= 24, TotalDays: <= 120 })
+        Known(
+            "protectionLevel",
+            body["versionTemplate"]?["protectionLevel"]?.ToString() ?? "SOFTWARE",
+            "SOFTWARE",
+            "HSM",
+            "EXTERNAL",
+            "EXTERNAL_VPC");
+        if (body["destroyScheduledDuration"] is { } wait
+            && GcpTime.Seconds(wait.ToString()) is not { TotalHours: >= 24, TotalDays: <= 120 })
         {
             throw GcpErrorException.Invalid("destroy_scheduled_duration must be between 24 hours and 120 days.");
         }
@@ -58,7 +65,11 @@ internal sealed class GcpKey
         JsonObject settings = new()
         {
             ["purpose"] = purpose,
-            ["versionTemplate"] = new JsonObject { ["algorithm"] = algorithm, ["protectionLevel"] = body["versionTemplate"]?["protectionLevel"]?.ToString() ?? "SOFTWARE" },
+            ["versionTemplate"] = new JsonObject
+            {
+                ["algorithm"] = algorithm,
+                ["protectionLevel"] = body["versionTemplate"]?["protectionLevel"]?.ToString() ?? "SOFTWARE",
+            },
             ["destroyScheduledDuration"] = body["destroyScheduledDuration"]?.ToString() ?? "2592000s",
         };
         foreach (string field in (string[])["labels", "rotationPeriod", "nextRotationTime"])
@@ -90,7 +101,8 @@ internal sealed class GcpKey
         return version;
     }
 
-    public GcpKeyVersion Version(string id) => _versions.Find(v => v.Id == id) ?? throw GcpErrorException.NotFound($"CryptoKeyVersion {Name}/cryptoKeyVersions/{id}");
+    public GcpKeyVersion Version(string id) =>
+        _versions.Find(v => v.Id == id) ?? throw GcpErrorException.NotFound($"CryptoKeyVersion {Name}/cryptoKeyVersions/{id}");
 
     public void SetPrimary(string id)
     {
@@ -112,7 +124,9 @@ internal sealed class GcpKey
         foreach (string field in mask.Split(','))
         {
             string name = field.Split('.')[0];
-            if (name is not ("labels" or "rotationPeriod" or "nextRotationTime" or "versionTemplate" or "rotation_period" or "next_rotation_time"))
+            if (
+                name is not (
+                    "labels" or "rotationPeriod" or "nextRotationTime" or "versionTemplate" or "rotation_period" or "next_rotation_time"))
             {
                 throw GcpErrorException.Invalid($"Field '{field}' is immutable or unknown.");
             }
@@ -180,7 +194,9 @@ internal sealed class GcpKey
             return;
         }
 
-        if (settings["purpose"]!.ToString() != "ENCRYPT_DECRYPT" || GcpTime.Seconds(period.ToString()) is not { } time || time < TimeSpan.FromDays(1))
+        if (settings["purpose"]!.ToString() != "ENCRYPT_DECRYPT"
+            || GcpTime.Seconds(period.ToString()) is not { } time
+            || time < TimeSpan.FromDays(1))
         {
             throw GcpErrorException.Invalid("rotation_period must be at least 24 hours and is only for ENCRYPT_DECRYPT keys.");
         }

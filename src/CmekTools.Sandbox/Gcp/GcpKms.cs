@@ -4,7 +4,11 @@ using System.Text.RegularExpressions;
 namespace CmekTools.Sandbox.Gcp;
 
 /// <summary>Cloud KMS: rings, keys, versions and their policies.</summary>
-internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies, GcpAuthorizer authorizer, Func<string, string?> whyNoMember)
+internal sealed partial class GcpKms(
+    SandboxServer server,
+    GcpPolicies policies,
+    GcpAuthorizer authorizer,
+    Func<string, string?> whyNoMember)
 {
     private readonly SortedDictionary<string, GcpKeyRing> _rings = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, GcpKey> _keys = new(StringComparer.Ordinal);
@@ -43,9 +47,16 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
         };
     }
 
-    private static JsonObject Locations(GcpCall call) => call.Page("locations", GcpLocations.All.Select(l => Location($"{call.Segments[0]}/{call.Segments[1]}/locations/{l}")));
+    private static JsonObject Locations(GcpCall call) =>
+        call.Page("locations", GcpLocations.All.Select(l => Location($"{call.Segments[0]}/{call.Segments[1]}/locations/{l}")));
 
-    private static JsonObject Location(string name) => new() { ["name"] = name, ["locationId"] = name[(name.LastIndexOf('/') + 1)..], ["metadata"] = new JsonObject { ["hsmAvailable"] = true } };
+    private static JsonObject Location(string name) =>
+        new()
+        {
+            ["name"] = name,
+            ["locationId"] = name[(name.LastIndexOf('/') + 1)..],
+            ["metadata"] = new JsonObject { ["hsmAvailable"] = true },
+        };
 
     private JsonObject CreateRing(GcpCall call)
     {
@@ -62,7 +73,9 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
     private JsonObject ListRings(GcpCall call)
     {
         authorizer.Require(call.Caller, "cloudkms.keyRings.list", string.Join('/', call.Segments[..4]));
-        return call.Page("keyRings", _rings.Values.Where(r => r.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(r => r.ToJson()));
+        return call.Page(
+            "keyRings",
+            _rings.Values.Where(r => r.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(r => r.ToJson()));
     }
 
     private JsonObject Ring(GcpCall call)
@@ -114,7 +127,9 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
         string ring = string.Join('/', call.Segments[..6]);
         authorizer.Require(call.Caller, "cloudkms.cryptoKeys.list", ring);
         _ = _rings.GetValueOrDefault(ring) ?? throw GcpErrorException.NotFound($"KeyRing {ring}");
-        return call.Page("cryptoKeys", _keys.Values.Where(k => k.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(k => k.ToJson()));
+        return call.Page(
+            "cryptoKeys",
+            _keys.Values.Where(k => k.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(k => k.ToJson()));
     }
 
     private JsonObject Key(GcpCall call)
@@ -162,7 +177,8 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
         switch (call.Verb)
         {
             case "getIamPolicy":
-                string? asked = call.Query.GetValueOrDefault("options.requestedPolicyVersion") ?? call.Body["options"]?["requestedPolicyVersion"]?.ToString();
+                string? asked = call.Query.GetValueOrDefault(
+                    "options.requestedPolicyVersion") ?? call.Body["options"]?["requestedPolicyVersion"]?.ToString();
                 return policies.Read(call.Resource, int.TryParse(asked, out int version) ? version : 0);
             case "setIamPolicy":
                 return policies.Write(call.Resource, call.Body, whyNoMember);
@@ -176,14 +192,19 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
     private JsonObject Versions(GcpCall call)
     {
         string name = string.Join('/', call.Segments[..8]);
-        authorizer.Require(call.Caller, call.Method == "POST" ? "cloudkms.cryptoKeyVersions.create" : "cloudkms.cryptoKeyVersions.list", name);
+        authorizer.Require(
+            call.Caller,
+            call.Method == "POST" ? "cloudkms.cryptoKeyVersions.create" : "cloudkms.cryptoKeyVersions.list",
+            name);
         GcpKey key = Find(name) ?? throw GcpErrorException.NotFound($"CryptoKey {name}");
         if (call.Method == "POST" && key.ImportOnly)
         {
             throw GcpErrorException.Precondition($"{key.Name} is import_only: its versions are imported and not created.");
         }
 
-        return call.Method == "POST" ? key.AddVersion(makePrimary: false).ToJson() : call.Page("cryptoKeyVersions", key.Versions.Select(v => v.ToJson()));
+        return call.Method == "POST"
+            ? key.AddVersion(makePrimary: false).ToJson()
+            : call.Page("cryptoKeyVersions", key.Versions.Select(v => v.ToJson()));
     }
 
     private JsonObject Version(GcpCall call)
@@ -204,10 +225,14 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
             case ("GET", null):
                 break;
             case ("PATCH", null):
-                version.SetState(call.Needed("updateMask") == "state" ? call.Text("state") : throw GcpErrorException.Invalid("Only the field 'state' of a version can be updated."));
+                version.SetState(
+                    call.Needed("updateMask") == "state"
+                        ? call.Text("state")
+                        : throw GcpErrorException.Invalid("Only the field 'state' of a version can be updated."));
                 break;
             case ("POST", "destroy") when server.Options.DisableBeforeDestroy && version.State == "ENABLED":
-                throw GcpErrorException.Precondition($"{version.Name} must be disabled before it is destroyed: constraints/cloudkms.disableBeforeDestroy.");
+                throw GcpErrorException.Precondition(
+                    $"{version.Name} must be disabled before it is destroyed: constraints/cloudkms.disableBeforeDestroy.");
             case ("POST", "destroy"):
                 version.Destroy(key.DestroyAfter);
                 break;
@@ -223,7 +248,8 @@ internal sealed partial class GcpKms(SandboxServer server, GcpPolicies policies,
         return version.ToJson();
     }
 
-    private static string Id(string id) => ResourceId().IsMatch(id) ? id : throw GcpErrorException.Invalid($"Resource id '{id}' must match [a-zA-Z0-9_-]{{1,63}}.");
+    private static string Id(string id) =>
+        ResourceId().IsMatch(id) ? id : throw GcpErrorException.Invalid($"Resource id '{id}' must match [a-zA-Z0-9_-]{{1,63}}.");
 
     [GeneratedRegex("^[a-zA-Z0-9_-]{1,63}$")]
     private static partial Regex ResourceId();

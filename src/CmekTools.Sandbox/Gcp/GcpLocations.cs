@@ -19,7 +19,8 @@ internal static class GcpLocations
         if (!All.Contains(location))
         {
             throw GcpErrorException.Missing(
-                $"The request concerns location '{location}' but was sent to location 'global'. Either Cloud KMS is not available in '{location}' or the request was misrouted.");
+                $"The request concerns location '{location}' but was sent to location 'global'. Either Cloud KMS is not available in "
+                    + $"'{location}' or the request was misrouted.");
         }
     }
 }

@@ -12,7 +12,8 @@ internal sealed class GcpPolicies(SandboxServer server)
     private int _writes;
 
     /// <summary>The policy as it was last written.</summary>
-    public JsonObject Get(string resource) => _policies.TryGetValue(resource, out var all) ? all[^1].Policy : new JsonObject { ["etag"] = "ACAB" };
+    public JsonObject Get(string resource) =>
+        _policies.TryGetValue(resource, out var all) ? all[^1].Policy : new JsonObject { ["etag"] = "ACAB" };
 
     // Reads are eventually consistent: for a while after a write they give the policy before it.
     private JsonObject Shown(string resource)
@@ -67,7 +68,8 @@ internal sealed class GcpPolicies(SandboxServer server)
         {
             foreach (JsonObject binding in policy["bindings"]!.AsArray().OfType<JsonObject>().Where(b => b["condition"] is not null))
             {
-                // Google hides the condition behind a role that nobody can mistake for the real one; always the same for the same condition.
+                // Google hides the condition behind a role that nobody can mistake for the real one; always the same for the same
+                // condition.
                 string hash = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(binding["condition"]!.ToJsonString())));
                 binding["role"] = $"{binding["role"]}_withcond_{hash[..20]}";
                 binding.Remove("condition");
@@ -89,7 +91,11 @@ internal sealed class GcpPolicies(SandboxServer server)
         string? etag = policy["etag"]?.ToString();
         if (!string.IsNullOrEmpty(etag) && Plain(etag) != Plain(current["etag"]?.ToString()))
         {
-            throw new GcpErrorException(409, "ABORTED", "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag did not match the current policy's ETag.");
+            throw new GcpErrorException(
+                409,
+                "ABORTED",
+                "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's "
+                    + "ETag did not match the current policy's ETag.");
         }
 
         bool conditional = Conditional(policy);
@@ -129,7 +135,9 @@ internal sealed class GcpPolicies(SandboxServer server)
         JsonObject cleaned = policy.DeepClone().AsObject();
         // The mask that Google takes by default leaves the audit settings alone.
         string mask = body["updateMask"]?.ToString() ?? string.Empty;
-        if (cleaned["auditConfigs"] is null && !mask.Contains("auditConfigs", StringComparison.Ordinal) && current["auditConfigs"] is { } audit)
+        if (cleaned["auditConfigs"] is null
+            && !mask.Contains("auditConfigs", StringComparison.Ordinal)
+            && current["auditConfigs"] is { } audit)
         {
             cleaned["auditConfigs"] = audit.DeepClone();
         }
@@ -184,5 +192,6 @@ internal sealed class GcpPolicies(SandboxServer server)
     // Some send the alphabet of URLs, and some leave the padding out.
     private static string? Plain(string? etag) => etag?.Replace('-', '+').Replace('_', '/').TrimEnd('=');
 
-    private static bool Conditional(JsonObject policy) => policy["bindings"] is JsonArray bindings && bindings.Any(b => b?["condition"] is not null);
+    private static bool Conditional(JsonObject policy) =>
+        policy["bindings"] is JsonArray bindings && bindings.Any(b => b?["condition"] is not null);
 }

@@ -2,7 +2,10 @@ using System.Text.Json.Nodes;
 
 namespace CmekTools.Sandbox.Gcp;
 
-/// <summary>What roles give: the predefined ones by their documentation (https://cloud.google.com/iam/docs/roles-permissions), and the customer's own.</summary>
+/// <summary>
+/// What roles give: the predefined ones by their documentation (https://cloud.google.com/iam/docs/roles-permissions), and the
+/// customer's own.
+/// </summary>
 internal sealed class GcpRoles
 {
     private static readonly string[] s_crypto = ["cloudkms.cryptoKeyVersions.useToEncrypt", "cloudkms.cryptoKeyVersions.useToDecrypt"];
@@ -17,14 +20,27 @@ internal sealed class GcpRoles
     private static readonly string[] s_kmsWrites =
     [
         "cloudkms.keyRings.create", "cloudkms.cryptoKeys.create", "cloudkms.cryptoKeys.update",
-        "cloudkms.cryptoKeyVersions.create", "cloudkms.cryptoKeyVersions.update", "cloudkms.cryptoKeyVersions.destroy", "cloudkms.cryptoKeyVersions.restore",
+        "cloudkms.cryptoKeyVersions.create",
+        "cloudkms.cryptoKeyVersions.update",
+        "cloudkms.cryptoKeyVersions.destroy",
+        "cloudkms.cryptoKeyVersions.restore",
     ];
 
     private static readonly string[] s_kmsPolicies = ["cloudkms.keyRings.setIamPolicy", "cloudkms.cryptoKeys.setIamPolicy"];
 
-    private static readonly string[] s_delegated = ["cloudkms.cryptoKeyVersions.useToEncryptViaDelegation", "cloudkms.cryptoKeyVersions.useToDecryptViaDelegation"];
+    private static readonly string[] s_delegated =
+    [
+        "cloudkms.cryptoKeyVersions.useToEncryptViaDelegation",
+        "cloudkms.cryptoKeyVersions.useToDecryptViaDelegation",
+    ];
 
-    private static readonly string[] s_accountReads = ["iam.serviceAccounts.get", "iam.serviceAccounts.list", "iam.serviceAccounts.getIamPolicy", "iam.serviceAccountKeys.list"];
+    private static readonly string[] s_accountReads =
+    [
+        "iam.serviceAccounts.get",
+        "iam.serviceAccounts.list",
+        "iam.serviceAccounts.getIamPolicy",
+        "iam.serviceAccountKeys.list",
+    ];
 
     private static readonly string[] s_accountWrites =
     [
@@ -34,11 +50,20 @@ internal sealed class GcpRoles
 
     private static readonly string[] s_aboveReads =
     [
-        "resourcemanager.projects.get", "resourcemanager.projects.getIamPolicy", "resourcemanager.folders.getIamPolicy", "resourcemanager.organizations.getIamPolicy",
+        "resourcemanager.projects.get",
+        "resourcemanager.projects.getIamPolicy",
+        "resourcemanager.folders.getIamPolicy",
+        "resourcemanager.organizations.getIamPolicy",
         "iam.denypolicies.get", "iam.denypolicies.list", "iam.roles.get", "iam.roles.list",
     ];
 
-    private static readonly string[] s_objects = ["storage.objects.get", "storage.objects.list", "storage.objects.create", "storage.objects.delete"];
+    private static readonly string[] s_objects =
+    [
+        "storage.objects.get",
+        "storage.objects.list",
+        "storage.objects.create",
+        "storage.objects.delete",
+    ];
 
     private static readonly Dictionary<string, string[]> s_predefined = new()
     {
@@ -46,10 +71,21 @@ internal sealed class GcpRoles
         ["roles/owner"] =
         [
             .. s_crypto, .. s_kmsReads, .. s_kmsWrites, .. s_kmsPolicies, .. s_accountReads, .. s_accountWrites, .. s_aboveReads,
-            "iam.serviceAccounts.setIamPolicy", "iam.serviceAccounts.actAs", "iam.serviceAccountKeys.create", "resourcemanager.projects.setIamPolicy", "iam.roles.update",
+            "iam.serviceAccounts.setIamPolicy",
+            "iam.serviceAccounts.actAs",
+            "iam.serviceAccountKeys.create",
+            "resourcemanager.projects.setIamPolicy",
+            "iam.roles.update",
             .. s_objects, "storage.buckets.get",
         ],
-        ["roles/editor"] = [.. s_kmsReads, .. s_kmsWrites, .. s_accountReads, .. s_accountWrites, "resourcemanager.projects.get", "iam.serviceAccounts.actAs"],
+        ["roles/editor"] = [
+            .. s_kmsReads,
+            .. s_kmsWrites,
+            .. s_accountReads,
+            .. s_accountWrites,
+            "resourcemanager.projects.get",
+            "iam.serviceAccounts.actAs",
+        ],
         ["roles/viewer"] = [.. s_kmsReads, "iam.serviceAccounts.get", "iam.serviceAccounts.list", "resourcemanager.projects.get"],
         ["roles/storage.objectAdmin"] = s_objects,
         ["roles/storage.objectViewer"] = [.. s_objects.Take(2)],
@@ -64,17 +100,43 @@ internal sealed class GcpRoles
             "iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken", "iam.serviceAccounts.implicitDelegation",
             "iam.serviceAccounts.list", "iam.serviceAccounts.signBlob", "iam.serviceAccounts.signJwt",
         ],
-        ["roles/iam.workloadIdentityUser"] = ["iam.serviceAccounts.get", "iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken", "iam.serviceAccounts.list"],
+        ["roles/iam.workloadIdentityUser"] = [
+            "iam.serviceAccounts.get",
+            "iam.serviceAccounts.getAccessToken",
+            "iam.serviceAccounts.getOpenIdToken",
+            "iam.serviceAccounts.list",
+        ],
         ["roles/iam.serviceAccountUser"] = ["iam.serviceAccounts.actAs", "iam.serviceAccounts.get", "iam.serviceAccounts.list"],
-        ["roles/iam.serviceAccountKeyAdmin"] = ["iam.serviceAccountKeys.create", "iam.serviceAccountKeys.list", "iam.serviceAccounts.get", "iam.serviceAccounts.list"],
+        ["roles/iam.serviceAccountKeyAdmin"] = [
+            "iam.serviceAccountKeys.create",
+            "iam.serviceAccountKeys.list",
+            "iam.serviceAccounts.get",
+            "iam.serviceAccounts.list",
+        ],
         ["roles/iam.serviceAccountAdmin"] = [.. s_accountReads, .. s_accountWrites, "iam.serviceAccounts.setIamPolicy"],
-        ["roles/iam.denyAdmin"] = ["iam.denypolicies.create", "iam.denypolicies.delete", "iam.denypolicies.get", "iam.denypolicies.list", "iam.denypolicies.update"],
+        ["roles/iam.denyAdmin"] = [
+            "iam.denypolicies.create",
+            "iam.denypolicies.delete",
+            "iam.denypolicies.get",
+            "iam.denypolicies.list",
+            "iam.denypolicies.update",
+        ],
         ["roles/iam.denyReviewer"] = ["iam.denypolicies.get", "iam.denypolicies.list"],
-        ["roles/iam.securityReviewer"] = [.. s_aboveReads, "cloudkms.keyRings.getIamPolicy", "cloudkms.cryptoKeys.getIamPolicy", "iam.serviceAccounts.getIamPolicy"],
-        ["roles/resourcemanager.projectIamAdmin"] = ["resourcemanager.projects.get", "resourcemanager.projects.getIamPolicy", "resourcemanager.projects.setIamPolicy"],
+        ["roles/iam.securityReviewer"] = [
+            .. s_aboveReads,
+            "cloudkms.keyRings.getIamPolicy",
+            "cloudkms.cryptoKeys.getIamPolicy",
+            "iam.serviceAccounts.getIamPolicy",
+        ],
+        ["roles/resourcemanager.projectIamAdmin"] = [
+            "resourcemanager.projects.get",
+            "resourcemanager.projects.getIamPolicy",
+            "resourcemanager.projects.setIamPolicy",
+        ],
         ["roles/resourcemanager.organizationAdmin"] =
         [
-            .. s_aboveReads, "resourcemanager.projects.setIamPolicy", "resourcemanager.folders.setIamPolicy", "resourcemanager.organizations.setIamPolicy",
+            .. s_aboveReads,
+            "resourcemanager.projects.setIamPolicy", "resourcemanager.folders.setIamPolicy", "resourcemanager.organizations.setIamPolicy",
         ],
     };
 
@@ -90,7 +152,8 @@ internal sealed class GcpRoles
     {
         ["name"] = role,
         ["title"] = role[(role.LastIndexOf('/') + 1)..],
-        ["includedPermissions"] = new JsonArray([.. (PermissionsOf(Old(role)) ?? throw GcpErrorException.NotFound($"The role named {role} was")).Select(p => (JsonNode)p)]),
+        ["includedPermissions"] = new JsonArray(
+            [.. (PermissionsOf(Old(role)) ?? throw GcpErrorException.NotFound($"The role named {role} was")).Select(p => (JsonNode)p)]),
         ["stage"] = "GA",
     };
 

@@ -26,12 +26,17 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         string project = server.Options.GoogleProject;
         Policies.Put(
             "projects/" + project,
-            new JsonObject { ["bindings"] = new JsonArray(new JsonObject { ["role"] = "roles/owner", ["members"] = new JsonArray(Admin) }) },
+            new JsonObject { ["bindings"] = new JsonArray(
+                new JsonObject { ["role"] = "roles/owner", ["members"] = new JsonArray(Admin) }) },
             DateTimeOffset.MinValue);
         foreach (string level in Hierarchy.Above.Where(l => l.StartsWith("organizations/", StringComparison.Ordinal)))
         {
             // Whoever runs a sandbox sees what decides; who manages one project only does not.
-            Policies.Put(level, new JsonObject { ["bindings"] = new JsonArray(new JsonObject { ["role"] = "roles/iam.securityReviewer", ["members"] = new JsonArray(Admin) }) }, DateTimeOffset.MinValue);
+            Policies.Put(
+                level,
+                new JsonObject { ["bindings"] = new JsonArray(
+                    new JsonObject { ["role"] = "roles/iam.securityReviewer", ["members"] = new JsonArray(Admin) }) },
+                DateTimeOffset.MinValue);
         }
 
         string address = server.BaseAddress.ToString();
@@ -141,7 +146,8 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
             _ => "create",
         };
         request.Operation = $"{collection}.{operation}";
-        request.IsWrite = operation is not ("get" or "list" or "getIamPolicy" or "testIamPermissions" or "getAncestry" or "encrypt" or "decrypt" or "generateAccessToken");
+        request.IsWrite = operation is not (
+            "get" or "list" or "getIamPolicy" or "testIamPermissions" or "getAncestry" or "encrypt" or "decrypt" or "generateAccessToken");
         return true;
     }
 
@@ -152,7 +158,9 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         {
             string caller = Tokens.MemberOf(request.Headers["Authorization"]) ?? throw GcpErrorException.Unauthenticated();
             request.Caller = caller;
-            if (caller.StartsWith("serviceAccount:", StringComparison.Ordinal) && _accounts.NameOf(caller[15..]) is not null && _accounts.WhyUnusable(caller[15..]) is { } why)
+            if (caller.StartsWith("serviceAccount:", StringComparison.Ordinal)
+                && _accounts.NameOf(caller[15..]) is not null
+                && _accounts.WhyUnusable(caller[15..]) is { } why)
             {
                 throw new GcpErrorException(401, "UNAUTHENTICATED", why);
             }
@@ -225,10 +233,18 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
     {
         _ when path.StartsWith("v2/policies/", StringComparison.Ordinal) => new AboveCall("gcp-deny", "denypolicies", true),
         _ when path.StartsWith("v1/roles/", StringComparison.Ordinal) => new AboveCall("gcp-roles", "roles.get", false),
-        _ when path.StartsWith("v1/projects/", StringComparison.Ordinal) && path.Contains("/roles/", StringComparison.Ordinal) => new AboveCall("gcp-roles", "roles.get", false),
-        _ when path.StartsWith("v1/organizations/", StringComparison.Ordinal) && path.Contains("/roles/", StringComparison.Ordinal) => new AboveCall("gcp-roles", "roles.get", false),
-        _ when path.StartsWith("v3/folders/", StringComparison.Ordinal) => new AboveCall("gcp-above", "folders." + path[(path.LastIndexOf(':') + 1)..], !path.EndsWith(":getIamPolicy", StringComparison.Ordinal)),
-        _ when path.StartsWith("v3/organizations/", StringComparison.Ordinal) => new AboveCall("gcp-above", "organizations." + path[(path.LastIndexOf(':') + 1)..], !path.EndsWith(":getIamPolicy", StringComparison.Ordinal)),
+        _ when path.StartsWith("v1/projects/", StringComparison.Ordinal)
+            && path.Contains("/roles/", StringComparison.Ordinal) => new AboveCall("gcp-roles", "roles.get", false),
+        _ when path.StartsWith("v1/organizations/", StringComparison.Ordinal)
+            && path.Contains("/roles/", StringComparison.Ordinal) => new AboveCall("gcp-roles", "roles.get", false),
+        _ when path.StartsWith("v3/folders/", StringComparison.Ordinal) => new AboveCall(
+            "gcp-above",
+            "folders." + path[(path.LastIndexOf(':') + 1)..],
+            !path.EndsWith(":getIamPolicy", StringComparison.Ordinal)),
+        _ when path.StartsWith("v3/organizations/", StringComparison.Ordinal) => new AboveCall(
+            "gcp-above",
+            "organizations." + path[(path.LastIndexOf(':') + 1)..],
+            !path.EndsWith(":getIamPolicy", StringComparison.Ordinal)),
         _ => null,
     };
 
@@ -237,7 +253,9 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         Authorizer.Require(call.Caller, $"resourcemanager.{call.Segments[0]}.{call.Verb}", call.Resource);
         return call.Verb switch
         {
-            "getIamPolicy" => Policies.Read(call.Resource, int.TryParse(call.Body["options"]?["requestedPolicyVersion"]?.ToString(), out int version) ? version : 0),
+            "getIamPolicy" => Policies.Read(
+                call.Resource,
+                int.TryParse(call.Body["options"]?["requestedPolicyVersion"]?.ToString(), out int version) ? version : 0),
             "setIamPolicy" => Policies.Write(call.Resource, call.Body, _accounts.WhyNoMember),
             _ => throw GcpErrorException.NotFound(call.Resource),
         };
@@ -250,7 +268,9 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         {
             case "getIamPolicy":
                 Authorizer.Require(call.Caller, "resourcemanager.projects.getIamPolicy", name);
-                return Policies.Read(name, int.TryParse(call.Body["options"]?["requestedPolicyVersion"]?.ToString(), out int version) ? version : 0);
+                return Policies.Read(
+                    name,
+                    int.TryParse(call.Body["options"]?["requestedPolicyVersion"]?.ToString(), out int version) ? version : 0);
             case "setIamPolicy":
                 Authorizer.Require(call.Caller, "resourcemanager.projects.setIamPolicy", name);
                 return Policies.Write(name, call.Body, _accounts.WhyNoMember);
@@ -261,7 +281,13 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
                 return Hierarchy.Ancestry(call.Segments[1]);
             case null when call.Method == "GET":
                 Authorizer.Require(call.Caller, "resourcemanager.projects.get", name);
-                return new JsonObject { ["projectId"] = call.Segments[1], ["projectNumber"] = GcpHierarchy.Number, ["lifecycleState"] = "ACTIVE", ["name"] = call.Segments[1] };
+                return new JsonObject
+                {
+                    ["projectId"] = call.Segments[1],
+                    ["projectNumber"] = GcpHierarchy.Number,
+                    ["lifecycleState"] = "ACTIVE",
+                    ["name"] = call.Segments[1],
+                };
             default:
                 throw GcpErrorException.NotFound(call.Resource);
         }

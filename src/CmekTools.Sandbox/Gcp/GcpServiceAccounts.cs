@@ -21,11 +21,15 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
     {
         if (!member.StartsWith("serviceAccount:", StringComparison.Ordinal))
         {
-            return member.Contains(':', StringComparison.Ordinal) || member is "allUsers" or "allAuthenticatedUsers" ? null : $"Invalid member: {member}";
+            return member.Contains(':', StringComparison.Ordinal) || member is "allUsers" or "allAuthenticatedUsers"
+                ? null
+                : $"Invalid member: {member}";
         }
 
         string email = member[15..];
-        bool exists = Find(email) is { } account ? account.Since + server.Options.IamLag <= server.Options.Clock.GetUtcNow() : IsElsewhere(email);
+        bool exists = Find(email) is { } account
+            ? account.Since + server.Options.IamLag <= server.Options.Clock.GetUtcNow()
+            : IsElsewhere(email);
         return exists ? null : $"Service account {email} does not exist.";
     }
 
@@ -88,24 +92,35 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
 
     private JsonObject Keys(GcpCall call, GcpServiceAccount account)
     {
-        authorizer.Require(call.Caller, call.Method == "POST" ? "iam.serviceAccountKeys.create" : "iam.serviceAccountKeys.list", account.Name);
+        authorizer.Require(
+            call.Caller,
+            call.Method == "POST" ? "iam.serviceAccountKeys.create" : "iam.serviceAccountKeys.list",
+            account.Name);
         if (call.Method == "POST")
         {
             account.Keys.Add(Guid.NewGuid().ToString("N"));
         }
 
-        JsonObject Key(string id) => new() { ["name"] = $"{account.Name}/keys/{id}", ["keyType"] = "USER_MANAGED", ["keyAlgorithm"] = "KEY_ALG_RSA_2048" };
-        return call.Method == "POST" ? Key(account.Keys[^1]) : new JsonObject { ["keys"] = new JsonArray([.. account.Keys.Select(k => (JsonNode)Key(k))]) };
+        JsonObject Key(string id) => new()
+        {
+            ["name"] = $"{account.Name}/keys/{id}",
+            ["keyType"] = "USER_MANAGED",
+            ["keyAlgorithm"] = "KEY_ALG_RSA_2048",
+        };
+        return call.Method == "POST"
+            ? Key(account.Keys[^1])
+            : new JsonObject { ["keys"] = new JsonArray([.. account.Keys.Select(k => (JsonNode)Key(k))]) };
     }
 
     private static int Version(GcpCall call)
     {
-        string? text = call.Body["options"]?["requestedPolicyVersion"]?.ToString() ?? call.Query.GetValueOrDefault("options.requestedPolicyVersion");
+        string? text = call.Body["options"]?["requestedPolicyVersion"]?.ToString() ?? call.Query.GetValueOrDefault(
+            "options.requestedPolicyVersion");
         return int.TryParse(text, out int version) ? version : 0;
     }
 
-    // What lives in other people's projects (Google's agents, a partner's account) exists without having been made here. The vendor's projects hold
-    // the clusters' principals and nothing else, so that a misspelt one is found.
+    // What lives in other people's projects (Google's agents, a partner's account) exists without having been made here. The vendor's
+    // projects hold the clusters' principals and nothing else, so that a misspelt one is found.
     private bool IsElsewhere(string email) =>
         !email.EndsWith($"@{server.Options.GoogleProject}.iam.gserviceaccount.com", StringComparison.Ordinal)
         && !_accounts.Exists(a => a.Email == email)
@@ -125,7 +140,9 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         string id = call.Text("accountId") ?? string.Empty;
         if (!AccountId().IsMatch(id))
         {
-            throw GcpErrorException.Invalid("Invalid service account id: it must be between 6 and 30 characters long, begin with a letter and hold only lower case letters, digits and hyphens.");
+            throw GcpErrorException.Invalid(
+                "Invalid service account id: it must be between 6 and 30 characters long, begin with a letter and hold only lower case "
+                    + "letters, digits and hyphens.");
         }
 
         string email = $"{id}@{project}.iam.gserviceaccount.com";
@@ -164,7 +181,8 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
     private JsonObject Undelete(GcpCall call, string project, string id)
     {
         authorizer.Require(call.Caller, "iam.serviceAccounts.undelete", "projects/" + project);
-        GcpServiceAccount account = _accounts.Find(a => a.Deleted && (a.UniqueId == id || a.Email == id)) ?? throw GcpErrorException.NotFound(id);
+        GcpServiceAccount account = _accounts.Find(
+            a => a.Deleted && (a.UniqueId == id || a.Email == id)) ?? throw GcpErrorException.NotFound(id);
         if (Find(account.Email) is not null)
         {
             throw GcpErrorException.Precondition($"Service account {account.Email} exists again; {account.UniqueId} cannot be undeleted.");
@@ -191,7 +209,9 @@ internal sealed partial class GcpServiceAccounts(SandboxServer server, GcpPolici
         return new JsonObject
         {
             ["accessToken"] = tokens.Add("serviceAccount:" + account.Email),
-            ["expireTime"] = server.Options.Clock.GetUtcNow().AddHours(1).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+            ["expireTime"] = server.Options.Clock.GetUtcNow().AddHours(1).ToString(
+                "yyyy-MM-dd'T'HH:mm:ss'Z'",
+                CultureInfo.InvariantCulture),
         };
     }
 

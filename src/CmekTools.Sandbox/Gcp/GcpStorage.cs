@@ -18,7 +18,10 @@ internal sealed class GcpStorage(GcpAuthorizer authorizer, string project)
     private long _generation = 1_700_000_000_000_000;
 
     /// <summary>The buckets and what is in them.</summary>
-    public Dictionary<string, SortedDictionary<string, GcpStorageItem>> Buckets { get; } = new(StringComparer.Ordinal) { [Standard] = new(StringComparer.Ordinal) };
+    public Dictionary<string, SortedDictionary<string, GcpStorageItem>> Buckets { get; } = new(StringComparer.Ordinal)
+    {
+        [Standard] = new(StringComparer.Ordinal),
+    };
 
     /// <summary>Looks at a request; the operation's name where it is one of ours, else null.</summary>
     public static string? OperationOf(SandboxRequest request, string path) => (request.Method, path) switch
@@ -32,7 +35,8 @@ internal sealed class GcpStorage(GcpAuthorizer authorizer, string project)
     };
 
     /// <summary>Puts an object, whatever is there.</summary>
-    public GcpStorageItem Put(string bucket, string name, string text) => Buckets[bucket][name] = new GcpStorageItem(text, ++_generation, DateTimeOffset.UtcNow);
+    public GcpStorageItem Put(string bucket, string name, string text) =>
+        Buckets[bucket][name] = new GcpStorageItem(text, ++_generation, DateTimeOffset.UtcNow);
 
     /// <summary>Answers a request.</summary>
     public SandboxResponse Answer(SandboxRequest request, string caller)
@@ -41,26 +45,47 @@ internal sealed class GcpStorage(GcpAuthorizer authorizer, string project)
         string[] parts = path[(path.StartsWith(UploadPath, StringComparison.Ordinal) ? UploadPath.Length : Path.Length)..].Split('/', 3);
         Dictionary<string, string> query = request.RawQuery.Split('&', StringSplitOptions.RemoveEmptyEntries)
             .Select(p => p.Split('=', 2))
-            .ToDictionary(p => Uri.UnescapeDataString(p[0]), p => p.Length == 2 ? Uri.UnescapeDataString(p[1].Replace('+', ' ')) : string.Empty);
-        authorizer.Require(caller, "storage." + request.Operation.Replace("insert", "create", StringComparison.Ordinal), "projects/" + project);
+            .ToDictionary(
+                p => Uri.UnescapeDataString(p[0]),
+                p => p.Length == 2 ? Uri.UnescapeDataString(p[1].Replace('+', ' ')) : string.Empty);
+        authorizer.Require(
+            caller,
+            "storage." + request.Operation.Replace("insert", "create", StringComparison.Ordinal),
+            "projects/" + project);
         string bucket = Uri.UnescapeDataString(parts[0]);
         if (!Buckets.TryGetValue(bucket, out SortedDictionary<string, GcpStorageItem>? items))
         {
             throw GcpErrorException.Missing("The specified bucket does not exist.");
         }
 
-        string name = request.Operation == "objects.insert" ? query["name"] : parts.Length == 3 ? Uri.UnescapeDataString(parts[2]) : string.Empty;
+        string name = request.Operation == "objects.insert"
+            ? query["name"]
+            : parts.Length == 3
+            ? Uri.UnescapeDataString(parts[2])
+            : string.Empty;
         items.TryGetValue(name, out GcpStorageItem? there);
         switch (request.Operation)
         {
             case "buckets.get":
-                return SandboxResponse.Json(new JsonObject { ["kind"] = "storage#bucket", ["name"] = bucket, ["location"] = "US", ["locationType"] = "multi-region", ["storageClass"] = "STANDARD" });
+                return SandboxResponse.Json(
+                    new JsonObject
+                    {
+                        ["kind"] = "storage#bucket",
+                        ["name"] = bucket,
+                        ["location"] = "US",
+                        ["locationType"] = "multi-region",
+                        ["storageClass"] = "STANDARD",
+                    });
             case "objects.list":
                 return List(query, bucket, items);
             case "objects.insert":
-                if (query.TryGetValue("ifGenerationMatch", out string? wanted) && wanted != (there?.Generation ?? 0).ToString(CultureInfo.InvariantCulture))
+                if (query.TryGetValue("ifGenerationMatch", out string? wanted)
+                    && wanted != (there?.Generation ?? 0).ToString(CultureInfo.InvariantCulture))
                 {
-                    throw new GcpErrorException(412, "FAILED_PRECONDITION", "At least one of the pre-conditions you specified did not hold.");
+                    throw new GcpErrorException(
+                        412,
+                        "FAILED_PRECONDITION",
+                        "At least one of the pre-conditions you specified did not hold.");
                 }
 
                 // Overwriting needs the right to delete what is overwritten.
@@ -78,7 +103,11 @@ internal sealed class GcpStorage(GcpAuthorizer authorizer, string project)
                 return query.GetValueOrDefault("alt") != "media" ? SandboxResponse.Json(ToJson(bucket, name, there)) : new SandboxResponse
                 {
                     Body = there.Text,
-                    Headers = new Dictionary<string, string> { ["x-goog-generation"] = there.Generation.ToString(CultureInfo.InvariantCulture), ["x-goog-metageneration"] = "1" },
+                    Headers = new Dictionary<string, string>
+                    {
+                        ["x-goog-generation"] = there.Generation.ToString(CultureInfo.InvariantCulture),
+                        ["x-goog-metageneration"] = "1",
+                    },
                 };
         }
     }
@@ -86,11 +115,14 @@ internal sealed class GcpStorage(GcpAuthorizer authorizer, string project)
     private static SandboxResponse List(Dictionary<string, string> query, string bucket, SortedDictionary<string, GcpStorageItem> items)
     {
         string prefix = query.GetValueOrDefault("prefix", string.Empty);
-        string after = query.GetValueOrDefault("pageToken") is { Length: > 0 } token ? Encoding.UTF8.GetString(Convert.FromBase64String(token)) : string.Empty;
+        string after = query.GetValueOrDefault("pageToken") is { Length: > 0 } token
+            ? Encoding.UTF8.GetString(Convert.FromBase64String(token))
+            : string.Empty;
         int most = int.TryParse(query.GetValueOrDefault("maxResults"), out int given) && given > 0 ? Math.Min(given, 1000) : 1000;
         KeyValuePair<string, GcpStorageItem>[] found =
         [
-            .. items.Where(i => i.Key.StartsWith(prefix, StringComparison.Ordinal) && string.CompareOrdinal(i.Key, after) > 0).Take(most + 1),
+            .. items.Where(
+                i => i.Key.StartsWith(prefix, StringComparison.Ordinal) && string.CompareOrdinal(i.Key, after) > 0).Take(most + 1),
         ];
         JsonObject body = new() { ["kind"] = "storage#objects" };
         if (found.Length > most)
@@ -120,7 +152,8 @@ internal sealed class GcpStorage(GcpAuthorizer authorizer, string project)
 
     private static byte[] BigEndian(uint value) => [(byte)(value >> 24), (byte)(value >> 16), (byte)(value >> 8), (byte)value];
 
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    private static string Time(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 }
 
 /// <summary>One object.</summary>

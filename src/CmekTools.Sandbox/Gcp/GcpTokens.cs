@@ -23,5 +23,8 @@ internal sealed class GcpTokens
     }
 
     public string? MemberOf(string? authorization) =>
-        authorization?.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) == true && _members.TryGetValue(authorization[7..].Trim(), out string? member) ? member : null;
+        authorization?.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) == true
+            && _members.TryGetValue(authorization[7..].Trim(), out string? member)
+            ? member
+            : null;
 }

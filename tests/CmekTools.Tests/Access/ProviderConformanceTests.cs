@@ -5,7 +5,9 @@ using Xunit;
 
 namespace CmekTools.Tests.Access;
 
-/// <summary>What every provider has to keep, whatever its cloud: the same sentences, held on each. A further provider is one more row.</summary>
+/// <summary>
+/// What every provider has to keep, whatever its cloud: the same sentences, held on each. A further provider is one more row.
+/// </summary>
 public sealed class ProviderConformanceTests
 {
     public static TheoryData<string> Clouds { get; } = ["AWS", "GCP"];
@@ -17,13 +19,22 @@ public sealed class ProviderConformanceTests
         [
             .. typeof(ProviderConformanceTests).GetMethods().SelectMany(m => m.GetCustomAttribute<CoversAttribute>()?.Members ?? []),
         ];
-        string[] members = [.. typeof(IKeyProvider).GetMembers().Where(m => m is not MethodInfo { IsSpecialName: true }).Select(m => m.Name)];
+        string[] members =
+        [
+            .. typeof(IKeyProvider).GetMembers().Where(m => m is not MethodInfo { IsSpecialName: true }).Select(m => m.Name),
+        ];
         Assert.Equal(members.Order(StringComparer.Ordinal), covered.Distinct().Order(StringComparer.Ordinal));
     }
 
     [Theory]
     [MemberData(nameof(Clouds))]
-    [Covers(nameof(IKeyProvider.Provider), nameof(IKeyProvider.KeyType), nameof(IKeyProvider.ValidateKeyUri), nameof(IKeyProvider.ValidatePrincipal))]
+    [
+        Covers(
+            nameof(IKeyProvider.Provider),
+            nameof(IKeyProvider.KeyType),
+            nameof(IKeyProvider.ValidateKeyUri),
+            nameof(IKeyProvider.ValidatePrincipal)),
+    ]
     public async Task NamesAreJudgedWithoutARequest(string cloud)
     {
         await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
@@ -113,7 +124,11 @@ public sealed class ProviderConformanceTests
     [Theory]
     [MemberData(nameof(Clouds))]
     [Covers(
-        nameof(IKeyProvider.CaptureAsync), nameof(IKeyProvider.CutAsync), nameof(IKeyProvider.WasCut), nameof(IKeyProvider.RestoreAsync), nameof(IKeyProvider.CutLeavesMark),
+        nameof(IKeyProvider.CaptureAsync),
+        nameof(IKeyProvider.CutAsync),
+        nameof(IKeyProvider.WasCut),
+        nameof(IKeyProvider.RestoreAsync),
+        nameof(IKeyProvider.CutLeavesMark),
         nameof(IKeyProvider.ReadMarksAsync))]
     public async Task ACutIsSeenIsMadeOnceAndIsUndoneToTheLetter(string cloud)
     {
@@ -174,7 +189,10 @@ public sealed class ProviderConformanceTests
         await scene.Provider.CutAsync(target, new CutOptions(false), scene.Run());
         Assert.Empty(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run()));
         await scene.StrangerAsync(target.KeyUri);
-        Assert.StartsWith(scene.Stranger, Assert.Single(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run())), StringComparison.Ordinal);
+        Assert.StartsWith(
+            scene.Stranger,
+            Assert.Single(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run())),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -248,7 +266,13 @@ public sealed class ProviderConformanceTests
 
     [Theory]
     [MemberData(nameof(Clouds))]
-    [Covers(nameof(IKeyProvider.IdentifyAsync), nameof(IKeyProvider.MaterialOf), nameof(IKeyProvider.ReadReachAsync), nameof(IKeyProvider.RevokeGrantAsync))]
+    [
+        Covers(
+            nameof(IKeyProvider.IdentifyAsync),
+            nameof(IKeyProvider.MaterialOf),
+            nameof(IKeyProvider.ReadReachAsync),
+            nameof(IKeyProvider.RevokeGrantAsync)),
+    ]
     public async Task AKeyHasOneIdentityAndWhatCannotBeReadOfItIsNamed(string cloud)
     {
         await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
@@ -307,18 +331,27 @@ public sealed class ProviderConformanceTests
 
     [Theory]
     [MemberData(nameof(Clouds))]
-    [Covers(nameof(IKeyProvider.EnsureKeyAsync), nameof(IKeyProvider.GrantAsync), nameof(IKeyProvider.CutAsync), nameof(IKeyProvider.RestoreAsync))]
+    [
+        Covers(
+            nameof(IKeyProvider.EnsureKeyAsync),
+            nameof(IKeyProvider.GrantAsync),
+            nameof(IKeyProvider.CutAsync),
+            nameof(IKeyProvider.RestoreAsync)),
+    ]
     public async Task EveryWriteWasAskedForAndAnnouncedInTheJournal(string cloud)
     {
         await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
         TestOperationHost host = new();
         CmekKey key = await scene.Provider.EnsureKeyAsync(scene.Cluster, scene.Region, new KeyOptions(), scene.Run(host));
-        AccessTarget target = scene.Target(await scene.Provider.GrantAsync(scene.Cluster, key, scene.Region, new PrincipalOptions(), scene.Run(host)));
+        AccessTarget target = scene.Target(
+            await scene.Provider.GrantAsync(scene.Cluster, key, scene.Region, new PrincipalOptions(), scene.Run(host)));
         AccessSnapshot snapshot = await scene.Provider.CaptureAsync(target, scene.Run(host));
         await scene.Provider.CutAsync(target, new CutOptions(false), scene.Run(host));
         await scene.Provider.RestoreAsync(target, snapshot, scene.Run(host));
         Assert.NotEmpty(scene.Writes);
         Assert.Equal(host.Questions.Count, scene.Journal.Announced);
-        Assert.True(scene.Journal.Announced >= scene.Writes.Length, $"{scene.Journal.Announced} announced: {string.Join(", ", scene.Writes)}");
+        Assert.True(
+            scene.Journal.Announced >= scene.Writes.Length,
+            $"{scene.Journal.Announced} announced: {string.Join(", ", scene.Writes)}");
     }
 }

@@ -9,8 +9,9 @@ using CmekTools.Tests.Sandbox;
 namespace CmekTools.Tests.Access;
 
 /// <summary>
-/// One cloud with two clusters on a sandbox, the provider under test, and a stranger who may do everything. What a further provider has to bring for the
-/// conformance suite is a case in <see cref="StartAsync"/>, <see cref="PolicyAsync"/>, <see cref="StrangerAsync"/>, <see cref="MissingKey"/> and <see cref="ForeignKey"/>.
+/// One cloud with two clusters on a sandbox, the provider under test, and a stranger who may do everything. What a further provider has
+/// to bring for the conformance suite is a case in <see cref="StartAsync"/>, <see cref="PolicyAsync"/>, <see cref="StrangerAsync"/>,
+/// <see cref="MissingKey"/> and <see cref="ForeignKey"/>.
 /// </summary>
 internal sealed class ProviderScene : IAsyncDisposable
 {
@@ -78,7 +79,11 @@ internal sealed class ProviderScene : IAsyncDisposable
             clusters.Add(cluster);
         }
 
-        return new ProviderScene(Enum.Parse<CmekProvider>(cloud), server, engine, [.. clusters.OrderByDescending(c => c.Name, StringComparer.Ordinal)]);
+        return new ProviderScene(
+            Enum.Parse<CmekProvider>(cloud),
+            server,
+            engine,
+            [.. clusters.OrderByDescending(c => c.Name, StringComparer.Ordinal)]);
     }
 
     public Operation Run(TestOperationHost? host = null) => _engine.Run(host ?? new TestOperationHost());
@@ -126,7 +131,10 @@ internal sealed class ProviderScene : IAsyncDisposable
     {
         if (Cloud == CmekProvider.AWS)
         {
-            return (await _aws.Kms.GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = keyUri, PolicyName = "default" }, AwsWire.Cancel)).Policy;
+            return (
+                await _aws.Kms.GetKeyPolicyAsync(
+                    new GetKeyPolicyRequest { KeyId = keyUri, PolicyName = "default" },
+                    AwsWire.Cancel)).Policy;
         }
 
         // A policy without a binding has no list of them once it was written.
@@ -153,7 +161,9 @@ internal sealed class ProviderScene : IAsyncDisposable
                 ["Action"] = new JsonArray("kms:Decrypt", "kms:DescribeKey"),
                 ["Resource"] = "*",
             });
-            await _aws.Kms.PutKeyPolicyAsync(new PutKeyPolicyRequest { KeyId = keyUri, PolicyName = "default", Policy = policy.ToJsonString() }, AwsWire.Cancel);
+            await _aws.Kms.PutKeyPolicyAsync(
+                new PutKeyPolicyRequest { KeyId = keyUri, PolicyName = "default", Policy = policy.ToJsonString() },
+                AwsWire.Cancel);
             return;
         }
 

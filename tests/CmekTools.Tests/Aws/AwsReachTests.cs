@@ -44,7 +44,8 @@ public sealed class AwsReachTests
         using EngineKit kit = EngineKit.Create(wire.Server);
         IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
         KeyMetadata primary = (await wire.Kms.CreateKeyAsync(new CreateKeyRequest { MultiRegion = true }, Cancel)).KeyMetadata;
-        string copy = (await wire.Kms.ReplicateKeyAsync(new ReplicateKeyRequest { KeyId = primary.KeyId, ReplicaRegion = "eu-west-1" }, Cancel))
+        string copy = (
+            await wire.Kms.ReplicateKeyAsync(new ReplicateKeyRequest { KeyId = primary.KeyId, ReplicaRegion = "eu-west-1" }, Cancel))
             .ReplicaKeyMetadata.Arn;
         string role = await wire.RoleAsync("reader");
         await wire.KmsAs(wire.Aws.Admin, "eu-west-1").CreateGrantAsync(
@@ -97,7 +98,9 @@ public sealed class AwsReachTests
         CreateGrantResponse grant = await GrantAsync(wire, key, role, "Encrypt");
         EncryptRequest request = new() { KeyId = key.Arn, Plaintext = new MemoryStream([1]) };
         await Assert.ThrowsAnyAsync<AmazonKeyManagementServiceException>(() => session.EncryptAsync(request, Cancel));
-        await session.EncryptAsync(new EncryptRequest { KeyId = key.Arn, Plaintext = new MemoryStream([1]), GrantTokens = [grant.GrantToken] }, Cancel);
+        await session.EncryptAsync(
+            new EncryptRequest { KeyId = key.Arn, Plaintext = new MemoryStream([1]), GrantTokens = [grant.GrantToken] },
+            Cancel);
         wire.Pass(TimeSpan.FromMinutes(2));
         await session.EncryptAsync(request, Cancel);
         await wire.Kms.RevokeGrantAsync(new RevokeGrantRequest { KeyId = key.Arn, GrantId = grant.GrantId }, Cancel);

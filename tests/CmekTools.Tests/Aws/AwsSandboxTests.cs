@@ -19,7 +19,11 @@ public sealed class AwsSandboxTests
         IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
         CmekCluster cluster = await ClusterAsync(kit);
         TestOperationHost host = new();
-        CmekKey key = await aws.EnsureKeyAsync(cluster, Region, new KeyOptions { EnableRotation = true, RotationPeriodDays = 90 }, kit.Run(host));
+        CmekKey key = await aws.EnsureKeyAsync(
+            cluster,
+            Region,
+            new KeyOptions { EnableRotation = true, RotationPeriodDays = 90 },
+            kit.Run(host));
         CmekAccess access = await aws.GrantAsync(cluster, key, Region, new PrincipalOptions(), kit.Run(host));
         AccessTarget target = MotoTests.Target(access, cluster, kit.Session.Organization.Id);
         Assert.Equal(90, key.RotationPeriodDays);
@@ -30,7 +34,8 @@ public sealed class AwsSandboxTests
         AccessDecision cut = await aws.EvaluateAsync(target, kit.Run(host));
         Assert.Equal(CmekCutState.Cut, cut.Cut);
         Assert.Equal(["AwsKeyPolicyDeny"], await FailsAsync(aws, target, kit));
-        CmekException revoked = await Assert.ThrowsAsync<CmekException>(() => aws.GrantAsync(cluster, key, Region, new PrincipalOptions(), kit.Run(host)));
+        CmekException revoked = await Assert.ThrowsAsync<CmekException>(
+            () => aws.GrantAsync(cluster, key, Region, new PrincipalOptions(), kit.Run(host)));
         Assert.Equal("AccessRevoked", revoked.ErrorId);
         TestOperationHost again = new();
         await aws.CutAsync(target, new CutOptions(false), kit.Run(again));
@@ -117,7 +122,8 @@ public sealed class AwsSandboxTests
     public void AWrongKeyUriIsRefusedWithoutARequest(string uri, string says)
     {
         using EngineKit kit = EngineKit.Create();
-        CmekException e = Assert.Throws<CmekException>(() => kit.Session.GetProvider(CmekProvider.AWS).ValidateKeyUri(uri, MotoTests.Shop, Region));
+        CmekException e = Assert.Throws<CmekException>(
+            () => kit.Session.GetProvider(CmekProvider.AWS).ValidateKeyUri(uri, MotoTests.Shop, Region));
         Assert.Equal("KeyUriInvalid", e.ErrorId);
         Assert.Contains(says, e.Message, StringComparison.Ordinal);
     }
@@ -171,6 +177,14 @@ public sealed class AwsSandboxTests
     private static async Task RunAwsAsync(SandboxServer server, params string[] arguments)
     {
         ExternalProgram.Need("aws");
-        (await ExternalProgram.RunAsync("aws", arguments, [.. server.Environment.Select(v => (v.Key, (string?)v.Value)), ("AWS_DEFAULT_REGION", Region), ("AWS_PAGER", string.Empty)])).Expect();
+        (
+            await ExternalProgram.RunAsync(
+                "aws",
+                arguments,
+                [
+                    .. server.Environment.Select(v => (v.Key, (string?)v.Value)),
+                    ("AWS_DEFAULT_REGION", Region),
+                    ("AWS_PAGER", string.Empty),
+                ])).Expect();
     }
 }

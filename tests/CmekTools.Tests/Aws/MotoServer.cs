@@ -7,7 +7,9 @@ using Xunit;
 
 namespace CmekTools.Tests.Aws;
 
-/// <summary>A moto_server of one test's own: somebody else's idea of AWS. It does not evaluate policies, but keeps what it is told.</summary>
+/// <summary>
+/// A moto_server of one test's own: somebody else's idea of AWS. It does not evaluate policies, but keeps what it is told.
+/// </summary>
 internal sealed class MotoServer : IAsyncDisposable
 {
     private readonly Process _process;
@@ -30,7 +32,9 @@ internal sealed class MotoServer : IAsyncDisposable
         probe.Start();
         int port = ((IPEndPoint)probe.LocalEndpoint).Port;
         probe.Stop();
-        ProcessStartInfo start = new("moto_server", ["-H", "127.0.0.1", "-p", port.ToString(System.Globalization.CultureInfo.InvariantCulture)])
+        ProcessStartInfo start = new(
+            "moto_server",
+            ["-H", "127.0.0.1", "-p", port.ToString(System.Globalization.CultureInfo.InvariantCulture)])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -46,7 +50,9 @@ internal sealed class MotoServer : IAsyncDisposable
         {
             try
             {
-                using HttpResponseMessage answer = await client.GetAsync(new Uri(server.Address, "moto-api/"), TestContext.Current.CancellationToken);
+                using HttpResponseMessage answer = await client.GetAsync(
+                    new Uri(server.Address, "moto-api/"),
+                    TestContext.Current.CancellationToken);
                 return server;
             }
             catch (HttpRequestException) when (attempt < 299 && !process.HasExited)

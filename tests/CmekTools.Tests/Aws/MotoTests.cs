@@ -26,7 +26,12 @@ public sealed class MotoTests
         await using MotoServer moto = await MotoServer.StartAsync();
         using EngineKit kit = EngineKit.Create(moto.Options);
         IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
-        KeyOptions options = new() { EnableRotation = true, RotationPeriodDays = 180, Tags = new Dictionary<string, string> { ["team"] = "sre" } };
+        KeyOptions options = new()
+        {
+            EnableRotation = true,
+            RotationPeriodDays = 180,
+            Tags = new Dictionary<string, string> { ["team"] = "sre" },
+        };
         TestOperationHost host = new();
         CmekKey key = await aws.EnsureKeyAsync(Shop, "us-east-1", options, kit.Run(host));
         CmekAccess access = await aws.GrantAsync(Shop, key, "us-east-1", new PrincipalOptions(), kit.Run(host));
@@ -39,7 +44,17 @@ public sealed class MotoTests
         Assert.Equal(2, access.Changes.Count);
         Assert.EndsWith(":role/cmektools-shop-3f1c2b7a", access.AuthPrincipal, StringComparison.Ordinal);
 
-        string policy = await moto.AwsAsync("kms", "get-key-policy", "--key-id", key.KeyUri!, "--policy-name", "default", "--query", "Policy", "--output", "text");
+        string policy = await moto.AwsAsync(
+            "kms",
+            "get-key-policy",
+            "--key-id",
+            key.KeyUri!,
+            "--policy-name",
+            "default",
+            "--query",
+            "Policy",
+            "--output",
+            "text");
         JsonArray statements = JsonNode.Parse(policy)!["Statement"]!.AsArray();
         Assert.Equal(2, statements.Count);
         Assert.EndsWith(":root", statements[0]!["Principal"]!["AWS"]!.GetValue<string>(), StringComparison.Ordinal);
@@ -47,7 +62,8 @@ public sealed class MotoTests
         Assert.Equal(access.AuthPrincipal, statements[1]!["Principal"]!["AWS"]!.GetValue<string>());
         Assert.Equal(OurStatements.Actions, statements[1]!["Action"]!.AsArray().Select(a => a!.GetValue<string>()));
 
-        JsonNode role = JsonNode.Parse(await moto.AwsAsync("iam", "get-role", "--role-name", "cmektools-shop-3f1c2b7a", "--output", "json"))!["Role"]!;
+        JsonNode role = JsonNode.Parse(
+            await moto.AwsAsync("iam", "get-role", "--role-name", "cmektools-shop-3f1c2b7a", "--output", "json"))!["Role"]!;
         JsonNode trust = role["AssumeRolePolicyDocument"]!["Statement"]![0]!;
         Assert.Equal(EngineKit.OrganizationId, trust["Condition"]!["StringEquals"]!["sts:ExternalId"]!.GetValue<string>());
         Assert.Equal("arn:aws:iam::999988887777:root", trust["Principal"]!["AWS"]!.GetValue<string>());
@@ -99,9 +115,23 @@ public sealed class MotoTests
     {
         await using MotoServer moto = await MotoServer.StartAsync();
         string tags = $"TagKey={AwsNames.ClusterIdTag},TagValue={Shop.Id}";
-        string arn = (await moto.AwsAsync("kms", "create-key", "--tags", tags, $"TagKey={AwsNames.RegionTag},TagValue=us-east-1", "--query", "KeyMetadata.Arn", "--output", "text")).Trim();
+        string arn = (
+            await moto.AwsAsync(
+                "kms",
+                "create-key",
+                "--tags",
+                tags,
+                $"TagKey={AwsNames.RegionTag},TagValue=us-east-1",
+                "--query",
+                "KeyMetadata.Arn",
+                "--output",
+                "text")).Trim();
         using EngineKit kit = EngineKit.Create(moto.Options);
-        CmekKey key = await kit.Session.GetProvider(CmekProvider.AWS).EnsureKeyAsync(Shop, "us-east-1", new KeyOptions(), kit.Run(new TestOperationHost()));
+        CmekKey key = await kit.Session.GetProvider(CmekProvider.AWS).EnsureKeyAsync(
+            Shop,
+            "us-east-1",
+            new KeyOptions(),
+            kit.Run(new TestOperationHost()));
         Assert.Equal(arn, key.KeyUri);
         Assert.Equal(2, key.Changes.Count);
     }
@@ -114,7 +144,11 @@ public sealed class MotoTests
         await moto.AwsAsync("kms", "create-alias", "--alias-name", "alias/cmektools-shop-3f1c2b7a-us-east-1", "--target-key-id", id);
         using EngineKit kit = EngineKit.Create(moto.Options);
         CmekException e = await Assert.ThrowsAsync<CmekException>(
-            () => kit.Session.GetProvider(CmekProvider.AWS).EnsureKeyAsync(Shop, "us-east-1", new KeyOptions(), kit.Run(new TestOperationHost())));
+            () => kit.Session.GetProvider(CmekProvider.AWS).EnsureKeyAsync(
+                Shop,
+                "us-east-1",
+                new KeyOptions(),
+                kit.Run(new TestOperationHost())));
         Assert.Equal(("AliasTaken", CmekErrorKind.ResourceExists), (e.ErrorId, e.Kind));
     }
 

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace CmekTools.Tests.BreakGlass;
 
-/// <summary>What it claims is true: a key is cut only where that was read, and what was missing, refused or not looked at proves nothing.</summary>
+/// <summary>
+/// What it claims is true: a key is cut only where that was read, and what was missing, refused or not looked at proves nothing.
+/// </summary>
 public sealed class ClaimTests
 {
     [Fact]
@@ -30,7 +32,8 @@ public sealed class ClaimTests
     {
         await using Life life = await Life.StartAsync("AWS");
         string shut = await life.KeyAsync(life.Regions[0]);
-        life.Answer(r => (r.Operation == "PutKeyPolicy" || (r.Operation == "DisableKey" && !mayDisable)) && r.Names(shut) ? Faults.Refused : null);
+        life.Answer(
+            r => (r.Operation == "PutKeyPolicy" || (r.Operation == "DisableKey" && !mayDisable)) && r.Names(shut) ? Faults.Refused : null);
         PowerShellResult result = await life.TryAsync("Revoke-CmekAccess shop -Force");
         life.Server.Before = null;
         CmekStep[] steps = [.. result.Values<CmekStep>()];
@@ -64,26 +67,44 @@ public sealed class ClaimTests
             """);
         CmekStep last = (await life.TryAsync("Revoke-CmekAccess shop -Force")).Values<CmekStep>()[^1];
         Assert.Equal(true, last.KeyCut);
-        string policy = (await life.Aws.Kms.GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = past, PolicyName = "default" }, AwsWire.Cancel)).Policy;
+        string policy = (
+            await life.Aws.Kms.GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = past, PolicyName = "default" }, AwsWire.Cancel)).Policy;
         System.Text.Json.Nodes.JsonArray statements = System.Text.Json.Nodes.JsonNode.Parse(policy)!["Statement"]!.AsArray();
-        Assert.Contains(statements, s => (string?)s!["Effect"] == "Deny" && s.ToJsonString().Contains("role/rescue\"", StringComparison.Ordinal));
-        Assert.DoesNotContain(statements, s => (string?)s!["Effect"] == "Allow" && s.ToJsonString().Contains("role/rescue\"", StringComparison.Ordinal));
+        Assert.Contains(
+            statements,
+            s => (string?)s!["Effect"] == "Deny" && s.ToJsonString().Contains("role/rescue\"", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            statements,
+            s => (string?)s!["Effect"] == "Allow" && s.ToJsonString().Contains("role/rescue\"", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task ACopyThatTheServiceDoesNotListIsCutToo()
     {
-        SandboxOptions options = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters = [new SandboxClusterOptions("shop", "AWS", ["us-east-1"])] };
+        SandboxOptions options = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters =
+        [
+            new SandboxClusterOptions("shop", "AWS", ["us-east-1"]),
+        ] };
         await using SandboxShell shell = await SandboxShell.StartAsync(options);
         (await shell.RunAsync("New-CmekKey shop -MultiRegion | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect();
-        CmekRegionStatus region = Assert.Single(Assert.Single((await shell.RunAsync("Get-CmekStatus shop")).Expect().Values<CmekStatus>()).Regions);
+        CmekRegionStatus region = Assert.Single(
+            Assert.Single((await shell.RunAsync("Get-CmekStatus shop")).Expect().Values<CmekStatus>()).Regions);
         await using AwsWire aws = AwsWire.At(shell.Server);
-        string policy = (await aws.Kms.GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = region.KeyUri, PolicyName = "default" }, AwsWire.Cancel)).Policy;
-        string copy = (await aws.Kms.ReplicateKeyAsync(new ReplicateKeyRequest { KeyId = region.KeyUri, ReplicaRegion = "eu-west-1", Policy = policy }, AwsWire.Cancel)).ReplicaKeyMetadata.Arn;
+        string policy = (
+            await aws.Kms.GetKeyPolicyAsync(
+                new GetKeyPolicyRequest { KeyId = region.KeyUri, PolicyName = "default" },
+                AwsWire.Cancel)).Policy;
+        string copy = (
+            await aws.Kms.ReplicateKeyAsync(
+                new ReplicateKeyRequest { KeyId = region.KeyUri, ReplicaRegion = "eu-west-1", Policy = policy },
+                AwsWire.Cancel)).ReplicaKeyMetadata.Arn;
         PowerShellResult result = (await shell.RunAsync("Revoke-CmekAccess shop -Force")).Expect();
         CmekStep[] steps = [.. result.Values<CmekStep>()];
         Assert.Equal(CmekCutState.Cut, Assert.Single(steps, s => s.Step == "Proof" && s.KeyUri == copy).CutState);
-        string now = (await aws.KmsAs(aws.Aws.Admin, "eu-west-1").GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = copy, PolicyName = "default" }, AwsWire.Cancel)).Policy;
+        string now = (
+            await aws.KmsAs(aws.Aws.Admin, "eu-west-1").GetKeyPolicyAsync(
+                new GetKeyPolicyRequest { KeyId = copy, PolicyName = "default" },
+                AwsWire.Cancel)).Policy;
         Assert.Contains("\"Deny\"", now, StringComparison.Ordinal);
 
         // The whole is not claimed before the copy is proven.
@@ -97,13 +118,20 @@ public sealed class ClaimTests
     [InlineData("principal")]
     public async Task WhoElseIsHitStandsInTheQuestion(string shared)
     {
-        SandboxOptions two = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters = [new SandboxClusterOptions("shop", "AWS", ["us-east-1"]), new SandboxClusterOptions("books", "AWS", ["us-east-1"])] };
+        SandboxOptions two = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters =
+        [
+            new SandboxClusterOptions("shop", "AWS", ["us-east-1"]),
+            new SandboxClusterOptions("books", "AWS", ["us-east-1"]),
+        ] };
         await using SandboxShell shell = await SandboxShell.StartAsync(two);
+        string grant = shared == "key"
+            ? "Grant-CmekAccess books -Region us-east-1 -KeyUri $key.KeyUri"
+            : "New-CmekKey books | Grant-CmekAccess -RoleName ($access.AuthPrincipal -split '/')[-1]";
         (await shell.RunAsync($$"""
             $key = New-CmekKey shop
             $access = $key | Grant-CmekAccess
             $access | Enable-CmekCluster -Wait
-            {{(shared == "key" ? "Grant-CmekAccess books -Region us-east-1 -KeyUri $key.KeyUri" : "New-CmekKey books | Grant-CmekAccess -RoleName ($access.AuthPrincipal -split '/')[-1]")}} | Enable-CmekCluster -Wait
+            {{grant}} | Enable-CmekCluster -Wait
             """)).Expect();
         shell.Shell.Answer("N");
         (await shell.RunAsync("Revoke-CmekAccess shop")).Expect();

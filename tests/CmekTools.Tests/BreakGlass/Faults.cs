@@ -7,13 +7,24 @@ namespace CmekTools.Tests.BreakGlass;
 internal static class Faults
 {
     /// <summary>KMS refuses.</summary>
-    public static SandboxResponse Refused { get; } = new() { Status = 400, ContentType = "application/x-amz-json-1.1", Body = """{"__type":"AccessDeniedException","message":"not you"}""" };
+    public static SandboxResponse Refused { get; } = new()
+    {
+        Status = 400,
+        ContentType = "application/x-amz-json-1.1",
+        Body = """{"__type":"AccessDeniedException","message":"not you"}""",
+    };
 
     /// <summary>KMS finds nothing.</summary>
-    public static SandboxResponse Missing { get; } = new() { Status = 400, ContentType = "application/x-amz-json-1.1", Body = """{"__type":"NotFoundException","message":"no such key"}""" };
+    public static SandboxResponse Missing { get; } = new()
+    {
+        Status = 400,
+        ContentType = "application/x-amz-json-1.1",
+        Body = """{"__type":"NotFoundException","message":"no such key"}""",
+    };
 
     /// <summary>Answers in the place of the service where the request fits.</summary>
-    public static void Answer(this Life life, Func<SandboxRequest, SandboxResponse?> answer) => life.Server.Before = r => Task.FromResult(answer(r));
+    public static void Answer(this Life life, Func<SandboxRequest, SandboxResponse?> answer) =>
+        life.Server.Before = r => Task.FromResult(answer(r));
 
     /// <summary>Never answers where the request fits.</summary>
     public static void Hang(this Life life, Func<SandboxRequest, bool> fits) => life.Server.Before = async r =>
@@ -28,5 +39,6 @@ internal static class Faults
 
     /// <summary>The request is about a key.</summary>
     public static bool Names(this SandboxRequest request, string keyUri) =>
-        request.Text.Contains(keyUri, StringComparison.Ordinal) || Uri.UnescapeDataString(request.RawPath).Contains(keyUri, StringComparison.Ordinal);
+        request.Text.Contains(keyUri, StringComparison.Ordinal)
+            || Uri.UnescapeDataString(request.RawPath).Contains(keyUri, StringComparison.Ordinal);
 }

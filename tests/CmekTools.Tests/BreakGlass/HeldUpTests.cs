@@ -56,7 +56,10 @@ public sealed class HeldUpTests
         life.Answer(r => r.Operation is "GetKeyPolicy" or "DisableKey" && r.Names(keys[0]) ? Faults.Refused : null);
         PowerShellResult result = await life.TryAsync(script);
         life.Server.Before = null;
-        Assert.True(life.Writes.Length == 3, $"{string.Join(", ", life.Writes)}; {result.State}; {string.Join(", ", result.Output)}; {string.Join(", ", result.Errors.Select(e => e.Exception))}");
+        Assert.True(
+            life.Writes.Length == 3,
+            $"{string.Join(", ", life.Writes)}; {result.State}; {string.Join(", ", result.Output)}; "
+                + $"{string.Join(", ", result.Errors.Select(e => e.Exception))}");
         Assert.Equal(["cloud:UpdateCmekStatus", "kms:DisableKey", "kms:PutKeyPolicy"], life.Writes.Order(StringComparer.Ordinal));
         Assert.Contains(keys[1], (string)Assert.Single(life.Sent("PutKeyPolicy"))["KeyId"]!, StringComparison.Ordinal);
         Assert.Equal(CmekState.REVOKED, (await life.StatusAsync()).State);
@@ -68,7 +71,11 @@ public sealed class HeldUpTests
         SandboxOptions many = SandboxShell.Fast with
         {
             StateTime = TimeSpan.FromMilliseconds(30),
-            Clusters = [.. Enumerable.Range(1, 6).Select(i => new SandboxClusterOptions($"shop{i}", i % 2 == 0 ? "AWS" : "GCP", Life.RegionsOf(i % 2 == 0 ? "AWS" : "GCP")))],
+            Clusters =
+            [
+                .. Enumerable.Range(1, 6).Select(
+                    i => new SandboxClusterOptions($"shop{i}", i % 2 == 0 ? "AWS" : "GCP", Life.RegionsOf(i % 2 == 0 ? "AWS" : "GCP"))),
+            ],
         };
         await using SandboxShell shell = await SandboxShell.StartAsync(many);
         await shell.EnableAllAsync();
@@ -147,9 +154,14 @@ public sealed class HeldUpTests
         PowerShellResult result = await life.RunAsync("Revoke-CmekAccess shop -Force");
         CmekStep last = result.Values<CmekStep>()[^1];
         Assert.Equal((true, true), (last.KeyCut, last.Revoked));
-        Assert.Contains(result.Warnings, w => w.Contains("The receipt of shop cannot be written where it belongs", StringComparison.Ordinal));
+        Assert.Contains(
+            result.Warnings,
+            w => w.Contains("The receipt of shop cannot be written where it belongs", StringComparison.Ordinal));
         Assert.Contains(result.Warnings, w => w.StartsWith("The journal cannot be written", StringComparison.Ordinal));
-        Assert.Contains("Deny", life.Server.Exchanges.Last(e => e.Request.Operation == "PutKeyPolicy").Request.Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "Deny",
+            life.Server.Exchanges.Last(e => e.Request.Operation == "PutKeyPolicy").Request.Text,
+            StringComparison.Ordinal);
 
         // What was written elsewhere undoes the cut.
         Assert.Contains("\"accesses\"", File.ReadAllText(last.ReceiptPath!), StringComparison.Ordinal);

@@ -207,7 +207,11 @@ public sealed class ReadinessTests
 
     private static async Task ConnectAsAsync(Life life, AwsKeyPair who)
     {
-        Dictionary<string, string> environment = new(life.Server.Environment) { ["AWS_ACCESS_KEY_ID"] = who.AccessKeyId, ["AWS_SECRET_ACCESS_KEY"] = who.SecretAccessKey };
+        Dictionary<string, string> environment = new(life.Server.Environment)
+        {
+            ["AWS_ACCESS_KEY_ID"] = who.AccessKeyId,
+            ["AWS_SECRET_ACCESS_KEY"] = who.SecretAccessKey,
+        };
         await life.RunAsync("param($Sandbox, $State) $WarningPreference = 'SilentlyContinue'; $null = Connect-CmekCloud -Sandbox "
             + "$Sandbox -StateFolder $State", new
         {

@@ -9,7 +9,9 @@ public sealed class ScriptTests
     private const string Connect = """
         Import-Module $env:CMEKTOOLS_MODULE
         $environment = [Collections.Generic.Dictionary[string, string]]::new()
-        foreach ($v in 'COCKROACH_API_KEY', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY') { $environment[$v] = [Environment]::GetEnvironmentVariable("TEST_$v") }
+        foreach ($v in 'COCKROACH_API_KEY', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY') {
+            $environment[$v] = [Environment]::GetEnvironmentVariable("TEST_$v")
+        }
         $sandbox = [CmekTools.CmekSandbox]@{ BaseAddress = $env:TEST_ADDRESS; Environment = $environment }
         $null = Connect-CmekCloud -Sandbox $sandbox -StateFolder $env:TEST_STATE
         """;
@@ -42,7 +44,11 @@ public sealed class ScriptTests
         {
             "one key is not found" when r.Service == "kms" && r.Names(key) => Faults.Missing,
             "grants may not be read" when r.Operation == "ListGrants" => Faults.Refused,
-            "the service is down" when r.Operation == "UpdateCmekStatus" => new CmekTools.Sandbox.SandboxResponse { Status = 403, Body = "{\"code\":7,\"message\":\"no\"}" },
+            "the service is down" when r.Operation == "UpdateCmekStatus" => new CmekTools.Sandbox.SandboxResponse
+            {
+                Status = 403,
+                Body = "{\"code\":7,\"message\":\"no\"}",
+            },
             _ => null,
         });
         FinishedProgram run = await RunAsync(life, "& $env:RUNBOOK -ClusterName shop -Force");
@@ -74,7 +80,8 @@ public sealed class ScriptTests
         life.Answer(r => wrong switch
         {
             "grants may not be read" when r.Operation == "ListGrants" => Faults.Refused,
-            "the service is down" when r.Operation == "UpdateCmekStatus" => new CmekTools.Sandbox.SandboxResponse { Status = 403, Body = "{}" },
+            "the service is down" when r.Operation == "UpdateCmekStatus" =>
+                new CmekTools.Sandbox.SandboxResponse { Status = 403, Body = "{}" },
             _ => null,
         });
         FinishedProgram run = await RunAsync(life, $"& '{path}' -ClusterName shop -KeyOnly no; exit $LASTEXITCODE");

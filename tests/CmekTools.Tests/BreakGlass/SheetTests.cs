@@ -121,7 +121,12 @@ public sealed class SheetTests
                 ["key_infos"] = new JsonArray(new JsonObject
                 {
                     ["status"] = "ENABLED",
-                    ["spec"] = new JsonObject { ["type"] = "AWS_KMS", ["uri"] = k, ["auth_principal"] = "arn:aws:iam::111122223333:role/x" },
+                    ["spec"] = new JsonObject
+                    {
+                        ["type"] = "AWS_KMS",
+                        ["uri"] = k,
+                        ["auth_principal"] = "arn:aws:iam::111122223333:role/x",
+                    },
                 }),
             })]),
         }.ToJsonString(),

@@ -180,7 +180,8 @@ public sealed class TableTests
         await using Life life = await Life.StartAsync("GCP");
         CmekRegionStatus region = (await life.StatusAsync()).Regions[0];
         CmekCluster cluster = Assert.Single((await life.RunAsync("Get-CmekCluster shop")).Values<CmekCluster>());
-        string own = $"crl-kms-user-{cluster.Id.Replace("-", null, StringComparison.Ordinal)[^12..]}@{cluster.AccountId}.iam.gserviceaccount.com";
+        string own = $"crl-kms-user-{cluster.Id.Replace("-", null, StringComparison.Ordinal)[^12..]}"
+            + $"@{cluster.AccountId}.iam.gserviceaccount.com";
         life.Bind(string.Join('/', region.KeyUri!.Split('/')[..2]), role, "serviceAccount:" + (who == "own" ? own : region.AuthPrincipal));
         CmekStep[] steps = [.. (await life.TryAsync("Revoke-CmekAccess shop -Force -KeyOnly")).Values<CmekStep>()];
         Assert.DoesNotContain(steps, s => s.KeyCut == true);

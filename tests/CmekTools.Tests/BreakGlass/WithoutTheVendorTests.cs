@@ -8,7 +8,8 @@ namespace CmekTools.Tests.BreakGlass;
 /// <summary>The party that is to be cut off does not decide what is cut.</summary>
 public sealed class WithoutTheVendorTests
 {
-    public static TheoryData<string, string> Failures => new() { { "AWS", "503" }, { "AWS", "401" }, { "AWS", "silent" }, { "AWS", "reset" }, { "GCP", "403" }, { "GCP", "silent" } };
+    public static TheoryData<string, string> Failures =>
+        new() { { "AWS", "503" }, { "AWS", "401" }, { "AWS", "silent" }, { "AWS", "reset" }, { "GCP", "403" }, { "GCP", "silent" } };
 
     [Theory]
     [MemberData(nameof(Failures))]
@@ -19,14 +20,23 @@ public sealed class WithoutTheVendorTests
         Break(life, failure);
         PowerShellResult result = await life.TryAsync("Revoke-CmekAccess shop -Force -KeyOnly");
         Assert.Empty(result.Errors);
-        Assert.Equal(keys.Order(StringComparer.Ordinal), result.Values<CmekStep>().Where(s => s is { Step: "Proof", CutState: CmekCutState.Cut }).Select(s => s.KeyUri!).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            keys.Order(StringComparer.Ordinal),
+            result.Values<CmekStep>().Where(
+                s => s is { Step: "Proof", CutState: CmekCutState.Cut }).Select(s => s.KeyUri!).Order(StringComparer.Ordinal));
         Assert.True(result.Values<CmekStep>()[^1].KeyCut);
-        Assert.Contains(result.Warnings, w => w.Contains("shop is cut by what is known here: the inventory, last seen", StringComparison.Ordinal));
+        Assert.Contains(
+            result.Warnings,
+            w => w.Contains("shop is cut by what is known here: the inventory, last seen", StringComparison.Ordinal));
 
-        // A new session with the same state folder: the service's own words, the age, and the break-glass works; the REVOKE that could not be sent is the error at the end.
+        // A new session with the same state folder: the service's own words, the age, and the break-glass works; the REVOKE that could
+        // not be sent is the error at the end.
         PowerShellResult connect = await ConnectAsync(life);
         Assert.True(Assert.Single(connect.Values<CmekSession>()).IsOffline);
-        Assert.Contains(connect.Warnings, w => w.Contains("offline session", StringComparison.Ordinal) && w.Contains("minutes ago", StringComparison.Ordinal) && (failure is "silent" or "reset" || w.Contains("the vendor says no", StringComparison.Ordinal)));
+        Assert.Contains(
+            connect.Warnings,
+            w => w.Contains("offline session", StringComparison.Ordinal) && w.Contains("minutes ago", StringComparison.Ordinal)
+                && (failure is "silent" or "reset" || w.Contains("the vendor says no", StringComparison.Ordinal)));
         result = await life.TryAsync("Revoke-CmekAccess shop -Force");
         result.ExpectError("RevokeNotSent,");
         Assert.True(result.Values<CmekStep>()[^1].KeyCut);
@@ -54,7 +64,12 @@ public sealed class WithoutTheVendorTests
         Assert.DoesNotContain(life.Server.Exchanges, e => e.Request.Service == "cloud" && e.Request.IsWrite);
 
         // Another principal needs the service; and without a receipt nothing that was merely seen here gives anybody anything.
-        Assert.Single((await life.TryAsync(provider == "AWS" ? "Restore-CmekAccess shop -RoleName other" : "Restore-CmekAccess shop -ServiceAccount other-account")).Errors);
+        Assert.Single(
+            (
+                await life.TryAsync(
+                    provider == "AWS"
+                        ? "Restore-CmekAccess shop -RoleName other"
+                        : "Restore-CmekAccess shop -ServiceAccount other-account")).Errors);
         Assert.Empty(life.Writes);
         Directory.Delete(Path.Combine(life.Shell.StateFolder, "receipts"), recursive: true);
         (await life.TryAsync("Restore-CmekAccess shop")).ExpectError("NothingToRestore,");
@@ -90,9 +105,11 @@ public sealed class WithoutTheVendorTests
         await using SandboxShell other = await SandboxShell.StartAsync(server: life.Server, stateFolder: folder);
         life.Answer(r => r.Service == "cloud" ? new SandboxResponse { Status = 401, Body = "{}" } : null);
         PowerShellResult one = (await other.RunAsync(
-            "param($Uri, $Principal) Revoke-CmekAccess -KeyUri $Uri -AuthPrincipal $Principal -Force", new { Uri = regions[0].KeyUri, Principal = regions[0].AuthPrincipal })).Expect();
+            "param($Uri, $Principal) Revoke-CmekAccess -KeyUri $Uri -AuthPrincipal $Principal -Force",
+            new { Uri = regions[0].KeyUri, Principal = regions[0].AuthPrincipal })).Expect();
         Assert.Equal((regions[0].KeyUri, true), (one.Values<CmekStep>()[^1].KeyUri, one.Values<CmekStep>()[^1].KeyCut));
-        PowerShellResult all = (await other.RunAsync("param($Path) Revoke-CmekAccess -ManifestPath $Path -Force", new { Path = manifest })).Expect();
+        PowerShellResult all = (
+            await other.RunAsync("param($Path) Revoke-CmekAccess -ManifestPath $Path -Force", new { Path = manifest })).Expect();
         Assert.Equal(2, all.Values<CmekStep>().Count(s => s is { Step: "Proof", CutState: CmekCutState.Cut }));
         Assert.DoesNotContain(life.Server.Exchanges, e => e.Request.Service == "cloud" && e.Request.IsWrite);
     }
@@ -102,7 +119,10 @@ public sealed class WithoutTheVendorTests
     {
         await using Life life = await Life.StartAsync("AWS");
         await life.StatusAsync();
-        life.Answer(r => r.Service == "cloud" && r.Method == "GET" && r.RawPath.EndsWith("/cmek", StringComparison.Ordinal) ? new SandboxResponse { Status = 404, Body = """{"code":5,"message":"not found"}""" } : null);
+        life.Answer(
+            r => r.Service == "cloud" && r.Method == "GET" && r.RawPath.EndsWith("/cmek", StringComparison.Ordinal)
+                ? new SandboxResponse { Status = 404, Body = """{"code":5,"message":"not found"}""" }
+                : null);
         Assert.Equal(CmekState.UNKNOWN, (await life.StatusAsync()).State);
         CmekStep[] steps = [.. (await life.TryAsync("Revoke-CmekAccess shop -Force -NoWait")).Values<CmekStep>()];
         Assert.Equal(2, steps.Count(s => s is { Step: "Proof", CutState: CmekCutState.Cut }));
@@ -115,7 +135,9 @@ public sealed class WithoutTheVendorTests
         await using Life life = await Life.StartAsync("AWS");
         CmekStep[] steps = [.. (await life.RunAsync("Revoke-CmekAccess shop -Force -ServiceOnly")).Values<CmekStep>()];
         Assert.Equal(["cloud:UpdateCmekStatus"], life.Writes);
-        Assert.Equal(("Revoked", null, "revoked at the service, cut of the key not seen"), (steps[^1].Step, steps[^1].KeyCut, steps[^1].Now));
+        Assert.Equal(
+            ("Revoked", null, "revoked at the service, cut of the key not seen"),
+            (steps[^1].Step, steps[^1].KeyCut, steps[^1].Now));
     }
 
     private static void Break(Life life, string failure) => life.Server.Before = async r =>
@@ -132,10 +154,16 @@ public sealed class WithoutTheVendorTests
 
         return failure == "reset"
             ? throw new IOException("the connection is cut")
-            : new SandboxResponse { Status = int.Parse(failure, System.Globalization.CultureInfo.InvariantCulture), Body = """{"code":7,"message":"the vendor says no"}""" };
+            : new SandboxResponse { Status = int.Parse(
+                failure,
+                System.Globalization.CultureInfo.InvariantCulture), Body = """{"code":7,"message":"the vendor says no"}""" };
     };
 
     private static Task<PowerShellResult> ConnectAsync(Life life, string? folder = null) => life.TryAsync(
         "param($Sandbox, $State) Connect-CmekCloud -Sandbox $Sandbox -StateFolder $State",
-        new { Sandbox = new CmekSandbox { BaseAddress = life.Server.BaseAddress, Environment = life.Server.Environment }, State = folder ?? life.Shell.StateFolder });
+        new
+        {
+            Sandbox = new CmekSandbox { BaseAddress = life.Server.BaseAddress, Environment = life.Server.Environment },
+            State = folder ?? life.Shell.StateFolder,
+        });
 }

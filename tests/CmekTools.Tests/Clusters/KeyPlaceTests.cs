@@ -36,7 +36,9 @@ public sealed class KeyPlaceTests
     [InlineData("UNKNOWN", "a:UNKNOWN:0", "InUse", "a", null)]
     public void EachKeyHasItsPlace(string region, string entries, string places, string? current, string? incoming)
     {
-        CmekKeyStatus[] keys = KeyPlaces.Placed(Enum.Parse<CmekState>(region), [.. entries.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Parse)]);
+        CmekKeyStatus[] keys = KeyPlaces.Placed(
+            Enum.Parse<CmekState>(region),
+            [.. entries.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Parse)]);
         Assert.Equal(places, string.Join(' ', keys.Select(k => k.Place)));
         Assert.Equal(region == "DISABLED" ? null : current, KeyPlaces.Current(keys)?.KeyUri);
         Assert.Equal(incoming, KeyPlaces.Incoming(keys)?.KeyUri);
@@ -47,6 +49,13 @@ public sealed class KeyPlaceTests
         string[] parts = entry.Split(':');
         string[] times = parts[2].Split('-');
         DateTimeOffset At(string minutes) => DateTimeOffset.UnixEpoch.AddMinutes(int.Parse(minutes, CultureInfo.InvariantCulture));
-        return new CmekKeyStatus { KeyUri = parts[0], KeyType = "AWS_KMS", State = Enum.Parse<CmekState>(parts[1]), CreatedAt = At(times[0]), UpdatedAt = At(times[^1]) };
+        return new CmekKeyStatus
+        {
+            KeyUri = parts[0],
+            KeyType = "AWS_KMS",
+            State = Enum.Parse<CmekState>(parts[1]),
+            CreatedAt = At(times[0]),
+            UpdatedAt = At(times[^1]),
+        };
     }
 }

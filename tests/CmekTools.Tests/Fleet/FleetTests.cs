@@ -105,7 +105,10 @@ public sealed class FleetTests
         PowerShellResult result = await script.Completion;
         Assert.NotNull(result.Failure);
         Assert.Contains(result.Warnings, w => w.Contains("c01 (changed: enable CMEK", StringComparison.Ordinal));
-        CmekJournalEntry[] entries = [.. (await shell.RunAsync("Get-CmekJournal")).Expect().Values<CmekJournalEntry>().Where(e => e.Kind == "cmek:Enable")];
+        CmekJournalEntry[] entries =
+        [
+            .. (await shell.RunAsync("Get-CmekJournal")).Expect().Values<CmekJournalEntry>().Where(e => e.Kind == "cmek:Enable"),
+        ];
         Assert.Contains(entries, e => e.Target!.StartsWith("c01", StringComparison.Ordinal) && e.Outcome.ToString() == "done");
     }
 
@@ -115,7 +118,10 @@ public sealed class FleetTests
         await using SandboxShell shell = await SandboxShell.StartAsync(Options);
         CmekStatus[] done =
         [
-            .. (await shell.RunAsync("Get-CmekCluster | New-CmekKey -ThrottleLimit 2 | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect().Values<CmekStatus>(),
+            .. (
+                await shell.RunAsync(
+                    "Get-CmekCluster | New-CmekKey -ThrottleLimit 2 | Grant-CmekAccess | Enable-CmekCluster -Wait"))
+                        .Expect().Values<CmekStatus>(),
         ];
         Assert.Equal(Count, done.DistinctBy(s => s.ClusterId).Count());
         Assert.All(done, s => Assert.Equal(CmekState.ENABLED, s.State));
@@ -151,7 +157,9 @@ public sealed class FleetTests
 
             return Task.FromResult<SandboxResponse?>(null);
         };
-        RunningScript script = shell.Shell.Start("param($Access) $Access | Enable-CmekCluster -Wait -SkipPreflight", new { Access = accesses });
+        RunningScript script = shell.Shell.Start(
+            "param($Access) $Access | Enable-CmekCluster -Wait -SkipPreflight",
+            new { Access = accesses });
         await enough.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
         // Nine lists are nine looks at each of twelve clusters; by itself each is looked at when it is enabled and at every sixth look.
@@ -193,7 +201,13 @@ public sealed class FleetTests
         await using SandboxShell shell = await SandboxShell.StartAsync(Options with { Clusters = [.. Options.Clusters.Take(3)] });
         PSObject[] accesses = [.. (await shell.RunAsync("Get-CmekCluster | New-CmekKey | Grant-CmekAccess")).Expect().Output];
         shell.Shell.Answer("y", "n", "y");
-        CmekStatus[] done = [.. (await shell.RunAsync("param($Access) $Access | Enable-CmekCluster -Wait -Confirm", new { Access = accesses })).Expect().Values<CmekStatus>()];
+        CmekStatus[] done =
+        [
+            .. (
+                await shell.RunAsync(
+                    "param($Access) $Access | Enable-CmekCluster -Wait -Confirm",
+                    new { Access = accesses })).Expect().Values<CmekStatus>(),
+        ];
         Assert.Equal(3, done.Length);
         Assert.Equal(2, done.Count(s => s is { Changed: true, State: CmekState.ENABLED }));
         Assert.Equal(1, done.Count(s => s is { Changed: false, State: CmekState.DISABLED }));
@@ -217,7 +231,9 @@ public sealed class FleetTests
         Assert.Equal(["small"], await NamesAsync(shell, "Get-CmekStatus small"));
         Assert.Equal(["shop-2"], await NamesAsync(shell, "Get-CmekStatus -Provider GCP"));
         Assert.Equal(["shop-1"], await NamesAsync(shell, "Get-CmekStatus -State ENABLED, ENABLING"));
-        Assert.Equal(["us-east-1", "us-west-2"], (await shell.RunAsync("Get-CmekStatus -Detailed -State ENABLED")).Expect().Values<CmekRegionStatus>().Select(r => r.Region));
+        Assert.Equal(
+            ["us-east-1", "us-west-2"],
+            (await shell.RunAsync("Get-CmekStatus -Detailed -State ENABLED")).Expect().Values<CmekRegionStatus>().Select(r => r.Region));
         (await shell.RunAsync("Get-CmekStatus shop-1, nobody")).ExpectError("ClusterNotFound");
     }
 
@@ -225,10 +241,15 @@ public sealed class FleetTests
     public async Task DebugTellsEachRequestInItsOwnStream()
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(Options);
-        PowerShellResult result = (await shell.RunAsync("$told = Get-CmekStatus -Debug 5>&1; $told | Where-Object { $_ -is [System.Management.Automation.DebugRecord] } | ForEach-Object Message")).Expect();
+        PowerShellResult result = (
+            await shell.RunAsync(
+                "$told = Get-CmekStatus -Debug 5>&1; $told | Where-Object { $_ -is [System.Management.Automation.DebugRecord] } "
+                    + "| ForEach-Object Message")).Expect();
         string[] told = [.. result.Output.Select(o => o.ToString()!)];
         Assert.Equal(1 + Count, told.Count(v => System.Text.RegularExpressions.Regex.IsMatch(v, @"^GET /api/v1/\S+: (200|404) in \d+ ms")));
-        Assert.DoesNotContain(told, v => v.Contains(shell.Server.Options.ApiKey, StringComparison.Ordinal) || v.Contains("Bearer", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            told,
+            v => v.Contains(shell.Server.Options.ApiKey, StringComparison.Ordinal) || v.Contains("Bearer", StringComparison.Ordinal));
         Assert.DoesNotContain(result.Verbose, v => v.StartsWith("GET ", StringComparison.Ordinal));
     }
 
@@ -237,8 +258,12 @@ public sealed class FleetTests
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(Options);
         PowerShellResult result = (await shell.RunAsync("Get-CmekStatus -Verbose")).Expect();
-        Assert.Equal(1 + Count, result.Verbose.Count(v => System.Text.RegularExpressions.Regex.IsMatch(v, @"^GET /api/v1/\S+: (200|404) in \d+ ms")));
-        Assert.DoesNotContain(result.Verbose, v => v.Contains(shell.Server.Options.ApiKey, StringComparison.Ordinal) || v.Contains("Bearer", StringComparison.Ordinal));
+        Assert.Equal(
+            1 + Count,
+            result.Verbose.Count(v => System.Text.RegularExpressions.Regex.IsMatch(v, @"^GET /api/v1/\S+: (200|404) in \d+ ms")));
+        Assert.DoesNotContain(
+            result.Verbose,
+            v => v.Contains(shell.Server.Options.ApiKey, StringComparison.Ordinal) || v.Contains("Bearer", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -246,11 +271,18 @@ public sealed class FleetTests
     {
         HandClock clock = new();
         await using SandboxServer server = SandboxServer.Start(SandboxShell.Aws);
-        using CmekTools.Engine.CloudApi.CloudApiClient cloud = new(server.BaseAddress, server.Options.ApiKey, CmekTools.Engine.Timings.Sandbox, clock);
+        using CmekTools.Engine.CloudApi.CloudApiClient cloud = new(
+            server.BaseAddress,
+            server.Options.ApiKey,
+            CmekTools.Engine.Timings.Sandbox,
+            clock);
         CancellationToken cancellation = TestContext.Current.CancellationToken;
-        CmekCluster listed = await cloud.GetClusterAsync(server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), cancellation);
+        CmekCluster listed = await cloud.GetClusterAsync(
+            server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"),
+            cancellation);
         Assert.Equal(CmekState.DISABLED, (await cloud.GetCmekAsync(listed, cancellation)).State);
-        server.Before = _ => Task.FromResult<SandboxResponse?>(new SandboxResponse { Status = 404, Body = """{"code":5,"message":"not found"}""" });
+        server.Before = _ => Task.FromResult<SandboxResponse?>(
+            new SandboxResponse { Status = 404, Body = """{"code":5,"message":"not found"}""" });
         clock.Now += TimeSpan.FromSeconds(30);
         CmekServiceException gone = await Assert.ThrowsAsync<CmekServiceException>(() => cloud.GetCmekAsync(listed, cancellation));
         Assert.Equal("CloudApiNotFound", gone.ErrorId);
@@ -262,13 +294,20 @@ public sealed class FleetTests
         await using SandboxShell shell = await SandboxShell.StartAsync(Options);
         (await shell.RunAsync("Get-CmekCluster c01 | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect();
         await using SandboxShell other = await SandboxShell.StartAsync(server: shell.Server);
-        CmekTools.Engine.Pacing.Pacer pacer = CmekTools.Engine.Pacing.Pacers.Cloud(shell.Server.BaseAddress, shell.Server.Options.ApiKey, 4)!;
+        CmekTools.Engine.Pacing.Pacer pacer = CmekTools.Engine.Pacing.Pacers.Cloud(
+            shell.Server.BaseAddress,
+            shell.Server.Options.ApiKey,
+            4)!;
         foreach (SandboxShell each in (SandboxShell[])[shell, other])
         {
             // In a session whose client has the pacer: these sandboxes have no limit of their own.
             (await each.RunAsync(
                 "param($Sandbox, $State) $null = Connect-CmekCloud -Sandbox $Sandbox -StateFolder $State -RequestsPerSecond 4",
-                new { Sandbox = new CmekSandbox { BaseAddress = shell.Server.BaseAddress, Environment = shell.Server.Environment }, State = each.StateFolder })).Expect();
+                new
+                {
+                    Sandbox = new CmekSandbox { BaseAddress = shell.Server.BaseAddress, Environment = shell.Server.Environment },
+                    State = each.StateFolder,
+                })).Expect();
         }
 
         shell.Server.ClearExchanges();

@@ -3,7 +3,9 @@ using Xunit;
 
 namespace CmekTools.Tests.Fleet;
 
-/// <summary>The quota against a service that counts in a sliding window, whatever the way to it does. No clock: the times are made up here.</summary>
+/// <summary>
+/// The quota against a service that counts in a sliding window, whatever the way to it does. No clock: the times are made up here.
+/// </summary>
 public sealed class PacingWindowTests
 {
     private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
@@ -58,7 +60,8 @@ public sealed class PacingWindowTests
 
     private sealed record Run(int Refusals, double Ended);
 
-    // Sends one after the other as soon as it may; the service counts each on its arrival and answers at once, and the answer takes the way back.
+    // Sends one after the other as soon as it may; the service counts each on its arrival and answers at once, and the answer takes the
+    // way back.
     private static Run Play(int requests, int serviceLimit, double way, int jitter, bool coldConnections)
     {
         PacingWindow window = new(10, s_second);

@@ -30,11 +30,17 @@ public sealed class GcpBadInputTests
     [InlineData("projects/customer-project/locations/us-central1/keyRings/r", "KeyUriInvalid", "gcloud kms keys describe")]
     [InlineData("arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "KeyUriInvalid", "gcloud kms keys describe")]
     [InlineData("projects/123/locations/us-central1/keyRings/r/cryptoKeys/k", "ProjectInvalid", "gcloud projects describe 123")]
-    [InlineData("projects/customer-project/locations/us-central1-a/keyRings/r/cryptoKeys/k", "LocationInvalid", "gcloud kms locations list")]
+    [
+        InlineData(
+            "projects/customer-project/locations/us-central1-a/keyRings/r/cryptoKeys/k",
+            "LocationInvalid",
+            "gcloud kms locations list"),
+    ]
     public void AWrongKeyIsRefusedWithoutARequest(string uri, string id, string todo)
     {
         using EngineKit kit = EngineKit.Create();
-        CmekException e = Assert.Throws<CmekException>(() => kit.Session.GetProvider(CmekProvider.GCP).ValidateKeyUri(uri, Ledger, "us-central1"));
+        CmekException e = Assert.Throws<CmekException>(
+            () => kit.Session.GetProvider(CmekProvider.GCP).ValidateKeyUri(uri, Ledger, "us-central1"));
         Assert.Equal((id, CmekErrorKind.InvalidArgument), (e.ErrorId, e.Kind));
         Assert.Contains(todo, e.RecommendedAction, StringComparison.Ordinal);
     }
@@ -49,7 +55,10 @@ public sealed class GcpBadInputTests
     public void ALocationThatCanServeIsTaken(string location)
     {
         using EngineKit kit = EngineKit.Create();
-        kit.Session.GetProvider(CmekProvider.GCP).ValidateKeyUri($"projects/p-12345/locations/{location}/keyRings/r/cryptoKeys/k", Ledger, "us-central1");
+        kit.Session.GetProvider(CmekProvider.GCP).ValidateKeyUri(
+            $"projects/p-12345/locations/{location}/keyRings/r/cryptoKeys/k",
+            Ledger,
+            "us-central1");
     }
 
     [Theory]
@@ -74,7 +83,8 @@ public sealed class GcpBadInputTests
     public void AWrongAccountIdIsRefused(string id, string says)
     {
         using EngineKit kit = EngineKit.Create();
-        CmekException e = Assert.Throws<CmekException>(() => kit.Session.GetProvider(CmekProvider.GCP).ValidatePrincipal($"{id}@customer-project.iam.gserviceaccount.com"));
+        CmekException e = Assert.Throws<CmekException>(
+            () => kit.Session.GetProvider(CmekProvider.GCP).ValidatePrincipal($"{id}@customer-project.iam.gserviceaccount.com"));
         Assert.Equal("PrincipalInvalid", e.ErrorId);
         Assert.Contains(says, e.Message, StringComparison.Ordinal);
     }
@@ -87,7 +97,9 @@ public sealed class GcpBadInputTests
     public void WhatIsNoServiceAccountIsRefused(string principal)
     {
         using EngineKit kit = EngineKit.Create();
-        Assert.Equal("PrincipalInvalid", Assert.Throws<CmekException>(() => kit.Session.GetProvider(CmekProvider.GCP).ValidatePrincipal(principal)).ErrorId);
+        Assert.Equal(
+            "PrincipalInvalid",
+            Assert.Throws<CmekException>(() => kit.Session.GetProvider(CmekProvider.GCP).ValidatePrincipal(principal)).ErrorId);
     }
 
     [Fact]
@@ -119,8 +131,12 @@ public sealed class GcpBadInputTests
         Assert.Equal("PrincipalInvalid", await GrantFailsAsync(kit, key, kit.Cluster, new PrincipalOptions { ServiceAccount = "abcde" }));
         Assert.Equal("RoleIdInvalid", await GrantFailsAsync(kit, key, kit.Cluster, new PrincipalOptions { RoleId = "Encrypter" }));
         Assert.Equal("ClusterIdInvalid", await GrantFailsAsync(kit, key, kit.Cluster with { Id = "cluster-1" }, new PrincipalOptions()));
-        Assert.Equal("ClusterAccountUnknown", await GrantFailsAsync(kit, key, kit.Cluster with { AccountId = null }, new PrincipalOptions()));
-        Assert.Equal("ProtectionLevelDiffers", (await Assert.ThrowsAsync<CmekException>(() => kit.KeyAsync(new KeyOptions { ProtectionLevel = "HSM" }))).ErrorId);
+        Assert.Equal(
+            "ClusterAccountUnknown",
+            await GrantFailsAsync(kit, key, kit.Cluster with { AccountId = null }, new PrincipalOptions()));
+        Assert.Equal(
+            "ProtectionLevelDiffers",
+            (await Assert.ThrowsAsync<CmekException>(() => kit.KeyAsync(new KeyOptions { ProtectionLevel = "HSM" }))).ErrorId);
         Assert.Empty(kit.Writes);
     }
 
@@ -133,9 +149,13 @@ public sealed class GcpBadInputTests
         await using GoogleKit kit = await GoogleKit.StartAsync();
         const string ring = "projects/customer-project/locations/us-central1";
         await kit.SendAsync("POST", ring + "/keyRings?keyRingId=cmektools", []);
-        await kit.SendAsync("POST", $"{ring}/keyRings/cmektools/cryptoKeys?cryptoKeyId=other", new() { ["purpose"] = purpose, ["versionTemplate"] = new System.Text.Json.Nodes.JsonObject { ["algorithm"] = algorithm } });
+        await kit.SendAsync(
+            "POST",
+            $"{ring}/keyRings/cmektools/cryptoKeys?cryptoKeyId=other",
+            new() { ["purpose"] = purpose, ["versionTemplate"] = new System.Text.Json.Nodes.JsonObject { ["algorithm"] = algorithm } });
         kit.Server.ClearExchanges();
-        CmekException e = await Assert.ThrowsAsync<CmekException>(() => kit.KeyAsync(new KeyOptions { KeyName = "other", EnableRotation = true }));
+        CmekException e = await Assert.ThrowsAsync<CmekException>(
+            () => kit.KeyAsync(new KeyOptions { KeyName = "other", EnableRotation = true }));
         Assert.Equal("KeyNotSymmetric", e.ErrorId);
         Assert.Contains(purpose, e.Message, StringComparison.Ordinal);
         Assert.Empty(kit.Writes);
@@ -162,8 +182,13 @@ public sealed class GcpBadInputTests
         }
 
         Assert.Equal("crl-kms-user-a1b2c3d4e5f6@crl-prod-abc.iam.gserviceaccount.com", GcpNames.ClusterPrincipal(Ledger));
-        Assert.Equal(GcpNames.ClusterPrincipal(Ledger), GcpNames.ClusterPrincipal(Ledger with { Id = Ledger.Id.Replace("-", string.Empty, StringComparison.Ordinal).ToUpperInvariant() }));
-        Assert.Equal(new GcpAccountName("cmek-x", "example.com:shop", CanBeMade: true), GcpNames.ParseAccount(GcpNames.Email("cmek-x", "example.com:shop")));
+        Assert.Equal(
+            GcpNames.ClusterPrincipal(Ledger),
+            GcpNames.ClusterPrincipal(
+                Ledger with { Id = Ledger.Id.Replace("-", string.Empty, StringComparison.Ordinal).ToUpperInvariant() }));
+        Assert.Equal(
+            new GcpAccountName("cmek-x", "example.com:shop", CanBeMade: true),
+            GcpNames.ParseAccount(GcpNames.Email("cmek-x", "example.com:shop")));
     }
 
     // https://cloud.google.com/iam/docs/service-account-types: the accounts that Google makes for a project.
@@ -181,7 +206,10 @@ public sealed class GcpBadInputTests
     public void AProjectGoesByItsNumberTooInAKey()
     {
         using EngineKit kit = EngineKit.Create();
-        kit.Session.GetProvider(CmekProvider.GCP).ValidateKeyUri("projects/123456789012/locations/us-central1/keyRings/r/cryptoKeys/k", Ledger, "us-central1");
+        kit.Session.GetProvider(CmekProvider.GCP).ValidateKeyUri(
+            "projects/123456789012/locations/us-central1/keyRings/r/cryptoKeys/k",
+            Ledger,
+            "us-central1");
     }
 
     private static async Task<string> GrantFailsAsync(GoogleKit kit, CmekKey key, CmekCluster cluster, PrincipalOptions options) =>

@@ -25,7 +25,9 @@ public sealed class GcpDefectTests
         CmekCheck[] off = [.. (await kit.ChecksAsync(target)).Where(c => c.Result != CmekCheckResult.Pass)];
         Assert.Equal(name is null ? [] : [name], off.Select(c => c.Name));
         Assert.All(off, c => Assert.Equal(CmekCheckResult.Unknown, c.Result));
-        Assert.All(off, c => Assert.True(call == "projects.getAncestry" || c.Remedy!.Contains(call.Split(' ')[0], StringComparison.Ordinal), c.Remedy));
+        Assert.All(
+            off,
+            c => Assert.True(call == "projects.getAncestry" || c.Remedy!.Contains(call.Split(' ')[0], StringComparison.Ordinal), c.Remedy));
         Assert.Equal(name is null ? Decision.Allowed : Decision.Unread, await kit.DecideAsync(target));
     }
 
@@ -39,7 +41,9 @@ public sealed class GcpDefectTests
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run());
         Forbid(kit, call);
         AccessDecision verdict = await kit.Gcp.EvaluateAsync(target, kit.Run());
-        Assert.True(verdict.Use is Decision.Perhaps or Decision.Unread || verdict.Read is Decision.Perhaps or Decision.Unread, verdict.ToString());
+        Assert.True(
+            verdict.Use is Decision.Perhaps or Decision.Unread || verdict.Read is Decision.Perhaps or Decision.Unread,
+            verdict.ToString());
         Assert.Contains(call, string.Join(' ', verdict.Reasons), StringComparison.Ordinal);
         Assert.Contains("Unknown GcpKeyBinding", await kit.OffAsync(target));
     }
@@ -53,7 +57,8 @@ public sealed class GcpDefectTests
         TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
         kit.Server.Before = async _ =>
         {
-            // The eighth read opens the gate; reads one after the other would never get there. What the two roles give is asked when the bindings are known.
+            // The eighth read opens the gate; reads one after the other would never get there. What the two roles give is asked when
+            // the bindings are known.
             if (Interlocked.Increment(ref open) == 8)
             {
                 all.SetResult();
@@ -68,6 +73,11 @@ public sealed class GcpDefectTests
 
     internal static void Forbid(GoogleKit kit, string call) => kit.Server.Before = request => Task.FromResult(
         call.Split(' ').Contains(request.Operation)
-            ? new SandboxResponse { Status = 403, Body = $$$"""{"error":{"code":403,"message":"Permission 'iam.{{{request.Operation}}}' denied on resource (or it may not exist).","status":"PERMISSION_DENIED"}}""" }
+            ? new SandboxResponse
+            {
+                Status = 403,
+                Body = $$$"""{"error":{"code":403,"message":"Permission 'iam.{{{request.Operation}}}' denied on resource (or it may """
+                    + $$$"""not exist).","status":"PERMISSION_DENIED"}}""",
+            }
             : null);
 }

@@ -26,7 +26,10 @@ public sealed class GcpRaceTests
             Assert.All(both, access => Assert.False(access.Planned));
         }
 
-        string[] members = [.. IamTree.Bindings(kit.Policy(key.KeyUri!)).Where(x => IamTree.Role(x) == IamTree.CryptoRole).SelectMany(IamTree.Members)];
+        string[] members =
+        [
+            .. IamTree.Bindings(kit.Policy(key.KeyUri!)).Where(x => IamTree.Role(x) == IamTree.CryptoRole).SelectMany(IamTree.Members),
+        ];
         Assert.Equal(200, members.Distinct().Count());
         Assert.Equal(200, members.Length);
         // Without a lost race this test would show nothing.

@@ -13,11 +13,13 @@ public sealed class GcpRealityTests
 {
     private const string Organization = "organizations/334455667788";
 
-    // hashicorp/terraform-provider-google#3349, #11208; sethvargo/vault-on-gke#33: 403 "denied on resource (or it may not exist)" for what does not exist.
+    // hashicorp/terraform-provider-google#3349, #11208; sethvargo/vault-on-gke#33: 403 "denied on resource (or it may not exist)" for
+    // what does not exist.
     [Fact]
     public async Task AMissingAccountIsRefusedLikeAForbiddenOneAndTheFirstGrantMakesIt()
     {
-        await using GoogleKit kit = await GoogleKit.StartAsync(new SandboxOptions { MissingIsDenied = true, StaleReads = TimeSpan.FromMilliseconds(300) });
+        await using GoogleKit kit = await GoogleKit.StartAsync(
+            new SandboxOptions { MissingIsDenied = true, StaleReads = TimeSpan.FromMilliseconds(300) });
         AccessTarget target = await kit.GrantedAsync();
         Assert.Contains(kit.Server.Exchanges, e => e.Status == 403 && e.Request.Operation == "serviceAccounts.get");
         Assert.Null(kit.Try(target));
@@ -31,11 +33,17 @@ public sealed class GcpRealityTests
     [Fact]
     public async Task WhereNothingOfAnAccountCanBeSeenMakingItTells()
     {
-        await using GoogleKit kit = await GoogleKit.StartAsync(timings: Timings.Sandbox with { PropagationLimit = TimeSpan.FromMilliseconds(200) });
+        await using GoogleKit kit = await GoogleKit.StartAsync(
+            timings: Timings.Sandbox with { PropagationLimit = TimeSpan.FromMilliseconds(200) });
         AccessTarget target = await kit.GrantedAsync();
         GcpDefectTests.Forbid(kit, "serviceAccounts.get serviceAccounts.list");
         kit.Server.ClearExchanges();
-        CmekAccess access = await kit.Gcp.GrantAsync(kit.Cluster, await kit.KeyAsync(), GoogleKit.Region, new PrincipalOptions(), kit.Run());
+        CmekAccess access = await kit.Gcp.GrantAsync(
+            kit.Cluster,
+            await kit.KeyAsync(),
+            GoogleKit.Region,
+            new PrincipalOptions(),
+            kit.Run());
         Assert.Equal((false, target.AuthPrincipal), (access.Planned, access.AuthPrincipal));
         Assert.Contains(kit.Server.Exchanges, e => e.Status == 409 && e.Request.Operation == "serviceAccounts.create");
         Assert.Equal(Decision.Unread, await kit.DecideAsync(target));
@@ -84,7 +92,10 @@ public sealed class GcpRealityTests
         Assert.Contains(own, kit.Policy(target.KeyUri).ToJsonString(), StringComparison.Ordinal);
 
         // On the ring it is not ours to take away, and no cut; a disabled account changes nothing about it.
-        kit.Bind(target.KeyUri[..target.KeyUri.IndexOf("/cryptoKeys/", StringComparison.Ordinal)], "roles/cloudkms.cryptoKeyDecrypter", own);
+        kit.Bind(
+            target.KeyUri[..target.KeyUri.IndexOf("/cryptoKeys/", StringComparison.Ordinal)],
+            "roles/cloudkms.cryptoKeyDecrypter",
+            own);
         TestOperationHost host = new();
         await kit.Gcp.CutAsync(target, new CutOptions(true), kit.Run(host));
         Assert.Contains(own, Assert.Single(host.Errors).Message, StringComparison.Ordinal);
@@ -100,7 +111,8 @@ public sealed class GcpRealityTests
     [InlineData(GoogleKit.ProjectPolicy, "roles/iam.serviceAccountTokenCreator")]
     public async Task WhoCanLetHimselfInAgainIsNotCut(string on, string role)
     {
-        await using GoogleKit kit = await GoogleKit.StartAsync(new SandboxOptions { GoogleAncestors = ["folders/223344556677", Organization] });
+        await using GoogleKit kit = await GoogleKit.StartAsync(
+            new SandboxOptions { GoogleAncestors = ["folders/223344556677", Organization] });
         AccessTarget target = await kit.GrantedAsync();
         kit.Bind(on, role, "serviceAccount:" + target.AuthPrincipal);
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run());
@@ -113,7 +125,8 @@ public sealed class GcpRealityTests
     [InlineData("projects.getAncestry")]
     public async Task ALevelAboveTheProjectThatCannotBeSeenLeavesTheCutUnproven(string call)
     {
-        await using GoogleKit kit = await GoogleKit.StartAsync(new SandboxOptions { GoogleAncestors = ["folders/223344556677", Organization] });
+        await using GoogleKit kit = await GoogleKit.StartAsync(
+            new SandboxOptions { GoogleAncestors = ["folders/223344556677", Organization] });
         AccessTarget target = await kit.GrantedAsync();
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run());
         Assert.Equal(CmekCutState.Cut, (await kit.Gcp.EvaluateAsync(target, kit.Run())).Cut);
@@ -144,7 +157,9 @@ public sealed class GcpRealityTests
         kit.Server.ClearExchanges();
         TestOperationHost host = new();
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run(host));
-        Assert.Equal(["cryptoKeys.setIamPolicy", "denypolicies.create", "serviceAccounts.setIamPolicy"], kit.Writes.Where(w => w != "cryptoKeys.patch"));
+        Assert.Equal(
+            ["cryptoKeys.setIamPolicy", "denypolicies.create", "serviceAccounts.setIamPolicy"],
+            kit.Writes.Where(w => w != "cryptoKeys.patch"));
         Assert.Contains("useToEncrypt", kit.Try(target), StringComparison.Ordinal);
         AccessDecision decision = await kit.Gcp.EvaluateAsync(target, kit.Run());
         Assert.Equal(Decision.Denied, decision.Use);
@@ -223,7 +238,10 @@ public sealed class GcpRealityTests
         await using GoogleKit kit = await GoogleKit.StartAsync();
         CmekKey key = await kit.KeyAsync();
         kit.Server.After = (request, response) => Task.FromResult(request.Operation == "cryptoKeys.get"
-            ? new SandboxResponse { Status = 200, Body = response.Body.Replace("\"purpose\"", $"\"{(field == "importOnly" ? field : "x")}\":{value},\"purpose\"", StringComparison.Ordinal).Replace("SOFTWARE", field == "importOnly" ? "SOFTWARE" : "EXTERNAL", StringComparison.Ordinal) }
+            ? new SandboxResponse { Status = 200, Body = response.Body.Replace(
+                "\"purpose\"",
+                $"\"{(field == "importOnly" ? field : "x")}\":{value},\"purpose\"",
+                StringComparison.Ordinal).Replace("SOFTWARE", field == "importOnly" ? "SOFTWARE" : "EXTERNAL", StringComparison.Ordinal) }
             : null);
         kit.Server.ClearExchanges();
         CmekException e = await Assert.ThrowsAsync<CmekException>(() => kit.Gcp.RotateKeyAsync(key.KeyUri!, kit.Run()));
@@ -231,7 +249,8 @@ public sealed class GcpRealityTests
         Assert.Empty(kit.Writes);
     }
 
-    // https://cloud.google.com/kms/docs/control-key-destruction: constraints/cloudkms.disableBeforeDestroy; automatic rotation goes on until it is taken off.
+    // https://cloud.google.com/kms/docs/control-key-destruction: constraints/cloudkms.disableBeforeDestroy; automatic rotation goes on
+    // until it is taken off.
     [Fact]
     public async Task ADeletionDisablesFirstStopsTheRotationAndNamesTheWait()
     {
@@ -267,8 +286,10 @@ public sealed class GcpRealityTests
         Assert.Contains("redirect", e.RecommendedAction, StringComparison.Ordinal);
         Assert.DoesNotContain(kit.Server.Exchanges, x => x.Request.RawPath.Contains("elsewhere", StringComparison.Ordinal));
 
-        using EngineKit open = EngineKit.Create(new ProviderOptions { GoogleKmsEndpoint = new Uri("http://kms.example.com/"), GoogleAccessToken = "t" });
-        CmekException refused = await Assert.ThrowsAsync<CmekException>(() => open.Session.GetProvider(CmekProvider.GCP).GetKeyAsync(key.KeyUri!, open.Run(new TestOperationHost())));
+        using EngineKit open = EngineKit.Create(
+            new ProviderOptions { GoogleKmsEndpoint = new Uri("http://kms.example.com/"), GoogleAccessToken = "t" });
+        CmekException refused = await Assert.ThrowsAsync<CmekException>(
+            () => open.Session.GetProvider(CmekProvider.GCP).GetKeyAsync(key.KeyUri!, open.Run(new TestOperationHost())));
         Assert.Equal("GoogleEndpointInvalid", refused.ErrorId);
     }
 
@@ -282,7 +303,12 @@ public sealed class GcpRealityTests
         Assert.Equal(one, await kit.Gcp.IdentifyAsync(byNumber, kit.Run()));
         Assert.Equal((target.KeyUri, byNumber), (one.Uri, one.Material));
         Assert.Equal(Decision.Allowed, await kit.DecideAsync(target with { KeyUri = byNumber }));
-        CmekAccess access = await kit.Gcp.GrantAsync(kit.Cluster, await kit.Gcp.GetKeyAsync(byNumber, kit.Run()), GoogleKit.Region, new PrincipalOptions(), kit.Run());
+        CmekAccess access = await kit.Gcp.GrantAsync(
+            kit.Cluster,
+            await kit.Gcp.GetKeyAsync(byNumber, kit.Run()),
+            GoogleKit.Region,
+            new PrincipalOptions(),
+            kit.Run());
         Assert.Equal((target.AuthPrincipal, 0), (access.AuthPrincipal, access.Changes.Count));
     }
 
@@ -292,9 +318,14 @@ public sealed class GcpRealityTests
         await using GoogleKit kit = await GoogleKit.StartAsync();
         AccessTarget target = await kit.GrantedAsync();
         KeyReach reach = await kit.Gcp.ReadReachAsync(target.KeyUri, kit.Run());
-        Assert.Equal((0, 0, 0, 0, CmekKeyState.Enabled), (reach.Replicas.Count, reach.Grants.Count, reach.Others.Count, reach.Unread.Count, reach.State));
+        Assert.Equal(
+            (0, 0, 0, 0, CmekKeyState.Enabled),
+            (reach.Replicas.Count, reach.Grants.Count, reach.Others.Count, reach.Unread.Count, reach.State));
         await kit.SendAsync("POST", GoogleKit.AccountResource(target) + "/keys", []);
-        kit.Bind(GoogleKit.AccountResource(target), "roles/iam.workloadIdentityUser", "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/*");
+        kit.Bind(
+            GoogleKit.AccountResource(target),
+            "roles/iam.workloadIdentityUser",
+            "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/*");
         reach = await kit.Gcp.ReadReachAsync(target.KeyUri, kit.Run());
         Assert.Equal(2, reach.Others.Count);
         GcpDefectTests.Forbid(kit, "serviceAccountKeys.list projects.getIamPolicy");

@@ -16,23 +16,35 @@ public sealed class GcpSandboxTests
     {
         await using GoogleKit kit = await GoogleKit.StartAsync();
         TestOperationHost host = new();
-        CmekKey key = await kit.Gcp.EnsureKeyAsync(kit.Cluster, GoogleKit.Region, new KeyOptions { RotationPeriodDays = 30, EnableRotation = true, Tags = new Dictionary<string, string> { ["team"] = "db" } }, kit.Run(host));
+        CmekKey key = await kit.Gcp.EnsureKeyAsync(
+            kit.Cluster,
+            GoogleKit.Region,
+            new KeyOptions { RotationPeriodDays = 30, EnableRotation = true, Tags = new Dictionary<string, string> { ["team"] = "db" } },
+            kit.Run(host));
         Assert.Equal(
             ("ENCRYPT_DECRYPT", "GOOGLE_SYMMETRIC_ENCRYPTION", "SOFTWARE", 30, CmekKeyState.Enabled, "1"),
             (key.KeyUsage, key.KeySpec, key.ProtectionLevel, key.RotationPeriodDays, key.State, key.PrimaryVersion));
-        Assert.Equal(("db", kit.Cluster.Id, GoogleKit.Region), (key.Tags["team"], key.Tags[GcpNames.ClusterLabel], key.Tags[GcpNames.RegionLabel]));
+        Assert.Equal(
+            ("db", kit.Cluster.Id, GoogleKit.Region),
+            (key.Tags["team"], key.Tags[GcpNames.ClusterLabel], key.Tags[GcpNames.RegionLabel]));
         Assert.Equal(2, key.Changes.Count);
         CmekAccess access = await kit.Gcp.GrantAsync(kit.Cluster, key, GoogleKit.Region, new PrincipalOptions(), kit.Run(host));
         AccessTarget target = kit.Target(access);
         Assert.Equal(3, access.Changes.Count);
-        Assert.Equal(["keyRings.create", "cryptoKeys.create", "serviceAccounts.create", "serviceAccounts.setIamPolicy", "cryptoKeys.setIamPolicy"], kit.Writes);
+        Assert.Equal(
+            ["keyRings.create", "cryptoKeys.create", "serviceAccounts.create", "serviceAccounts.setIamPolicy", "cryptoKeys.setIamPolicy"],
+            kit.Writes);
         Assert.Null(kit.Try(target));
         Assert.Equal(Decision.Allowed, await kit.DecideAsync(target));
         Assert.Empty(await kit.OffAsync(target));
 
         kit.Server.ClearExchanges();
         TestOperationHost again = new();
-        CmekKey same = await kit.Gcp.EnsureKeyAsync(kit.Cluster, GoogleKit.Region, new KeyOptions { EnableRotation = true }, kit.Run(again));
+        CmekKey same = await kit.Gcp.EnsureKeyAsync(
+            kit.Cluster,
+            GoogleKit.Region,
+            new KeyOptions { EnableRotation = true },
+            kit.Run(again));
         CmekAccess once = await kit.Gcp.GrantAsync(kit.Cluster, same, GoogleKit.Region, new PrincipalOptions(), kit.Run(again));
         Assert.False(same.Changed || once.Changed);
         Assert.Empty(kit.Writes);
@@ -50,7 +62,11 @@ public sealed class GcpSandboxTests
         Assert.Equal((CmekKeyState.Planned, true), (key.State, access.Planned));
         Assert.Equal(5, host.Questions.Count);
         Assert.Contains(host.Questions, q => q.Action.Contains("\"rotationPeriod\": \"7776000s\"", StringComparison.Ordinal));
-        Assert.Contains(host.Questions, q => q.Action.Contains($"+ {{\"role\":\"{IamTree.CryptoRole}\",\"members\":[\"serviceAccount:{access.AuthPrincipal}\"]}}", StringComparison.Ordinal));
+        Assert.Contains(
+            host.Questions,
+            q => q.Action.Contains(
+                $"+ {{\"role\":\"{IamTree.CryptoRole}\",\"members\":[\"serviceAccount:{access.AuthPrincipal}\"]}}",
+                StringComparison.Ordinal));
         AccessTarget target = await kit.GrantedAsync();
         AccessSnapshot snapshot = await kit.Gcp.CaptureAsync(target, kit.Run());
         kit.Server.ClearExchanges();
@@ -70,8 +86,13 @@ public sealed class GcpSandboxTests
         AccessTarget target = await kit.GrantedAsync();
         string member = "serviceAccount:" + target.AuthPrincipal;
         JsonObject policy = kit.Policy(target.KeyUri);
-        policy["bindings"]!.AsArray().Insert(0, JsonNode.Parse($$"""{"role":"roles/cloudkms.viewer","members":["{{member}}","user:auditor@example.com"]}"""));
-        policy["bindings"]!.AsArray().Add(JsonNode.Parse($$"""{"role":"{{IamTree.CryptoRole}}","members":["user:b@example.com","{{member}}"],"condition":{"title":"t","expression":"request.time < timestamp(\"2099-01-01T00:00:00Z\")"},"future":1.10}"""));
+        policy["bindings"]!.AsArray().Insert(
+            0,
+            JsonNode.Parse($$"""{"role":"roles/cloudkms.viewer","members":["{{member}}","user:auditor@example.com"]}"""));
+        policy["bindings"]!.AsArray().Add(
+            JsonNode.Parse(
+                $$"""{"role":"{{IamTree.CryptoRole}}","members":["user:b@example.com","{{member}}"],"condition":"""
+                    + $$"""{"title":"t","expression":"request.time < timestamp(\"2099-01-01T00:00:00Z\")"},"future":1.10}"""));
         policy["auditConfigs"] = JsonNode.Parse("""[{"service":"cloudkms.googleapis.com","auditLogConfigs":[{"logType":"DATA_READ"}]}]""");
         policy["version"] = 3;
         kit.Put(target.KeyUri, policy);
@@ -89,7 +110,13 @@ public sealed class GcpSandboxTests
         Assert.Empty(again.Questions);
         if (disable)
         {
-            CmekException e = await Assert.ThrowsAsync<CmekException>(() => kit.Gcp.GrantAsync(kit.Cluster, new CmekKey { KeyUri = target.KeyUri, Location = GoogleKit.Region }, GoogleKit.Region, new PrincipalOptions(), kit.Run()));
+            CmekException e = await Assert.ThrowsAsync<CmekException>(
+                () => kit.Gcp.GrantAsync(
+                    kit.Cluster,
+                    new CmekKey { KeyUri = target.KeyUri, Location = GoogleKit.Region },
+                    GoogleKit.Region,
+                    new PrincipalOptions(),
+                    kit.Run()));
             Assert.Equal("AccessRevoked", e.ErrorId);
             Assert.Contains("Restore-CmekAccess", e.RecommendedAction, StringComparison.Ordinal);
         }
@@ -195,7 +222,10 @@ public sealed class GcpSandboxTests
         AccessTarget target = await kit.GrantedAsync();
         AccessSnapshot snapshot = await kit.Gcp.CaptureAsync(target, kit.Run());
         await kit.SendAsync("DELETE", GoogleKit.AccountResource(target));
-        await kit.SendAsync("POST", $"projects/{GoogleKit.Project}/serviceAccounts", new JsonObject { ["accountId"] = target.AuthPrincipal.Split('@')[0] });
+        await kit.SendAsync(
+            "POST",
+            $"projects/{GoogleKit.Project}/serviceAccounts",
+            new JsonObject { ["accountId"] = target.AuthPrincipal.Split('@')[0] });
         Assert.Equal(["Fail GcpDeletedMembers", "Fail GcpTokenCreator"], await kit.OffAsync(target));
         TestOperationHost host = new();
         await kit.Gcp.RestoreAsync(target, withSnapshot ? snapshot : null, kit.Run(host));
@@ -236,20 +266,28 @@ public sealed class GcpSandboxTests
         await using GoogleKit kit = await GoogleKit.StartAsync();
         CmekKey key = await kit.KeyAsync();
         CmekCluster ours = kit.Cluster with { AccountId = GoogleKit.Project };
-        CmekServiceException e = await Assert.ThrowsAsync<CmekServiceException>(() => kit.Gcp.GrantAsync(ours, key, GoogleKit.Region, new PrincipalOptions(), kit.Run()));
+        CmekServiceException e = await Assert.ThrowsAsync<CmekServiceException>(
+            () => kit.Gcp.GrantAsync(ours, key, GoogleKit.Region, new PrincipalOptions(), kit.Run()));
         Assert.Equal(("ClusterPrincipalUnknown", CmekErrorKind.ObjectNotFound), (e.ErrorId, e.Kind));
         Assert.Single(kit.Writes, w => w == "serviceAccounts.setIamPolicy");
     }
 
     [Theory]
-    [InlineData("roles/cloudkms.cryptoKeyEncrypterDecrypter", "ring", "gcloud kms keyrings remove-iam-policy-binding cmektools --location us-central1 --project customer-project")]
+    [
+        InlineData(
+            "roles/cloudkms.cryptoKeyEncrypterDecrypter",
+            "ring",
+            "gcloud kms keyrings remove-iam-policy-binding cmektools --location us-central1 --project customer-project"),
+    ]
     [InlineData("roles/owner", "project", "gcloud projects remove-iam-policy-binding customer-project")]
     [InlineData("roles/cloudkms.cryptoKeyDecrypter", "project", "gcloud projects remove-iam-policy-binding customer-project")]
     public async Task AnInheritedBindingIsReportedUnlessTheAccountIsDisabled(string role, string place, string remedy)
     {
         await using GoogleKit kit = await GoogleKit.StartAsync();
         AccessTarget target = await kit.GrantedAsync();
-        string on = place == "ring" ? target.KeyUri[..target.KeyUri.IndexOf("/cryptoKeys/", StringComparison.Ordinal)] : GoogleKit.ProjectPolicy;
+        string on = place == "ring"
+            ? target.KeyUri[..target.KeyUri.IndexOf("/cryptoKeys/", StringComparison.Ordinal)]
+            : GoogleKit.ProjectPolicy;
         kit.Bind(on, role, "serviceAccount:" + target.AuthPrincipal);
         TestOperationHost host = new();
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run(host));
@@ -286,7 +324,9 @@ public sealed class GcpSandboxTests
         await kit.Gcp.RotateKeyAsync(target.KeyUri, kit.Run());
         await kit.SendAsync("PATCH", $"{target.KeyUri}/cryptoKeyVersions/2?updateMask=state", new JsonObject { ["state"] = "DISABLED" });
         AccessDecision verdict = await kit.Gcp.EvaluateAsync(target, kit.Run());
-        Assert.True(verdict.Use is Decision.Perhaps or Decision.Unread || verdict.Read is Decision.Perhaps or Decision.Unread, verdict.ToString());
+        Assert.True(
+            verdict.Use is Decision.Perhaps or Decision.Unread || verdict.Read is Decision.Perhaps or Decision.Unread,
+            verdict.ToString());
         Assert.Contains("version 1 is enabled", verdict.Reasons[1], StringComparison.Ordinal);
         await kit.SendAsync("PATCH", $"{target.KeyUri}/cryptoKeyVersions/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" });
         Assert.Equal(Decision.Denied, await kit.DecideAsync(target));
@@ -309,12 +349,16 @@ public sealed class GcpSandboxTests
 
         Assert.Equal(["us-central1", "us-east1"], found);
         CmekKey ours = await kit.KeyAsync();
-        await kit.SendAsync("PATCH", ours.KeyUri + "?updateMask=labels", new JsonObject { ["labels"] = new JsonObject { ["owner"] = "others" } });
+        await kit.SendAsync(
+            "PATCH",
+            ours.KeyUri + "?updateMask=labels",
+            new JsonObject { ["labels"] = new JsonObject { ["owner"] = "others" } });
         kit.Server.ClearExchanges();
         CmekException e = await Assert.ThrowsAsync<CmekException>(() => kit.KeyAsync());
         Assert.Equal(("KeyExists", CmekErrorKind.ResourceExists), (e.ErrorId, e.Kind));
         Assert.Empty(kit.Writes);
-        CmekKey named = await kit.KeyAsync(new KeyOptions { KeyName = ours.KeyUri!.Split('/')[^1], Tags = new Dictionary<string, string> { ["team"] = "db" } });
+        CmekKey named = await kit.KeyAsync(
+            new KeyOptions { KeyName = ours.KeyUri!.Split('/')[^1], Tags = new Dictionary<string, string> { ["team"] = "db" } });
         Assert.Equal(ours.KeyUri, named.KeyUri);
         Assert.Equal(["owner", "team"], named.Tags.Keys.Order());
     }
@@ -325,11 +369,15 @@ public sealed class GcpSandboxTests
         await using GoogleKit kit = await GoogleKit.StartAsync();
         kit.Server.Exclusively(() =>
         {
-            kit.Google.Authorizer.AddCustomRole("projects/customer-project/roles/cmekOnly", "cloudkms.cryptoKeyVersions.useToEncrypt", "cloudkms.cryptoKeyVersions.useToDecrypt");
+            kit.Google.Authorizer.AddCustomRole(
+                "projects/customer-project/roles/cmekOnly",
+                "cloudkms.cryptoKeyVersions.useToEncrypt",
+                "cloudkms.cryptoKeyVersions.useToDecrypt");
             return 0;
         });
         await kit.SendAsync("POST", $"projects/{GoogleKit.Project}/serviceAccounts", new JsonObject { ["accountId"] = "my-own-one" });
-        AccessTarget target = await kit.GrantedAsync(new PrincipalOptions { ServiceAccount = "my-own-one", RoleId = "projects/customer-project/roles/cmekOnly" });
+        AccessTarget target = await kit.GrantedAsync(
+            new PrincipalOptions { ServiceAccount = "my-own-one", RoleId = "projects/customer-project/roles/cmekOnly" });
         Assert.Equal("my-own-one@customer-project.iam.gserviceaccount.com", target.AuthPrincipal);
         Assert.Single(kit.Writes, w => w == "serviceAccounts.create");
         Assert.Null(kit.Try(target));

@@ -9,8 +9,8 @@ using Xunit;
 namespace CmekTools.Tests.Gcp;
 
 /// <summary>
-/// Over worlds that are made up from a seed, nothing is called usable that is not, and nothing cut that is open, where a model that knows everything sees it
-/// otherwise. benchmarks/google-policies.ps1 runs more of them.
+/// Over worlds that are made up from a seed, nothing is called usable that is not, and nothing cut that is open, where a model that
+/// knows everything sees it otherwise. benchmarks/google-policies.ps1 runs more of them.
 /// </summary>
 public sealed class GeneratedPolicyTests(ITestOutputHelper output)
 {
@@ -44,7 +44,8 @@ public sealed class GeneratedPolicyTests(ITestOutputHelper output)
             bool read = new GoogleModel(world, Account, Own).CanEverRead();
             string told = $"use {decision.Use}, {decision.Cut}";
             said[told] = said.GetValueOrDefault(told) + 1;
-            bool untrue = (decision.Use == Decision.Allowed && !use) || (decision.Use == Decision.Denied && use) || (decision.Cut == CmekCutState.Cut && read)
+            bool untrue = (decision.Use == Decision.Allowed && !use) || (decision.Use == Decision.Denied && use)
+                || (decision.Cut == CmekCutState.Cut && read)
                 || (decision.ExplicitlyStopped && read);
             if (untrue)
             {
@@ -64,7 +65,12 @@ public sealed class GeneratedPolicyTests(ITestOutputHelper output)
         Assert.True(said.Where(s => s.Key.StartsWith("use Allowed", StringComparison.Ordinal)).Sum(s => s.Value) > count / 20);
     }
 
-    private static string Text(GoogleWorld world) => string.Join(" | ", world.KeyChain.Append(world.AccountLevel).Select(l => $"{l.Resource.Split('/')[^2]}{(l.Visible ? string.Empty : " hidden")} {l.Policy()["bindings"]!.ToJsonString()} {(l.Denies.Count > 0 ? l.DenyPolicies().ToJsonString() : string.Empty)}"));
+    private static string Text(GoogleWorld world) =>
+        string.Join(
+            " | ",
+            world.KeyChain.Append(world.AccountLevel).Select(
+                l => $"{l.Resource.Split('/')[^2]}{(l.Visible ? string.Empty : " hidden")} {l.Policy()["bindings"]!.ToJsonString()} "
+                    + $"{(l.Denies.Count > 0 ? l.DenyPolicies().ToJsonString() : string.Empty)}"));
 
     private static AccessEvidence Evidence(GoogleWorld world)
     {
@@ -85,6 +91,12 @@ public sealed class GeneratedPolicyTests(ITestOutputHelper output)
     private static PolicyLevel Level(ModelLevel level, LevelKind kind) => new(
         level.Resource,
         kind,
-        level.Visible ? new Evidence(level.Policy(), false, null, "x", level.Resource) : Engine.Gcp.Evidence.Unread("cannot be seen", "x", level.Resource),
-        kind < LevelKind.Project ? null : level.DeniesVisible ? new Evidence(level.DenyPolicies(), false, null, "x", level.Resource) : Engine.Gcp.Evidence.Unread("cannot be seen", "x", level.Resource));
+        level.Visible
+            ? new Evidence(level.Policy(), false, null, "x", level.Resource)
+            : Engine.Gcp.Evidence.Unread("cannot be seen", "x", level.Resource),
+        kind < LevelKind.Project
+            ? null
+            : level.DeniesVisible
+            ? new Evidence(level.DenyPolicies(), false, null, "x", level.Resource)
+            : Engine.Gcp.Evidence.Unread("cannot be seen", "x", level.Resource));
 }

@@ -67,7 +67,8 @@ internal sealed class GoogleKit : IAsyncDisposable
         return Target(await Gcp.GrantAsync(Cluster, key, Region, principal ?? new PrincipalOptions(), Run()));
     }
 
-    public AccessTarget Target(CmekAccess access) => new(Cluster, Session.Organization.Id, access.Region, access.KeyUri!, access.AuthPrincipal!);
+    public AccessTarget Target(CmekAccess access) =>
+        new(Cluster, Session.Organization.Id, access.Region, access.KeyUri!, access.AuthPrincipal!);
 
     public async Task<List<CmekCheck>> ChecksAsync(AccessTarget target)
     {
@@ -80,7 +81,8 @@ internal sealed class GoogleKit : IAsyncDisposable
         return checks;
     }
 
-    public async Task<string[]> OffAsync(AccessTarget target) => [.. (await ChecksAsync(target)).Where(c => c.Result != CmekCheckResult.Pass).Select(c => $"{c.Result} {c.Name}")];
+    public async Task<string[]> OffAsync(AccessTarget target) =>
+        [.. (await ChecksAsync(target)).Where(c => c.Result != CmekCheckResult.Pass).Select(c => $"{c.Result} {c.Name}")];
 
     public async Task<Decision> DecideAsync(AccessTarget target) => (await Gcp.EvaluateAsync(target, Run())).Use;
 
@@ -90,7 +92,8 @@ internal sealed class GoogleKit : IAsyncDisposable
 
     public JsonObject Policy(string resource) => Server.Exclusively(() => Google.Policies.Get(resource).DeepClone().AsObject());
 
-    public void Put(string resource, JsonObject policy) => Server.Exclusively(() => Google.Policies.Put(resource, policy, DateTimeOffset.MinValue));
+    public void Put(string resource, JsonObject policy) =>
+        Server.Exclusively(() => Google.Policies.Put(resource, policy, DateTimeOffset.MinValue));
 
     /// <summary>Adds a binding behind everybody's back.</summary>
     public void Bind(string resource, string role, string member, string? condition = null)

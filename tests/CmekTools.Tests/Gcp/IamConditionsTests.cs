@@ -21,7 +21,11 @@ public sealed class IamConditionsTests
     [InlineData("request.time < timestamp(\"2030-01-01T00:00:00Z\")", Decision.Allowed)]
     [InlineData("request.time < timestamp('2020-01-01T00:00:00Z')", Decision.Denied)]
     [InlineData("request.time<=timestamp( '2020-01-01T00:00:00Z' )", Decision.Denied)]
-    [InlineData("request.time > timestamp(\"2020-01-01T00:00:00Z\") && request.time < timestamp(\"2030-01-01T00:00:00Z\")", Decision.Allowed)]
+    [
+        InlineData(
+            "request.time > timestamp(\"2020-01-01T00:00:00Z\") && request.time < timestamp(\"2030-01-01T00:00:00Z\")",
+            Decision.Allowed),
+    ]
     [InlineData("timestamp('2026-06-01T14:30:00+02:00') > request.time", Decision.Allowed)]
     [InlineData("timestamp('2026-06-01T13:30:00+02:00') > request.time", Decision.Denied)]
     [InlineData("request.time.getHours('Europe/Berlin') == 14", Decision.Allowed)]
@@ -80,7 +84,14 @@ public sealed class IamConditionsTests
     [InlineData("resource.name.startsWith('projects/q/')", Decision.Denied)]
     [InlineData("resource.name.endsWith('/keyRings/r')", Decision.Allowed)]
     public void AProjectHasTwoNamesAndWhatDependsOnThemIsLeftOpen(string expression, object holds) =>
-        Assert.Equal(holds, IamConditions.Holds(expression, new ConditionScope(["projects/p/locations/l/keyRings/r", "projects/1234/locations/l/keyRings/r"], "cloudkms.googleapis.com/KeyRing", s_now)));
+        Assert.Equal(
+            holds,
+            IamConditions.Holds(
+                expression,
+                new ConditionScope(
+                    ["projects/p/locations/l/keyRings/r", "projects/1234/locations/l/keyRings/r"],
+                    "cloudkms.googleapis.com/KeyRing",
+                    s_now)));
 
     [Fact]
     public void ANumberThatIsNotKnownIsLeftOpen() =>
@@ -102,13 +113,18 @@ public sealed class IamConditionsTests
     [InlineData("request.time < timestamp('2020-01-01T00:00:00Z') || resource.name == 'x'", Decision.Denied)]
     [InlineData("request.time < timestamp('2030-01-01T00:00:00Z')", Decision.Allowed)]
     [InlineData("resource.name == 'x'", Decision.Denied)]
-    public void WhatWillHoldOneDayIsNotDenied(string expression, object ever) => Assert.Equal(ever, IamConditions.EverHolds(expression, s_scope));
+    public void WhatWillHoldOneDayIsNotDenied(string expression, object ever) =>
+        Assert.Equal(ever, IamConditions.EverHolds(expression, s_scope));
 
     [Fact]
     public void TheEndOfAConditionIsSeen()
     {
         DateTimeOffset end = new(2027, 1, 1, 0, 0, 0, TimeSpan.Zero);
-        Assert.Equal(end, IamConditions.Ends("request.time < timestamp('2030-01-01T00:00:00Z') && request.time < timestamp('2027-01-01T00:00:00Z')", s_now));
+        Assert.Equal(
+            end,
+            IamConditions.Ends(
+                "request.time < timestamp('2030-01-01T00:00:00Z') && request.time < timestamp('2027-01-01T00:00:00Z')",
+                s_now));
         Assert.Equal(end, IamConditions.Ends("timestamp('2027-01-01T00:00:00Z') > request.time", s_now));
         Assert.Null(IamConditions.Ends("request.time > timestamp('2030-01-01T00:00:00Z')", s_now));
     }

@@ -7,8 +7,9 @@ using Xunit;
 namespace CmekTools.Tests.Gcp;
 
 /// <summary>
-/// What policies give is decided as Google decides, and left open where it cannot be known. Sources: https://cloud.google.com/iam/docs/policy-types (which policy
-/// wins), …/roles-permissions/cloudkms and …/iam (what roles give), …/principal-identifiers (members), …/deny-overview (deny rules).
+/// What policies give is decided as Google decides, and left open where it cannot be known. Sources:
+/// https://cloud.google.com/iam/docs/policy-types (which policy wins), …/roles-permissions/cloudkms and …/iam (what roles give),
+/// …/principal-identifiers (members), …/deny-overview (deny rules).
 /// </summary>
 public sealed class IamJudgeTests
 {
@@ -20,9 +21,14 @@ public sealed class IamJudgeTests
         resource,
         kind,
         policy is null ? Evidence.Unread("cannot be seen", "x.y.z", resource) : new Evidence(policy, false, null, "x.y.z", resource),
-        kind < LevelKind.Project ? null : denies is null ? Evidence.Unread("cannot be seen", "iam.denypolicies.list", resource) : new Evidence(denies, false, null, "x", resource));
+        kind < LevelKind.Project
+            ? null
+            : denies is null
+            ? Evidence.Unread("cannot be seen", "iam.denypolicies.list", resource)
+            : new Evidence(denies, false, null, "x", resource));
 
-    private static JsonObject Policy(string role, string member) => new() { ["bindings"] = new JsonArray(new JsonObject { ["role"] = role, ["members"] = new JsonArray(member) }) };
+    private static JsonObject Policy(string role, string member) =>
+        new() { ["bindings"] = new JsonArray(new JsonObject { ["role"] = role, ["members"] = new JsonArray(member) }) };
 
     private static JsonObject NoDenies => new() { ["policies"] = new JsonArray() };
 
@@ -102,9 +108,14 @@ public sealed class IamJudgeTests
     [Fact]
     public void ARoleIsWhatIamSaysAndADeletedOneIsNothing()
     {
-        JsonObject role = JsonNode.Parse("""{"name":"projects/p/roles/custom","includedPermissions":["cloudkms.cryptoKeyVersions.useToDecrypt"],"stage":"GA"}""")!.AsObject();
+        JsonObject role = JsonNode.Parse(
+            """{"name":"projects/p/roles/custom","includedPermissions":"""
+                + """["cloudkms.cryptoKeyVersions.useToDecrypt"],"stage":"GA"}""")!.AsObject();
         PolicyLevel[] chain = Chain(LevelKind.KeyRing, Policy("projects/p/roles/custom", Me));
-        Decision Read(JsonObject answer) => new IamJudge(new Dictionary<string, RoleContents> { ["projects/p/roles/custom"] = RoleContents.From(answer)! }, [], s_now).Read(chain, Me).Decision;
+        Decision Read(JsonObject answer) => new IamJudge(
+            new Dictionary<string, RoleContents> { ["projects/p/roles/custom"] = RoleContents.From(answer)! },
+            [],
+            s_now).Read(chain, Me).Decision;
         Assert.Equal(Decision.Allowed, Read(role));
         role["deleted"] = true;
         Assert.Equal(Decision.Denied, Read(role));
@@ -126,13 +137,19 @@ public sealed class IamJudgeTests
         Assert.Equal(Decision.Unread, Judge().Read(chain, Me).Decision);
     }
 
-    private static JsonObject Deny(string principal, string permission, string? exceptPrincipal = null, string? exceptPermission = null, string? condition = null)
+    private static JsonObject Deny(
+        string principal,
+        string permission,
+        string? exceptPrincipal = null,
+        string? exceptPermission = null,
+        string? condition = null)
     {
         JsonObject rule = new() { ["deniedPrincipals"] = new JsonArray(principal), ["deniedPermissions"] = new JsonArray(permission) };
         _ = exceptPrincipal is null ? null : rule["exceptionPrincipals"] = new JsonArray(exceptPrincipal);
         _ = exceptPermission is null ? null : rule["exceptionPermissions"] = new JsonArray(exceptPermission);
         _ = condition is null ? null : rule["denialCondition"] = new JsonObject { ["expression"] = condition };
-        return new JsonObject { ["policies"] = new JsonArray(new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["denyRule"] = rule }) }) };
+        return new JsonObject { ["policies"] = new JsonArray(
+            new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["denyRule"] = rule }) }) };
     }
 
     private const string MeDenied = "principal://iam.googleapis.com/projects/-/serviceAccounts/cmek@p.iam.gserviceaccount.com";
@@ -152,9 +169,18 @@ public sealed class IamJudgeTests
     [InlineData(MeDenied, DecryptDenied, null, null, "resource.matchTag('1/env', 'prod')", Decision.Perhaps)]
     [InlineData(MeDenied, "cloudkms.googleapis.com/cryptoKeyVersions.useToEncrypt", null, null, null, Decision.Allowed)]
     [InlineData(MeDenied, "storage.googleapis.com/cryptoKeyVersions.useToDecrypt", null, null, null, Decision.Allowed)]
-    public void ADenyPolicyWinsWhereItCertainlyApplies(string principal, string permission, string? exceptPrincipal, string? exceptPermission, string? condition, object read)
+    public void ADenyPolicyWinsWhereItCertainlyApplies(
+        string principal,
+        string permission,
+        string? exceptPrincipal,
+        string? exceptPermission,
+        string? condition,
+        object read)
     {
-        PolicyLevel[] chain = Chain(LevelKind.Key, Policy(IamTree.CryptoRole, Me), Deny(principal, permission, exceptPrincipal, exceptPermission, condition));
+        PolicyLevel[] chain = Chain(
+            LevelKind.Key,
+            Policy(IamTree.CryptoRole, Me),
+            Deny(principal, permission, exceptPrincipal, exceptPermission, condition));
         Judgement judged = Judge().Read(chain, Me);
         Assert.Equal(((Decision)read, (Decision)read == Decision.Denied), (judged.Decision, judged.ByDenyPolicy));
     }

@@ -20,30 +20,41 @@ public sealed class IamTreeTests
         """{"version":1,"bindings":[{"role":"ROLE","members":["user:a@x.com","ME","group:g@x.com"]}]}""",
         """{"bindings":[{"role":"roles/viewer","members":["user:a@x.com"]},{"role":"ROLE","members":["ME"]}]}""",
         """{"bindings":[{"role":"ROLE","members":["ME"]},{"role":"roles/viewer","members":["user:a@x.com"]}]}""",
-        """{"bindings":[{"role":"roles/a","members":["user:a@x.com"]},{"role":"ROLE","members":["ME"]},{"role":"roles/z","members":["user:a@x.com"]}]}""",
+        """{"bindings":[{"role":"roles/a","members":["user:a@x.com"]},{"role":"ROLE","members":["ME"]},{"role":"roles/z","members":"""
+            + """["user:a@x.com"]}]}""",
         """{"bindings":[{"role":"ROLE","members":["ME"]},{"role":"roles/viewer","members":["ME"]}]}""",
-        """{"bindings":[{"role":"roles/viewer","members":["ME"]},{"role":"ROLE","members":["ME"]},{"role":"roles/cloudkms.viewer","members":["ME","user:a@x.com"]}]}""",
-        """{"bindings":[{"role":"roles/cloudkms.cryptoKeyEncrypter","members":["ME"]},{"role":"roles/cloudkms.cryptoKeyDecrypter","members":["ME"]}]}""",
+        """{"bindings":[{"role":"roles/viewer","members":["ME"]},{"role":"ROLE","members":["ME"]},"""
+            + """{"role":"roles/cloudkms.viewer","members":["ME","user:a@x.com"]}]}""",
+        """{"bindings":[{"role":"roles/cloudkms.cryptoKeyEncrypter","members":["ME"]},"""
+            + """{"role":"roles/cloudkms.cryptoKeyDecrypter","members":["ME"]}]}""",
         """{"version":3,"bindings":[{"role":"ROLE","members":["ME"],"condition":{"title":"t","expression":"true"}}]}""",
-        """{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com","ME"],"condition":{"title":"t","description":"d","expression":"request.time < timestamp(\"2030-01-01T00:00:00Z\")"}}]}""",
-        """{"version":3,"bindings":[{"role":"ROLE","members":["ME"]},{"role":"ROLE","members":["ME"],"condition":{"title":"t","expression":"true"}}]}""",
-        """{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com"],"condition":{"title":"a","expression":"true"}},{"role":"ROLE","members":["ME"],"condition":{"title":"b","expression":"true"}}]}""",
-        """{"version":3,"bindings":[{"role":"ROLE","members":["ME"],"condition":{"title":"a","expression":"true","location":"f.cel"}},{"role":"ROLE","members":["user:a@x.com","ME"]}]}""",
-        """{"bindings":[{"role":"ROLE","members":["ME"]}],"auditConfigs":[{"service":"allServices","auditLogConfigs":[{"logType":"DATA_READ","exemptedMembers":["user:a@x.com"]}]}]}""",
+        """{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com","ME"],"condition":"""
+            + """{"title":"t","description":"d","expression":"request.time < timestamp(\"2030-01-01T00:00:00Z\")"}}]}""",
+        """{"version":3,"bindings":[{"role":"ROLE","members":["ME"]},{"role":"ROLE","members":["ME"],"condition":"""
+            + """{"title":"t","expression":"true"}}]}""",
+        """{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com"],"condition":{"title":"a","expression":"true"}},"""
+            + """{"role":"ROLE","members":["ME"],"condition":{"title":"b","expression":"true"}}]}""",
+        """{"version":3,"bindings":[{"role":"ROLE","members":["ME"],"condition":{"title":"a","expression":"true","location":"f.cel"}},"""
+            + """{"role":"ROLE","members":["user:a@x.com","ME"]}]}""",
+        """{"bindings":[{"role":"ROLE","members":["ME"]}],"auditConfigs":[{"service":"allServices","auditLogConfigs":["""
+            + """{"logType":"DATA_READ","exemptedMembers":["user:a@x.com"]}]}]}""",
         """{"bindings":[{"role":"ROLE","members":["ME"],"future":{"n":1.10}}],"rules":[{"x":1}],"other":1.10}""",
         """{"bindings":[{"role":"projects/p/roles/narrow","members":["ME"]}]}""",
         """{"bindings":[{"role":"organizations/1/roles/narrow","members":["ME","allUsers"]}]}""",
         """{"bindings":[{"role":"ROLE","members":["allUsers","ME"]},{"role":"roles/owner","members":["ME"]}]}""",
         """{"bindings":[{"role":"ROLE","members":["deleted:serviceAccount:cmek@p.iam.gserviceaccount.community?uid=3","ME"]}]}""",
-        """{"bindings":[{"role":"ROLE","members":["serviceAccount:xcmek@p.iam.gserviceaccount.com","ME","serviceAccount:cmek@p2.iam.gserviceaccount.com"]}]}""",
+        """{"bindings":[{"role":"ROLE","members":"""
+            + """["serviceAccount:xcmek@p.iam.gserviceaccount.com","ME","serviceAccount:cmek@p2.iam.gserviceaccount.com"]}]}""",
         """{"bindings":[{"role":"ROLE","members":["user:a@x.com"]},{"role":"ROLE","members":["ME"]}]}""",
         """{"bindings":[{"role":"ROLE","members":["ME"]},{"role":"ROLE","members":["user:a@x.com"]}]}""",
         """{"bindings":[{"role":"ROLE","members":["user:b@x.com","ME"]},{"role":"ROLE","members":["user:a@x.com","ME"]}]}""",
         """{"bindings":[{"role":"roles/empty","members":[]},{"role":"ROLE","members":["ME"]}]}""",
         """{"bindings":[{"role":"roles/none"},{"role":"ROLE","members":["ME"]}]}""",
-        """{"bindings":[{"role":"ROLE","members":["principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/s","ME"]}]}""",
+        """{"bindings":[{"role":"ROLE","members":"""
+            + """["principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/s","ME"]}]}""",
         """{"bindings":[{"role":"ROLE","members":["user:á@x.com","ME"],"condition":null}]}""",
-        """{"etag":"AAA=","bindings":[{"members":["ME"],"role":"ROLE"},{"members":["ME"],"role":"roles/browser"},{"members":["ME"],"role":"roles/viewer"}]}""",
+        """{"etag":"AAA=","bindings":[{"members":["ME"],"role":"ROLE"},{"members":["ME"],"role":"roles/browser"},{"members":"""
+            + """["ME"],"role":"roles/viewer"}]}""",
     ];
 
     [Theory]
@@ -68,7 +79,9 @@ public sealed class IamTreeTests
         JsonObject was = Parse(text);
         JsonObject policy = Parse(text);
         IamTree.Remove(policy, Me);
-        (policy["bindings"] as JsonArray)!.Insert(0, new JsonObject { ["role"] = "roles/new", ["members"] = new JsonArray("user:new@x.com") });
+        (policy["bindings"] as JsonArray)!.Insert(
+            0,
+            new JsonObject { ["role"] = "roles/new", ["members"] = new JsonArray("user:new@x.com") });
         policy["etag"] = "new";
         IamTree.PutBack(policy, was, Me);
         Assert.Equal("new", (string?)policy["etag"]);
@@ -105,18 +118,26 @@ public sealed class IamTreeTests
     [Fact]
     public void ADeadNamesakeGivesItsPlaceToTheLivingOneButNotUnderACondition()
     {
-        JsonObject policy = Parse("""{"bindings":[{"role":"ROLE","members":["DEAD","user:a@x.com"],"condition":{"expression":"true"}},{"role":"ROLE","members":["DEAD","user:a@x.com"]}]}""");
+        JsonObject policy = Parse(
+            """{"bindings":[{"role":"ROLE","members":["DEAD","user:a@x.com"],"condition":{"expression":"true"}},"""
+                + """{"role":"ROLE","members":["DEAD","user:a@x.com"]}]}""");
         Assert.Equal([Dead], IamTree.Dead(policy, Role, Me));
         Assert.True(IamTree.Add(policy, Role, Me));
-        Assert.Equal(Parse("""{"bindings":[{"role":"ROLE","members":["DEAD","user:a@x.com"],"condition":{"expression":"true"}},{"role":"ROLE","members":["ME","user:a@x.com"]}]}""").ToJsonString(), policy.ToJsonString());
+        Assert.Equal(
+            Parse(
+                """{"bindings":[{"role":"ROLE","members":["DEAD","user:a@x.com"],"condition":{"expression":"true"}},"""
+                    + """{"role":"ROLE","members":["ME","user:a@x.com"]}]}""").ToJsonString(),
+            policy.ToJsonString());
         Assert.True(IamTree.Add(Parse("""{"bindings":[{"role":"ROLE","members":["ME","DEAD"]}]}"""), Role, Me));
     }
 
     [Fact]
     public void ADeadNamesakeIsReplacedUnderAConditionThatASnapshotHadTheMemberIn()
     {
-        JsonObject was = Parse("""{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com","ME"],"condition":{"expression":"true"}}]}""");
-        JsonObject policy = Parse("""{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com","DEAD"],"condition":{"expression":"true"}}]}""");
+        JsonObject was = Parse(
+            """{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com","ME"],"condition":{"expression":"true"}}]}""");
+        JsonObject policy = Parse(
+            """{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com","DEAD"],"condition":{"expression":"true"}}]}""");
         Assert.True(IamTree.PutBack(policy, was, Me));
         Assert.Equal(was.ToJsonString(), policy.ToJsonString());
     }
@@ -141,7 +162,8 @@ public sealed class IamTreeTests
         Assert.Equal(Fill("""+ {"role":"ROLE","members":["ME"]}"""), IamTree.Difference(before, after));
     }
 
-    internal static JsonObject Parse(string text, string member = Me, string role = Role) => JsonNode.Parse(Fill(text, member, role))!.AsObject();
+    internal static JsonObject Parse(string text, string member = Me, string role = Role) =>
+        JsonNode.Parse(Fill(text, member, role))!.AsObject();
 
     private static string Fill(string text, string member = Me, string role = Role) => text
         .Replace("\"ME\"", Quoted(member), StringComparison.Ordinal)
@@ -150,7 +172,12 @@ public sealed class IamTreeTests
 
     private static string Quoted(string text) => $"\"{text}\"";
 
-    private static string[] Sorted(JsonObject policy) => [.. policy["bindings"]!.AsArray().Where(b => b!["members"] is JsonArray { Count: > 0 }).Select(b => b!.ToJsonString()).Order(StringComparer.Ordinal)];
+    private static string[] Sorted(JsonObject policy) =>
+        [
+            .. policy["bindings"]!.AsArray().Where(
+                b => b!["members"] is JsonArray { Count: > 0 }).Select(b => b!.ToJsonString()).Order(StringComparer.Ordinal),
+        ];
 
-    private static string[] Conditional(JsonObject policy) => [.. policy["bindings"]!.AsArray().Where(b => b!["condition"] is not null).Select(b => b!.ToJsonString())];
+    private static string[] Conditional(JsonObject policy) =>
+        [.. policy["bindings"]!.AsArray().Where(b => b!["condition"] is not null).Select(b => b!.ToJsonString())];
 }

@@ -14,11 +14,22 @@ internal sealed class EngineKit : IDisposable
 
     private readonly string _folder;
 
-    private EngineKit(Uri server, string apiKey, string organizationId, ProviderOptions providers, Timings timings, JournalWriter? journal = null)
+    private EngineKit(
+        Uri server,
+        string apiKey,
+        string organizationId,
+        ProviderOptions providers,
+        Timings timings,
+        JournalWriter? journal = null)
     {
         _folder = Path.Combine(Path.GetTempPath(), "cmektools-test-" + Guid.NewGuid().ToString("N")[..12]);
         CmekOrganization organization = new() { Id = organizationId, Name = "Example" };
-        Session = new SessionContext(new CloudApiClient(server, apiKey, timings), organization, providers, timings, journal ?? new JournalWriter(_folder));
+        Session = new SessionContext(
+            new CloudApiClient(server, apiKey, timings),
+            organization,
+            providers,
+            timings,
+            journal ?? new JournalWriter(_folder));
     }
 
     /// <summary>The session.</summary>
@@ -26,7 +37,13 @@ internal sealed class EngineKit : IDisposable
 
     /// <summary>A session whose Cloud API is not there: for what only talks to a provider.</summary>
     public static EngineKit Create(ProviderOptions? providers = null, Timings? timings = null, JournalWriter? journal = null) =>
-        new(new Uri("http://127.0.0.1:9/"), "unused", OrganizationId, providers ?? new ProviderOptions(), timings ?? Timings.Sandbox, journal);
+        new(
+            new Uri("http://127.0.0.1:9/"),
+            "unused",
+            OrganizationId,
+            providers ?? new ProviderOptions(),
+            timings ?? Timings.Sandbox,
+            journal);
 
     /// <summary>A session with a sandbox, Cloud API and providers; the credentials are those that the sandbox hands out.</summary>
     public static EngineKit Create(SandboxServer server, Timings? timings = null)
@@ -41,11 +58,17 @@ internal sealed class EngineKit : IDisposable
             GoogleAccessToken = env.GetValueOrDefault("GOOGLE_SANDBOX_ACCESS_TOKEN"),
             GoogleProject = server.Options.GoogleProject,
         };
-        return new EngineKit(server.BaseAddress, server.Options.ApiKey, server.Options.OrganizationId, providers, timings ?? Timings.Sandbox);
+        return new EngineKit(
+            server.BaseAddress,
+            server.Options.ApiKey,
+            server.Options.OrganizationId,
+            providers,
+            timings ?? Timings.Sandbox);
     }
 
     /// <summary>A run of a command in this session, which ends with the test.</summary>
-    public Operation Run(TestOperationHost host, string command = "Test") => new(command, Session, host, TestContext.Current.CancellationToken);
+    public Operation Run(TestOperationHost host, string command = "Test") =>
+        new(command, Session, host, TestContext.Current.CancellationToken);
 
     /// <summary>A run that the test itself ends.</summary>
     public Operation RunUntil(TestOperationHost host, CancellationToken cancellation) => new("Test", Session, host, cancellation);

@@ -14,8 +14,12 @@ internal static partial class ErrorPage
         Dictionary<string, string> page = [];
         foreach (Match row in Rows().Matches(File.ReadAllText(Path.Combine(ExternalProgram.RepositoryRoot, "docs", "errors.md"))))
         {
-            Assert.True(page.TryAdd(row.Groups["id"].Value, row.Groups["category"].Value.Trim()), $"{row.Groups["id"].Value} stands on the page twice.");
-            Assert.True(row.Groups["when"].Value.Trim().Length > 10 && row.Groups["todo"].Value.Trim().Length > 5, $"{row.Groups["id"].Value} is not explained.");
+            Assert.True(
+                page.TryAdd(row.Groups["id"].Value, row.Groups["category"].Value.Trim()),
+                $"{row.Groups["id"].Value} stands on the page twice.");
+            Assert.True(
+                row.Groups["when"].Value.Trim().Length > 10 && row.Groups["todo"].Value.Trim().Length > 5,
+                $"{row.Groups["id"].Value} is not explained.");
         }
 
         return page;
@@ -26,8 +30,12 @@ internal static partial class ErrorPage
     {
         if (error.Exception is CmekException known)
         {
-            Assert.True(s_page.Value.TryGetValue(known.ErrorId, out string? categories), $"docs/errors.md does not list {known.ErrorId}: {known.Message}");
-            Assert.False(string.IsNullOrEmpty(error.ErrorDetails?.RecommendedAction), $"{known.ErrorId} does not say what to do: {known.Message}");
+            Assert.True(
+                s_page.Value.TryGetValue(known.ErrorId, out string? categories),
+                $"docs/errors.md does not list {known.ErrorId}: {known.Message}");
+            Assert.False(
+                string.IsNullOrEmpty(error.ErrorDetails?.RecommendedAction),
+                $"{known.ErrorId} does not say what to do: {known.Message}");
             Assert.Contains(error.CategoryInfo.Category.ToString(), categories!.Split(", "));
         }
     }

@@ -22,7 +22,9 @@ internal static class ExternalProgram
     /// <summary>The folder that holds the whole repository.</summary>
     public static string RepositoryRoot { get; } = Path.GetFullPath(Metadata("RepositoryRoot"));
 
-    /// <summary>Programs that the tests start run for seconds: profiling code for a second compilation takes a quarter of their time.</summary>
+    /// <summary>
+    /// Programs that the tests start run for seconds: profiling code for a second compilation takes a quarter of their time.
+    /// </summary>
     [ModuleInitializer]
     internal static void SetTieredPgo() => Environment.SetEnvironmentVariable("DOTNET_TieredPGO", "0");
 
@@ -54,12 +56,22 @@ internal static class ExternalProgram
     /// <summary>Runs a program to its end.</summary>
     /// <param name="program">The program.</param>
     /// <param name="arguments">Its arguments.</param>
-    /// <param name="environment">Variables to set, or to take away where the value is null. There are no colours unless NO_COLOR is taken away.</param>
+    /// <param name="environment">Variables to set, or to take away where the value is null. There are no colours unless NO_COLOR is taken
+    /// away.</param>
     /// <param name="input">What it reads.</param>
-    public static async Task<FinishedProgram> RunAsync(string program, IEnumerable<string> arguments, IEnumerable<(string Name, string? Value)>? environment = null, string input = "")
+    public static async Task<FinishedProgram> RunAsync(
+        string program,
+        IEnumerable<string> arguments,
+        IEnumerable<(string Name, string? Value)>? environment = null,
+        string input = "")
     {
         CancellationToken stop = TestContext.Current.CancellationToken;
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment["NO_COLOR"] = "1";
         foreach ((string name, string? value) in environment ?? [])
         {
@@ -92,5 +104,6 @@ internal static class ExternalProgram
         }
     }
 
-    private static string Metadata(string key) => typeof(ExternalProgram).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == key).Value!;
+    private static string Metadata(string key) =>
+        typeof(ExternalProgram).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == key).Value!;
 }

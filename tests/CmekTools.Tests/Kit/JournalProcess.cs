@@ -5,7 +5,9 @@ using CmekTools.Engine.State;
 
 namespace CmekTools.Tests.Kit;
 
-/// <summary>What this assembly does where it is started as a program with <see cref="Verb"/>: it writes journal lines, and tests nothing.</summary>
+/// <summary>
+/// What this assembly does where it is started as a program with <see cref="Verb"/>: it writes journal lines, and tests nothing.
+/// </summary>
 internal static class JournalProcess
 {
     /// <summary>The first argument: then the journal's file, the writer's number and how many lines.</summary>

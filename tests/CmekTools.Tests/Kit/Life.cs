@@ -42,7 +42,10 @@ internal sealed class Life : IAsyncDisposable
     /// <summary>Starts, and enables where not told otherwise.</summary>
     public static async Task<Life> StartAsync(string provider, bool enable = true, Func<SandboxOptions, SandboxOptions>? change = null)
     {
-        SandboxOptions options = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters = [new SandboxClusterOptions("shop", provider, RegionsOf(provider))] };
+        SandboxOptions options = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters =
+        [
+            new SandboxClusterOptions("shop", provider, RegionsOf(provider)),
+        ] };
         Life life = new(provider, await SandboxShell.StartAsync(change?.Invoke(options) ?? options));
         if (enable)
         {
@@ -64,21 +67,31 @@ internal sealed class Life : IAsyncDisposable
     public async Task<PowerShellResult> RunAsync(string script, object? parameters = null) => (await TryAsync(script, parameters)).Expect();
 
     /// <summary>What the service says; what was exchanged before stays to be looked at.</summary>
-    public async Task<CmekStatus> StatusAsync() => Assert.Single((await Shell.RunAsync("Get-CmekStatus shop")).Expect().Values<CmekStatus>());
+    public async Task<CmekStatus> StatusAsync() =>
+        Assert.Single((await Shell.RunAsync("Get-CmekStatus shop")).Expect().Values<CmekStatus>());
 
     /// <summary>The key in use in a region.</summary>
     public async Task<string> KeyAsync(string region) => (await StatusAsync()).Regions.Single(r => r.Region == region).KeyUri!;
 
     /// <summary>The state of a key at its provider.</summary>
-    public async Task<CmekKeyState> KeyStateAsync(string uri) => Assert.Single((await Shell.RunAsync("param($Uri) Get-CmekKey $Uri", new { Uri = uri })).Expect().Values<CmekKey>()).State;
+    public async Task<CmekKeyState> KeyStateAsync(string uri) =>
+        Assert.Single((await Shell.RunAsync("param($Uri) Get-CmekKey $Uri", new { Uri = uri })).Expect().Values<CmekKey>()).State;
 
     /// <summary>The bodies that were sent with an operation, in order.</summary>
     public JsonObject[] Sent(string operation) =>
-        [.. Server.Exchanges.Where(e => e.Request.Operation == operation).OrderBy(e => e.Request.Number).Select(e => JsonNode.Parse(e.Request.Text)!.AsObject())];
+        [
+            .. Server.Exchanges.Where(e => e.Request.Operation == operation).OrderBy(e => e.Request.Number).Select(
+                e => JsonNode.Parse(e.Request.Text)!.AsObject()),
+        ];
 
     /// <summary>The files in the state folder with their contents.</summary>
     public string[] Files() => Directory.Exists(Shell.StateFolder)
-        ? [.. Directory.GetFiles(Shell.StateFolder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(f => f + "\n" + File.ReadAllText(f))]
+        ? [
+            .. Directory.GetFiles(
+                Shell.StateFolder,
+                "*",
+                SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(f => f + "\n" + File.ReadAllText(f)),
+        ]
         : [];
 
     /// <summary>The receipts' files.</summary>

@@ -63,14 +63,16 @@ internal sealed class OpenApiContract
         }
 
         JsonNode? responses = operation["responses"];
-        JsonNode? schema = responses?[status.ToString(System.Globalization.CultureInfo.InvariantCulture)]?["content"]?["application/json"]?["schema"];
+        JsonNode? schema = responses?[status.ToString(
+            System.Globalization.CultureInfo.InvariantCulture)]?["content"]?["application/json"]?["schema"];
         schema = schema is null or JsonObject { Count: 0 } ? responses?["default"]?["content"]?["application/json"]?["schema"] : schema;
         return schema is null ? [$"{method} {path} has no answer {status} in the contract"] : Faults(schema, body);
     }
 
     private static string? Find()
     {
-        string root = typeof(OpenApiContract).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "RepositoryRoot").Value!;
+        string root = typeof(OpenApiContract).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(
+            a => a.Key == "RepositoryRoot").Value!;
         for (DirectoryInfo? folder = new DirectoryInfo(root).Parent; folder is not null; folder = folder.Parent)
         {
             // A work tree lies deeper than the repository, so the folders above are all looked at.
@@ -86,8 +88,13 @@ internal sealed class OpenApiContract
 
     private static IEnumerable<string> UnknownParameters(JsonObject operation, string path)
     {
-        string query = path.Contains('?', StringComparison.Ordinal) ? path[(path.IndexOf('?', StringComparison.Ordinal) + 1)..] : string.Empty;
-        HashSet<string> known = [.. operation["parameters"]?.AsArray().Where(p => (string?)p!["in"] == "query").Select(p => (string)p!["name"]!) ?? []];
+        string query = path.Contains('?', StringComparison.Ordinal)
+            ? path[(path.IndexOf('?', StringComparison.Ordinal) + 1)..]
+            : string.Empty;
+        HashSet<string> known =
+        [
+            .. operation["parameters"]?.AsArray().Where(p => (string?)p!["in"] == "query").Select(p => (string)p!["name"]!) ?? [],
+        ];
         return query.Split('&', StringSplitOptions.RemoveEmptyEntries)
             .Select(pair => Uri.UnescapeDataString(pair.Split('=')[0]))
             .Where(name => !known.Contains(name))
@@ -118,7 +125,10 @@ internal sealed class OpenApiContract
                 Close(child);
             }
 
-            if (it["properties"] is JsonObject properties && it["type"] is JsonValue type && (string?)type == "object" && !it.ContainsKey("additionalProperties"))
+            if (it["properties"] is JsonObject properties
+                && it["type"] is JsonValue type
+                && (string?)type == "object"
+                && !it.ContainsKey("additionalProperties"))
             {
                 it["additionalProperties"] = false;
                 foreach (JsonNode? required in it["required"]?.AsArray() ?? [])
@@ -136,7 +146,8 @@ internal sealed class OpenApiContract
         foreach ((string template, JsonNode? item) in _paths)
         {
             string[] wanted = template.Split('/');
-            if (wanted.Length == parts.Length && wanted.Zip(parts).All(p => p.First == p.Second || (p.First.StartsWith('{') && p.Second.Length > 0)))
+            if (wanted.Length == parts.Length
+                && wanted.Zip(parts).All(p => p.First == p.Second || (p.First.StartsWith('{') && p.Second.Length > 0)))
             {
                 return item![method.ToLowerInvariant()] as JsonObject;
             }

@@ -4,7 +4,9 @@ using CmekTools.Engine.State.Shared;
 
 namespace CmekTools.Tests.Kit;
 
-/// <summary>What this assembly does where it is started as a program with <see cref="Verb"/>: it counts in a shared folder, and tests nothing.</summary>
+/// <summary>
+/// What this assembly does where it is started as a program with <see cref="Verb"/>: it counts in a shared folder, and tests nothing.
+/// </summary>
 internal static class PlaceProcess
 {
     /// <summary>The first argument: then the folder, and how often.</summary>
@@ -43,7 +45,12 @@ internal static class PlaceProcess
             {
                 SharedText? there = place.ReadAsync(Name, 1000, CancellationToken.None).GetAwaiter().GetResult();
                 int count = there is null ? 0 : int.Parse(there.Text, CultureInfo.InvariantCulture);
-                if (place.WriteAsync(Name, (count + 1).ToString(CultureInfo.InvariantCulture), there?.Version, CancellationToken.None).GetAwaiter().GetResult() is not null)
+                if (
+                    place.WriteAsync(
+                        Name,
+                        (count + 1).ToString(CultureInfo.InvariantCulture),
+                        there?.Version,
+                        CancellationToken.None).GetAwaiter().GetResult() is not null)
                 {
                     break;
                 }

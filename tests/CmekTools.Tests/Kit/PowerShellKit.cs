@@ -26,7 +26,8 @@ internal sealed class PowerShellSession : IAsyncDisposable
 
     /// <summary>The built module's manifest.</summary>
     public static string ModuleManifest { get; } = Path.GetFullPath(
-        typeof(PowerShellSession).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "ModuleManifest").Value!);
+        typeof(PowerShellSession).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(
+            item => item.Key == "ModuleManifest").Value!);
 
     /// <summary>The host: prepared answers, and the questions that were asked.</summary>
     public CapturingHost Host { get; }
@@ -57,7 +58,10 @@ internal sealed class PowerShellSession : IAsyncDisposable
         return this;
     }
 
-    /// <summary>Runs a script to its end. Errors, a terminating one too, are in the result: <see cref="PowerShellResult.Expect"/> fails on them.</summary>
+    /// <summary>
+    /// Runs a script to its end. Errors, a terminating one too, are in the result: <see cref="PowerShellResult.Expect"/> fails on
+    /// them.
+    /// </summary>
     /// <param name="script">The script.</param>
     /// <param name="parameters">Its parameters: a dictionary, or an anonymous object with a property for each.</param>
     public Task<PowerShellResult> InvokeAsync(string script, object? parameters = null) => Start(script, parameters).Completion;
@@ -137,7 +141,8 @@ internal sealed class RunningScript
     }
 
     /// <summary>Waits for a progress record that fits (any, without a condition).</summary>
-    public Task<ProgressRecord> WaitForProgressAsync(Func<ProgressRecord, bool>? fits = null) => WaitForAsync(_shell.Streams.Progress, fits);
+    public Task<ProgressRecord> WaitForProgressAsync(Func<ProgressRecord, bool>? fits = null) =>
+        WaitForAsync(_shell.Streams.Progress, fits);
 
     /// <summary>Waits for an output object that fits (any, without a condition).</summary>
     public Task<PSObject> WaitForOutputAsync(Func<PSObject, bool>? fits = null) => WaitForAsync(_output, fits);
@@ -235,7 +240,10 @@ internal sealed class PowerShellResult(PowerShellSession session, PowerShell she
     public PowerShellResult Expect()
     {
         if (Errors.Count > 0)
-            Assert.Fail(string.Join(Environment.NewLine, Errors.Select(error => $"{error} [{error.FullyQualifiedErrorId}]{Environment.NewLine}{error.Exception}")));
+            Assert.Fail(
+                string.Join(
+                    Environment.NewLine,
+                    Errors.Select(error => $"{error} [{error.FullyQualifiedErrorId}]{Environment.NewLine}{error.Exception}")));
         return this;
     }
 

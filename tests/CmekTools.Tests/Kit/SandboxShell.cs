@@ -33,13 +33,23 @@ internal sealed class SandboxShell : IAsyncDisposable
     public static SandboxOptions Fast { get; } = new() { StateTime = TimeSpan.FromMilliseconds(150), RateLimit = 0 };
 
     /// <summary>An AWS cluster in two regions.</summary>
-    public static SandboxOptions Aws { get; } = Fast with { Clusters = [new SandboxClusterOptions("shop", "AWS", ["us-east-1", "us-west-2"])] };
+    public static SandboxOptions Aws { get; } = Fast with { Clusters =
+    [
+        new SandboxClusterOptions("shop", "AWS", ["us-east-1", "us-west-2"]),
+    ] };
 
     /// <summary>A Google Cloud cluster in two regions.</summary>
-    public static SandboxOptions Gcp { get; } = Fast with { Clusters = [new SandboxClusterOptions("ledger", "GCP", ["us-central1", "us-east1"])] };
+    public static SandboxOptions Gcp { get; } = Fast with { Clusters =
+    [
+        new SandboxClusterOptions("ledger", "GCP", ["us-central1", "us-east1"]),
+    ] };
 
     /// <summary>Starts a sandbox, opens a session (where none is lent) and connects it.</summary>
-    public static async Task<SandboxShell> StartAsync(SandboxOptions? options = null, SandboxServer? server = null, string? stateFolder = null, PowerShellSession? session = null)
+    public static async Task<SandboxShell> StartAsync(
+        SandboxOptions? options = null,
+        SandboxServer? server = null,
+        string? stateFolder = null,
+        PowerShellSession? session = null)
     {
         bool owns = server is null;
         server ??= SandboxServer.Start(options ?? Fast);

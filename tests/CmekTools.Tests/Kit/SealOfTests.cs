@@ -6,7 +6,10 @@ namespace CmekTools.Tests.Kit;
 internal static class SealOfTests
 {
     /// <summary>Its file, in a folder that goes away with the process.</summary>
-    public static string FilePath { get; } = Path.Combine(Path.GetTempPath(), "cmektools-test-seal-" + Guid.NewGuid().ToString("N")[..12], "seal");
+    public static string FilePath { get; } = Path.Combine(
+        Path.GetTempPath(),
+        "cmektools-test-seal-" + Guid.NewGuid().ToString("N")[..12],
+        "seal");
 
     [ModuleInitializer]
     internal static void Set()

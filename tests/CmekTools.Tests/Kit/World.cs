@@ -6,10 +6,15 @@ using CmekTools.Sandbox;
 
 namespace CmekTools.Tests.Kit;
 
-/// <summary>Everything about the clusters' keys as text, so that two worlds can be compared: states, policies, principals, versions.</summary>
+/// <summary>
+/// Everything about the clusters' keys as text, so that two worlds can be compared: states, policies, principals, versions.
+/// </summary>
 internal static partial class World
 {
-    /// <summary>Reads the world through the services. What is made up anew in each sandbox (ids, etags, times) is numbered in the order of appearance.</summary>
+    /// <summary>
+    /// Reads the world through the services. What is made up anew in each sandbox (ids, etags, times) is numbered in the order of
+    /// appearance.
+    /// </summary>
     public static async Task<string> ReadAsync(SandboxServer server)
     {
         using EngineKit kit = EngineKit.Create(server);
@@ -31,9 +36,13 @@ internal static partial class World
                 lines.Add($"{region.Region}: current {region.KeyUri} as {region.AuthPrincipal}");
                 foreach (CmekKeyStatus key in region.Keys.Where(k => k.KeyUri is not null && k.AuthPrincipal is not null))
                 {
-                    AccessSnapshot snapshot = await provider.CaptureAsync(new AccessTarget(cluster, kit.Session.Organization.Id, region.Region, key.KeyUri!, key.AuthPrincipal!), op);
+                    AccessSnapshot snapshot = await provider.CaptureAsync(
+                        new AccessTarget(cluster, kit.Session.Organization.Id, region.Region, key.KeyUri!, key.AuthPrincipal!),
+                        op);
                     CmekKey data = await provider.GetKeyAsync(key.KeyUri!, op);
-                    lines.Add($"{key.State} {key.KeyUri} {data.State} rotated={data.LastRotation is not null} version={data.PrimaryVersion} {Plain(snapshot.Data)}");
+                    lines.Add(
+                        $"{key.State} {key.KeyUri} {data.State} rotated={data.LastRotation is not null} "
+                            + $"version={data.PrimaryVersion} {Plain(snapshot.Data)}");
                 }
             }
         }

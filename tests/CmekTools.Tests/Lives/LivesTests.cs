@@ -7,7 +7,8 @@ namespace CmekTools.Tests.Lives;
 /// <summary>Whole lives in a random order of commands, by two operators: some here, thousands by benchmarks/lives.ps1.</summary>
 public sealed class LivesTests
 {
-    private static int Number(string name, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int number) ? number : otherwise;
+    private static int Number(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int number) ? number : otherwise;
 
     [Theory]
     [InlineData("AWS")]

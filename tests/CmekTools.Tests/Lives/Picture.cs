@@ -31,8 +31,8 @@ internal sealed record RegionPicture(string Name, WireState Status, KeySpec? Cur
 }
 
 /// <summary>
-/// The whole world at one moment, read from the sandbox's inside and judged by its own authorizer: it shares nothing with the engine. Who can use which key is tried,
-/// not worked out.
+/// The whole world at one moment, read from the sandbox's inside and judged by its own authorizer: it shares nothing with the engine.
+/// Who can use which key is tried, not worked out.
 /// </summary>
 internal sealed class Picture
 {
@@ -64,7 +64,8 @@ internal sealed class Picture
     public IReadOnlyList<string> Acting(string cluster) => [.. Clusters[cluster].SelectMany(r => r.Acting).Distinct()];
 
     /// <summary>Every access that the service lists for a cluster.</summary>
-    public IEnumerable<Pair> Listed(string cluster) => Clusters[cluster].SelectMany(r => r.Listed).Select(k => new Pair(cluster, k.Uri, k.Principal)).Distinct();
+    public IEnumerable<Pair> Listed(string cluster) =>
+        Clusters[cluster].SelectMany(r => r.Listed).Select(k => new Pair(cluster, k.Uri, k.Principal)).Distinct();
 
     /// <summary>Takes one, after what is due has been done.</summary>
     /// <param name="server">The sandbox.</param>
@@ -91,7 +92,11 @@ internal sealed class Picture
 
             foreach (GcpKey key in google.Keys)
             {
-                keys[key.Name] = key.Versions.Any(v => v.State is "DESTROY_SCHEDULED" or "DESTROYED") ? "PendingDeletion" : key.Primary?.State == "ENABLED" ? "Enabled" : "Disabled";
+                keys[key.Name] = key.Versions.Any(v => v.State is "DESTROY_SCHEDULED" or "DESTROYED")
+                    ? "PendingDeletion"
+                    : key.Primary?.State == "ENABLED"
+                    ? "Enabled"
+                    : "Disabled";
             }
 
             foreach (CloudCluster cluster in cloud.Store.All)

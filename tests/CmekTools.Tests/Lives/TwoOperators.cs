@@ -12,8 +12,8 @@ using WireState = CmekTools.Sandbox.CloudApi.CmekState;
 namespace CmekTools.Tests.Lives;
 
 /// <summary>
-/// One life: two operators, each with a state folder of his own, send commands in a random order at one sandbox with two clusters. After each the whole world is
-/// compared with the one before, by rules that know what was cut and by whom, and nothing of the engine.
+/// One life: two operators, each with a state folder of his own, send commands in a random order at one sandbox with two clusters.
+/// After each the whole world is compared with the one before, by rules that know what was cut and by whom, and nothing of the engine.
 /// </summary>
 internal sealed class TwoOperators : IAsyncDisposable
 {
@@ -53,9 +53,16 @@ internal sealed class TwoOperators : IAsyncDisposable
         await using SandboxServer server = SandboxServer.Start(SandboxShell.Fast with
         {
             StateTime = TimeSpan.Zero,
-            Clusters = [new SandboxClusterOptions("shop", provider, regions) { Id = "11111111-0000-4000-8000-00000000000a" }, new SandboxClusterOptions("orders", provider, [regions[0]]) { Id = "22222222-0000-4000-8000-00000000000b" }],
+            Clusters =
+            [
+                new SandboxClusterOptions("shop", provider, regions) { Id = "11111111-0000-4000-8000-00000000000a" },
+                new SandboxClusterOptions("orders", provider, [regions[0]]) { Id = "22222222-0000-4000-8000-00000000000b" },
+            ],
         });
-        SandboxShell[] operators = [.. await Task.WhenAll(sessions.Take(2).Select(s => SandboxShell.StartAsync(server: server, session: s)))];
+        SandboxShell[] operators =
+        [
+            .. await Task.WhenAll(sessions.Take(2).Select(s => SandboxShell.StartAsync(server: server, session: s))),
+        ];
         await using TwoOperators life = new(provider, seed, server, operators);
         try
         {
@@ -78,7 +85,10 @@ internal sealed class TwoOperators : IAsyncDisposable
 
     private async Task LiveAsync(int acts)
     {
-        await DoAsync(new Act(ActKind.Other, "Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -TimeoutSeconds 1") { Clusters = Clusters });
+        await DoAsync(
+            new Act(
+                ActKind.Other,
+                "Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -TimeoutSeconds 1") { Clusters = Clusters });
         await OthersComeAsync();
         for (int i = 0; i < acts; i++)
         {
@@ -112,25 +122,41 @@ internal sealed class TwoOperators : IAsyncDisposable
         string[] near = [.. keys.Where(k => k.Contains(region, StringComparison.Ordinal)).DefaultIfEmpty(keys[0])];
         Act act = _random.Next(20) switch
         {
-            0 => new Act(ActKind.Other, $"New-CmekKey {cluster}{regional}{whatIf} | Grant-CmekAccess{whatIf} | Enable-CmekCluster -TimeoutSeconds 1{whatIf}"),
-            1 or 2 => new Act(ActKind.Other, $"New-CmekKey {cluster}{regional} -NewGeneration{whatIf} | Grant-CmekAccess{whatIf} | Update-CmekCluster -TimeoutSeconds 1{whatIf}"),
-            3 => new Act(ActKind.Other, $"Update-CmekCluster {cluster} -TimeoutSeconds 1 -Rewrap{(_random.Next(4) == 0 ? " -RotateKey" : string.Empty)}{whatIf}"),
+            0 => new Act(
+                ActKind.Other,
+                $"New-CmekKey {cluster}{regional}{whatIf} | Grant-CmekAccess{whatIf} | Enable-CmekCluster -TimeoutSeconds 1{whatIf}"),
+            1 or 2 => new Act(
+                ActKind.Other,
+                $"New-CmekKey {cluster}{regional} -NewGeneration{whatIf} | Grant-CmekAccess{whatIf} | Update-CmekCluster "
+                    + $"-TimeoutSeconds 1{whatIf}"),
+            3 => new Act(
+                ActKind.Other,
+                $"Update-CmekCluster {cluster} -TimeoutSeconds 1 -Rewrap{(_random.Next(4) == 0 ? " -RotateKey" : string.Empty)}{whatIf}"),
             4 or 5 or 6 or 7 => Revoke(cluster, whatIf),
             8 or 9 or 10 => new Act(ActKind.Restore, $"Restore-CmekAccess {cluster} -AcceptChanges{whatIf}"),
             11 => new Act(ActKind.Restore, $"Get-CmekReceipt -Open | Restore-CmekAccess -AcceptChanges{whatIf}") { Clusters = Clusters },
             12 or 13 => Rescue(cluster, whatIf),
             14 => new Act(ActKind.Other, $"Disable-CmekCluster {cluster} -TimeoutSeconds 1 -Confirm:$false{whatIf}"),
             15 or 16 => new Act(ActKind.Remove, $"Remove-CmekKey {Pick(keys)} -Confirm:$false{whatIf}") { Clusters = Clusters },
-            17 => new Act(ActKind.Other, $"New-CmekKey {cluster} -Region {region} {(_aws ? "-AliasName" : "-KeyRing")} spare-{cluster}{whatIf}"),
+            17 => new Act(
+                ActKind.Other,
+                $"New-CmekKey {cluster} -Region {region} {(_aws ? "-AliasName" : "-KeyRing")} spare-{cluster}{whatIf}"),
             18 => new Act(ActKind.Other, $"Grant-CmekAccess {cluster} -Region {region} -KeyUri {Pick(near)}{Principal()}{whatIf}"),
-            _ => new Act(ActKind.Other, $"Grant-CmekAccess {cluster} -Region {region} -KeyUri {Pick(near)}{whatIf} | Update-CmekCluster -TimeoutSeconds 1 -AllowPastKey{whatIf}"),
+            _ => new Act(
+                ActKind.Other,
+                $"Grant-CmekAccess {cluster} -Region {region} -KeyUri {Pick(near)}{whatIf} | Update-CmekCluster -TimeoutSeconds "
+                    + $"1 -AllowPastKey{whatIf}"),
         };
         return act with { WhatIf = whatIf.Length > 0, Clusters = act.Clusters.Count > 0 ? act.Clusters : [cluster] };
     }
 
     private string Principal()
     {
-        string[] known = [.. _now.Clusters.Values.SelectMany(r => r).SelectMany(r => r.Listed).Select(k => k.Principal).Distinct().Order(StringComparer.Ordinal)];
+        string[] known =
+        [
+            .. _now.Clusters.Values.SelectMany(r => r).SelectMany(r => r.Listed).Select(k => k.Principal)
+                .Distinct().Order(StringComparer.Ordinal),
+        ];
         return known.Length == 0 || _random.Next(2) == 0 ? string.Empty : $" {Option} {NameOf(Pick(known))}";
     }
 
@@ -161,9 +187,11 @@ internal sealed class TwoOperators : IAsyncDisposable
 
     private string Option => _aws ? "-RoleName" : "-ServiceAccount";
 
-    private static string NameOf(string principal) => principal.Contains('@', StringComparison.Ordinal) ? principal.Split('@')[0] : principal.Split('/')[^1];
+    private static string NameOf(string principal) =>
+        principal.Contains('@', StringComparison.Ordinal) ? principal.Split('@')[0] : principal.Split('/')[^1];
 
-    private IEnumerable<string> Burnt(string cluster) => _cut.Where(c => c.Cluster == cluster).Select(c => c.Principal).Distinct().Except(_now.Acting(cluster));
+    private IEnumerable<string> Burnt(string cluster) =>
+        _cut.Where(c => c.Cluster == cluster).Select(c => c.Principal).Distinct().Except(_now.Acting(cluster));
 
     private T Pick<T>(IReadOnlyList<T> from) => from[_random.Next(from.Count)];
 
@@ -195,13 +223,20 @@ internal sealed class TwoOperators : IAsyncDisposable
             string region = ours.Split(':')[3];
             Amazon.KeyManagementService.AmazonKeyManagementServiceClient kms = wire.KmsAs(wire.Aws.Admin, region);
             await wire.RoleAsync("auditor");
-            JsonObject statement = Sandbox.AwsWire.Statement("Allow", $"arn:aws:iam::{Sandbox.AwsWire.Account}:role/auditor", "kms:DescribeKey kms:ListGrants");
+            JsonObject statement = Sandbox.AwsWire.Statement(
+                "Allow",
+                $"arn:aws:iam::{Sandbox.AwsWire.Account}:role/auditor",
+                "kms:DescribeKey kms:ListGrants");
             JsonObject policy = JsonNode.Parse((await kms.GetKeyPolicyAsync(ours, "default", Sandbox.AwsWire.Cancel)).Policy)!.AsObject();
             policy["Statement"]!.AsArray().Insert(1, statement);
-            await kms.PutKeyPolicyAsync(new() { KeyId = ours, PolicyName = "default", Policy = policy.ToJsonString() }, Sandbox.AwsWire.Cancel);
-            JsonArray written = JsonNode.Parse(_server.Exclusively(() => wire.Aws.Keys.Find(ours)!.Policy.Current.Show()))!["Statement"]!.AsArray();
+            await kms.PutKeyPolicyAsync(
+                new() { KeyId = ours, PolicyName = "default", Policy = policy.ToJsonString() },
+                Sandbox.AwsWire.Cancel);
+            JsonArray written = JsonNode.Parse(
+                _server.Exclusively(() => wire.Aws.Keys.Find(ours)!.Policy.Current.Show()))!["Statement"]!.AsArray();
             _theirs.Add(new Others(ours, written[1]!.ToJsonString()));
-            Amazon.KeyManagementService.Model.KeyMetadata key = await wire.KeyAsync(Sandbox.AwsWire.Policy(Sandbox.AwsWire.RootStatement()));
+            Amazon.KeyManagementService.Model.KeyMetadata key = await wire.KeyAsync(
+                Sandbox.AwsWire.Policy(Sandbox.AwsWire.RootStatement()));
             _theirs.Add(new Others(key.Arn, null));
         }
         else
@@ -225,11 +260,14 @@ internal sealed class TwoOperators : IAsyncDisposable
     {
         string key = Pick([.. _now.Keys.Keys]);
         _story.Append(CultureInfo.InvariantCulture, $"  (writes to the policy of {key} are refused)\n");
-        _server.Before = r => Task.FromResult(r.Operation is "PutKeyPolicy" or "cryptoKeys.setIamPolicy" && (r.Text + Uri.UnescapeDataString(r.RawPath)).Contains(key, StringComparison.Ordinal)
+        _server.Before = r => Task.FromResult(r.Operation is "PutKeyPolicy" or "cryptoKeys.setIamPolicy" && (
+            r.Text + Uri.UnescapeDataString(r.RawPath)).Contains(key, StringComparison.Ordinal)
             ? new SandboxResponse
             {
                 Status = _aws ? 400 : 403,
-                Body = _aws ? """{"__type":"AccessDeniedException","message":"no"}""" : """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""",
+                Body = _aws
+                    ? """{"__type":"AccessDeniedException","message":"no"}"""
+                    : """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""",
             }
             : null);
         await DoAsync(act);
@@ -251,12 +289,16 @@ internal sealed class TwoOperators : IAsyncDisposable
         _story.Append(CultureInfo.InvariantCulture, $"     {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0} ms\n");
         foreach (ErrorRecord error in result.Errors)
         {
-            _story.Append(CultureInfo.InvariantCulture, $"     {error.FullyQualifiedErrorId.Split(',')[0]}: {error.Exception.Message.ReplaceLineEndings(" ")}\n");
+            _story.Append(
+                CultureInfo.InvariantCulture,
+                $"     {error.FullyQualifiedErrorId.Split(',')[0]}: {error.Exception.Message.ReplaceLineEndings(" ")}\n");
             Rule(error.Exception is CmekException { ErrorId: not "BreakGlassFault" }, $"an error that is no answer: {error.Exception}");
         }
 
         _now = Picture.Take(_server, _theirs);
-        _story.Append(CultureInfo.InvariantCulture, $"     = {string.Join("; ", _now.Clusters.Select(c => c.Key + " " + string.Join(' ', c.Value.Select(r => r.Status))))}\n");
+        _story.Append(
+            CultureInfo.InvariantCulture,
+            $"     = {string.Join("; ", _now.Clusters.Select(c => c.Key + " " + string.Join(' ', c.Value.Select(r => r.Status))))}\n");
         Judge(act, before, result);
         return result;
     }
@@ -265,10 +307,14 @@ internal sealed class TwoOperators : IAsyncDisposable
     {
         if (act.WhatIf)
         {
-            Rule(_server.Exchanges.FirstOrDefault(e => e.Request.IsWrite) is not { } write, $"-WhatIf sent a write: {_server.Exchanges.FirstOrDefault(e => e.Request.IsWrite)?.Request.Operation}");
+            Rule(
+                _server.Exchanges.FirstOrDefault(e => e.Request.IsWrite) is not { } write,
+                $"-WhatIf sent a write: {_server.Exchanges.FirstOrDefault(e => e.Request.IsWrite)?.Request.Operation}");
         }
 
-        Rule(before.Foreign.SequenceEqual(_now.Foreign), $"something of others was changed: {string.Join(" / ", _now.Foreign.Except(before.Foreign))}");
+        Rule(
+            before.Foreign.SequenceEqual(_now.Foreign),
+            $"something of others was changed: {string.Join(" / ", _now.Foreign.Except(before.Foreign))}");
         KeysStay(act, before);
         NobodyComesBack(act, before);
         CmekStep[] steps = [.. result.Output.Select(o => o.BaseObject).OfType<CmekStep>()];
@@ -296,12 +342,16 @@ internal sealed class TwoOperators : IAsyncDisposable
             string[] users = [.. Clusters.Where(c => before.Listed(c).Any(p => p.KeyUri == key))];
             if (act is { Kind: ActKind.Revoke, Permanent: true, WhatIf: false })
             {
-                Rule(users.All(act.Clusters.Contains), $"{key} is listed by {string.Join(", ", users)}, and was scheduled for deletion by a revocation of {act.Clusters[0]}");
+                Rule(
+                    users.All(act.Clusters.Contains),
+                    $"{key} is listed by {string.Join(", ", users)}, and was scheduled for deletion by a revocation of {act.Clusters[0]}");
                 _condemned.Add(key);
                 continue;
             }
 
-            Rule(act.Kind == ActKind.Remove && users.Length == 0, $"{key} went away, and is listed by {string.Join(", ", users.DefaultIfEmpty("nobody"))}");
+            Rule(
+                act.Kind == ActKind.Remove && users.Length == 0,
+                $"{key} went away, and is listed by {string.Join(", ", users.DefaultIfEmpty("nobody"))}");
         }
     }
 
@@ -311,10 +361,13 @@ internal sealed class TwoOperators : IAsyncDisposable
         foreach (Pair opened in _now.Open.Except(before.Open))
         {
             bool cut = _cut.Contains(opened);
-            bool burnt = _cut.Any(c => c.Cluster == opened.Cluster && c.Principal == opened.Principal) && !before.Acting(opened.Cluster).Contains(opened.Principal);
+            bool burnt = _cut.Any(c => c.Cluster == opened.Cluster && c.Principal == opened.Principal)
+                && !before.Acting(opened.Cluster).Contains(opened.Principal);
             bool restores = act is { Kind: ActKind.Restore, WhatIf: false } && act.Clusters.Contains(opened.Cluster)
                 && (act.Named is { } named ? NameOf(opened.Principal) == named : before.Acting(opened.Cluster).Contains(opened.Principal));
-            Rule(restores || (!cut && !burnt), $"{opened.Principal} can use {opened.KeyUri} as {opened.Cluster} again; it was cut off, and {act.Script} let it in");
+            Rule(
+                restores || (!cut && !burnt),
+                $"{opened.Principal} can use {opened.KeyUri} as {opened.Cluster} again; it was cut off, and {act.Script} let it in");
         }
 
         if (act is { Kind: ActKind.Restore, WhatIf: false })
@@ -329,7 +382,8 @@ internal sealed class TwoOperators : IAsyncDisposable
         string cluster = act.Clusters[0];
         foreach (CmekStep step in steps.Where(s => s is { CutState: CmekCutState.Cut, KeyUri: not null }))
         {
-            Pair? open = before.Listed(cluster).Concat(_now.Listed(cluster)).FirstOrDefault(p => p.KeyUri == step.KeyUri && _now.Open.Contains(p));
+            Pair? open = before.Listed(cluster).Concat(_now.Listed(cluster)).FirstOrDefault(
+                p => p.KeyUri == step.KeyUri && _now.Open.Contains(p));
             Rule(open is null, $"{step} is called cut, and {open?.Principal} can use it");
         }
 
@@ -348,17 +402,23 @@ internal sealed class TwoOperators : IAsyncDisposable
     // "Access is back" is said where every key that the cluster runs on can be used.
     private void RestoredIsRestored(Act act, CmekStep[] steps)
     {
-        foreach (IGrouping<string, CmekStep> told in steps.Where(s => s.Now.StartsWith("access is back", StringComparison.Ordinal)).GroupBy(s => s.ClusterName!))
+        foreach (
+            IGrouping<string, CmekStep> told in steps.Where(
+                s => s.Now.StartsWith("access is back", StringComparison.Ordinal)).GroupBy(s => s.ClusterName!))
         {
             foreach (RegionPicture region in _now.Clusters[told.Key].Where(r => r.Goal is not null))
             {
-                Rule(_now.Open.Contains(new Pair(told.Key, region.Goal!.Uri, region.Goal.Principal)), $"access of {told.Key} is called back, and {region.Goal} in {region.Name} cannot be used");
+                Rule(
+                    _now.Open.Contains(new Pair(told.Key, region.Goal!.Uri, region.Goal.Principal)),
+                    $"access of {told.Key} is called back, and {region.Goal} in {region.Name} cannot be used");
             }
 
             if (act.Named is null)
             {
                 string[] acting = [.. _now.Acting(told.Key)];
-                Pair? denied = _cut.FirstOrDefault(c => c.Cluster == told.Key && acting.Contains(c.Principal) && _now.Keys.GetValueOrDefault(c.KeyUri) == "Enabled" && !_now.Open.Contains(c));
+                Pair? denied = _cut.FirstOrDefault(
+                    c => c.Cluster == told.Key && acting.Contains(c.Principal) && _now.Keys.GetValueOrDefault(c.KeyUri) == "Enabled"
+                        && !_now.Open.Contains(c));
                 Rule(denied is null, $"access of {told.Key} is called back, and {denied} stays denied");
             }
         }
@@ -374,7 +434,10 @@ internal sealed class TwoOperators : IAsyncDisposable
             {
                 Pass();
                 IReadOnlyList<RegionPicture> regions = _now.Clusters[cluster];
-                if (regions.All(r => r is { Status: WireState.ENABLED, Current: { } key } && _now.Open.Contains(new Pair(cluster, key.Uri, key.Principal))))
+                if (
+                    regions.All(
+                        r => r is { Status: WireState.ENABLED, Current: { } key }
+                            && _now.Open.Contains(new Pair(cluster, key.Uri, key.Principal))))
                 {
                     break;
                 }
@@ -393,12 +456,17 @@ internal sealed class TwoOperators : IAsyncDisposable
 
     private static Act WayOut(string cluster, IReadOnlyList<RegionPicture> regions, int attempt)
     {
-        bool off = regions.Any(r => r.Status is WireState.DISABLED or WireState.ENABLE_FAILED) && regions.All(r => r.Status is not (WireState.REVOKED or WireState.REVOKING));
+        bool off = regions.Any(r => r.Status is WireState.DISABLED or WireState.ENABLE_FAILED)
+            && regions.All(r => r.Status is not (WireState.REVOKED or WireState.REVOKING));
         return (off, attempt % 3) switch
         {
             (true, 0) => new Act(ActKind.Other, $"New-CmekKey {cluster} | Grant-CmekAccess | Enable-CmekCluster -TimeoutSeconds 1"),
-            (true, 2) => new Act(ActKind.Other, $"New-CmekKey {cluster} -NewGeneration | Grant-CmekAccess | Enable-CmekCluster -TimeoutSeconds 1"),
-            (false, 1) when regions.All(r => r.Status is not (WireState.REVOKED or WireState.REVOKING)) => new Act(ActKind.Other, $"Update-CmekCluster {cluster} -TimeoutSeconds 1 -Rewrap"),
+            (true, 2) => new Act(
+                ActKind.Other,
+                $"New-CmekKey {cluster} -NewGeneration | Grant-CmekAccess | Enable-CmekCluster -TimeoutSeconds 1"),
+            (false, 1) when regions.All(r => r.Status is not (WireState.REVOKED or WireState.REVOKING)) => new Act(
+                ActKind.Other,
+                $"Update-CmekCluster {cluster} -TimeoutSeconds 1 -Rewrap"),
             _ => new Act(ActKind.Restore, $"Restore-CmekAccess {cluster} -AcceptChanges"),
         };
     }

@@ -40,9 +40,21 @@ public sealed class AzureTests
         string path = folder.Write("cmek_config.json", Manifest);
         object file = new { Path = path };
         Assert.Equal(CmekState.DISABLED, (await StatusAsync(shell)).State);
-        CmekDifference[] before = [.. (await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Values<CmekDifference>()];
+        CmekDifference[] before =
+        [
+            .. (
+                await shell.RunAsync(
+                    "param($Path) Compare-CmekCluster vaults -ManifestPath $Path",
+                    file)).Expect().Values<CmekDifference>(),
+        ];
         Assert.Equal(["StateNotEnabled eastus", "StateNotEnabled westus2"], before.Select(d => $"{d.Kind} {d.Region}"));
-        Assert.Equal(CmekState.ENABLED, Assert.Single((await shell.RunAsync("param($Path) Enable-CmekCluster vaults -ManifestPath $Path -Wait", file)).Expect().Values<CmekStatus>()).State);
+        Assert.Equal(
+            CmekState.ENABLED,
+            Assert.Single(
+                (
+                    await shell.RunAsync(
+                        "param($Path) Enable-CmekCluster vaults -ManifestPath $Path -Wait",
+                        file)).Expect().Values<CmekStatus>()).State);
         string sent = Assert.Single(shell.Writes).Request.Text;
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Manifest), JsonNode.Parse(sent)), sent);
         CmekStatus status = await StatusAsync(shell);
@@ -50,13 +62,18 @@ public sealed class AzureTests
         Assert.All(status.Regions, r => Assert.Equal("AZURE_KEY_VAULT", r.Current?.KeyType));
         Assert.Empty((await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Output);
         string exported = Assert.Single((await shell.RunAsync("Export-CmekManifest vaults")).Expect().Values<string>());
-        string again = Assert.Single((await shell.RunAsync("param($Path) Import-CmekManifest $Path vaults | Export-CmekManifest", file)).Expect().Values<string>());
+        string again = Assert.Single(
+            (await shell.RunAsync("param($Path) Import-CmekManifest $Path vaults | Export-CmekManifest", file)).Expect().Values<string>());
         Assert.Equal(exported, again);
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Manifest), JsonNode.Parse(exported)), exported);
-        Assert.Contains("AZURE_KEY_VAULT", Assert.Single((await shell.RunAsync("Export-CmekManifest vaults -As Terraform")).Expect().Values<string>()), StringComparison.Ordinal);
+        Assert.Contains(
+            "AZURE_KEY_VAULT",
+            Assert.Single((await shell.RunAsync("Export-CmekManifest vaults -As Terraform")).Expect().Values<string>()),
+            StringComparison.Ordinal);
 
         folder.Write("cmek_config.json", Manifest.Replace("vault-b", "vault-c", StringComparison.Ordinal));
-        CmekDifference drift = Assert.Single((await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Values<CmekDifference>());
+        CmekDifference drift = Assert.Single(
+            (await shell.RunAsync("param($Path) Compare-CmekCluster vaults -ManifestPath $Path", file)).Expect().Values<CmekDifference>());
         Assert.Equal(("KeyChanged", "westus2"), (drift.Kind, drift.Region));
     }
 
@@ -66,16 +83,30 @@ public sealed class AzureTests
         await using SandboxShell shell = await StartAsync();
         using TempFolder folder = new();
         string path = folder.Write("cmek_config.json", Manifest);
-        CmekCheck[] keys = [.. (await shell.RunAsync("param($Path) Test-CmekAccess vaults -ManifestPath $Path", new { Path = path })).Expect().Values<CmekCheck>().Where(c => c.Name == "KeyAccess")];
+        CmekCheck[] keys =
+        [
+            .. (
+                await shell.RunAsync(
+                    "param($Path) Test-CmekAccess vaults -ManifestPath $Path",
+                    new { Path = path })).Expect().Values<CmekCheck>().Where(c => c.Name == "KeyAccess"),
+        ];
         Assert.Equal(["eastus", "westus2"], keys.Select(c => c.Region));
         Assert.All(keys, c => Assert.Equal(CmekCheckResult.Unknown, c.Result));
-        Assert.False(Assert.Single((await shell.RunAsync("param($Path) Test-CmekAccess vaults -ManifestPath $Path -Quiet", new { Path = path })).Expect().Values<bool>()));
+        Assert.False(
+            Assert.Single(
+                (
+                    await shell.RunAsync(
+                        "param($Path) Test-CmekAccess vaults -ManifestPath $Path -Quiet",
+                        new { Path = path })).Expect().Values<bool>()));
     }
 
     [Theory]
     [InlineData("New-CmekKey vaults")]
     [InlineData("Get-CmekCluster vaults | New-CmekKey")]
-    [InlineData("Grant-CmekAccess vaults -Region eastus -KeyUri https://vault-a.vault.azure.net/keys/cmek/0123456789abcdef0123456789abcdef")]
+    [
+        InlineData(
+            "Grant-CmekAccess vaults -Region eastus -KeyUri https://vault-a.vault.azure.net/keys/cmek/0123456789abcdef0123456789abcdef"),
+    ]
     public async Task WhatIsNotDoneYetIsSaid(string script)
     {
         await using SandboxShell shell = await StartAsync();
@@ -86,7 +117,9 @@ public sealed class AzureTests
     }
 
     private static Task<SandboxShell> StartAsync() =>
-        SandboxShell.StartAsync(SandboxShell.Fast with { Clusters = [new SandboxClusterOptions("vaults", "AZURE", ["eastus", "westus2"])] });
+        SandboxShell.StartAsync(
+            SandboxShell.Fast with { Clusters = [new SandboxClusterOptions("vaults", "AZURE", ["eastus", "westus2"])] });
 
-    private static async Task<CmekStatus> StatusAsync(SandboxShell shell) => Assert.Single((await shell.RunAsync("Get-CmekStatus vaults")).Expect().Values<CmekStatus>());
+    private static async Task<CmekStatus> StatusAsync(SandboxShell shell) =>
+        Assert.Single((await shell.RunAsync("Get-CmekStatus vaults")).Expect().Values<CmekStatus>());
 }

@@ -13,7 +13,9 @@ public sealed class BreakGlassTests
     {
         await using Life life = await Life.StartAsync("AWS");
         string[] past = [await life.KeyAsync(life.Regions[0]), await life.KeyAsync(life.Regions[1])];
-        await life.RunAsync("$WarningPreference = 'SilentlyContinue'; New-CmekKey shop -AliasName second | Grant-CmekAccess | Update-CmekCluster -Wait; $null = Revoke-CmekAccess shop -Force");
+        await life.RunAsync(
+            "$WarningPreference = 'SilentlyContinue'; New-CmekKey shop -AliasName second | Grant-CmekAccess | Update-CmekCluster -Wait; "
+                + "$null = Revoke-CmekAccess shop -Force");
         life.Server.Before = r => Task.FromResult(r.Service == "kms" && r.Text.Contains(past[0], StringComparison.Ordinal)
             ? new SandboxResponse { Status = 400, Body = """{"__type":"NotFoundException","message":"gone"}""" }
             : null);
@@ -29,22 +31,33 @@ public sealed class BreakGlassTests
     {
         await using Life life = await Life.StartAsync("AWS");
         string burnt = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
-        await life.RunAsync("$WarningPreference = 'SilentlyContinue'; $null = Revoke-CmekAccess shop -Force; $null = Restore-CmekAccess shop -RoleName second -Wait; $null = Revoke-CmekAccess shop -Force; $null = Restore-CmekAccess shop -Wait");
+        await life.RunAsync(
+            "$WarningPreference = 'SilentlyContinue'; $null = Revoke-CmekAccess shop -Force; $null = Restore-CmekAccess shop -RoleName "
+                + "second -Wait; $null = Revoke-CmekAccess shop -Force; $null = Restore-CmekAccess shop -Wait");
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
         foreach (string region in life.Regions)
         {
             string key = await life.KeyAsync(region);
-            string policy = life.Server.Exchanges.Last(e => e.Request.Operation == "PutKeyPolicy" && e.Request.Text.Contains(key, StringComparison.Ordinal)).Request.Text;
+            string policy = life.Server.Exchanges.Last(
+                e => e.Request.Operation == "PutKeyPolicy" && e.Request.Text.Contains(key, StringComparison.Ordinal)).Request.Text;
             JsonArray statements = JsonNode.Parse((string)JsonNode.Parse(policy)!["Policy"]!)!["Statement"]!.AsArray();
-            Assert.Contains(statements, s => (string?)s!["Effect"] == "Deny" && s.ToJsonString().Contains(burnt + "\"", StringComparison.Ordinal));
-            Assert.DoesNotContain(statements, s => (string?)s!["Effect"] == "Allow" && s.ToJsonString().Contains(burnt + "\"", StringComparison.Ordinal));
+            Assert.Contains(
+                statements,
+                s => (string?)s!["Effect"] == "Deny" && s.ToJsonString().Contains(burnt + "\"", StringComparison.Ordinal));
+            Assert.DoesNotContain(
+                statements,
+                s => (string?)s!["Effect"] == "Allow" && s.ToJsonString().Contains(burnt + "\"", StringComparison.Ordinal));
         }
     }
 
     [Fact]
     public async Task AKeyThatAnotherClusterUsesIsNotDeleted()
     {
-        SandboxOptions two = SandboxShell.Fast with { Clusters = [new SandboxClusterOptions("shop", "AWS", ["us-east-1"]), new SandboxClusterOptions("books", "AWS", ["us-east-1"])] };
+        SandboxOptions two = SandboxShell.Fast with { Clusters =
+        [
+            new SandboxClusterOptions("shop", "AWS", ["us-east-1"]),
+            new SandboxClusterOptions("books", "AWS", ["us-east-1"]),
+        ] };
         await using SandboxShell shell = await SandboxShell.StartAsync(two);
         (await shell.RunAsync("""
             $key = New-CmekKey shop
@@ -65,7 +78,10 @@ public sealed class BreakGlassTests
     public async Task ARegionThatIsNoneIsRefusedBeforeAnyWrite(string provider, string region)
     {
         await using Life life = await Life.StartAsync(provider);
-        (await life.TryAsync("param($Region) New-CmekKey shop -Region $Region -NewRegion", new { Region = region })).ExpectError("RegionUnknown,");
+        (
+            await life.TryAsync(
+                "param($Region) New-CmekKey shop -Region $Region -NewRegion",
+                new { Region = region })).ExpectError("RegionUnknown,");
         Assert.Empty(life.Writes);
     }
 
@@ -75,7 +91,10 @@ public sealed class BreakGlassTests
         await using Life life = await Life.StartAsync("AWS");
         await life.RunAsync("$null = Revoke-CmekAccess shop -Force -KeyOnly");
         await using PowerShellSession shell = await PowerShellSession.OpenAsync();
-        PowerShellResult result = (await shell.InvokeAsync("param($Folder) Get-CmekReceipt shop -Open -StateFolder $Folder", new { Folder = life.Shell.StateFolder })).Expect();
+        PowerShellResult result = (
+            await shell.InvokeAsync(
+                "param($Folder) Get-CmekReceipt shop -Open -StateFolder $Folder",
+                new { Folder = life.Shell.StateFolder })).Expect();
         Assert.Equal(life.Receipts(), result.Values<CmekReceipt>().Select(r => r.Path));
     }
 }

@@ -20,7 +20,14 @@ public sealed class CloudApiRetryTests
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Aws);
         int faults = 2;
         shell.Server.Before = r => Task.FromResult(r.Operation == "ListClusters" && faults-- > 0
-            ? new SandboxResponse { Status = status, Body = body, Headers = retryAfter is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["Retry-After"] = retryAfter } }
+            ? new SandboxResponse
+            {
+                Status = status,
+                Body = body,
+                Headers = retryAfter is null
+                    ? new Dictionary<string, string>()
+                    : new Dictionary<string, string> { ["Retry-After"] = retryAfter },
+            }
             : null);
         Assert.Single((await shell.RunAsync("Get-CmekCluster")).Expect().Output);
         Assert.Equal(3, shell.Server.Exchanges.Count);
@@ -35,7 +42,8 @@ public sealed class CloudApiRetryTests
     public async Task FailsAtOnce(int status, string body, string id, ErrorCategory category)
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Aws);
-        shell.Server.Before = _ => Task.FromResult<SandboxResponse?>(new SandboxResponse { Status = status, Body = body, Headers = new Dictionary<string, string> { ["Cc-Trace-Id"] = "trace-7" } });
+        shell.Server.Before = _ => Task.FromResult<SandboxResponse?>(
+            new SandboxResponse { Status = status, Body = body, Headers = new Dictionary<string, string> { ["Cc-Trace-Id"] = "trace-7" } });
         ErrorRecord error = (await shell.RunAsync("Get-CmekCluster")).ExpectError(id);
         Assert.Equal(category, error.CategoryInfo.Category);
         CmekServiceException exception = Assert.IsType<CmekServiceException>(error.Exception);
@@ -48,7 +56,8 @@ public sealed class CloudApiRetryTests
     public async Task APageInPlaceOfTheFirstAnswerFailsAtOnceForTheAddressIsWrong()
     {
         await using SandboxServer server = SandboxServer.Start(SandboxShell.Aws);
-        server.Before = _ => Task.FromResult<SandboxResponse?>(new SandboxResponse { ContentType = "text/html", Body = "<html>login</html>" });
+        server.Before = _ => Task.FromResult<SandboxResponse?>(
+            new SandboxResponse { ContentType = "text/html", Body = "<html>login</html>" });
         await using PowerShellSession shell = await PowerShellSession.OpenAsync();
         PowerShellResult result = await shell.InvokeAsync("param($Sandbox) Connect-CmekCloud -Sandbox $Sandbox", new
         {
@@ -94,7 +103,9 @@ public sealed class CloudApiRetryTests
         string key = shell.Server.Options.ApiKey;
         shell.Server.Before = _ => Task.FromResult<SandboxResponse?>(new SandboxResponse { Status = 401, Body = "{}" });
         PowerShellResult result = await shell.RunAsync("Get-CmekSession; Get-CmekCluster -Verbose -Debug");
-        string all = result.Text + string.Join('\n', result.Errors.Select(e => e.ToString() + e.Exception)) + string.Join('\n', result.Verbose);
+        string all = result.Text + string.Join(
+            '\n',
+            result.Errors.Select(e => e.ToString() + e.Exception)) + string.Join('\n', result.Verbose);
         Assert.NotEmpty(result.Errors);
         Assert.DoesNotContain(key, all, StringComparison.Ordinal);
     }

@@ -32,10 +32,22 @@ public sealed class ContractTests
         ];
         Assert.Empty(faults);
         Assert.Superset(
-            new HashSet<string> { "GetOrganization", "ListClusters", "GetCluster", "CreateCluster", "UpdateCluster", "GetCmek", "EnableCmek", "UpdateCmek", "UpdateCmekStatus" },
+            new HashSet<string>
+            {
+                "GetOrganization",
+                "ListClusters",
+                "GetCluster",
+                "CreateCluster",
+                "UpdateCluster",
+                "GetCmek",
+                "EnableCmek",
+                "UpdateCmek",
+                "UpdateCmekStatus",
+            },
             cloud.Select(e => e.Request.Operation).ToHashSet());
         Assert.All(cloud, e => Assert.Equal("2024-09-16", e.Request.Headers["Cc-Version"]));
 
-        static string Target(SandboxExchange e) => e.Request.RawPath + (e.Request.RawQuery.Length == 0 ? string.Empty : "?" + e.Request.RawQuery);
+        static string Target(SandboxExchange e) =>
+            e.Request.RawPath + (e.Request.RawQuery.Length == 0 ? string.Empty : "?" + e.Request.RawQuery);
     }
 }

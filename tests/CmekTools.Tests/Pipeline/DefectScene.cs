@@ -9,7 +9,9 @@ using Xunit;
 
 namespace CmekTools.Tests.Pipeline;
 
-/// <summary>A cluster in two regions with keys made and granted by the cmdlets, and the hands that break them on the sandbox's side.</summary>
+/// <summary>
+/// A cluster in two regions with keys made and granted by the cmdlets, and the hands that break them on the sandbox's side.
+/// </summary>
 internal sealed class DefectScene : IAsyncDisposable
 {
     public const string OtherAccount = "444455556666";
@@ -59,25 +61,41 @@ internal sealed class DefectScene : IAsyncDisposable
     public string KeyRing => Key[..Key.IndexOf("/cryptoKeys/", StringComparison.Ordinal)];
 
     /// <summary>The cluster's own principal on Google Cloud, as a member.</summary>
-    public string Own => $"serviceAccount:crl-kms-user-{ClusterId.Replace("-", null, StringComparison.Ordinal)[^12..]}@{Cloud.AccountOf(ClusterId)}.iam.gserviceaccount.com";
+    public string Own =>
+        $"serviceAccount:crl-kms-user-{ClusterId.Replace("-", null, StringComparison.Ordinal)[^12..]}"
+            + $"@{Cloud.AccountOf(ClusterId)}.iam.gserviceaccount.com";
 
     public static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     /// <summary>Makes everything anew; only the session, which takes the longest to open, is lent.</summary>
     public static async Task<DefectScene> StartAsync(bool google, PowerShellSession? session)
     {
-        DefectScene scene = new(await SandboxShell.StartAsync((google ? SandboxShell.Gcp : SandboxShell.Aws) with { StateTime = TimeSpan.Zero }, session: session), google ? "ledger" : "shop");
-        scene.Accesses.AddRange((await scene.Shell.RunAsync($"New-CmekKey {scene.Name} -EnableRotation | Grant-CmekAccess")).Expect().Values<CmekAccess>());
+        DefectScene scene = new(
+            await SandboxShell.StartAsync(
+                (google ? SandboxShell.Gcp : SandboxShell.Aws) with { StateTime = TimeSpan.Zero },
+                session: session),
+            google ? "ledger" : "shop");
+        scene.Accesses.AddRange(
+            (await scene.Shell.RunAsync($"New-CmekKey {scene.Name} -EnableRotation | Grant-CmekAccess")).Expect().Values<CmekAccess>());
         return scene;
     }
 
-    /// <summary>What Test-CmekAccess has against the accesses. That no call tells the API key's role is true of every set-up, broken or not.</summary>
+    /// <summary>
+    /// What Test-CmekAccess has against the accesses. That no call tells the API key's role is true of every set-up, broken or not.
+    /// </summary>
     public async Task<CmekCheck[]> OffAsync() =>
-        [.. (await Shell.RunAsync("param($Access) $Access | Test-CmekAccess", new { Access = Accesses.ToArray() })).Expect().Values<CmekCheck>().Where(c => c.Result != CmekCheckResult.Pass && c is not { Name: "CloudApiRole", Result: CmekCheckResult.Unknown })];
+        [
+            .. (await Shell.RunAsync("param($Access) $Access "
+                + "| Test-CmekAccess",
+                new { Access = Accesses.ToArray() })).Expect().Values<CmekCheck>().Where(
+                    c => c.Result != CmekCheckResult.Pass && c is not { Name: "CloudApiRole", Result: CmekCheckResult.Unknown }),
+        ];
 
     /// <summary>What the service makes of the accesses when nobody looks first.</summary>
     public Task<PowerShellResult> EnableAsync() =>
-        Shell.RunAsync("param($Access) $Access | Enable-CmekCluster -SkipPreflight -Wait -TimeoutSeconds 5", new { Access = Accesses.ToArray() });
+        Shell.RunAsync(
+            "param($Access) $Access | Enable-CmekCluster -SkipPreflight -Wait -TimeoutSeconds 5",
+            new { Access = Accesses.ToArray() });
 
     /// <summary>Runs a remedy as it is printed; accesses that come out of it take the place of the ones of their regions.</summary>
     public async Task MendAsync(string remedy)
@@ -88,7 +106,8 @@ internal sealed class DefectScene : IAsyncDisposable
             IEnumerable<CmekAccess> found = value switch
             {
                 CmekAccess access => [access],
-                CmekStatus status => status.Regions.Select(r => (r.Region, Key: r.Incoming ?? r.Current)).Where(r => r.Key?.KeyUri is not null)
+                CmekStatus status => status.Regions.Select(
+                    r => (r.Region, Key: r.Incoming ?? r.Current)).Where(r => r.Key?.KeyUri is not null)
                     .Select(r => First with { Region = r.Region, KeyUri = r.Key!.KeyUri, AuthPrincipal = r.Key.AuthPrincipal }),
                 _ => [],
             };
@@ -110,7 +129,14 @@ internal sealed class DefectScene : IAsyncDisposable
 
         // Nothing of the machine's own settings, and no pager.
         string none = Path.Combine(Path.GetTempPath(), "cmek-no-such-file");
-        (string, string?)[] environment = [.. Shell.Server.Environment.Select(v => (v.Key, (string?)v.Value)), ("AWS_CONFIG_FILE", none), ("AWS_SHARED_CREDENTIALS_FILE", none), ("AWS_PAGER", string.Empty), ("AWS_PROFILE", null)];
+        (string, string?)[] environment =
+        [
+            .. Shell.Server.Environment.Select(v => (v.Key, (string?)v.Value)),
+            ("AWS_CONFIG_FILE", none),
+            ("AWS_SHARED_CREDENTIALS_FILE", none),
+            ("AWS_PAGER", string.Empty),
+            ("AWS_PROFILE", null),
+        ];
         foreach (string command in remedy.Split("; "))
         {
             Assert.StartsWith("aws ", command, StringComparison.Ordinal);
@@ -138,8 +164,12 @@ internal sealed class DefectScene : IAsyncDisposable
         GetKeyPolicyResponse had = await Kms().GetKeyPolicyAsync(new GetKeyPolicyRequest { KeyId = Key, PolicyName = "default" }, Stop);
         JsonObject policy = JsonNode.Parse(had.Policy)!.AsObject();
         JsonArray statements = policy["Statement"]!.AsArray();
-        edit(statements, statements.OfType<JsonObject>().First(s => s["Sid"]?.ToString().StartsWith("CmekToolsUse", StringComparison.Ordinal) == true));
-        await Kms().PutKeyPolicyAsync(new PutKeyPolicyRequest { KeyId = Key, PolicyName = "default", Policy = policy.ToJsonString() }, Stop);
+        edit(
+            statements,
+            statements.OfType<JsonObject>().First(s => s["Sid"]?.ToString().StartsWith("CmekToolsUse", StringComparison.Ordinal) == true));
+        await Kms().PutKeyPolicyAsync(
+            new PutKeyPolicyRequest { KeyId = Key, PolicyName = "default", Policy = policy.ToJsonString() },
+            Stop);
     }
 
     /// <summary>Adds a statement to the first key's policy.</summary>
@@ -148,7 +178,8 @@ internal sealed class DefectScene : IAsyncDisposable
     /// <summary>Changes the role's trust policy; <c>ours</c> is the statement that the grant wrote.</summary>
     public async Task TrustAsync(Action<JsonArray, JsonObject> edit)
     {
-        string text = Uri.UnescapeDataString((await Aws.IamAsync("GetRole", ("RoleName", RoleName))).Descendants("AssumeRolePolicyDocument").Single().Value);
+        string text = Uri.UnescapeDataString(
+            (await Aws.IamAsync("GetRole", ("RoleName", RoleName))).Descendants("AssumeRolePolicyDocument").Single().Value);
         JsonObject policy = JsonNode.Parse(text)!.AsObject();
         JsonArray statements = policy["Statement"]!.AsArray();
         edit(statements, statements[0]!.AsObject());
@@ -168,7 +199,8 @@ internal sealed class DefectScene : IAsyncDisposable
         Aws.IamAsync("PutRolePolicy", ("RoleName", RoleName), ("PolicyName", "own"), ("PolicyDocument", AwsWire.Policy(statement)));
 
     /// <summary>Replaces a Google Cloud policy by one binding, or adds one to it.</summary>
-    public void Bind(string resource, string role, string member, string? condition = null, bool instead = false) => Shell.Server.Exclusively(() =>
+    public void Bind(string resource, string role, string member, string? condition = null, bool instead = false) =>
+        Shell.Server.Exclusively(() =>
     {
         GcpPolicies policies = Google.Google.Policies;
         JsonObject policy = instead ? [] : policies.Get(resource).DeepClone().AsObject();
@@ -184,10 +216,14 @@ internal sealed class DefectScene : IAsyncDisposable
     });
 
     /// <summary>Takes every binding of a Google Cloud resource away.</summary>
-    public void Unbind(string resource) => Shell.Server.Exclusively(() => Google.Google.Policies.Put(resource, [], DateTimeOffset.MinValue));
+    public void Unbind(string resource) =>
+        Shell.Server.Exclusively(() => Google.Google.Policies.Put(resource, [], DateTimeOffset.MinValue));
 
     /// <summary>The text names something of this scene, so that who reads it knows where to go.</summary>
-    public bool Names(string text) => Accesses.SelectMany(a => new[] { a.KeyUri!, a.KeyUri![(a.KeyUri!.LastIndexOf('/') + 1)..] }).Concat([Name, Principal, RoleName]).Any(n => text.Contains(n, StringComparison.Ordinal));
+    public bool Names(string text) =>
+        Accesses.SelectMany(
+            a => new[] { a.KeyUri!, a.KeyUri![(a.KeyUri!.LastIndexOf('/') + 1)..] }).Concat([Name, Principal, RoleName]).Any(
+                n => text.Contains(n, StringComparison.Ordinal));
 
     public async ValueTask DisposeAsync()
     {

@@ -34,7 +34,9 @@ public sealed class DisableTests
                 })]),
             }.ToJsonString(),
             Assert.Single(life.Sent("UpdateCmek")).ToJsonString());
-        Assert.Contains(result.Warnings, w => w.Contains("were left as they are", StringComparison.Ordinal) && w.Contains("backups", StringComparison.Ordinal));
+        Assert.Contains(
+            result.Warnings,
+            w => w.Contains("were left as they are", StringComparison.Ordinal) && w.Contains("backups", StringComparison.Ordinal));
         foreach (string uri in uris)
         {
             Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(uri));
@@ -86,7 +88,15 @@ public sealed class DisableTests
         Assert.Equal(ErrorCategory.InvalidOperation, error.CategoryInfo.Category);
         string[] said = ["no public call", "nothing was changed", "NULL_KMS is not supported"];
         Assert.All(said, word => Assert.Contains(word, error.Exception.Message, StringComparison.Ordinal));
-        string[] request = ["support.cockroachlabs.com", "Please move our cluster from CMEK back", before.ClusterId, life.Server.Options.OrganizationId, .. life.Regions.Select(r => $"{r}: ENABLED"), "PUT with NULL_KMS for every region was refused"];
+        string[] request =
+        [
+            "support.cockroachlabs.com",
+            "Please move our cluster from CMEK back",
+            before.ClusterId,
+            life.Server.Options.OrganizationId,
+            .. life.Regions.Select(r => $"{r}: ENABLED"),
+            "PUT with NULL_KMS for every region was refused",
+        ];
         Assert.All(request, word => Assert.Contains(word, error.ErrorDetails.RecommendedAction, StringComparison.Ordinal));
         Assert.Equal(before.Regions.Select(r => r.Current), (await life.StatusAsync()).Regions.Select(r => r.Current));
         CmekJournalEntry entry = (await life.RunAsync("Get-CmekJournal")).Values<CmekJournalEntry>()[^1];

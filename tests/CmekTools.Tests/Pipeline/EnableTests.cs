@@ -29,7 +29,10 @@ public sealed class EnableTests
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Aws);
         await shell.EnableAllAsync();
-        PowerShellResult again = (await shell.RunAsync("Get-CmekCluster shop | New-CmekKey -EnableRotation -Verbose | Grant-CmekAccess -Verbose | Enable-CmekCluster -Wait -Verbose")).Expect();
+        PowerShellResult again = (
+            await shell.RunAsync(
+                "Get-CmekCluster shop | New-CmekKey -EnableRotation -Verbose | Grant-CmekAccess -Verbose | "
+                    + "Enable-CmekCluster -Wait -Verbose")).Expect();
         Assert.Empty(shell.Writes);
         Assert.False(Assert.Single(again.Values<CmekStatus>()).Changed);
         Assert.Equal(5, again.Verbose.Count(v => v.Contains("nothing was changed", StringComparison.Ordinal)));
@@ -152,8 +155,12 @@ public sealed class EnableTests
         string path = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString("N") + ".json");
         try
         {
-            (await shell.RunAsync("param($Path) $null = New-CmekKey shop | Grant-CmekAccess | Export-CmekManifest -Path $Path", new { Path = path })).Expect();
-            PowerShellResult result = (await shell.RunAsync("param($Path) Enable-CmekCluster shop -ManifestPath $Path -Wait", new { Path = path })).Expect();
+            (
+                await shell.RunAsync(
+                    "param($Path) $null = New-CmekKey shop | Grant-CmekAccess | Export-CmekManifest -Path $Path",
+                    new { Path = path })).Expect();
+            PowerShellResult result = (
+                await shell.RunAsync("param($Path) Enable-CmekCluster shop -ManifestPath $Path -Wait", new { Path = path })).Expect();
             Assert.Equal(CmekState.ENABLED, Assert.Single(result.Values<CmekStatus>()).State);
         }
         finally

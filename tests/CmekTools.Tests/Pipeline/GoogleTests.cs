@@ -17,7 +17,12 @@ public sealed class GoogleTests
     public async Task OnePipelineTakesAMixedSetEachToItsOwnProvider()
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast);
-        CmekStatus[] statuses = [.. (await shell.RunAsync("Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect().Values<CmekStatus>()];
+        CmekStatus[] statuses =
+        [
+            .. (
+                await shell.RunAsync(
+                    "Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect().Values<CmekStatus>(),
+        ];
         // Side by side, and whichever is done comes out.
         Assert.Equal(["AWS ENABLED", "GCP ENABLED"], statuses.Select(s => $"{s.Provider} {s.State}").Order(StringComparer.Ordinal));
         shell.Server.ClearExchanges();
@@ -28,13 +33,27 @@ public sealed class GoogleTests
     [Theory]
     [InlineData("Get-CmekKey " + Key + "/cryptoKeyVersions/1", "KeyUriInvalid")]
     [InlineData("Get-CmekKey //cloudkms.googleapis.com/" + Key, "KeyUriInvalid")]
-    [InlineData("Grant-CmekAccess ledger -Region us-central1 -KeyUri arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "KeyProviderMismatch")]
+    [
+        InlineData(
+            "Grant-CmekAccess ledger -Region us-central1 -KeyUri "
+                + "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            "KeyProviderMismatch"),
+    ]
     [InlineData("New-CmekKey ledger -Project 123456789012", "ProjectInvalid")]
     [InlineData("New-CmekKey ledger -Location mars", "LocationInvalid")]
     [InlineData("New-CmekKey ledger -Region us-centrall1", "RegionUnknown")]
-    [InlineData("Enable-CmekCluster ledger -Region us-central1, us-east1 -KeyUri " + Key + "," + Key + " -AuthPrincipal abcde@customer-project.iam.gserviceaccount.com", "PrincipalInvalid")]
+    [
+        InlineData(
+            "Enable-CmekCluster ledger -Region "
+                + "us-central1, us-east1 -KeyUri " + Key + "," + Key + " -AuthPrincipal abcde@customer-project.iam.gserviceaccount.com",
+            "PrincipalInvalid"),
+    ]
     [InlineData("New-CmekKey ledger | Grant-CmekAccess -ServiceAccount abcde -WhatIf", "PrincipalInvalid")]
-    [InlineData("New-CmekKey ledger -WhatIf | Grant-CmekAccess -ServiceAccount a234567890123456789012345678901 -WhatIf", "PrincipalInvalid")]
+    [
+        InlineData(
+            "New-CmekKey ledger -WhatIf | Grant-CmekAccess -ServiceAccount a234567890123456789012345678901 -WhatIf",
+            "PrincipalInvalid"),
+    ]
     public async Task BadInputIsAClearErrorAndChangesNoAccess(string script, string id)
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Gcp);
@@ -46,7 +65,10 @@ public sealed class GoogleTests
             Assert.Equal(ErrorCategory.InvalidArgument, e.CategoryInfo.Category);
             Assert.False(string.IsNullOrWhiteSpace(e.ErrorDetails?.RecommendedAction));
         });
-        Assert.DoesNotContain(shell.Writes, w => !w.Request.Operation.StartsWith("keyRings", StringComparison.Ordinal) && !w.Request.Operation.StartsWith("cryptoKeys.create", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            shell.Writes,
+            w => !w.Request.Operation.StartsWith("keyRings", StringComparison.Ordinal)
+                && !w.Request.Operation.StartsWith("cryptoKeys.create", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -63,10 +85,13 @@ public sealed class GoogleTests
     {
         using EngineKit kit = EngineKit.Create(new ProviderOptions { GoogleProject = "customer-project" });
         string? was = Environment.GetEnvironmentVariable("GOOGLE_APPLICATION_CREDENTIALS");
-        Environment.SetEnvironmentVariable("GOOGLE_APPLICATION_CREDENTIALS", Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString("N")));
+        Environment.SetEnvironmentVariable(
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString("N")));
         try
         {
-            CmekException e = await Assert.ThrowsAsync<CmekException>(() => new GcpKeyProvider(kit.Session).GetKeyAsync(Key, kit.Run(new TestOperationHost())));
+            CmekException e = await Assert.ThrowsAsync<CmekException>(
+                () => new GcpKeyProvider(kit.Session).GetKeyAsync(Key, kit.Run(new TestOperationHost())));
             Assert.Equal("GoogleCredentialsMissing", e.ErrorId);
             Assert.Contains("gcloud auth application-default login", e.RecommendedAction, StringComparison.Ordinal);
         }
@@ -80,7 +105,8 @@ public sealed class GoogleTests
     public async Task ALagOfIamIsWaitedOut()
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Gcp with { IamLag = TimeSpan.FromMilliseconds(600) });
-        CmekStatus status = Assert.Single((await shell.RunAsync("New-CmekKey ledger | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect().Values<CmekStatus>());
+        CmekStatus status = Assert.Single(
+            (await shell.RunAsync("New-CmekKey ledger | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect().Values<CmekStatus>());
         Assert.Equal(CmekState.ENABLED, status.State);
         Assert.Contains(shell.Server.Exchanges, e => e.Status == 400 && e.Request.Operation == "cryptoKeys.setIamPolicy");
     }
@@ -101,12 +127,20 @@ public sealed class GoogleTests
         {
             PrincipalOptions a = new() { ServiceAccount = $"racer-a-{race:000}" };
             PrincipalOptions b = new() { ServiceAccount = $"racer-b-{race:000}" };
-            CmekAccess[] both = await Task.WhenAll(mine.GrantAsync(cluster, key, "us-central1", a, first), theirs.GrantAsync(cluster, key, "us-central1", b, second));
+            CmekAccess[] both = await Task.WhenAll(
+                mine.GrantAsync(cluster, key, "us-central1", a, first),
+                theirs.GrantAsync(cluster, key, "us-central1", b, second));
             Assert.All(both, x => Assert.False(x.Planned));
         }
 
         string policy = server.Get<CmekTools.Sandbox.Gcp.GcpService>().Policies.Get(key.KeyUri!).ToJsonString();
-        Assert.Equal(200, Enumerable.Range(0, 100).Sum(r => (policy.Contains($"racer-a-{r:000}@", StringComparison.Ordinal) ? 1 : 0) + (policy.Contains($"racer-b-{r:000}@", StringComparison.Ordinal) ? 1 : 0)));
+        Assert.Equal(
+            200,
+            Enumerable.Range(0, 100).Sum(
+                r => (
+                    policy.Contains($"racer-a-{r:000}@", StringComparison.Ordinal)
+                        ? 1
+                        : 0) + (policy.Contains($"racer-b-{r:000}@", StringComparison.Ordinal) ? 1 : 0)));
         Assert.Contains(server.Exchanges, e => e.Status == 409);
         mine.Dispose();
         theirs.Dispose();

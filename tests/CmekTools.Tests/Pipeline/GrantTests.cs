@@ -42,16 +42,25 @@ public sealed class GrantTests
     public async Task ANewRegionMayHaveANameLikeAnothers(string provider, string region, string misspelt)
     {
         await using Life life = await Life.StartAsync(provider);
-        CmekAccess access = Assert.Single((await life.RunAsync("param($Region) New-CmekKey shop -Region $Region -NewRegion | Grant-CmekAccess", new { Region = region })).Values<CmekAccess>());
+        CmekAccess access = Assert.Single(
+            (
+                await life.RunAsync(
+                    "param($Region) New-CmekKey shop -Region $Region -NewRegion | Grant-CmekAccess",
+                    new { Region = region })).Values<CmekAccess>());
         Assert.Equal(region, access.Region);
-        (await life.TryAsync("param($Region, $Uri) Grant-CmekAccess shop -Region $Region -KeyUri $Uri", new { Region = misspelt, Uri = await life.KeyAsync(life.Regions[0]) })).ExpectError("RegionUnknown");
+        (
+            await life.TryAsync(
+                "param($Region, $Uri) Grant-CmekAccess shop -Region $Region -KeyUri $Uri",
+                new { Region = misspelt, Uri = await life.KeyAsync(life.Regions[0]) })).ExpectError("RegionUnknown");
     }
 
     [Fact]
     public async Task AKeyThatWasMadeForAClusterIsKnownByItsUriOnBothClouds()
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast);
-        PowerShellResult result = (await shell.RunAsync("Get-CmekCluster | New-CmekKey -Ordered | ForEach-Object { Get-CmekKey $_.KeyUri } | Grant-CmekAccess -Ordered")).Expect();
+        PowerShellResult result = (
+            await shell.RunAsync(
+                "Get-CmekCluster | New-CmekKey -Ordered | ForEach-Object { Get-CmekKey $_.KeyUri } | Grant-CmekAccess -Ordered")).Expect();
         Assert.Equal(["us-central1", "us-east1", "us-east-1", "us-west-2"], result.Values<CmekAccess>().Select(a => a.Region));
     }
 
@@ -78,7 +87,12 @@ public sealed class GrantTests
         await using Life life = await Life.StartAsync("AWS");
         PowerShellResult result = await life.TryAsync($$"""
             $real = New-CmekKey shop | Grant-CmekAccess
-            $gone = [CmekTools.CmekAccess]@{ ClusterId = '00000000-0000-0000-0000-000000000000'; Region = 'us-east-1'; KeyUri = $real[0].KeyUri; AuthPrincipal = $real[0].AuthPrincipal }
+            $gone = [CmekTools.CmekAccess]@{
+                ClusterId = '00000000-0000-0000-0000-000000000000'
+                Region = 'us-east-1'
+                KeyUri = $real[0].KeyUri
+                AuthPrincipal = $real[0].AuthPrincipal
+            }
             @($gone) + @($real) | {{command}}
             """);
         ErrorRecord error = Assert.Single(result.Errors);

@@ -5,9 +5,9 @@ using Xunit;
 namespace CmekTools.Tests.Pipeline;
 
 /// <summary>
-/// A process that stops between any two requests, and the command run again, ends where an unbroken run ends. The cut is made in the sandbox: a
-/// request is held for ever, before it takes effect or after; the state folder is copied as it lies on disk at that moment (that is what a killed
-/// process leaves), and a fresh session with the copy runs the command again.
+/// A process that stops between any two requests, and the command run again, ends where an unbroken run ends. The cut is made in the
+/// sandbox: a request is held for ever, before it takes effect or after; the state folder is copied as it lies on disk at that moment
+/// (that is what a killed process leaves), and a fresh session with the copy runs the command again.
 /// </summary>
 public sealed class InterruptionTests
 {
@@ -17,12 +17,14 @@ public sealed class InterruptionTests
     {
         { "AWS", string.Empty, "Revoke-CmekAccess shop -Force" },
         { "AWS", "$null = Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop -Wait" },
-        { "AWS", "$global:more = New-CmekKey shop -AliasName second | Grant-CmekAccess", "Import-CmekManifest $manifest shop | Update-CmekCluster -Wait" },
+        { "AWS", "$global:more = New-CmekKey shop -AliasName "
+            + "second | Grant-CmekAccess", "Import-CmekManifest $manifest shop | Update-CmekCluster -Wait" },
         { "AWS", string.Empty, "Update-CmekCluster shop -Rewrap -RotateKey -Wait" },
         { "AWS", string.Empty, "Disable-CmekCluster shop" },
         { "GCP", string.Empty, "Revoke-CmekAccess shop -Force -DisablePrincipal" },
         { "GCP", "$null = Revoke-CmekAccess shop -Force -DisablePrincipal", "Restore-CmekAccess shop -Wait" },
-        { "GCP", "$global:more = New-CmekKey shop -KeyRing second | Grant-CmekAccess", "Import-CmekManifest $manifest shop | Update-CmekCluster -Wait" },
+        { "GCP", "$global:more = New-CmekKey shop -KeyRing "
+            + "second | Grant-CmekAccess", "Import-CmekManifest $manifest shop | Update-CmekCluster -Wait" },
         { "GCP", string.Empty, "Update-CmekCluster shop -Rewrap -RotateKey -Wait" },
         { "GCP", string.Empty, "Disable-CmekCluster shop" },
     };
@@ -60,7 +62,11 @@ public sealed class InterruptionTests
     {
         SandboxShell shell = await SandboxShell.StartAsync(options);
         await shell.EnableAllAsync();
-        (await shell.RunAsync($"param($Manifest) $WarningPreference = 'SilentlyContinue'; {before}; if ($more) {{ $null = $more | Export-CmekManifest -Path $Manifest }}", new { Manifest = manifest })).Expect();
+        (
+            await shell.RunAsync(
+                $"param($Manifest) $WarningPreference = 'SilentlyContinue'; {before}; if ($more) {{ $null = $more | "
+                    + "Export-CmekManifest -Path $Manifest }",
+                new { Manifest = manifest })).Expect();
         shell.Server.ClearExchanges();
         return shell;
     }

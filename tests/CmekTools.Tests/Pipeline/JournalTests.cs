@@ -46,7 +46,10 @@ public sealed class JournalTests
                 writes++;
                 JsonObject[] lines = Lines(life);
                 HashSet<string> ended = [.. lines.Where(l => (string?)l["phase"] != "begin").Select(l => (string)l["id"]!)];
-                if (!lines.Any(l => (string?)l["phase"] == "begin" && !ended.Contains((string)l["id"]!) && (string?)l["kind"] != "cmek:RotateRun" && s_kinds[request.Service].Any(k => ((string)l["kind"]!).StartsWith(k, StringComparison.Ordinal))))
+                if (
+                    !lines.Any(
+                        l => (string?)l["phase"] == "begin" && !ended.Contains((string)l["id"]!) && (string?)l["kind"] != "cmek:RotateRun"
+                            && s_kinds[request.Service].Any(k => ((string)l["kind"]!).StartsWith(k, StringComparison.Ordinal))))
                 {
                     faults.Add($"{request} was not announced");
                 }
@@ -65,23 +68,41 @@ public sealed class JournalTests
         {
             Assert.Equal("done", e.Outcome);
             Assert.True(e.EndTime >= e.Time);
-            Assert.False(string.IsNullOrEmpty(e.Kind) || string.IsNullOrEmpty(e.Target) || string.IsNullOrEmpty(e.Summary) || string.IsNullOrEmpty(e.RunId));
+            Assert.False(
+                string.IsNullOrEmpty(e.Kind) || string.IsNullOrEmpty(e.Target) || string.IsNullOrEmpty(e.Summary)
+                    || string.IsNullOrEmpty(e.RunId));
         });
         string[] commands =
         [
-            "New-CmekCluster", "New-CmekKey", "Grant-CmekAccess", "Enable-CmekCluster", "Update-CmekCluster", "Add-CmekRegion", "Remove-CmekKey",
+            "New-CmekCluster",
+            "New-CmekKey",
+            "Grant-CmekAccess",
+            "Enable-CmekCluster",
+            "Update-CmekCluster",
+            "Add-CmekRegion",
+            "Remove-CmekKey",
             "Revoke-CmekAccess", "Restore-CmekAccess", "Disable-CmekCluster",
         ];
         Assert.Equal(commands, entries.Select(e => e.Command!).Distinct());
 
         // What was there before is kept with the change, as JSON.
-        CmekJournalEntry cut = entries.First(e => e.Command == "Revoke-CmekAccess" && e.Kind is "kms:PutKeyPolicy" or "cloudkms:cryptoKeys.setIamPolicy");
+        CmekJournalEntry cut = entries.First(
+            e => e.Command == "Revoke-CmekAccess" && e.Kind is "kms:PutKeyPolicy" or "cloudkms:cryptoKeys.setIamPolicy");
         Assert.NotEqual(JsonNode.Parse(cut.Before!)!.ToJsonString(), JsonNode.Parse(cut.After!)!.ToJsonString());
 
         // The reader's filters.
-        Assert.Equal(entries.Where(e => e.Target == cut.Target), (await life.RunAsync("param($Target) Get-CmekJournal $Target", new { cut.Target })).Values<CmekJournalEntry>());
-        Assert.Equal(entries.Where(e => e.Time >= cut.Time), (await life.RunAsync("param($After) Get-CmekJournal -After $After", new { After = cut.Time })).Values<CmekJournalEntry>());
-        Assert.Equal(entries.Length, (await life.RunAsync("param($Folder) Disconnect-CmekCloud; Get-CmekJournal -StateFolder $Folder", new { Folder = life.Shell.StateFolder })).Output.Count);
+        Assert.Equal(
+            entries.Where(e => e.Target == cut.Target),
+            (await life.RunAsync("param($Target) Get-CmekJournal $Target", new { cut.Target })).Values<CmekJournalEntry>());
+        Assert.Equal(
+            entries.Where(e => e.Time >= cut.Time),
+            (await life.RunAsync("param($After) Get-CmekJournal -After $After", new { After = cut.Time })).Values<CmekJournalEntry>());
+        Assert.Equal(
+            entries.Length,
+            (
+                await life.RunAsync(
+                    "param($Folder) Disconnect-CmekCloud; Get-CmekJournal -StateFolder $Folder",
+                    new { Folder = life.Shell.StateFolder })).Output.Count);
 
         NothingSecret(life);
         OwnersOnly(life);
@@ -142,7 +163,10 @@ public sealed class JournalTests
         File.WriteAllText(folder, "a file stands where the folder should be");
         try
         {
-            foreach ((string command, string id) in ((string, string)[])[("Disable-CmekCluster shop", "JournalUnwritable"), ("Revoke-CmekAccess shop -Force -RequireReceipt", "ReceiptUnwritable")])
+            foreach (
+                (string command, string id) in ((string, string)[])[("Disable-CmekCluster shop", "JournalUnwritable"), (
+                    "Revoke-CmekAccess shop -Force -RequireReceipt",
+                    "ReceiptUnwritable")])
             {
                 Assert.Equal(ErrorCategory.WriteError, (await life.TryAsync(command)).ExpectError(id).CategoryInfo.Category);
                 Assert.Empty(life.Writes);
@@ -200,7 +224,10 @@ public sealed class JournalTests
         {
             File.Copy(Journal(life), Path.Combine(copy, "journal.jsonl"));
             await using PowerShellSession other = await PowerShellSession.OpenAsync();
-            CmekJournalEntry entry = (await other.InvokeAsync("param($Folder) Get-CmekJournal -StateFolder $Folder", new { Folder = copy })).Expect().Values<CmekJournalEntry>()[^1];
+            CmekJournalEntry entry = (
+                await other.InvokeAsync(
+                    "param($Folder) Get-CmekJournal -StateFolder $Folder",
+                    new { Folder = copy })).Expect().Values<CmekJournalEntry>()[^1];
             Assert.Equal(("cmek:Disable", "unknown", null), (entry.Kind, entry.Outcome, entry.EndTime));
         }
         finally
@@ -220,7 +247,12 @@ public sealed class JournalTests
 
     private static void NothingSecret(Life life)
     {
-        string[] secrets = [life.Server.Options.ApiKey, life.Server.Environment["AWS_SECRET_ACCESS_KEY"], life.Server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"]];
+        string[] secrets =
+        [
+            life.Server.Options.ApiKey,
+            life.Server.Environment["AWS_SECRET_ACCESS_KEY"],
+            life.Server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"],
+        ];
         string[] files = life.Files();
         Assert.True(files.Length >= 2, "journal and receipt");
         Assert.All(secrets, secret => Assert.All(files, text => Assert.DoesNotContain(secret, text, StringComparison.Ordinal)));

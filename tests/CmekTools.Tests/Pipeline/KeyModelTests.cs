@@ -10,10 +10,13 @@ using WireState = CmekTools.Sandbox.CloudApi.CmekState;
 
 namespace CmekTools.Tests.Pipeline;
 
-/// <summary>One model of a cluster's keys: what restoring, moving and deleting did wrong while each had its own, and may not do again.</summary>
+/// <summary>
+/// One model of a cluster's keys: what restoring, moving and deleting did wrong while each had its own, and may not do again.
+/// </summary>
 public sealed class KeyModelTests
 {
-    private const string Trust = """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}""";
+    private const string Trust = """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"""
+        + """{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}""";
 
     // Two operators with state folders of their own, at one sandbox.
     private sealed class TwoMachines : IAsyncDisposable
@@ -35,7 +38,8 @@ public sealed class KeyModelTests
         }
     }
 
-    private static SandboxOptions WithOther(SandboxOptions o) => o with { Clusters = [.. o.Clusters, new SandboxClusterOptions("orders", o.Clusters[0].Provider, [o.Clusters[0].Regions[0]])] };
+    private static SandboxOptions WithOther(SandboxOptions o) =>
+        o with { Clusters = [.. o.Clusters, new SandboxClusterOptions("orders", o.Clusters[0].Provider, [o.Clusters[0].Regions[0]])] };
 
     private static string Option(Life life) => life.IsAws ? "-RoleName" : "-ServiceAccount";
 
@@ -46,7 +50,8 @@ public sealed class KeyModelTests
             return life.Google.Google.Policies.Get(key).ToJsonString().Contains("serviceAccount:" + principal, StringComparison.Ordinal);
         }
 
-        string policy = (await life.Aws.KmsAs(life.Aws.Aws.Admin, key.Split(':')[3]).GetKeyPolicyAsync(key, "default", AwsWire.Cancel)).Policy;
+        string policy = (
+            await life.Aws.KmsAs(life.Aws.Aws.Admin, key.Split(':')[3]).GetKeyPolicyAsync(key, "default", AwsWire.Cancel)).Policy;
         JsonObject[] statements = [.. JsonNode.Parse(policy)!["Statement"]!.AsArray().OfType<JsonObject>()];
         return !statements.Any(s => (string?)s["Effect"] == "Deny" && s.ToJsonString().Contains(principal, StringComparison.Ordinal))
             && statements.Any(s => (string?)s["Effect"] == "Allow" && s.ToJsonString().Contains(principal, StringComparison.Ordinal));
@@ -86,7 +91,11 @@ public sealed class KeyModelTests
             ["regions"] = new JsonArray([.. life.Regions.Select(r => (JsonNode)new JsonObject { ["name"] = r, ["node_count"] = 3 })]),
         };
         Assert.NotEqual(id, (string)shop["id"]!);
-        return new SandboxResponse { Status = 200, Body = new JsonObject { ["clusters"] = new JsonArray(shop), ["pagination"] = new JsonObject() }.ToJsonString() };
+        return new SandboxResponse
+        {
+            Status = 200,
+            Body = new JsonObject { ["clusters"] = new JsonArray(shop), ["pagination"] = new JsonObject() }.ToJsonString(),
+        };
     }
 
     [Theory]
@@ -96,8 +105,12 @@ public sealed class KeyModelTests
     {
         await using Life life = await Life.StartAsync(provider);
         string key = await life.KeyAsync(life.Regions[0]);
-        life.Server.Before = r => Task.FromResult(r.Operation == "GetCmek" ? new SandboxResponse { Status = 404, Body = """{"code":5,"message":"not found","details":[]}""" } : null);
-        ErrorRecord error = (await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = key })).ExpectError("KeyInUse");
+        life.Server.Before = r => Task.FromResult(
+            r.Operation == "GetCmek"
+                ? new SandboxResponse { Status = 404, Body = """{"code":5,"message":"not found","details":[]}""" }
+                : null);
+        ErrorRecord error = (
+            await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = key })).ExpectError("KeyInUse");
         Assert.Contains("404", error.Exception.Message, StringComparison.Ordinal);
         Assert.Empty(life.Writes);
     }
@@ -109,12 +122,16 @@ public sealed class KeyModelTests
         string key = (await life.RunAsync("(New-CmekKey shop -Region us-east-1 -AliasName spare).KeyUri")).Values<string>()[0];
         await life.Aws.RoleAsync("backup", Trust);
         CreateGrantResponse grant = await life.Aws.Kms.CreateGrantAsync(
-            new CreateGrantRequest { KeyId = key, GranteePrincipal = "arn:aws:iam::111122223333:role/backup", Operations = ["Decrypt"] }, AwsWire.Cancel);
-        ErrorRecord error = (await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = key })).ExpectError("KeyInUse");
+            new CreateGrantRequest { KeyId = key, GranteePrincipal = "arn:aws:iam::111122223333:role/backup", Operations = ["Decrypt"] },
+            AwsWire.Cancel);
+        ErrorRecord error = (
+            await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = key })).ExpectError("KeyInUse");
         Assert.Contains(grant.GrantId, error.Exception.Message, StringComparison.Ordinal);
         Assert.Empty(life.Writes);
         CmekKeyUse[] uses = [.. (await life.RunAsync("param($Uri) Get-CmekKeyUse $Uri", new { Uri = key })).Values<CmekKeyUse>()];
-        Assert.Contains(uses, u => u is { Kind: CmekKeyUseKind.Grant, KeepsKey: true } && u.Detail.Contains("role/backup", StringComparison.Ordinal));
+        Assert.Contains(
+            uses,
+            u => u is { Kind: CmekKeyUseKind.Grant, KeepsKey: true } && u.Detail.Contains("role/backup", StringComparison.Ordinal));
         Assert.Empty(life.Writes);
     }
 
@@ -123,17 +140,29 @@ public sealed class KeyModelTests
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Aws);
         (await shell.RunAsync("New-CmekKey shop -MultiRegion | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect();
-        (await shell.RunAsync("New-CmekKey shop -Region us-east-1 -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue")).Expect();
-        string primary = (await shell.RunAsync("(Get-CmekKey -ClusterName shop | Where-Object { $_.Place -eq 'Past' -and $_.Region -eq 'us-east-1' }).KeyUri")).Values<string>()[0];
-        ErrorRecord error = (await shell.RunAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = primary })).ExpectError("KeyInUse");
+        (
+            await shell.RunAsync(
+                "New-CmekKey shop -Region us-east-1 -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait "
+                    + "-WarningAction SilentlyContinue")).Expect();
+        string primary = (
+            await shell.RunAsync(
+                "(Get-CmekKey -ClusterName shop | Where-Object { $_.Place -eq 'Past' -and $_.Region "
+                    + "-eq 'us-east-1' }).KeyUri")).Values<string>()[0];
+        ErrorRecord error = (
+            await shell.RunAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = primary })).ExpectError("KeyInUse");
         Assert.Contains("its copy", error.Exception.Message, StringComparison.Ordinal);
 
         // A spare primary with a copy in a region where nobody uses it.
         (await shell.RunAsync("$null = New-CmekKey shop -MultiRegion -AliasName spare")).Expect();
-        PowerShellResult result = (await shell.RunAsync("$k = New-CmekKey shop -Region us-east-1 -MultiRegion -AliasName spare; Remove-CmekKey $k.KeyUri -Confirm:$false")).Expect();
+        PowerShellResult result = (
+            await shell.RunAsync(
+                "$k = New-CmekKey shop -Region us-east-1 -MultiRegion -AliasName spare; Remove-CmekKey $k.KeyUri -Confirm:$false"))
+                    .Expect();
         CmekKey key = result.Values<CmekKey>()[^1];
         Assert.Null(key.DeletionDate);
-        Assert.Contains(result.Warnings, w => w.Contains("us-west-2", StringComparison.Ordinal) && w.Contains("no date", StringComparison.Ordinal));
+        Assert.Contains(
+            result.Warnings,
+            w => w.Contains("us-west-2", StringComparison.Ordinal) && w.Contains("no date", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -146,10 +175,15 @@ public sealed class KeyModelTests
         CmekStatus before = await life.StatusAsync();
         string burnt = before.Regions[0].AuthPrincipal!;
         await life.RunAsync("$null = Revoke-CmekAccess shop -Force");
-        (await two.Second.RunAsync($"$null = Restore-CmekAccess shop {Option(life)} rescue -Wait -WarningAction SilentlyContinue")).Expect();
+        (
+            await two.Second.RunAsync(
+                $"$null = Restore-CmekAccess shop {Option(life)} rescue -Wait -WarningAction SilentlyContinue")).Expect();
 
         // What Grant refuses and what it recommends, the plain restore, the piped receipt: none lets it in again.
-        (await life.TryAsync($"param($P, $K) Grant-CmekAccess shop -Region {life.Regions[0]} -KeyUri $K {Option(life)} $P", new { P = life.IsAws ? burnt.Split('/')[^1] : burnt, K = before.Regions[0].KeyUri })).ExpectError("AccessRevoked");
+        (
+            await life.TryAsync(
+                $"param($P, $K) Grant-CmekAccess shop -Region {life.Regions[0]} -KeyUri $K {Option(life)} $P",
+                new { P = life.IsAws ? burnt.Split('/')[^1] : burnt, K = before.Regions[0].KeyUri })).ExpectError("AccessRevoked");
         await life.TryAsync("$null = Get-CmekReceipt -Open | Restore-CmekAccess -WarningAction SilentlyContinue");
         await life.TryAsync("$null = Restore-CmekAccess shop -WarningAction SilentlyContinue");
         foreach (string key in before.Regions.Select(r => r.KeyUri!))
@@ -159,8 +193,14 @@ public sealed class KeyModelTests
 
         // Nor on new keys, where no Deny stands in the way; without a name the principal in use is taken.
         CmekKey made = (await life.RunAsync($"New-CmekKey shop -Region {life.Regions[0]} -NewGeneration")).Values<CmekKey>()[0];
-        (await life.TryAsync($"param($P, $K) Grant-CmekAccess shop -Region {life.Regions[0]} -KeyUri $K {Option(life)} $P", new { P = life.IsAws ? burnt.Split('/')[^1] : burnt, K = made.KeyUri })).ExpectError("AccessRevoked");
-        CmekAccess access = (await life.RunAsync($"param($K) Grant-CmekAccess shop -Region {life.Regions[0]} -KeyUri $K", new { K = made.KeyUri })).Values<CmekAccess>()[0];
+        (
+            await life.TryAsync(
+                $"param($P, $K) Grant-CmekAccess shop -Region {life.Regions[0]} -KeyUri $K {Option(life)} $P",
+                new { P = life.IsAws ? burnt.Split('/')[^1] : burnt, K = made.KeyUri })).ExpectError("AccessRevoked");
+        CmekAccess access = (
+            await life.RunAsync(
+                $"param($K) Grant-CmekAccess shop -Region {life.Regions[0]} -KeyUri $K",
+                new { K = made.KeyUri })).Values<CmekAccess>()[0];
         Assert.Contains("rescue", access.AuthPrincipal, StringComparison.Ordinal);
         Assert.False(await IsLetInAsync(life, made.KeyUri!, burnt));
 
@@ -178,7 +218,8 @@ public sealed class KeyModelTests
         Life life = two.First;
         string past = await life.KeyAsync(life.Regions[0]);
         string principal = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
-        await life.RunAsync("New-CmekKey shop -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue");
+        await life.RunAsync(
+            "New-CmekKey shop -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue");
 
         // Machine 1 revokes; machine 2, without its receipt, restores.
         await life.RunAsync("$null = Revoke-CmekAccess shop -Force");
@@ -187,7 +228,9 @@ public sealed class KeyModelTests
 
         // Both revoke: the second's receipt holds the cut as what was there; that one restores.
         await life.RunAsync("$null = Revoke-CmekAccess shop -Force");
-        (await two.Second.RunAsync("$null = Revoke-CmekAccess shop -Force; $null = Restore-CmekAccess shop -Wait -WarningAction SilentlyContinue")).Expect();
+        (
+            await two.Second.RunAsync(
+                "$null = Revoke-CmekAccess shop -Force; $null = Restore-CmekAccess shop -Wait -WarningAction SilentlyContinue")).Expect();
         Assert.True(await IsLetInAsync(life, past, principal));
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
     }
@@ -199,18 +242,24 @@ public sealed class KeyModelTests
     {
         await using Life life = await Life.StartAsync(provider);
         string[] keys = [await life.KeyAsync(life.Regions[0]), await life.KeyAsync(life.Regions[1])];
-        await life.RunAsync("$null = Disable-CmekCluster shop -Confirm:$false -WarningAction SilentlyContinue; $null = Revoke-CmekAccess shop -Force");
+        await life.RunAsync(
+            "$null = Disable-CmekCluster shop -Confirm:$false -WarningAction SilentlyContinue; $null = Revoke-CmekAccess shop -Force");
         if (life.IsAws)
         {
             await life.Aws.Kms.DisableKeyAsync(keys[0], AwsWire.Cancel);
         }
         else
         {
-            await life.Google.OkAsync("PATCH", keys[0] + "/cryptoKeyVersions/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" });
+            await life.Google.OkAsync(
+                "PATCH",
+                keys[0] + "/cryptoKeyVersions/1?updateMask=state",
+                new JsonObject { ["state"] = "DISABLED" });
         }
 
         await life.TryAsync($"Restore-CmekAccess shop {Option(life)} rescue -WarningAction SilentlyContinue");
-        Assert.DoesNotContain(life.Writes, w => w.EndsWith(":UpdateCmek", StringComparison.Ordinal) || w.EndsWith(":EnableCmek", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            life.Writes,
+            w => w.EndsWith(":UpdateCmek", StringComparison.Ordinal) || w.EndsWith(":EnableCmek", StringComparison.Ordinal));
         await life.TryAsync("Restore-CmekAccess shop -WarningAction SilentlyContinue");
         Assert.DoesNotContain(life.Writes, w => w.EndsWith(":UpdateCmek", StringComparison.Ordinal));
         Assert.Equal(CmekState.DISABLED, (await life.StatusAsync()).State);
@@ -248,19 +297,33 @@ public sealed class KeyModelTests
 
     private static async Task<CmekAccess> FailRotationAsync(Life life)
     {
-        CmekAccess next = (await life.RunAsync($"New-CmekKey shop -Region {life.Regions[0]} -NewGeneration | Grant-CmekAccess")).Values<CmekAccess>()[0];
+        CmekAccess next = (
+            await life.RunAsync($"New-CmekKey shop -Region {life.Regions[0]} -NewGeneration | Grant-CmekAccess")).Values<CmekAccess>()[0];
         life.Server.Options = life.Server.Options with { StateTime = TimeSpan.FromHours(1) };
         await life.RunAsync("param($A) $A | Update-CmekCluster -WarningAction SilentlyContinue", new { A = next });
 
         // Its policy is broken while the service is at it.
         if (life.IsAws)
         {
-            string policy = new JsonObject { ["Version"] = "2012-10-17", ["Statement"] = new JsonArray(new JsonObject { ["Effect"] = "Allow", ["Principal"] = new JsonObject { ["AWS"] = "arn:aws:iam::111122223333:root" }, ["Action"] = "kms:*", ["Resource"] = "*" }) }.ToJsonString();
-            await life.Aws.KmsAs(life.Aws.Aws.Admin, life.Regions[0]).PutKeyPolicyAsync(new PutKeyPolicyRequest { KeyId = next.KeyUri, PolicyName = "default", Policy = policy }, AwsWire.Cancel);
+            string policy = new JsonObject { ["Version"] = "2012-10-17", ["Statement"] = new JsonArray(
+                new JsonObject
+                {
+                    ["Effect"] = "Allow",
+                    ["Principal"] = new JsonObject { ["AWS"] = "arn:aws:iam::111122223333:root" },
+                    ["Action"] = "kms:*",
+                    ["Resource"] = "*",
+                }) }.ToJsonString();
+            await life.Aws.KmsAs(life.Aws.Aws.Admin, life.Regions[0]).PutKeyPolicyAsync(
+                new PutKeyPolicyRequest { KeyId = next.KeyUri, PolicyName = "default", Policy = policy },
+                AwsWire.Cancel);
         }
         else
         {
-            life.Server.Exclusively(() => life.Google.Google.Policies.Put(next.KeyUri!, new JsonObject { ["bindings"] = new JsonArray() }, DateTimeOffset.MinValue));
+            life.Server.Exclusively(
+                () => life.Google.Google.Policies.Put(
+                    next.KeyUri!,
+                    new JsonObject { ["bindings"] = new JsonArray() },
+                    DateTimeOffset.MinValue));
         }
 
         life.Server.Options = life.Server.Options with { StateTime = TimeSpan.FromMilliseconds(30) };
@@ -310,13 +373,15 @@ public sealed class KeyModelTests
         await life.RunAsync($"New-CmekKey shop {other} | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue");
         string[] now = [await life.KeyAsync(life.Regions[0]), await life.KeyAsync(life.Regions[1])];
 
-        PowerShellResult result = await life.TryAsync("New-CmekKey shop | Grant-CmekAccess | Update-CmekCluster -WarningAction SilentlyContinue");
+        PowerShellResult result = await life.TryAsync(
+            "New-CmekKey shop | Grant-CmekAccess | Update-CmekCluster -WarningAction SilentlyContinue");
         Assert.Equal(2, result.Errors.Count(e => e.FullyQualifiedErrorId.StartsWith("KeyLeftBehind,", StringComparison.Ordinal)));
         Assert.Contains(now[0], result.Errors[0].Exception.Message, StringComparison.Ordinal);
         Assert.Empty(life.Writes);
 
         // Nor by hand, unless it is said.
-        string one = $"param($K, $P) Update-CmekCluster shop -Region {life.Regions[0]} -KeyUri $K -AuthPrincipal $P -WarningAction SilentlyContinue";
+        string one = $"param($K, $P) Update-CmekCluster shop -Region {life.Regions[0]} -KeyUri $K -AuthPrincipal $P "
+            + "-WarningAction SilentlyContinue";
         var back = new { K = past[0], P = (await life.StatusAsync()).Regions[0].AuthPrincipal };
         (await life.TryAsync(one, back)).ExpectError("KeyLeftBehind");
         Assert.Empty(life.Writes);
@@ -342,7 +407,8 @@ public sealed class KeyModelTests
         CmekKey[] again = [.. (await life.RunAsync("New-CmekKey shop -NewGeneration")).Values<CmekKey>()];
         Assert.Equal(made.Select(k => k.KeyUri), again.Select(k => k.KeyUri));
         Assert.Empty(life.Writes);
-        await life.RunAsync("New-CmekKey shop -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue");
+        await life.RunAsync(
+            "New-CmekKey shop -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue");
         Assert.Equal(made.Select(k => k.KeyUri), (await life.StatusAsync()).Regions.Select(r => r.KeyUri));
         CmekKey third = (await life.RunAsync($"New-CmekKey shop -Region {life.Regions[0]} -NewGeneration")).Values<CmekKey>()[0];
         Assert.EndsWith("-g3", life.IsAws ? third.Alias : third.KeyUri, StringComparison.Ordinal);
@@ -359,10 +425,19 @@ public sealed class KeyModelTests
         {
             await life.RunAsync("$null = Revoke-CmekAccess shop -Force");
             string write = life.IsAws ? "PutKeyPolicy" : "cryptoKeys.setIamPolicy";
-            life.Server.Before = r => Task.FromResult(r.Operation == write && (r.Text + r.RawPath).Contains(failing.KeyUri!, StringComparison.Ordinal)
-                ? new SandboxResponse { Status = life.IsAws ? 400 : 403, Body = life.IsAws ? """{"__type":"AccessDeniedException","message":"no"}""" : """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""" }
+            life.Server.Before = r => Task.FromResult(r.Operation == write && (r.Text + r.RawPath).Contains(
+                failing.KeyUri!,
+                StringComparison.Ordinal)
+                ? new SandboxResponse
+                {
+                    Status = life.IsAws ? 400 : 403,
+                    Body = life.IsAws
+                        ? """{"__type":"AccessDeniedException","message":"no"}"""
+                        : """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""",
+                }
                 : null);
-            PowerShellResult result = await life.TryAsync("$ErrorActionPreference = 'Stop'; Restore-CmekAccess shop -WarningAction SilentlyContinue");
+            PowerShellResult result = await life.TryAsync(
+                "$ErrorActionPreference = 'Stop'; Restore-CmekAccess shop -WarningAction SilentlyContinue");
             life.Server.Before = null;
             Assert.NotEmpty(result.Errors);
             foreach (CmekRegionStatus region in status.Regions)
@@ -370,7 +445,9 @@ public sealed class KeyModelTests
                 Assert.Equal(region.Region != failing.Region, await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
             }
 
-            Assert.DoesNotContain(result.Output.Select(o => o.BaseObject).OfType<CmekStep>(), s => s.Now.StartsWith("access is back", StringComparison.Ordinal));
+            Assert.DoesNotContain(
+                result.Output.Select(o => o.BaseObject).OfType<CmekStep>(),
+                s => s.Now.StartsWith("access is back", StringComparison.Ordinal));
             Assert.NotEmpty((await life.RunAsync("Get-CmekReceipt shop -Open")).Output);
             await life.RunAsync("$null = Restore-CmekAccess shop -Wait -WarningAction SilentlyContinue");
             Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
@@ -383,14 +460,22 @@ public sealed class KeyModelTests
         await using Life life = await Life.StartAsync("AWS", enable: false, change: WithOther);
         await life.RunAsync("$null = New-CmekKey shop | Grant-CmekAccess -RoleName shared | Enable-CmekCluster -Wait");
         string key = await life.KeyAsync("us-east-1");
-        await life.RunAsync("param($K) $null = Grant-CmekAccess orders -Region us-east-1 -KeyUri $K -RoleName shared | Enable-CmekCluster -Wait", new { K = key });
+        await life.RunAsync(
+            "param($K) $null = Grant-CmekAccess orders -Region us-east-1 -KeyUri $K -RoleName shared | Enable-CmekCluster -Wait",
+            new { K = key });
         await life.RunAsync("$null = Revoke-CmekAccess shop -KeyOnly -Force");
-        ErrorRecord error = (await life.TryAsync("$null = Restore-CmekAccess orders -WarningAction SilentlyContinue")).ExpectError("PrincipalCutElsewhere");
+        ErrorRecord error = (
+            await life.TryAsync("$null = Restore-CmekAccess orders -WarningAction SilentlyContinue")).ExpectError("PrincipalCutElsewhere");
         Assert.Contains("CmekToolsRevoke", error.Exception.Message, StringComparison.Ordinal);
 
         // The way out that it names.
-        await life.RunAsync("$null = Restore-CmekAccess orders -RoleName own -WarningAction SilentlyContinue; $null = Wait-CmekStatus orders -TimeoutSeconds 20");
-        Assert.Contains("role/own", (await life.RunAsync("(Get-CmekStatus orders).Regions[0].AuthPrincipal")).Values<string>()[0], StringComparison.Ordinal);
+        await life.RunAsync(
+            "$null = Restore-CmekAccess orders -RoleName own -WarningAction SilentlyContinue; $null = Wait-CmekStatus "
+                + "orders -TimeoutSeconds 20");
+        Assert.Contains(
+            "role/own",
+            (await life.RunAsync("(Get-CmekStatus orders).Regions[0].AuthPrincipal")).Values<string>()[0],
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -399,9 +484,13 @@ public sealed class KeyModelTests
     public async Task ARotationIsPreflightedFirstAndProvedAfterwards(string provider)
     {
         await using Life life = await Life.StartAsync(provider);
-        CmekStatus status = (await life.RunAsync("Update-CmekCluster shop -Rewrap -RotateKey -Wait -WarningAction SilentlyContinue")).Values<CmekStatus>()[0];
+        CmekStatus status = (
+            await life.RunAsync(
+                "Update-CmekCluster shop -Rewrap -RotateKey -Wait -WarningAction SilentlyContinue")).Values<CmekStatus>()[0];
         Assert.Equal(2, status.Rotations.Count);
-        Assert.All(status.Rotations, r => Assert.True(r.After is not null && r.After != r.Before && r.At > DateTimeOffset.UtcNow.AddMinutes(-5), r.ToString()));
+        Assert.All(
+            status.Rotations,
+            r => Assert.True(r.After is not null && r.After != r.Before && r.At > DateTimeOffset.UtcNow.AddMinutes(-5), r.ToString()));
 
         // A cluster that could not use the new version gets none.
         await life.RunAsync("$null = Revoke-CmekAccess shop -KeyOnly -Force");
@@ -413,8 +502,19 @@ public sealed class KeyModelTests
     public async Task TheLastOnDemandRotationIsNotFollowedByARaisedQuota()
     {
         await using Life life = await Life.StartAsync("AWS");
-        JsonArray rotations = [.. Enumerable.Range(0, 25).Select(i => (JsonNode)new JsonObject { ["KeyId"] = "k", ["RotationDate"] = 1.7e9 + i, ["RotationType"] = "ON_DEMAND" })];
-        life.Server.Before = r => Task.FromResult(r.Operation == "ListKeyRotations" ? new SandboxResponse { Status = 200, Body = new JsonObject { ["Rotations"] = rotations.DeepClone(), ["Truncated"] = false }.ToJsonString() } : null);
+        JsonArray rotations =
+        [
+            .. Enumerable.Range(0, 25).Select(
+                i => (JsonNode)new JsonObject { ["KeyId"] = "k", ["RotationDate"] = 1.7e9 + i, ["RotationType"] = "ON_DEMAND" }),
+        ];
+        life.Server.Before = r => Task.FromResult(
+            r.Operation == "ListKeyRotations"
+                ? new SandboxResponse
+                {
+                    Status = 200,
+                    Body = new JsonObject { ["Rotations"] = rotations.DeepClone(), ["Truncated"] = false }.ToJsonString(),
+                }
+                : null);
         ErrorRecord error = (await life.TryAsync("Update-CmekCluster shop -Rewrap -RotateKey")).ExpectError("RotationLimitReached");
         Assert.Contains("25", error.Exception.Message, StringComparison.Ordinal);
         Assert.Contains("-NewGeneration", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
@@ -435,7 +535,8 @@ public sealed class KeyModelTests
     {
         await using Life life = await Life.StartAsync(provider);
         string source = command.Split('-')[0] is "Grant" or "Remove" ? "Get-CmekKey -ClusterName shop" : "Get-CmekCluster shop";
-        PowerShellResult result = await life.TryAsync($"{source} | {command}{(command.Contains("-Force", StringComparison.Ordinal) ? string.Empty : " -Confirm:$false")}");
+        PowerShellResult result = await life.TryAsync(
+            $"{source} | {command}{(command.Contains("-Force", StringComparison.Ordinal) ? string.Empty : " -Confirm:$false")}");
         Assert.NotEmpty(result.Errors);
         Assert.All(result.Errors, e => Assert.StartsWith("ParameterOfOtherCloud,", e.FullyQualifiedErrorId, StringComparison.Ordinal));
         Assert.Contains(named, result.Errors[0].Exception.Message, StringComparison.Ordinal);
@@ -450,14 +551,26 @@ public sealed class KeyModelTests
         await using Life life = await Life.StartAsync(provider);
         string key = await life.KeyAsync(life.Regions[0]);
         await life.RunAsync("$null = Revoke-CmekAccess shop -Force");
-        string stranger = life.IsAws ? "arn:aws:iam::111122223333:role/stranger" : "serviceAccount:stranger@customer-project.iam.gserviceaccount.com";
+        string stranger = life.IsAws
+            ? "arn:aws:iam::111122223333:role/stranger"
+            : "serviceAccount:stranger@customer-project.iam.gserviceaccount.com";
         if (life.IsAws)
         {
             await life.Aws.RoleAsync("stranger", Trust);
             Amazon.KeyManagementService.AmazonKeyManagementServiceClient kms = life.Aws.KmsAs(life.Aws.Aws.Admin, life.Regions[0]);
             JsonObject policy = JsonNode.Parse((await kms.GetKeyPolicyAsync(key, "default", AwsWire.Cancel)).Policy)!.AsObject();
-            policy["Statement"]!.AsArray().Add(new JsonObject { ["Sid"] = "Extra", ["Effect"] = "Allow", ["Principal"] = new JsonObject { ["AWS"] = stranger }, ["Action"] = "kms:Decrypt", ["Resource"] = "*" });
-            await kms.PutKeyPolicyAsync(new PutKeyPolicyRequest { KeyId = key, PolicyName = "default", Policy = policy.ToJsonString() }, AwsWire.Cancel);
+            policy["Statement"]!.AsArray().Add(
+                new JsonObject
+                {
+                    ["Sid"] = "Extra",
+                    ["Effect"] = "Allow",
+                    ["Principal"] = new JsonObject { ["AWS"] = stranger },
+                    ["Action"] = "kms:Decrypt",
+                    ["Resource"] = "*",
+                });
+            await kms.PutKeyPolicyAsync(
+                new PutKeyPolicyRequest { KeyId = key, PolicyName = "default", Policy = policy.ToJsonString() },
+                AwsWire.Cancel);
         }
         else
         {
@@ -476,7 +589,9 @@ public sealed class KeyModelTests
         CmekRestorePlan[] plan = [.. (await life.RunAsync("Get-CmekReceipt shop -Open | Test-CmekAccess")).Values<CmekRestorePlan>()];
         Assert.Equal(2, plan.Length);
         Assert.Contains("stranger", Assert.Single(plan, p => p.KeyUri == key).Newcomers[0], StringComparison.Ordinal);
-        Assert.Equal(life.IsAws, Assert.Single(plan, p => p.KeyUri == other).Newcomers.Any(n => n.Contains("the grant", StringComparison.Ordinal)));
+        Assert.Equal(
+            life.IsAws,
+            Assert.Single(plan, p => p.KeyUri == other).Newcomers.Any(n => n.Contains("the grant", StringComparison.Ordinal)));
         PowerShellResult whatIf = await life.RunAsync("Restore-CmekAccess shop -WhatIf");
         Assert.Equal(plan.Select(p => p.ToString()), whatIf.Values<CmekRestorePlan>().Select(p => p.ToString()));
         Assert.Empty(life.Writes);
@@ -506,7 +621,9 @@ public sealed class KeyModelTests
         life.Server.Before = r => Task.FromResult(r.Operation == write ? new SandboxResponse
         {
             Status = life.IsAws ? 400 : 403,
-            Body = life.IsAws ? """{"__type":"AccessDeniedException","message":"no"}""" : """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""",
+            Body = life.IsAws
+                ? """{"__type":"AccessDeniedException","message":"no"}"""
+                : """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""",
         }
         : null);
         await life.TryAsync("$null = Revoke-CmekAccess shop -Force -WarningAction SilentlyContinue");
@@ -583,12 +700,20 @@ public sealed class KeyModelTests
     public async Task ARotationThatWasInterruptedIsGoneOnWithAndSaysSo(string provider)
     {
         await using Life life = await Life.StartAsync(provider);
-        life.Server.Before = r => Task.FromResult(r.Operation == "UpdateCmek" ? new SandboxResponse { Status = 400, Body = """{"code":3,"message":"not today","details":[]}""" } : null);
+        life.Server.Before = r => Task.FromResult(
+            r.Operation == "UpdateCmek"
+                ? new SandboxResponse { Status = 400, Body = """{"code":3,"message":"not today","details":[]}""" }
+                : null);
         Assert.NotEmpty((await life.TryAsync("Update-CmekCluster shop -Rewrap -RotateKey")).Errors);
         life.Server.Before = null;
         PowerShellResult result = await life.RunAsync("Update-CmekCluster shop -Rewrap -RotateKey -Wait");
-        Assert.DoesNotContain(life.Writes, w => w.Contains("Rotate", StringComparison.Ordinal) || w.Contains("cryptoKeyVersions", StringComparison.Ordinal));
-        Assert.Equal(2, result.Warnings.Count(w => w.Contains("it is not rotated again", StringComparison.Ordinal) && w.Contains("24 hours", StringComparison.Ordinal)));
+        Assert.DoesNotContain(
+            life.Writes,
+            w => w.Contains("Rotate", StringComparison.Ordinal) || w.Contains("cryptoKeyVersions", StringComparison.Ordinal));
+        Assert.Equal(
+            2,
+            result.Warnings.Count(
+                w => w.Contains("it is not rotated again", StringComparison.Ordinal) && w.Contains("24 hours", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -598,8 +723,12 @@ public sealed class KeyModelTests
         CmekRegionStatus region = (await life.StatusAsync()).Regions[0];
         await life.RunAsync("$null = Revoke-CmekAccess shop -Force");
         ErrorRecord error = (await life.TryAsync(
-            $"param($K, $P) Grant-CmekAccess orders -Region {region.Region} -KeyUri $K -ServiceAccount $P", new { K = region.KeyUri, P = region.AuthPrincipal })).ExpectError("AccessRevoked");
-        Assert.Contains(life.Server.Get<CloudApiService>().IdOf("shop")[..8], error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+            $"param($K, $P) Grant-CmekAccess orders -Region {region.Region} -KeyUri $K -ServiceAccount $P",
+            new { K = region.KeyUri, P = region.AuthPrincipal })).ExpectError("AccessRevoked");
+        Assert.Contains(
+            life.Server.Get<CloudApiService>().IdOf("shop")[..8],
+            error.ErrorDetails.RecommendedAction,
+            StringComparison.Ordinal);
         Assert.False(await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
         Assert.Empty(life.Writes);
     }

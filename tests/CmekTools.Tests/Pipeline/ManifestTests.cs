@@ -20,10 +20,19 @@ public sealed class ManifestTests
         {
             (await shell.RunAsync($"param($Path) Export-CmekManifest {cluster} $Path", new { Path = path })).Expect();
             string written = await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
-            string again = Assert.Single((await shell.RunAsync($"param($Path) Import-CmekManifest $Path {cluster} | Export-CmekManifest", new { Path = path })).Expect().Values<string>());
+            string again = Assert.Single(
+                (
+                    await shell.RunAsync(
+                        $"param($Path) Import-CmekManifest $Path {cluster} | Export-CmekManifest",
+                        new { Path = path })).Expect().Values<string>());
             Assert.Equal(written, again);
             Assert.Equal(2, JsonNode.Parse(again)!["region_specs"]!.AsArray().Count);
-            Assert.DoesNotContain((await shell.RunAsync($"param($Path) Compare-CmekCluster {cluster} -ManifestPath $Path", new { Path = path })).Expect().Values<CmekDifference>(), d => d.Kind != "Weakened");
+            Assert.DoesNotContain(
+                (
+                    await shell.RunAsync(
+                        $"param($Path) Compare-CmekCluster {cluster} -ManifestPath $Path",
+                        new { Path = path })).Expect().Values<CmekDifference>(),
+                d => d.Kind != "Weakened");
             Assert.Empty(shell.Writes);
         }
         finally
@@ -54,7 +63,8 @@ public sealed class ManifestTests
             $declared = Export-CmekManifest ledger
             $path = [System.IO.Path]::GetTempFileName()
             [System.IO.File]::WriteAllText($path, $declared)
-            $null = New-CmekKey ledger -Region us-east1 -KeyRing other | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue
+            $null = New-CmekKey ledger -Region us-east1 -KeyRing other | Grant-CmekAccess |
+                Update-CmekCluster -Wait -WarningAction SilentlyContinue
             Compare-CmekCluster ledger -ManifestPath $path
             [System.IO.File]::Delete($path)
             """)).Expect();
@@ -69,13 +79,23 @@ public sealed class ManifestTests
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast);
         await shell.EnableAllAsync();
-        CmekAccess[] accesses = [.. (await shell.RunAsync($"New-CmekKey {cluster} -EnableRotation | Grant-CmekAccess")).Expect().Values<CmekAccess>()];
-        Assert.DoesNotContain((await shell.RunAsync("param($Access) $Access | Test-CmekAccess", new { Access = accesses })).Expect().Values<CmekCheck>(), c => c.Result is CmekCheckResult.Fail or CmekCheckResult.Unknown);
+        CmekAccess[] accesses =
+        [
+            .. (await shell.RunAsync($"New-CmekKey {cluster} -EnableRotation | Grant-CmekAccess")).Expect().Values<CmekAccess>(),
+        ];
+        Assert.DoesNotContain(
+            (await shell.RunAsync("param($Access) $Access | Test-CmekAccess", new { Access = accesses })).Expect().Values<CmekCheck>(),
+            c => c.Result is CmekCheckResult.Fail or CmekCheckResult.Unknown);
         TimeSpan answer = TimeSpan.FromMilliseconds(250);
         shell.Server.Options = shell.Server.Options with { AnswerTime = answer };
         shell.Server.ClearExchanges();
         Stopwatch watch = Stopwatch.StartNew();
-        Assert.True((bool)Assert.Single((await shell.RunAsync("param($Access) $Access | Test-CmekAccess -Quiet", new { Access = accesses })).Expect().Output).BaseObject);
+        Assert.True(
+            (bool)Assert.Single(
+                (
+                    await shell.RunAsync(
+                        "param($Access) $Access | Test-CmekAccess -Quiet",
+                        new { Access = accesses })).Expect().Output).BaseObject);
         int reads = shell.Server.Exchanges.Count;
 
         // The cluster, then everything that depends only on it; the role's own policies are a list and what it names.

@@ -17,7 +17,9 @@ public sealed class MovedPrimaryTests
         (string old, string now) = (await life.KeyAsync("us-east-1"), await life.KeyAsync("us-west-2"));
         SandboxOptions before = life.Server.Options;
         life.Server.Options = before with { IamLag = lasts };
-        await life.Aws.KmsAs(life.Aws.Aws.Admin, "us-east-1").UpdatePrimaryRegionAsync(new UpdatePrimaryRegionRequest { KeyId = old, PrimaryRegion = "us-west-2" }, AwsWire.Cancel);
+        await life.Aws.KmsAs(life.Aws.Aws.Admin, "us-east-1").UpdatePrimaryRegionAsync(
+            new UpdatePrimaryRegionRequest { KeyId = old, PrimaryRegion = "us-west-2" },
+            AwsWire.Cancel);
         life.Server.Options = before;
         return (life, old, now);
     }
@@ -28,7 +30,9 @@ public sealed class MovedPrimaryTests
         (Life life, string old, string now) = await MoveAsync(TimeSpan.Zero);
         await using Life _ = life;
         DescribeKeyResponse seen = await life.Aws.KmsAs(life.Aws.Aws.Admin, "us-east-1").DescribeKeyAsync(old, AwsWire.Cancel);
-        Assert.Equal(("REPLICA", now), (seen.KeyMetadata.MultiRegionConfiguration.MultiRegionKeyType.Value, seen.KeyMetadata.MultiRegionConfiguration.PrimaryKey.Arn));
+        Assert.Equal(
+            ("REPLICA", now),
+            (seen.KeyMetadata.MultiRegionConfiguration.MultiRegionKeyType.Value, seen.KeyMetadata.MultiRegionConfiguration.PrimaryKey.Arn));
 
         // The same keys; nothing is made a second time.
         CmekKey[] keys = [.. (await life.RunAsync("New-CmekKey shop -MultiRegion")).Values<CmekKey>()];
@@ -54,11 +58,18 @@ public sealed class MovedPrimaryTests
         await using Life _ = life;
         foreach (string key in (string[])[old, now])
         {
-            Assert.Equal("Updating", (await life.Aws.KmsAs(life.Aws.Aws.Admin, key.Split(':')[3]).DescribeKeyAsync(key, AwsWire.Cancel)).KeyMetadata.KeyState.Value);
+            Assert.Equal(
+                "Updating",
+                (
+                    await life.Aws.KmsAs(
+                        life.Aws.Aws.Admin,
+                        key.Split(':')[3]).DescribeKeyAsync(key, AwsWire.Cancel)).KeyMetadata.KeyState.Value);
             Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(key));
         }
 
-        Assert.DoesNotContain((await life.RunAsync("Test-CmekAccess shop")).Values<CmekCheck>(), c => c.Result is CmekCheckResult.Fail or CmekCheckResult.Unknown);
+        Assert.DoesNotContain(
+            (await life.RunAsync("Test-CmekAccess shop")).Values<CmekCheck>(),
+            c => c.Result is CmekCheckResult.Fail or CmekCheckResult.Unknown);
         await life.RunAsync("$null = Update-CmekCluster shop -Rewrap -Wait -WarningAction SilentlyContinue");
         await life.RunAsync("$null = Revoke-CmekAccess shop -Force; $null = Restore-CmekAccess shop -Wait -WarningAction SilentlyContinue");
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
@@ -74,7 +85,8 @@ public sealed class MovedPrimaryTests
         life.Server.Before = r => Task.FromResult(r.Operation == "PutKeyPolicy" && Interlocked.Increment(ref tries) <= (again ? 2 : 50)
             ? new SandboxResponse { Status = 400, Body = new JsonObject { ["__type"] = code, ["message"] = message }.ToJsonString() }
             : null);
-        PowerShellResult result = await life.TryAsync("New-CmekKey shop -Region us-east-1 | Grant-CmekAccess -WarningAction SilentlyContinue");
+        PowerShellResult result = await life.TryAsync(
+            "New-CmekKey shop -Region us-east-1 | Grant-CmekAccess -WarningAction SilentlyContinue");
         Assert.Equal(again, result.Errors.Count == 0);
         Assert.Equal(again ? 3 : 1, tries);
     }

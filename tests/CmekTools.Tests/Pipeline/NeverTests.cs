@@ -217,8 +217,13 @@ public sealed partial class NeverTests
     public void EveryCommandIsOneOfThose()
     {
         // A sandbox is no service: these two make one and end it.
-        string all = string.Join('\n', [.. s_reading, .. s_local, .. s_changing.Select(c => c.Command), "Start-CmekSandbox", "Stop-CmekSandbox"]);
-        string[] missing = [.. CommandReader.Read(PowerShellSession.ModuleManifest).Select(c => c.Name).Where(n => !Regex.IsMatch(all, $@"\b{n}\b"))];
+        string all = string.Join(
+            '\n',
+            [.. s_reading, .. s_local, .. s_changing.Select(c => c.Command), "Start-CmekSandbox", "Stop-CmekSandbox"]);
+        string[] missing =
+        [
+            .. CommandReader.Read(PowerShellSession.ModuleManifest).Select(c => c.Name).Where(n => !Regex.IsMatch(all, $@"\b{n}\b")),
+        ];
         Assert.Empty(missing);
     }
 

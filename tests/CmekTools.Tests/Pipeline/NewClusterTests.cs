@@ -17,13 +17,18 @@ public sealed class NewClusterTests
     [Theory]
     [InlineData(
         Make,
-        """{"name":"orders","provider":"AWS","spec":{"dedicated":{"region_nodes":{"us-east-1":5,"us-west-2":3},"hardware":{"machine_spec":{"num_virtual_cpus":4},"storage_gib":150},"network_visibility":"PRIVATE"},"plan":"ADVANCED"}}""")]
+        """{"name":"orders","provider":"AWS","spec":{"dedicated":{"region_nodes":{"us-east-1":5,"us-west-2":3},"hardware":"""
+            + """{"machine_spec":{"num_virtual_cpus":4},"storage_gib":150},"network_visibility":"PRIVATE"},"plan":"ADVANCED"}}""")]
     [InlineData(
-        "New-CmekCluster books-1 -Provider GCP -RegionNodes @{ 'us-east1' = '3' } -VirtualCpuCount 8 -StorageGib 500 -CockroachVersion v25.1 -CidrRange 172.30.0.0/16",
-        """{"name":"books-1","provider":"GCP","spec":{"dedicated":{"region_nodes":{"us-east1":3},"hardware":{"machine_spec":{"num_virtual_cpus":8},"storage_gib":500},"network_visibility":"PRIVATE","cockroach_version":"v25.1","cidr_range":"172.30.0.0/16"},"plan":"ADVANCED"}}""")]
+        "New-CmekCluster books-1 -Provider GCP -RegionNodes @{ 'us-east1' = '3' } -VirtualCpuCount 8 -StorageGib 500 -CockroachVersion "
+            + "v25.1 -CidrRange 172.30.0.0/16",
+        """{"name":"books-1","provider":"GCP","spec":{"dedicated":{"region_nodes":{"us-east1":3},"hardware":{"machine_spec":"""
+            + """{"num_virtual_cpus":8},"storage_gib":"""
+            + """500},"network_visibility":"PRIVATE","cockroach_version":"v25.1","cidr_range":"172.30.0.0/16"},"plan":"ADVANCED"}}""")]
     [InlineData(
         "New-CmekCluster vaults -Provider AZURE -RegionNodes @{ eastus = 3 }",
-        """{"name":"vaults","provider":"AZURE","spec":{"dedicated":{"region_nodes":{"eastus":3},"hardware":{"machine_spec":{"num_virtual_cpus":4},"storage_gib":150},"network_visibility":"PRIVATE"},"plan":"ADVANCED"}}""")]
+        """{"name":"vaults","provider":"AZURE","spec":{"dedicated":{"region_nodes":{"eastus":3},"hardware":{"machine_spec":"""
+            + """{"num_virtual_cpus":4},"storage_gib":150},"network_visibility":"PRIVATE"},"plan":"ADVANCED"}}""")]
     public async Task TheBodyIsWhatWasAskedFor(string script, string body)
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(Empty);
@@ -54,7 +59,8 @@ public sealed class NewClusterTests
         shell.Server.ClearExchanges();
         CmekCluster again = Assert.Single((await shell.RunAsync(Make + "-Wait")).Expect().Values<CmekCluster>());
         Assert.Equal((first.Id, "CREATED"), (again.Id, again.State));
-        ErrorRecord other = (await shell.RunAsync("New-CmekCluster orders -Provider AWS -RegionNodes @{ 'eu-west-1' = 3 }")).ExpectError("ClusterExists");
+        ErrorRecord other = (
+            await shell.RunAsync("New-CmekCluster orders -Provider AWS -RegionNodes @{ 'eu-west-1' = 3 }")).ExpectError("ClusterExists");
         Assert.Equal(ErrorCategory.ResourceExists, other.CategoryInfo.Category);
         Assert.Empty(shell.Writes);
     }
@@ -88,10 +94,18 @@ public sealed class NewClusterTests
     [Theory]
     [InlineData("New-CmekCluster shop -Provider AWS -RegionNodes @{ 'us-east-1' = 3 }", "ParameterArgumentValidationError")]
     [InlineData("New-CmekCluster Orders! -Provider AWS -RegionNodes @{ 'us-east-1' = 3 }", "ParameterArgumentValidationError")]
-    [InlineData("New-CmekCluster a-name-that-is-far-too-long -Provider AWS -RegionNodes @{ 'us-east-1' = 3 }", "ParameterArgumentValidationError")]
+    [
+        InlineData(
+            "New-CmekCluster a-name-that-is-far-too-long -Provider AWS -RegionNodes @{ 'us-east-1' = 3 }",
+            "ParameterArgumentValidationError"),
+    ]
     [InlineData("New-CmekCluster orders -Provider UNKNOWN -RegionNodes @{ 'us-east-1' = 3 }", "ParameterArgumentValidationError")]
     [InlineData("New-CmekCluster orders -Provider AWS -RegionNodes @{}", "ParameterArgumentValidationError")]
-    [InlineData("New-CmekCluster orders -Provider AWS -RegionNodes @{ 'us-east-1' = 3 } -VirtualCpuCount 0", "ParameterArgumentValidationError")]
+    [
+        InlineData(
+            "New-CmekCluster orders -Provider AWS -RegionNodes @{ 'us-east-1' = 3 } -VirtualCpuCount 0",
+            "ParameterArgumentValidationError"),
+    ]
     [InlineData("New-CmekCluster orders -Provider AWS -RegionNodes @{ 'us-east-1' = 0 }", "RegionNodesInvalid")]
     [InlineData("New-CmekCluster orders -Provider AWS -RegionNodes @{ 'us-east-1' = 'three' }", "RegionNodesInvalid")]
     [InlineData("New-CmekCluster orders -Provider AWS -RegionNodes @{ ' ' = 3 }", "RegionNodesInvalid")]

@@ -53,7 +53,9 @@ public sealed class NothingSentTests
             "$global:more = New-CmekKey shop -Region eu-west-1 -NewRegion | Grant-CmekAccess -RoleName own -WarningAction "
                 + "SilentlyContinue");
         await NothingAsync(
-            life, "ClusterContradicts", "[pscustomobject]@{ ClusterName = 'shop'; ClusterId = (Get-CmekCluster orders).Id } | Disable-CmekCluster");
+            life,
+            "ClusterContradicts",
+            "[pscustomobject]@{ ClusterName = 'shop'; ClusterId = (Get-CmekCluster orders).Id } | Disable-CmekCluster");
         await NothingAsync(life, "ScopeContradicts", "Revoke-CmekAccess shop -KeyOnly -ServiceOnly -Force");
         await NothingAsync(life, "AlreadyEnabled", "$other | Enable-CmekCluster");
         await NothingAsync(life, "RegionDuplicate", "$other[0], $access[0] | Update-CmekCluster");

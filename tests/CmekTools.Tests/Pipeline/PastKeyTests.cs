@@ -3,7 +3,9 @@ using Xunit;
 
 namespace CmekTools.Tests.Pipeline;
 
-/// <summary>A cluster that went back to CockroachDB-managed encryption: its past keys still open old data, and can be cut off and given back.</summary>
+/// <summary>
+/// A cluster that went back to CockroachDB-managed encryption: its past keys still open old data, and can be cut off and given back.
+/// </summary>
 public sealed class PastKeyTests
 {
     [Theory]

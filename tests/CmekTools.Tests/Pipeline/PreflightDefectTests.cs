@@ -27,7 +27,12 @@ internal enum Mending
 /// <param name="Remedy">What the first one's remedy begins with.</param>
 /// <param name="Mending">How the remedy is tried.</param>
 /// <param name="Everywhere">True where it shows in every region.</param>
-internal sealed record Defect(Func<DefectScene, Task> Break, string Off, string Remedy, Mending Mending = Mending.ByHand, bool Everywhere = false);
+internal sealed record Defect(
+    Func<DefectScene, Task> Break,
+    string Off,
+    string Remedy,
+    Mending Mending = Mending.ByHand,
+    bool Everywhere = false);
 
 /// <summary>A session that a class's rows share: opening one takes longer than a row.</summary>
 public sealed class SharedSession : IAsyncLifetime
@@ -47,7 +52,11 @@ public sealed class PreflightDefectTests
 {
     [Fact]
     public void ThereAreAtLeastSixtyWays() =>
-        Assert.True(PreflightAwsTests.Table.Concat(PreflightGoogleTests.Table).Concat(PreflightCloudTests.Table).Count(d => d.Value.Off.Length > 0) >= 60);
+        Assert.True(
+            PreflightAwsTests.Table
+                .Concat(PreflightGoogleTests.Table)
+                .Concat(PreflightCloudTests.Table)
+                .Count(d => d.Value.Off.Length > 0) >= 60);
 
     internal static async Task ProveAsync(DefectScene scene, Defect defect)
     {
@@ -55,7 +64,9 @@ public sealed class PreflightDefectTests
         scene.Shell.Server.ClearExchanges();
         CmekCheck[] off = await scene.OffAsync();
         Assert.Empty(scene.Shell.Writes);
-        Assert.True(defect.Off == string.Join(", ", off.Select(Said).Distinct()), string.Join(Environment.NewLine, off.Select(c => $"{c.Region} {c} -> {c.Remedy}")));
+        Assert.True(
+            defect.Off == string.Join(", ", off.Select(Said).Distinct()),
+            string.Join(Environment.NewLine, off.Select(c => $"{c.Region} {c} -> {c.Remedy}")));
         Assert.All(off, c => Assert.True(c.Region is null || defect.Everywhere || c.Region == scene.First.Region, $"{c.Region}: {c}"));
         Assert.StartsWith(defect.Remedy, off.FirstOrDefault()?.Remedy ?? string.Empty, StringComparison.Ordinal);
         await AgreeAsync(scene, off);
@@ -110,7 +121,12 @@ public sealed class PreflightDefectTests
     // Grants and cuts go by the providers' own verdict: it must not contradict the checks. A role's trust is no part of it.
     private static async Task JudgeAsync(DefectScene scene, CmekCheck[] off)
     {
-        CmekCheck[] onKey = [.. off.Where(c => (c.Name.StartsWith("Aws", StringComparison.Ordinal) || c.Name.StartsWith("Gcp", StringComparison.Ordinal)) && c.Name is not ("AwsRoleTrust" or "AwsRoleExternalId"))];
+        CmekCheck[] onKey =
+        [
+            .. off.Where(
+                c => (c.Name.StartsWith("Aws", StringComparison.Ordinal) || c.Name.StartsWith("Gcp", StringComparison.Ordinal))
+                    && c.Name is not ("AwsRoleTrust" or "AwsRoleExternalId")),
+        ];
         if (onKey.Length == 0 || off.Any(c => c.Result == CmekCheckResult.Unknown))
         {
             return;
@@ -119,9 +135,13 @@ public sealed class PreflightDefectTests
         using EngineKit kit = EngineKit.Create(scene.Shell.Server);
         Operation op = kit.Run(new TestOperationHost());
         CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(scene.ClusterId, op.Cancellation);
-        AccessDecision verdict = await kit.Session.GetProvider(cluster.Provider).EvaluateAsync(new AccessTarget(cluster, kit.Session.Organization.Id, scene.First.Region, scene.Key, scene.Principal), op);
+        AccessDecision verdict = await kit.Session.GetProvider(cluster.Provider).EvaluateAsync(
+            new AccessTarget(cluster, kit.Session.Organization.Id, scene.First.Region, scene.Key, scene.Principal),
+            op);
         bool fails = onKey.Any(c => c.Result == CmekCheckResult.Fail && c.Name != "AwsKeyType");
-        Assert.False(verdict.Use is Decision.Allowed or Decision.Denied && (verdict.Use == Decision.Allowed) == fails, string.Join("; ", verdict.Reasons));
+        Assert.False(
+            verdict.Use is Decision.Allowed or Decision.Denied && (verdict.Use == Decision.Allowed) == fails,
+            string.Join("; ", verdict.Reasons));
     }
 
     private static string Said(CmekCheck check) => $"{check.Result} {check.Name}";

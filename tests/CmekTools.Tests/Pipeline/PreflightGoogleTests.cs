@@ -20,13 +20,49 @@ public sealed class PreflightGoogleTests(SharedSession shared) : IClassFixture<S
     {
         // The key.
         ["key: never there"] = new(s => Do(() => s.Use(s.Key + "-other")), "Fail GcpKeyExists", NewKey + " | Grant-CmekAccess", InSession),
-        ["key: asymmetric"] = new(s => OtherKeyAsync(s, new JsonObject { ["purpose"] = "ASYMMETRIC_DECRYPT", ["versionTemplate"] = new JsonObject { ["algorithm"] = "RSA_DECRYPT_OAEP_2048_SHA256" } }), "Fail GcpKeyPurpose", NewKey + " -KeyName", InSession),
-        ["key: for signing"] = new(s => OtherKeyAsync(s, new JsonObject { ["purpose"] = "ASYMMETRIC_SIGN", ["versionTemplate"] = new JsonObject { ["algorithm"] = "EC_SIGN_P256_SHA256" } }), "Fail GcpKeyPurpose", NewKey + " -KeyName", InSession),
-        ["key: no version"] = new(s => OtherKeyAsync(s, Symmetric(), "&skipInitialVersionCreation=true"), "Fail GcpKeyVersion", "gcloud kms keys versions create --primary"),
-        ["key: version disabled"] = new(s => s.Google.OkAsync("PATCH", $"{s.Key}/cryptoKeyVersions/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" }), "Fail GcpKeyVersion", "gcloud kms keys versions enable 1"),
-        ["key: version scheduled for destruction"] = new(s => s.Google.OkAsync("POST", $"{s.Key}/cryptoKeyVersions/1:destroy", []), "Fail GcpKeyVersion", "gcloud kms keys versions restore 1"),
-        ["key: rotation off"] = new(s => s.Google.OkAsync("PATCH", s.Key + "?updateMask=rotationPeriod,nextRotationTime", []), "Warn GcpKeyRotation", "gcloud kms keys update"),
-        ["key: far away"] = new(FarAwayAsync, "Warn GcpKeyLocation", NewKey + " -NewGeneration | Grant-CmekAccess | Update-CmekCluster", InSession),
+        ["key: asymmetric"] = new(
+            s => OtherKeyAsync(
+                s,
+                new JsonObject
+                {
+                    ["purpose"] = "ASYMMETRIC_DECRYPT",
+                    ["versionTemplate"] = new JsonObject { ["algorithm"] = "RSA_DECRYPT_OAEP_2048_SHA256" },
+                }),
+            "Fail GcpKeyPurpose",
+            NewKey + " -KeyName",
+            InSession),
+        ["key: for signing"] = new(
+            s => OtherKeyAsync(
+                s,
+                new JsonObject
+                {
+                    ["purpose"] = "ASYMMETRIC_SIGN",
+                    ["versionTemplate"] = new JsonObject { ["algorithm"] = "EC_SIGN_P256_SHA256" },
+                }),
+            "Fail GcpKeyPurpose",
+            NewKey + " -KeyName",
+            InSession),
+        ["key: no version"] = new(
+            s => OtherKeyAsync(s, Symmetric(), "&skipInitialVersionCreation=true"),
+            "Fail GcpKeyVersion",
+            "gcloud kms keys versions create --primary"),
+        ["key: version disabled"] = new(
+            s => s.Google.OkAsync("PATCH", $"{s.Key}/cryptoKeyVersions/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" }),
+            "Fail GcpKeyVersion",
+            "gcloud kms keys versions enable 1"),
+        ["key: version scheduled for destruction"] = new(
+            s => s.Google.OkAsync("POST", $"{s.Key}/cryptoKeyVersions/1:destroy", []),
+            "Fail GcpKeyVersion",
+            "gcloud kms keys versions restore 1"),
+        ["key: rotation off"] = new(
+            s => s.Google.OkAsync("PATCH", s.Key + "?updateMask=rotationPeriod,nextRotationTime", []),
+            "Warn GcpKeyRotation",
+            "gcloud kms keys update"),
+        ["key: far away"] = new(
+            FarAwayAsync,
+            "Warn GcpKeyLocation",
+            NewKey + " -NewGeneration | Grant-CmekAccess | Update-CmekCluster",
+            InSession),
 
         // The binding on the key.
         ["binding: none"] = new(s => Do(() => s.Unbind(s.Key)), "Fail GcpKeyBinding", Grant, InSession),
@@ -35,37 +71,98 @@ public sealed class PreflightGoogleTests(SharedSession shared) : IClassFixture<S
         ["binding: only viewer"] = Instead("roles/cloudkms.viewer", "Fail GcpKeyBinding"),
         ["binding: only administrator"] = Instead("roles/cloudkms.admin", "Fail GcpKeyBinding"),
         ["binding: on the ring"] = new(s => Do(() => Elsewhere(s, s.KeyRing, s.Member)), "Warn GcpKeyBindingInherited", Grant, InSession),
-        ["binding: on the project"] = new(s => Do(() => Elsewhere(s, ProjectPolicy, s.Member)), "Warn GcpKeyBindingInherited", Grant, InSession),
-        ["binding: by a group"] = new(s => Do(() => Elsewhere(s, s.KeyRing, "group:cmek@example.com")), "Unknown GcpKeyBinding", Grant, InSession),
-        ["binding: for another key only"] = new(s => Do(() => Elsewhere(s, s.Accesses[1].KeyUri!, s.Member)), "Fail GcpKeyBinding", Grant, InSession),
+        ["binding: on the project"] = new(
+            s => Do(() => Elsewhere(s, ProjectPolicy, s.Member)),
+            "Warn GcpKeyBindingInherited",
+            Grant,
+            InSession),
+        ["binding: by a group"] = new(
+            s => Do(() => Elsewhere(s, s.KeyRing, "group:cmek@example.com")),
+            "Unknown GcpKeyBinding",
+            Grant,
+            InSession),
+        ["binding: for another key only"] = new(
+            s => Do(() => Elsewhere(s, s.Accesses[1].KeyUri!, s.Member)),
+            "Fail GcpKeyBinding",
+            Grant,
+            InSession),
         ["condition: has ended"] = Instead(Use, "Fail GcpConditions", Past),
         ["condition: ends"] = Instead(Use, "Warn GcpConditions", Future),
         ["condition: another key"] = Instead(Use, "Fail GcpConditions", "resource.name.startsWith(\"projects/other\")"),
         ["condition: cannot be judged"] = Instead(Use, "Unknown GcpConditions", "request.auth.claims.x == \"y\""),
-        ["members: a deleted account beside"] = new(s => Do(() => s.Bind(s.Key, Use, $"deleted:{s.Member}?uid=17")), "Warn GcpDeletedMembers", Grant, InSession),
-        ["scope: a user decrypts"] = new(s => Do(() => s.Bind(s.Key, "roles/cloudkms.cryptoKeyDecrypter", "user:somebody@example.com")), "Warn GcpKeyScope", "gcloud kms keys remove-iam-policy-binding"),
-        ["scope: everybody decrypts"] = new(s => Do(() => s.Bind(s.Key, Use, "allUsers")), "Warn GcpKeyScope", "gcloud kms keys remove-iam-policy-binding"),
-        ["scope: another service account decrypts"] = new(s => Do(() => s.Bind(s.Key, Use, "serviceAccount:backup@partner.iam.gserviceaccount.com")), "Warn GcpKeyScope", "gcloud kms keys remove-iam-policy-binding"),
+        ["members: a deleted account beside"] = new(
+            s => Do(() => s.Bind(s.Key, Use, $"deleted:{s.Member}?uid=17")),
+            "Warn GcpDeletedMembers",
+            Grant,
+            InSession),
+        ["scope: a user decrypts"] = new(
+            s => Do(() => s.Bind(s.Key, "roles/cloudkms.cryptoKeyDecrypter", "user:somebody@example.com")),
+            "Warn GcpKeyScope",
+            "gcloud kms keys remove-iam-policy-binding"),
+        ["scope: everybody decrypts"] = new(
+            s => Do(() => s.Bind(s.Key, Use, "allUsers")),
+            "Warn GcpKeyScope",
+            "gcloud kms keys remove-iam-policy-binding"),
+        ["scope: another service account decrypts"] = new(
+            s => Do(() => s.Bind(s.Key, Use, "serviceAccount:backup@partner.iam.gserviceaccount.com")),
+            "Warn GcpKeyScope",
+            "gcloud kms keys remove-iam-policy-binding"),
 
         // The service account.
-        ["account: disabled"] = new(s => s.Google.OkAsync("POST", s.AccountResource + ":disable", []), "Fail GcpServiceAccount", "gcloud iam service-accounts enable", Everywhere: true),
-        ["account: deleted"] = new(s => s.Google.OkAsync("DELETE", s.AccountResource), "Fail GcpServiceAccount", Grant, InSession, Everywhere: true),
+        ["account: disabled"] = new(
+            s => s.Google.OkAsync("POST", s.AccountResource + ":disable", []),
+            "Fail GcpServiceAccount",
+            "gcloud iam service-accounts enable",
+            Everywhere: true),
+        ["account: deleted"] = new(
+            s => s.Google.OkAsync("DELETE", s.AccountResource),
+            "Fail GcpServiceAccount",
+            Grant,
+            InSession,
+            Everywhere: true),
         ["account: made anew"] = new(MadeAnewAsync, "Fail GcpDeletedMembers", Grant, InSession, Everywhere: true),
-        ["account: never there"] = new(s => Do(() => s.Accesses[0] = s.First with { AuthPrincipal = "absent-one@customer-project.iam.gserviceaccount.com" }), "Fail GcpServiceAccount, Warn GcpKeyScope", Grant),
+        ["account: never there"] = new(
+            s => Do(() => s.Accesses[0] = s.First with { AuthPrincipal = "absent-one@customer-project.iam.gserviceaccount.com" }),
+            "Fail GcpServiceAccount, Warn GcpKeyScope",
+            Grant),
         ["token: no binding"] = new(s => Do(() => s.Unbind(s.AccountResource)), "Fail GcpTokenCreator", Grant, InSession, Everywhere: true),
-        ["token: another cluster"] = Token(TokenCreator, s => s.Own.Replace("crl-kms-user-", "crl-kms-user-0", StringComparison.Ordinal), "Fail GcpTokenCreator, Warn GcpTokenCreatorOthers", mending: ByHand),
-        ["token: a user beside"] = new(s => Do(() => s.Bind(s.AccountResource, TokenCreator, "user:somebody@example.com")), "Warn GcpTokenCreatorOthers", "gcloud iam service-accounts remove-iam-policy-binding", Everywhere: true),
+        ["token: another cluster"] = Token(
+            TokenCreator,
+            s => s.Own.Replace("crl-kms-user-", "crl-kms-user-0", StringComparison.Ordinal),
+            "Fail GcpTokenCreator, Warn GcpTokenCreatorOthers",
+            mending: ByHand),
+        ["token: a user beside"] = new(
+            s => Do(() => s.Bind(s.AccountResource, TokenCreator, "user:somebody@example.com")),
+            "Warn GcpTokenCreatorOthers",
+            "gcloud iam service-accounts remove-iam-policy-binding",
+            Everywhere: true),
         ["token: another role"] = Token("roles/iam.serviceAccountUser", s => s.Own, "Fail GcpTokenCreator"),
         ["token: owner, which takes no tokens"] = Token("roles/owner", s => s.Own, "Fail GcpTokenCreator"),
         ["token: condition has ended"] = Token(TokenCreator, s => s.Own, "Fail GcpTokenCreator", Past),
-        ["token: condition cannot be judged"] = Token(TokenCreator, s => s.Own, "Unknown GcpTokenCreator", "request.auth.claims.x == \"y\""),
-        ["token: by a group"] = Token(TokenCreator, _ => "group:vendors@example.com", "Unknown GcpTokenCreator, Warn GcpTokenCreatorOthers", mending: ByHand),
-        ["revoked in an emergency"] = new(RevokeAsync, "Warn CmekStatus, Fail GcpKeyBinding, Fail GcpTokenCreator", "Restore-CmekAccess -ClusterName ledger", InSession, Everywhere: true),
+        ["token: condition cannot be judged"] = Token(
+            TokenCreator,
+            s => s.Own,
+            "Unknown GcpTokenCreator",
+            "request.auth.claims.x == \"y\""),
+        ["token: by a group"] = Token(
+            TokenCreator,
+            _ => "group:vendors@example.com",
+            "Unknown GcpTokenCreator, Warn GcpTokenCreatorOthers",
+            mending: ByHand),
+        ["revoked in an emergency"] = new(
+            RevokeAsync,
+            "Warn CmekStatus, Fail GcpKeyBinding, Fail GcpTokenCreator",
+            "Restore-CmekAccess -ClusterName ledger",
+            InSession,
+            Everywhere: true),
 
         // What is no defect.
         ["sound: two narrow roles"] = new(s => Do(() => TwoRoles(s)), string.Empty, string.Empty),
         ["sound: tokens by the project"] = new(s => Do(() => TokensByProject(s)), string.Empty, string.Empty),
-        ["sound: others who only look"] = new(s => Do(() => s.Bind(s.Key, "roles/cloudkms.viewer", "user:auditor@example.com")), string.Empty, string.Empty),
+        ["sound: others who only look"] = new(
+            s => Do(() => s.Bind(s.Key, "roles/cloudkms.viewer", "user:auditor@example.com")),
+            string.Empty,
+            string.Empty),
     };
 
     public static TheoryData<string> Names => [.. Table.Keys];
@@ -78,9 +175,15 @@ public sealed class PreflightGoogleTests(SharedSession shared) : IClassFixture<S
         await PreflightDefectTests.ProveAsync(scene, Table[name]);
     }
 
-    private static Defect Instead(string role, string off, string? condition = null) => new(s => Do(() => s.Bind(s.Key, role, s.Member, condition, instead: true)), off, Grant, InSession);
+    private static Defect Instead(string role, string off, string? condition = null) =>
+        new(s => Do(() => s.Bind(s.Key, role, s.Member, condition, instead: true)), off, Grant, InSession);
 
-    private static Defect Token(string role, Func<DefectScene, string> member, string off, string? condition = null, Mending mending = InSession) =>
+    private static Defect Token(
+        string role,
+        Func<DefectScene, string> member,
+        string off,
+        string? condition = null,
+        Mending mending = InSession) =>
         new(s => Do(() => s.Bind(s.AccountResource, role, member(s), condition, instead: true)), off, Grant, mending, Everywhere: true);
 
     private static void Elsewhere(DefectScene s, string resource, string member)
@@ -101,7 +204,8 @@ public sealed class PreflightGoogleTests(SharedSession shared) : IClassFixture<S
         s.Bind(ProjectPolicy, TokenCreator, s.Own);
     }
 
-    private static JsonObject Symmetric() => new() { ["purpose"] = "ENCRYPT_DECRYPT", ["rotationPeriod"] = "7776000s", ["nextRotationTime"] = "2099-01-01T00:00:00Z" };
+    private static JsonObject Symmetric() =>
+        new() { ["purpose"] = "ENCRYPT_DECRYPT", ["rotationPeriod"] = "7776000s", ["nextRotationTime"] = "2099-01-01T00:00:00Z" };
 
     private static async Task OtherKeyAsync(DefectScene s, JsonObject key, string query = "")
     {
@@ -122,7 +226,10 @@ public sealed class PreflightGoogleTests(SharedSession shared) : IClassFixture<S
     private static async Task MadeAnewAsync(DefectScene s)
     {
         await s.Google.OkAsync("DELETE", s.AccountResource);
-        await s.Google.OkAsync("POST", $"projects/{GcpWire.Project}/serviceAccounts", new JsonObject { ["accountId"] = s.Principal.Split('@')[0] });
+        await s.Google.OkAsync(
+            "POST",
+            $"projects/{GcpWire.Project}/serviceAccounts",
+            new JsonObject { ["accountId"] = s.Principal.Split('@')[0] });
         s.Bind(s.AccountResource, TokenCreator, s.Own);
     }
 

@@ -11,7 +11,10 @@ public sealed class PreflightUnknownTests
 {
     private static readonly string[] s_googlePermissions =
     [
-        "cloudkms.cryptoKeys.get", "cloudkms.cryptoKeys.getIamPolicy", "cloudkms.keyRings.getIamPolicy", "resourcemanager.projects.getIamPolicy",
+        "cloudkms.cryptoKeys.get",
+        "cloudkms.cryptoKeys.getIamPolicy",
+        "cloudkms.keyRings.getIamPolicy",
+        "resourcemanager.projects.getIamPolicy",
         "iam.serviceAccounts.get", "iam.serviceAccounts.getIamPolicy", "cloudkms.cryptoKeyVersions.list", "resourcemanager.projects.get",
         "iam.denypolicies.list", "iam.denypolicies.get", "iam.roles.get",
     ];
@@ -29,7 +32,10 @@ public sealed class PreflightUnknownTests
     {
         await using DefectScene scene = await DefectScene.StartAsync(google: false, null);
         await scene.BoundAsync(Statement("Allow", null, "*"));
-        AwsKeyPair reader = scene.Aws.Aws.AddCredentials(Account, $"arn:aws:iam::{Account}:user/reader", Policy(Statement("Allow", null, "*"), Statement("Deny", null, missing)));
+        AwsKeyPair reader = scene.Aws.Aws.AddCredentials(
+            Account,
+            $"arn:aws:iam::{Account}:user/reader",
+            Policy(Statement("Allow", null, "*"), Statement("Deny", null, missing)));
         await ConnectAsync(scene, ("AWS_ACCESS_KEY_ID", reader.AccessKeyId), ("AWS_SECRET_ACCESS_KEY", reader.SecretAccessKey));
         await ProveAsync(scene, missing, unknown);
     }
@@ -78,14 +84,18 @@ public sealed class PreflightUnknownTests
         await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast);
         await shell.EnableAllAsync();
         Assert.Equal([true], (await shell.RunAsync("Get-CmekCluster | Test-CmekAccess -Quiet")).Expect().Values<bool>());
-        shell.Server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().SetState(shell.Server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), "LOCKED");
+        shell.Server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().SetState(
+            shell.Server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"),
+            "LOCKED");
         Assert.Equal([false], (await shell.RunAsync("Get-CmekCluster | Test-CmekAccess -Quiet")).Expect().Values<bool>());
     }
 
     private static async Task ProveAsync(DefectScene scene, string missing, string unknown)
     {
         CmekCheck[] off = await scene.OffAsync();
-        Assert.Equal(unknown.Split(' ').Order(StringComparer.Ordinal), off.Where(c => c.Region == scene.First.Region).Select(c => c.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            unknown.Split(' ').Order(StringComparer.Ordinal),
+            off.Where(c => c.Region == scene.First.Region).Select(c => c.Name).Order(StringComparer.Ordinal));
         Assert.All(off, c => Assert.Equal(CmekCheckResult.Unknown, c.Result));
         Assert.All(off, c => Assert.Contains(missing, c.Remedy, StringComparison.Ordinal));
         Assert.All(off, c => Assert.EndsWith("granted to whoever runs this.", c.Remedy, StringComparison.Ordinal));
@@ -93,10 +103,19 @@ public sealed class PreflightUnknownTests
     }
 
     private static async Task<bool> QuietAsync(DefectScene scene) =>
-        Assert.Single((await scene.Shell.RunAsync("param($Access) $Access | Test-CmekAccess -Quiet", new { Access = scene.Accesses.ToArray() })).Expect().Values<bool>());
+        Assert.Single(
+            (
+                await scene.Shell.RunAsync(
+                    "param($Access) $Access | Test-CmekAccess -Quiet",
+                    new { Access = scene.Accesses.ToArray() })).Expect().Values<bool>());
 
     private static async Task<CmekCheck> RoleAsync(DefectScene scene) =>
-        Assert.Single((await scene.Shell.RunAsync("param($Access) $Access | Test-CmekAccess", new { Access = scene.Accesses.ToArray() })).Expect().Values<CmekCheck>(), c => c.Name == "CloudApiRole");
+        Assert.Single(
+            (
+                await scene.Shell.RunAsync(
+                    "param($Access) $Access | Test-CmekAccess",
+                    new { Access = scene.Accesses.ToArray() })).Expect().Values<CmekCheck>(),
+            c => c.Name == "CloudApiRole");
 
     /// <summary>Connects as somebody else.</summary>
     private static async Task ConnectAsync(DefectScene scene, params (string Name, string Value)[] instead)

@@ -12,7 +12,8 @@ public sealed class RealisticTests
     public async Task FromNothingToEnabledToRevokedAndBack(string provider)
     {
         await using Life life = await Life.StartAsync(provider, enable: false, change: o => o.AsReal());
-        CmekStatus enabled = Assert.Single((await life.RunAsync("New-CmekKey shop -EnableRotation | Grant-CmekAccess | Enable-CmekCluster -Wait")).Values<CmekStatus>());
+        CmekStatus enabled = Assert.Single(
+            (await life.RunAsync("New-CmekKey shop -EnableRotation | Grant-CmekAccess | Enable-CmekCluster -Wait")).Values<CmekStatus>());
         Assert.Equal(CmekState.ENABLED, enabled.State);
         Assert.All((await life.RunAsync("Test-CmekAccess shop")).Values<CmekCheck>(), c => Assert.NotEqual(CmekCheckResult.Fail, c.Result));
         PowerShellResult revoked = await life.RunAsync("Revoke-CmekAccess shop -Force");

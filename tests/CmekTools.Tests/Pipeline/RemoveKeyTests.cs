@@ -15,13 +15,16 @@ public sealed class RemoveKeyTests
     {
         await using Life life = await Life.StartAsync(provider);
         string uri = await life.KeyAsync(life.Regions[0]);
-        ErrorRecord error = (await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = uri })).ExpectError("KeyInUse");
+        ErrorRecord error = (
+            await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = uri })).ExpectError("KeyInUse");
         Assert.Equal(ErrorCategory.InvalidOperation, error.CategoryInfo.Category);
         Assert.Contains($"shop/{life.Regions[0]} (in use, ENABLED, as ", error.Exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(life.Regions[1], error.Exception.Message, StringComparison.Ordinal);
         Assert.Empty(life.Writes);
 
-        await life.RunAsync($"New-CmekKey shop -Region {life.Regions[0]} {other} | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue");
+        await life.RunAsync(
+            $"New-CmekKey shop -Region {life.Regions[0]} {other} | Grant-CmekAccess | Update-CmekCluster -Wait "
+                + "-WarningAction SilentlyContinue");
         error = (await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = uri })).ExpectError("KeyInUse");
         Assert.Contains($"shop/{life.Regions[0]} (past, DISABLED, as ", error.Exception.Message, StringComparison.Ordinal);
         Assert.Empty(life.Writes);
@@ -42,8 +45,14 @@ public sealed class RemoveKeyTests
         Assert.Empty(life.Writes);
 
         life.Shell.Shell.Answer("Y");
-        CmekKey key = Assert.Single((await life.RunAsync($"param($Uri) Get-CmekKey $Uri | Remove-CmekKey {(life.IsAws ? "-PendingWindowInDays 7" : string.Empty)}", new { Uri = uri })).Values<CmekKey>());
-        Assert.Equal(life.IsAws ? ["kms:ScheduleKeyDeletion"] : ["gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy"], life.Writes);
+        CmekKey key = Assert.Single(
+            (
+                await life.RunAsync(
+                    $"param($Uri) Get-CmekKey $Uri | Remove-CmekKey {(life.IsAws ? "-PendingWindowInDays 7" : string.Empty)}",
+                    new { Uri = uri })).Values<CmekKey>());
+        Assert.Equal(
+            life.IsAws ? ["kms:ScheduleKeyDeletion"] : ["gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy"],
+            life.Writes);
         Assert.Equal(CmekKeyState.PendingDeletion, key.State);
         Assert.True(key.Changed);
         if (life.IsAws)
@@ -64,8 +73,12 @@ public sealed class RemoveKeyTests
     {
         await using Life life = await Life.StartAsync("AWS");
         string uri = (await life.RunAsync("(New-CmekKey shop -Region us-east-1 -AliasName spare).KeyUri")).Values<string>()[0];
-        life.Server.Before = r => Task.FromResult(r.Operation == "GetCmek" ? new SandboxResponse { Status = 403, Body = """{"code":7,"message":"not yours","details":[]}""" } : null);
-        ErrorRecord error = (await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = uri })).ExpectError("KeyInUse");
+        life.Server.Before = r => Task.FromResult(
+            r.Operation == "GetCmek"
+                ? new SandboxResponse { Status = 403, Body = """{"code":7,"message":"not yours","details":[]}""" }
+                : null);
+        ErrorRecord error = (
+            await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = uri })).ExpectError("KeyInUse");
         Assert.Contains("shop", error.Exception.Message, StringComparison.Ordinal);
         Assert.Contains("not yours", error.Exception.Message, StringComparison.Ordinal);
         Assert.Empty(life.Writes);
@@ -77,7 +90,11 @@ public sealed class RemoveKeyTests
     public async Task ADayThatKmsDoesNotTakeIsRefusedWithoutARequest(string provider, int days)
     {
         await using Life life = await Life.StartAsync(provider, enable: false);
-        (await life.TryAsync("param($Days) Remove-CmekKey arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab -PendingWindowInDays $Days", new { Days = days })).ExpectError("ParameterArgumentValidationError");
+        (
+            await life.TryAsync(
+                "param($Days) Remove-CmekKey arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab "
+                    + "-PendingWindowInDays $Days",
+                new { Days = days })).ExpectError("ParameterArgumentValidationError");
         Assert.Empty(life.Server.Exchanges);
     }
 }

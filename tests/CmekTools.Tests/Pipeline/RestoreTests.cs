@@ -18,8 +18,14 @@ public sealed class RestoreTests
         await using Life life = await Life.StartAsync(provider);
         string before = await World.ReadAsync(life.Server);
         await BackAsync("Restore-CmekAccess shop -Wait", "Restore-CmekAccess shop -Wait", receipt: true);
-        await BackAsync("Get-CmekReceipt shop -Open | Restore-CmekAccess -Wait", "Get-CmekReceipt shop | Restore-CmekAccess -Wait", receipt: true);
-        await BackAsync("Restore-CmekAccess shop -ReceiptPath (Get-CmekReceipt -Open).Path -Wait", "Restore-CmekAccess shop -ReceiptPath (Get-CmekReceipt)[0].Path -Wait", receipt: true);
+        await BackAsync(
+            "Get-CmekReceipt shop -Open | Restore-CmekAccess -Wait",
+            "Get-CmekReceipt shop | Restore-CmekAccess -Wait",
+            receipt: true);
+        await BackAsync(
+            "Restore-CmekAccess shop -ReceiptPath (Get-CmekReceipt -Open).Path -Wait",
+            "Restore-CmekAccess shop -ReceiptPath (Get-CmekReceipt)[0].Path -Wait",
+            receipt: true);
         await BackAsync("Restore-CmekAccess shop -Wait", "Restore-CmekAccess shop -Wait", receipt: false);
 
         async Task BackAsync(string command, string again, bool receipt)
@@ -97,13 +103,16 @@ public sealed class RestoreTests
         await using Life life = await Life.StartAsync("AWS");
         string arn = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
         string name = arn[(arn.LastIndexOf('/') + 1)..];
-        string trust = Uri.UnescapeDataString((await life.Aws.IamAsync("GetRole", ("RoleName", name))).Descendants("AssumeRolePolicyDocument").Single().Value);
+        string trust = Uri.UnescapeDataString(
+            (await life.Aws.IamAsync("GetRole", ("RoleName", name))).Descendants("AssumeRolePolicyDocument").Single().Value);
         await life.RunAsync("Revoke-CmekAccess shop -Force");
         await life.Aws.IamAsync("DeleteRole", ("RoleName", name));
         await life.Aws.RoleAsync(name, trust);
 
         PowerShellResult result = await life.RunAsync("Restore-CmekAccess shop -Wait");
-        Assert.Contains(result.Warnings, w => w.Contains("was deleted and made again", StringComparison.Ordinal) && w.Contains(arn, StringComparison.Ordinal));
+        Assert.Contains(
+            result.Warnings,
+            w => w.Contains("was deleted and made again", StringComparison.Ordinal) && w.Contains(arn, StringComparison.Ordinal));
         Assert.Equal(["kms:PutKeyPolicy", "kms:PutKeyPolicy"], life.Writes);
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
     }
@@ -115,12 +124,23 @@ public sealed class RestoreTests
         string email = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
         await life.RunAsync("Revoke-CmekAccess shop -Force");
         await life.Google.OkAsync("DELETE", $"projects/{GcpWire.Project}/serviceAccounts/{email}");
-        await life.Google.OkAsync("POST", $"projects/{GcpWire.Project}/serviceAccounts", new JsonObject { ["accountId"] = email[..email.IndexOf('@', StringComparison.Ordinal)] });
+        await life.Google.OkAsync(
+            "POST",
+            $"projects/{GcpWire.Project}/serviceAccounts",
+            new JsonObject { ["accountId"] = email[..email.IndexOf('@', StringComparison.Ordinal)] });
 
         PowerShellResult result = await life.RunAsync("Restore-CmekAccess shop -Wait");
-        Assert.Contains(result.Warnings, w => w.Contains("was deleted and made anew", StringComparison.Ordinal) && w.Contains(email, StringComparison.Ordinal));
+        Assert.Contains(
+            result.Warnings,
+            w => w.Contains("was deleted and made anew", StringComparison.Ordinal) && w.Contains(email, StringComparison.Ordinal));
         Assert.Equal(
-            ["gcp-iam:serviceAccounts.setIamPolicy", "gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeys.setIamPolicy", "gcp-kms:cryptoKeys.setIamPolicy"],
+            [
+                "gcp-iam:serviceAccounts.setIamPolicy",
+                "gcp-kms:cryptoKeys.patch",
+                "gcp-kms:cryptoKeys.patch",
+                "gcp-kms:cryptoKeys.setIamPolicy",
+                "gcp-kms:cryptoKeys.setIamPolicy",
+            ],
             life.Writes.Order(StringComparer.Ordinal));
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
     }
@@ -135,7 +155,10 @@ public sealed class RestoreTests
         string burnt = before.Regions[0].AuthPrincipal!;
         await life.RunAsync("Revoke-CmekAccess shop -Force");
 
-        CmekStep[] steps = [.. (await life.RunAsync($"Restore-CmekAccess shop {option} -Wait")).Output.Select(o => o.BaseObject).OfType<CmekStep>()];
+        CmekStep[] steps =
+        [
+            .. (await life.RunAsync($"Restore-CmekAccess shop {option} -Wait")).Output.Select(o => o.BaseObject).OfType<CmekStep>(),
+        ];
         Assert.Equal(["Restore", "Restore", "Access", "Move", "Enabled"], steps.Select(s => s.Step).Where(s => s != "SupportRequest"));
         JsonObject body = Assert.Single(life.Sent("UpdateCmek"));
         string type = life.IsAws ? "AWS_KMS" : "GCP_CLOUD_KMS";
@@ -158,8 +181,11 @@ public sealed class RestoreTests
         {
             if (life.IsAws)
             {
-                string policy = (await life.Aws.KmsAs(life.Aws.Aws.Admin, uri.Split(':')[3]).GetKeyPolicyAsync(uri, "default", AwsWire.Cancel)).Policy;
-                JsonObject deny = Assert.Single(JsonNode.Parse(policy)!["Statement"]!.AsArray().OfType<JsonObject>(), s => (string?)s["Effect"] == "Deny");
+                string policy = (
+                    await life.Aws.KmsAs(life.Aws.Aws.Admin, uri.Split(':')[3]).GetKeyPolicyAsync(uri, "default", AwsWire.Cancel)).Policy;
+                JsonObject deny = Assert.Single(
+                    JsonNode.Parse(policy)!["Statement"]!.AsArray().OfType<JsonObject>(),
+                    s => (string?)s["Effect"] == "Deny");
                 Assert.Equal(burnt, (string?)deny["Condition"]!["ArnEquals"]!["aws:PrincipalArn"]);
             }
             else
@@ -199,7 +225,10 @@ public sealed class RestoreTests
         await using Life life = await Life.StartAsync(provider);
         string burnt = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
         await life.RunAsync("Revoke-CmekAccess shop -Force");
-        ErrorRecord error = (await life.TryAsync($"param($Name) Restore-CmekAccess shop {option} $Name", new { Name = life.IsAws ? burnt[(burnt.LastIndexOf('/') + 1)..] : burnt })).ExpectError("PrincipalUnchanged");
+        ErrorRecord error = (
+            await life.TryAsync(
+                $"param($Name) Restore-CmekAccess shop {option} $Name",
+                new { Name = life.IsAws ? burnt[(burnt.LastIndexOf('/') + 1)..] : burnt })).ExpectError("PrincipalUnchanged");
         Assert.Equal(ErrorCategory.InvalidArgument, error.CategoryInfo.Category);
         Assert.Empty(life.Writes);
     }
@@ -207,10 +236,15 @@ public sealed class RestoreTests
     [Fact]
     public async Task AReceiptOfAnotherClusterAndAFileThatIsNoneAreRefused()
     {
-        await using Life life = await Life.StartAsync("AWS", change: o => o with { Clusters = [.. o.Clusters, new SandboxClusterOptions("other", "AWS", ["us-east-1"])] });
+        await using Life life = await Life.StartAsync(
+            "AWS",
+            change: o => o with { Clusters = [.. o.Clusters, new SandboxClusterOptions("other", "AWS", ["us-east-1"])] });
         await life.RunAsync("Revoke-CmekAccess shop -Force");
         string receipt = Assert.Single(life.Receipts());
-        ErrorRecord error = (await life.TryAsync("param($Path) Restore-CmekAccess other -ReceiptPath $Path", new { Path = receipt })).ExpectError("ReceiptMismatch");
+        ErrorRecord error = (
+            await life.TryAsync(
+                "param($Path) Restore-CmekAccess other -ReceiptPath $Path",
+                new { Path = receipt })).ExpectError("ReceiptMismatch");
         Assert.Equal(ErrorCategory.InvalidArgument, error.CategoryInfo.Category);
         Assert.Contains("shop", error.Exception.Message, StringComparison.Ordinal);
         Assert.Contains("other", error.Exception.Message, StringComparison.Ordinal);
@@ -219,8 +253,18 @@ public sealed class RestoreTests
         // A newer format is not guessed at.
         string newer = Path.Combine(life.Shell.StateFolder, "newer.json");
         File.WriteAllText(newer, File.ReadAllText(receipt).Replace("\"version\": 2", "\"version\": 3", StringComparison.Ordinal));
-        Assert.Equal(ErrorCategory.InvalidData, (await life.TryAsync("param($Path) Restore-CmekAccess shop -ReceiptPath $Path", new { Path = newer })).ExpectError("ReceiptInvalid").CategoryInfo.Category);
-        Assert.Equal(ErrorCategory.ReadError, (await life.TryAsync("param($Path) Restore-CmekAccess shop -ReceiptPath $Path", new { Path = newer + ".gone" })).ExpectError("ReceiptUnreadable").CategoryInfo.Category);
+        Assert.Equal(
+            ErrorCategory.InvalidData,
+            (
+                await life.TryAsync(
+                    "param($Path) Restore-CmekAccess shop -ReceiptPath $Path",
+                    new { Path = newer })).ExpectError("ReceiptInvalid").CategoryInfo.Category);
+        Assert.Equal(
+            ErrorCategory.ReadError,
+            (
+                await life.TryAsync(
+                    "param($Path) Restore-CmekAccess shop -ReceiptPath $Path",
+                    new { Path = newer + ".gone" })).ExpectError("ReceiptUnreadable").CategoryInfo.Category);
         Assert.Empty(life.Writes);
     }
 
@@ -235,10 +279,23 @@ public sealed class RestoreTests
         PowerShellResult result = await life.RunAsync("Restore-CmekAccess shop");
         CmekStep last = result.Output.Select(o => o.BaseObject).OfType<CmekStep>().Last();
         Assert.Equal(("SupportRequest", "access is back, cluster still revoked", true), (last.Step, last.Now, last.Revoked));
-        Assert.Contains(result.Warnings, w => w.Contains("Access is back, the cluster is not", StringComparison.Ordinal) && w.Contains("REVOKED", StringComparison.Ordinal));
+        Assert.Contains(
+            result.Warnings,
+            w => w.Contains("Access is back, the cluster is not", StringComparison.Ordinal)
+                && w.Contains("REVOKED", StringComparison.Ordinal));
         CmekSupportRequest request = last.SupportRequest!;
-        Assert.Equal((CmekSupportPurpose.Recover, before.ClusterId, life.Server.Options.OrganizationId), (request.Purpose, request.ClusterId, request.OrganizationId));
-        string[] said = [before.ClusterId, life.Server.Options.OrganizationId, .. life.Regions.Select(r => $"{r}: REVOKED"), .. before.Regions.Select(r => r.KeyUri!), "Access to the key has been given back", "Access: the policies let the cluster use its keys"];
+        Assert.Equal(
+            (CmekSupportPurpose.Recover, before.ClusterId, life.Server.Options.OrganizationId),
+            (request.Purpose, request.ClusterId, request.OrganizationId));
+        string[] said =
+        [
+            before.ClusterId,
+            life.Server.Options.OrganizationId,
+            .. life.Regions.Select(r => $"{r}: REVOKED"),
+            .. before.Regions.Select(r => r.KeyUri!),
+            "Access to the key has been given back",
+            "Access: the policies let the cluster use its keys",
+        ];
         Assert.All(said, word => Assert.Contains(word, request.Body, StringComparison.Ordinal));
         Assert.Equal(CmekState.REVOKED, (await life.StatusAsync()).State);
 

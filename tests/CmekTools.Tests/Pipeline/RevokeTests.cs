@@ -25,7 +25,19 @@ public sealed class RevokeTests
         Assert.Empty(life.Writes);
         Assert.Equal(files, life.Files());
         string question = Assert.Single(life.Shell.Shell.Host.Questions).Message;
-        string[] said = ["shop", before.ClusterId, .. life.Regions, .. before.Regions.Select(r => r.KeyUri!), "then tell the service to revoke", "The database stops", "managed backups fail", "restarted nodes do not come back", "Restore-CmekAccess", "support ticket"];
+        string[] said =
+        [
+            "shop",
+            before.ClusterId,
+            .. life.Regions,
+            .. before.Regions.Select(r => r.KeyUri!),
+            "then tell the service to revoke",
+            "The database stops",
+            "managed backups fail",
+            "restarted nodes do not come back",
+            "Restore-CmekAccess",
+            "support ticket",
+        ];
         Assert.All(said, word => Assert.Contains(word, question, StringComparison.Ordinal));
 
         life.Shell.Shell.Answer("N");
@@ -49,9 +61,18 @@ public sealed class RevokeTests
         System.Collections.Concurrent.ConcurrentQueue<string> early = new();
         life.Server.Before = request =>
         {
-            string[] receipts = [.. life.Receipts().Where(f => f.EndsWith(".json", StringComparison.Ordinal)).Select(f => $"{(OperatingSystem.IsWindows() ? UnixFileMode.UserRead | UnixFileMode.UserWrite : File.GetUnixFileMode(f))} {File.ReadAllText(f)}")];
-            string? uri = before.Regions.Select(r => r.KeyUri!).FirstOrDefault(u => (request.RawPath + request.Text).Contains(u, StringComparison.Ordinal));
-            if (request.IsWrite && (receipts is not [var one] || !one.StartsWith("UserWrite, UserRead {", StringComparison.Ordinal) || (uri is not null && !one.Contains(uri, StringComparison.Ordinal))))
+            string[] receipts =
+            [
+                .. life.Receipts().Where(f => f.EndsWith(".json", StringComparison.Ordinal)).Select(
+                    f => $"{(OperatingSystem.IsWindows() ? UnixFileMode.UserRead | UnixFileMode.UserWrite : File.GetUnixFileMode(f))} "
+                        + $"{File.ReadAllText(f)}"),
+            ];
+            string? uri = before.Regions.Select(r => r.KeyUri!).FirstOrDefault(
+                u => (request.RawPath + request.Text).Contains(u, StringComparison.Ordinal));
+            if (request.IsWrite
+                && (
+                    receipts is not [var one] || !one.StartsWith("UserWrite, UserRead {", StringComparison.Ordinal)
+                        || (uri is not null && !one.Contains(uri, StringComparison.Ordinal))))
             {
                 early.Enqueue(request.ToString());
             }
@@ -64,18 +85,30 @@ public sealed class RevokeTests
         Assert.Empty(early);
 
         JsonArray accesses = JsonNode.Parse(File.ReadAllText(Assert.Single(life.Receipts())))!["accesses"]!.AsArray();
-        Assert.Equal(before.Regions.Select(r => $"{r.Region} {r.KeyUri} {r.AuthPrincipal}"), accesses.Select(a => $"{a!["region"]} {a["key_uri"]} {a["auth_principal"]}").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            before.Regions.Select(r => $"{r.Region} {r.KeyUri} {r.AuthPrincipal}"),
+            accesses.Select(a => $"{a!["region"]} {a["key_uri"]} {a["auth_principal"]}").Order(StringComparer.Ordinal));
 
         // Nothing but the cut and the REVOKE is written, each once.
         SandboxExchange told = Assert.Single(life.Server.Exchanges, e => e.Request.IsWrite && e.Request.Service == "cloud");
         Assert.Equal("""{"action":"REVOKE"}""", told.Request.Text);
         Assert.Equal(("PATCH", "UpdateCmekStatus"), (told.Request.Method, told.Request.Operation));
         Assert.Equal(
-            life.IsAws ? ["cloud:UpdateCmekStatus", "kms:PutKeyPolicy", "kms:PutKeyPolicy"] : ["cloud:UpdateCmekStatus", "gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeys.setIamPolicy", "gcp-kms:cryptoKeys.setIamPolicy"],
+            life.IsAws
+                ? ["cloud:UpdateCmekStatus", "kms:PutKeyPolicy", "kms:PutKeyPolicy"]
+                : [
+                    "cloud:UpdateCmekStatus",
+                    "gcp-kms:cryptoKeys.patch",
+                    "gcp-kms:cryptoKeys.patch",
+                    "gcp-kms:cryptoKeys.setIamPolicy",
+                    "gcp-kms:cryptoKeys.setIamPolicy",
+                ],
             life.Writes.Where(w => w != "gcp-iam:serviceAccounts.setIamPolicy").Order(StringComparer.Ordinal));
 
         // The account is one of both keys: its policy is changed once, and the other one's try may lose the race.
-        Assert.Equal(life.IsAws ? 0 : 1, life.Server.Exchanges.Count(e => e.Request is { IsWrite: true, Service: "gcp-iam" } && e.Status == 200));
+        Assert.Equal(
+            life.IsAws ? 0 : 1,
+            life.Server.Exchanges.Count(e => e.Request is { IsWrite: true, Service: "gcp-iam" } && e.Status == 200));
 
         Assert.Equal(s_steps, steps.Select(s => s.Step).Order(StringComparer.Ordinal));
         Assert.Equal("Receipt", steps[0].Step);
@@ -133,7 +166,8 @@ public sealed class RevokeTests
         string[] uris = [.. (await life.StatusAsync()).Regions.Select(r => r.KeyUri!)];
 
         // A wrong name is noticed before anything is cut.
-        ErrorRecord wrong = (await life.TryAsync("Revoke-CmekAccess shop -Permanent -Force -ConfirmClusterName Shop")).ExpectError("ConfirmNameMismatch");
+        ErrorRecord wrong = (
+            await life.TryAsync("Revoke-CmekAccess shop -Permanent -Force -ConfirmClusterName Shop")).ExpectError("ConfirmNameMismatch");
         Assert.Equal(ErrorCategory.InvalidArgument, wrong.CategoryInfo.Category);
         Assert.Empty(life.Writes);
         Assert.Empty(life.Receipts());
@@ -148,10 +182,18 @@ public sealed class RevokeTests
             Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(uri));
         }
 
-        CmekStep[] steps = [.. (await life.RunAsync("Revoke-CmekAccess shop -Permanent -Force -ConfirmClusterName shop" + (life.IsAws ? " -PendingWindowInDays 7" : string.Empty))).Values<CmekStep>()];
+        CmekStep[] steps =
+        [
+            .. (
+                await life.RunAsync(
+                    "Revoke-CmekAccess shop -Permanent -Force -ConfirmClusterName shop" + (
+                        life.IsAws ? " -PendingWindowInDays 7" : string.Empty))).Values<CmekStep>(),
+        ];
         Assert.Single(life.Shell.Shell.Host.Questions);
         // On Google Cloud the automatic rotation stops first, and each version is disabled before it is destroyed.
-        string[] one = life.IsAws ? ["kms:ScheduleKeyDeletion"] : ["gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy"];
+        string[] one = life.IsAws
+            ? ["kms:ScheduleKeyDeletion"]
+            : ["gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy"];
         // The two keys go side by side.
         Assert.Equal([.. one.Concat(one).Order(StringComparer.Ordinal)], life.Writes.Order(StringComparer.Ordinal));
         Assert.Equal(life.Regions, steps.Where(s => s.Step == "Deletion").Select(s => s.Region!).Order(StringComparer.Ordinal));
@@ -176,10 +218,15 @@ public sealed class RevokeTests
     {
         await using Life life = await Life.StartAsync("GCP");
         CmekRegionStatus region = (await life.StatusAsync()).Regions[0];
-        string resource = place == "ring" ? region.KeyUri![..region.KeyUri!.IndexOf("/cryptoKeys/", StringComparison.Ordinal)] : "projects/customer-project";
+        string resource = place == "ring"
+            ? region.KeyUri![..region.KeyUri!.IndexOf("/cryptoKeys/", StringComparison.Ordinal)]
+            : "projects/customer-project";
         life.Bind(resource, "roles/cloudkms.cryptoKeyEncrypterDecrypter", "serviceAccount:" + region.AuthPrincipal);
         PowerShellResult result = await life.TryAsync("Revoke-CmekAccess shop -Force");
-        ErrorRecord[] wider = [.. result.Errors.Where(e => e.FullyQualifiedErrorId.StartsWith("InheritedAccess", StringComparison.Ordinal))];
+        ErrorRecord[] wider =
+        [
+            .. result.Errors.Where(e => e.FullyQualifiedErrorId.StartsWith("InheritedAccess", StringComparison.Ordinal)),
+        ];
         Assert.Equal(place == "ring" ? 1 : 2, wider.Length);
         Assert.All(wider, e =>
         {
@@ -188,15 +235,22 @@ public sealed class RevokeTests
             Assert.Contains("-DisablePrincipal", e.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
         });
 
-        // The cluster's own account can take no new tokens, but those that it has work through the wider binding: neither cut nor open is claimed.
+        // The cluster's own account can take no new tokens, but those that it has work through the wider binding: neither cut nor open
+        // is claimed.
         ErrorRecord[] unproven = [.. result.Errors.Where(e => e.FullyQualifiedErrorId.StartsWith("CutNotSeen", StringComparison.Ordinal))];
         Assert.Equal(place == "ring" ? 1 : 2, unproven.Length);
         Assert.All(unproven, e => Assert.Contains(place == "ring" ? "key ring" : "project", e.Exception.Message, StringComparison.Ordinal));
         CmekStep[] steps = [.. result.Values<CmekStep>()];
         Assert.Equal(s_steps, steps.Select(s => s.Step).Order(StringComparer.Ordinal));
-        Assert.Equal(unproven.Length, steps.Count(s => s.Step == "Proof" && s.Result.StartsWith("NOT proven", StringComparison.Ordinal) && s.CutState == CmekCutState.Perhaps));
+        Assert.Equal(
+            unproven.Length,
+            steps.Count(
+                s => s.Step == "Proof" && s.Result.StartsWith("NOT proven", StringComparison.Ordinal)
+                    && s.CutState == CmekCutState.Perhaps));
         Assert.All(steps, s => Assert.Null(s.KeyCut));
-        Assert.Equal(("cut not seen", CmekState.REVOKED), (steps.Any(s => s.KeyCut == true) ? "claimed" : "cut not seen", (await life.StatusAsync()).State));
+        Assert.Equal(
+            ("cut not seen", CmekState.REVOKED),
+            (steps.Any(s => s.KeyCut == true) ? "claimed" : "cut not seen", (await life.StatusAsync()).State));
 
         // A disabled account is let in by no binding.
         steps = [.. (await life.RunAsync("Revoke-CmekAccess shop -Force -DisablePrincipal")).Values<CmekStep>()];
@@ -209,13 +263,16 @@ public sealed class RevokeTests
     {
         await using Life life = await Life.StartAsync("AWS");
         CmekStatus first = await life.StatusAsync();
-        await life.RunAsync("New-CmekKey shop -AliasName second | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue");
+        await life.RunAsync(
+            "New-CmekKey shop -AliasName second | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue");
         CmekStatus second = await life.StatusAsync();
         string[] uris = [.. second.Regions.Concat(first.Regions).Select(r => r.KeyUri!)];
         Assert.Equal(4, uris.Distinct().Count());
         CmekStep[] steps = [.. (await life.RunAsync("Revoke-CmekAccess shop -Force")).Values<CmekStep>()];
         Assert.Equal(4, steps.Count(s => s.Step == "Cut"));
-        Assert.Equal(uris.Order(StringComparer.Ordinal), life.Sent("PutKeyPolicy").Select(b => (string)b["KeyId"]!).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            uris.Order(StringComparer.Ordinal),
+            life.Sent("PutKeyPolicy").Select(b => (string)b["KeyId"]!).Order(StringComparer.Ordinal));
         Assert.All(life.Sent("PutKeyPolicy"), b => Assert.Contains("\"Deny\"", (string)b["Policy"]!, StringComparison.Ordinal));
     }
 }

@@ -25,7 +25,10 @@ public sealed class RotateKeyTests
         await using Life life = await Life.StartAsync(provider);
         PowerShellResult result = await life.RunAsync("New-CmekKey shop | Grant-CmekAccess | Update-CmekCluster -RotateKey -Wait");
         Assert.True(Assert.Single(result.Values<CmekStatus>()).Changed);
-        Assert.Equal(keys, life.Writes.Count(w => w.Contains(life.IsAws ? "RotateKeyOnDemand" : "updatePrimaryVersion", StringComparison.OrdinalIgnoreCase)));
+        Assert.Equal(
+            keys,
+            life.Writes.Count(
+                w => w.Contains(life.IsAws ? "RotateKeyOnDemand" : "updatePrimaryVersion", StringComparison.OrdinalIgnoreCase)));
         Assert.Single(life.Writes, w => w.EndsWith(":UpdateCmek", StringComparison.Ordinal));
     }
 }

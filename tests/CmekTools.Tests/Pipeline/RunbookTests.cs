@@ -8,7 +8,8 @@ namespace CmekTools.Tests.Pipeline;
 public sealed class RunbookTests
 {
     private static string Folder { get; } = Path.GetFullPath(Path.Combine(
-        typeof(RunbookTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "RepositoryRoot").Value!, "runbooks"));
+        typeof(RunbookTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "RepositoryRoot").Value!,
+        "runbooks"));
 
     [Theory]
     [InlineData("shop", "eu-west-1")]
@@ -31,8 +32,12 @@ public sealed class RunbookTests
                 arguments[property.Name] = property.GetValue(more);
             }
 
-            (await shell.RunAsync("param($Path, $Arguments) & $Path @Arguments", new { Path = Path.Combine(Folder, name), Arguments = arguments })).Expect();
-            CmekStatus status = Assert.Single((await shell.RunAsync("param($Name) Get-CmekStatus $Name", new { Name = cluster })).Expect().Values<CmekStatus>());
+            (
+                await shell.RunAsync(
+                    "param($Path, $Arguments) & $Path @Arguments",
+                    new { Path = Path.Combine(Folder, name), Arguments = arguments })).Expect();
+            CmekStatus status = Assert.Single(
+                (await shell.RunAsync("param($Name) Get-CmekStatus $Name", new { Name = cluster })).Expect().Values<CmekStatus>());
             Assert.Equal(state, status.State);
             Assert.All(status.Regions, r => Assert.Equal(state, r.State));
         }
@@ -56,7 +61,10 @@ public sealed class RunbookTests
         foreach ((string cluster, string region) in ((string, string)[])[("shop", "eu-west-1"), ("ledger", "europe-west1")])
         {
             string more = name == "add-region.ps1" ? $"-Region {region} -NodeCount 3" : string.Empty;
-            (await shell.RunAsync($"param($Path) & $Path -ClusterName {cluster} {more} -WhatIf", new { Path = Path.Combine(Folder, name) })).Expect();
+            (
+                await shell.RunAsync(
+                    $"param($Path) & $Path -ClusterName {cluster} {more} -WhatIf",
+                    new { Path = Path.Combine(Folder, name) })).Expect();
         }
 
         Assert.Empty(shell.Writes);

@@ -8,12 +8,22 @@ using WireState = CmekTools.Sandbox.CloudApi.CmekState;
 
 namespace CmekTools.Tests.Pipeline;
 
-/// <summary>docs/states.md against the code and the sandbox: what each command does in each state, and that no two cells send to each other.</summary>
+/// <summary>
+/// docs/states.md against the code and the sandbox: what each command does in each state, and that no two cells send to each other.
+/// </summary>
 public sealed class StateTableTests
 {
-    private static readonly SwitchCommand[] s_commands = [SwitchCommand.Enable, SwitchCommand.Update, SwitchCommand.Rewrap, SwitchCommand.AddRegion, SwitchCommand.Disable];
+    private static readonly SwitchCommand[] s_commands =
+    [
+        SwitchCommand.Enable,
+        SwitchCommand.Update,
+        SwitchCommand.Rewrap,
+        SwitchCommand.AddRegion,
+        SwitchCommand.Disable,
+    ];
 
-    private static Dictionary<PublicState, string[]> Page() => File.ReadAllLines(Path.Combine(ExternalProgram.RepositoryRoot, "docs", "states.md"))
+    private static Dictionary<PublicState, string[]> Page() =>
+        File.ReadAllLines(Path.Combine(ExternalProgram.RepositoryRoot, "docs", "states.md"))
         .Select(l => l.Split('|', StringSplitOptions.TrimEntries))
         .Where(c => c.Length == 8 && Enum.TryParse(c[1], out PublicState _))
         .ToDictionary(c => Enum.Parse<PublicState>(c[1]), c => c[2..7]);
@@ -48,7 +58,9 @@ public sealed class StateTableTests
             foreach (SwitchCommand command in s_commands)
             {
                 SwitchCommand? next = Next(WaysOut.Of(state, command));
-                Assert.True(next is null || WaysOut.Of(state, next.Value) is Way.Go or Way.Done, $"{state}: {command} sends to {next}, which does nothing with it");
+                Assert.True(
+                    next is null || WaysOut.Of(state, next.Value) is Way.Go or Way.Done,
+                    $"{state}: {command} sends to {next}, which does nothing with it");
             }
         }
 
@@ -70,7 +82,10 @@ public sealed class StateTableTests
     {
         await using Life life = await Life.StartAsync(provider);
         CmekAccess[] other = [.. (await life.RunAsync("New-CmekKey shop -NewGeneration | Grant-CmekAccess")).Values<CmekAccess>()];
-        CmekAccess[] added = [.. (await life.RunAsync($"New-CmekKey shop -Region {life.NewRegion} -NewRegion | Grant-CmekAccess")).Values<CmekAccess>()];
+        CmekAccess[] added =
+        [
+            .. (await life.RunAsync($"New-CmekKey shop -Region {life.NewRegion} -NewRegion | Grant-CmekAccess")).Values<CmekAccess>(),
+        ];
         CloudCluster cluster = life.Server.Get<CloudApiService>().Store.All.Single(c => c.Name == "shop");
         CloudKey[] keys = [.. cluster.Regions.Select(r => r.Current!)];
         foreach ((PublicState state, string[] cells) in Page())
@@ -82,14 +97,20 @@ public sealed class StateTableTests
                 PowerShellResult result = await life.TryAsync(
                     s_commands[i] switch
                     {
-                        SwitchCommand.Enable => "param($Other, $Added) $Other | Enable-CmekCluster -SkipPreflight -WarningAction SilentlyContinue",
-                        SwitchCommand.Update => "param($Other, $Added) $Other[0] | Update-CmekCluster -SkipPreflight -WarningAction SilentlyContinue",
-                        SwitchCommand.Rewrap => $"param($Other, $Added) Update-CmekCluster shop -Rewrap -Region {life.Regions[0]} -SkipPreflight -WarningAction SilentlyContinue",
-                        SwitchCommand.AddRegion => "param($Other, $Added) $Added | Add-CmekRegion -NodeCount 3 -SkipPreflight -WarningAction SilentlyContinue",
-                        _ => "param($Other, $Added) Disable-CmekCluster shop -NoWait -SkipPreflight -Confirm:$false -WarningAction SilentlyContinue",
+                        SwitchCommand.Enable => "param($Other, $Added) $Other | Enable-CmekCluster -SkipPreflight "
+                            + "-WarningAction SilentlyContinue",
+                        SwitchCommand.Update => "param($Other, $Added) $Other[0] | Update-CmekCluster -SkipPreflight "
+                            + "-WarningAction SilentlyContinue",
+                        SwitchCommand.Rewrap => $"param($Other, $Added) Update-CmekCluster shop -Rewrap -Region {life.Regions[0]} "
+                            + "-SkipPreflight -WarningAction SilentlyContinue",
+                        SwitchCommand.AddRegion => "param($Other, $Added) $Added | Add-CmekRegion -NodeCount 3 -SkipPreflight "
+                            + "-WarningAction SilentlyContinue",
+                        _ => "param($Other, $Added) Disable-CmekCluster shop -NoWait -SkipPreflight -Confirm:$false "
+                            + "-WarningAction SilentlyContinue",
                     },
                     new { Other = other, Added = added });
-                string where = $"{state}{(partial ? " in one region" : string.Empty)}, {s_commands[i]}: {cells[i]}; was {string.Join("; ", result.Errors.Select(e => $"{e.FullyQualifiedErrorId} {e.ErrorDetails?.RecommendedAction}"))}";
+                string where = $"{state}{(partial ? " in one region" : string.Empty)}, {s_commands[i]}: {cells[i]}; was "
+                    + $"{string.Join("; ", result.Errors.Select(e => $"{e.FullyQualifiedErrorId} {e.ErrorDetails?.RecommendedAction}"))}";
                 bool enableBeside = partial && s_commands[i] == SwitchCommand.Enable;
                 if (enableBeside)
                 {
@@ -99,11 +120,16 @@ public sealed class StateTableTests
                 }
 
                 // What the service takes while something goes on is the service's to say.
-                ErrorRecord? error = result.Errors.FirstOrDefault(e => !(((cells[i] == "sent" && state == PublicState.ROTATING) || (partial && cells[i] == "done")) && e.FullyQualifiedErrorId.StartsWith("ClusterBusy,", StringComparison.Ordinal)));
+                ErrorRecord? error = result.Errors.FirstOrDefault(
+                    e => !(
+                        ((cells[i] == "sent" && state == PublicState.ROTATING) || (partial && cells[i] == "done"))
+                            && e.FullyQualifiedErrorId.StartsWith("ClusterBusy,", StringComparison.Ordinal)));
                 Assert.True(cells[i] is "sent" or "done" ? error is null : error is not null, where);
                 string[] sent = [.. life.Writes.Where(w => w.StartsWith("cloud:", StringComparison.Ordinal))];
                 // In a cluster whose other region is ENABLED there may be something to do for that one.
-                Assert.True((partial && cells[i] == "done") || (cells[i] == "sent") == (sent.Length > 0), $"{where}; sent {string.Join(", ", sent)}");
+                Assert.True(
+                    (partial && cells[i] == "done") || (cells[i] == "sent") == (sent.Length > 0),
+                    $"{where}; sent {string.Join(", ", sent)}");
                 if (cells[i] == "wait")
                 {
                     Assert.StartsWith("ClusterBusy,", error!.FullyQualifiedErrorId, StringComparison.Ordinal);
@@ -116,7 +142,8 @@ public sealed class StateTableTests
         }
     }
 
-    private static void Set(Life life, CloudCluster cluster, CloudKey[] keys, WireState state, bool partial) => life.Server.Exclusively(() =>
+    private static void Set(Life life, CloudCluster cluster, CloudKey[] keys, WireState state, bool partial) =>
+        life.Server.Exclusively(() =>
     {
         cluster.EverEncrypted = true;
         cluster.ScalingSince = null;

@@ -12,7 +12,9 @@ public sealed class SupportRequestTests
     {
         await using Life life = await Life.StartAsync("AWS", enable: false);
         CmekSupportRequest request = Assert.Single((await life.RunAsync("New-CmekSupportRequest")).Values<CmekSupportRequest>());
-        Assert.Equal((CmekSupportPurpose.EnableOrganization, life.Server.Options.OrganizationId, null), (request.Purpose, request.OrganizationId, request.ClusterId));
+        Assert.Equal(
+            (CmekSupportPurpose.EnableOrganization, life.Server.Options.OrganizationId, null),
+            (request.Purpose, request.OrganizationId, request.ClusterId));
         Assert.Contains(life.Server.Options.OrganizationId, request.Subject, StringComparison.Ordinal);
         Assert.Contains("turn on the Cloud API and CMEK", request.Body, StringComparison.Ordinal);
         Assert.Contains(life.Server.Options.OrganizationId, request.Body, StringComparison.Ordinal);
@@ -28,7 +30,8 @@ public sealed class SupportRequestTests
         CmekStatus before = await life.StatusAsync();
         DateTimeOffset start = DateTimeOffset.UtcNow;
         await life.RunAsync("Revoke-CmekAccess shop -Force");
-        CmekSupportRequest request = Assert.Single((await life.RunAsync("New-CmekSupportRequest shop -Purpose Recover")).Values<CmekSupportRequest>());
+        CmekSupportRequest request = Assert.Single(
+            (await life.RunAsync("New-CmekSupportRequest shop -Purpose Recover")).Values<CmekSupportRequest>());
         Assert.Empty(life.Writes);
         Assert.Equal((CmekSupportPurpose.Recover, before.ClusterId), (request.Purpose, request.ClusterId));
         string[] said =
@@ -44,7 +47,12 @@ public sealed class SupportRequestTests
             $"Written {start.UtcDateTime:yyyy-MM-dd}",
         ];
         Assert.All(said, word => Assert.Contains(word, request.Body, StringComparison.Ordinal));
-        string[] secrets = [life.Server.Options.ApiKey, life.Server.Environment["AWS_SECRET_ACCESS_KEY"], life.Server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"]];
+        string[] secrets =
+        [
+            life.Server.Options.ApiKey,
+            life.Server.Environment["AWS_SECRET_ACCESS_KEY"],
+            life.Server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"],
+        ];
         Assert.All(secrets, secret => Assert.DoesNotContain(secret, request.ToString(), StringComparison.Ordinal));
         Assert.StartsWith("Recover cluster " + before.ClusterId, request.Subject, StringComparison.Ordinal);
         Assert.DoesNotContain("was given back", request.Body, StringComparison.Ordinal);
@@ -59,8 +67,16 @@ public sealed class SupportRequestTests
     public async Task NothingIsClaimedThatWasNeverDone()
     {
         await using Life life = await Life.StartAsync("AWS");
-        CmekSupportRequest[] requests = [.. (await life.RunAsync("'Recover', 'Disable' | ForEach-Object { New-CmekSupportRequest shop $_ }")).Values<CmekSupportRequest>()];
-        Assert.Contains("Nothing is recorded here of access that was taken away or given back.", requests[0].Body, StringComparison.Ordinal);
+        CmekSupportRequest[] requests =
+        [
+            .. (
+                await life.RunAsync(
+                    "'Recover', 'Disable' | ForEach-Object { New-CmekSupportRequest shop $_ }")).Values<CmekSupportRequest>(),
+        ];
+        Assert.Contains(
+            "Nothing is recorded here of access that was taken away or given back.",
+            requests[0].Body,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("revocation", requests[0].ToString(), StringComparison.Ordinal);
         Assert.Contains("Nothing is recorded here of an attempt through the public API.", requests[1].Body, StringComparison.Ordinal);
     }
@@ -69,10 +85,13 @@ public sealed class SupportRequestTests
     public async Task AClusterIsFoundByItsObjectAndAWrongNameIsAnError()
     {
         await using Life life = await Life.StartAsync("AWS");
-        CmekSupportRequest request = Assert.Single((await life.RunAsync("Get-CmekCluster shop | New-CmekSupportRequest -Purpose Disable")).Values<CmekSupportRequest>());
+        CmekSupportRequest request = Assert.Single(
+            (await life.RunAsync("Get-CmekCluster shop | New-CmekSupportRequest -Purpose Disable")).Values<CmekSupportRequest>());
         Assert.Equal(CmekSupportPurpose.Disable, request.Purpose);
         Assert.Contains("back to CockroachDB-managed encryption", request.Body, StringComparison.Ordinal);
         Assert.Contains("us-east-1: ENABLED", request.Body, StringComparison.Ordinal);
-        Assert.Equal(ErrorCategory.ObjectNotFound, (await life.TryAsync("New-CmekSupportRequest shopp -Purpose Disable")).ExpectError("ClusterNotFound").CategoryInfo.Category);
+        Assert.Equal(
+            ErrorCategory.ObjectNotFound,
+            (await life.TryAsync("New-CmekSupportRequest shopp -Purpose Disable")).ExpectError("ClusterNotFound").CategoryInfo.Category);
     }
 }

@@ -6,22 +6,59 @@ using Xunit;
 
 namespace CmekTools.Tests.Pipeline;
 
-/// <summary>A -WhatIf run of each command that changes a cluster in use: nothing is sent, nothing is left on disk, and what it shows is what is then sent.</summary>
+/// <summary>
+/// A -WhatIf run of each command that changes a cluster in use: nothing is sent, nothing is left on disk, and what it shows is what
+/// is then sent.
+/// </summary>
 public sealed class WhatIfTests
 {
     [Theory]
     [InlineData("AWS", "-AliasName", "eu-west-1", "-RoleName", "", "PutKeyPolicy")]
-    [InlineData("GCP", "-KeyRing", "europe-west1", "-ServiceAccount", "-DisablePrincipal", "cryptoKeys.setIamPolicy serviceAccounts.setIamPolicy")]
-    public async Task NothingIsSentOrKeptAndWhatIsShownIsWhatIsSent(string provider, string name, string region, string principal, string more, string policies)
+    [
+        InlineData(
+            "GCP",
+            "-KeyRing",
+            "europe-west1",
+            "-ServiceAccount",
+            "-DisablePrincipal",
+            "cryptoKeys.setIamPolicy serviceAccounts.setIamPolicy"),
+    ]
+    public async Task NothingIsSentOrKeptAndWhatIsShownIsWhatIsSent(
+        string provider,
+        string name,
+        string region,
+        string principal,
+        string more,
+        string policies)
     {
         await using Life life = await Life.StartAsync(provider);
-        await SameAsync(life, $"$global:next = New-CmekKey shop {name} second | Grant-CmekAccess", "$next | Update-CmekCluster -Wait", "UpdateCmek");
+        await SameAsync(
+            life,
+            $"$global:next = New-CmekKey shop {name} second | Grant-CmekAccess",
+            "$next | Update-CmekCluster -Wait",
+            "UpdateCmek");
         await SameAsync(life, string.Empty, "Update-CmekCluster shop -Rewrap -RotateKey -Wait", "UpdateCmek");
-        await SameAsync(life, $"$global:next = New-CmekKey shop -Region {region} -NewRegion | Grant-CmekAccess", "$next | Add-CmekRegion -NodeCount 3 -Wait", "UpdateCluster");
-        await SameAsync(life, $"$global:spare = New-CmekKey shop -Region {life.Regions[1]} {name} spare", "$spare | Remove-CmekKey -Confirm:$false", string.Empty);
-        await SameAsync(life, string.Empty, $"Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop {more}", policies + " UpdateCmekStatus");
+        await SameAsync(
+            life,
+            $"$global:next = New-CmekKey shop -Region {region} -NewRegion | Grant-CmekAccess",
+            "$next | Add-CmekRegion -NodeCount 3 -Wait",
+            "UpdateCluster");
+        await SameAsync(
+            life,
+            $"$global:spare = New-CmekKey shop -Region {life.Regions[1]} {name} spare",
+            "$spare | Remove-CmekKey -Confirm:$false",
+            string.Empty);
+        await SameAsync(
+            life,
+            string.Empty,
+            $"Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop {more}",
+            policies + " UpdateCmekStatus");
         await SameAsync(life, string.Empty, "Restore-CmekAccess shop -Wait", policies);
-        await SameAsync(life, "$null = Revoke-CmekAccess shop -Force", $"Restore-CmekAccess shop {principal} rescue -Wait", policies.Split(' ')[0] + " UpdateCmek");
+        await SameAsync(
+            life,
+            "$null = Revoke-CmekAccess shop -Force",
+            $"Restore-CmekAccess shop {principal} rescue -Wait",
+            policies.Split(' ')[0] + " UpdateCmek");
         await SameAsync(life, string.Empty, "Disable-CmekCluster shop", "UpdateCmek");
     }
 
@@ -62,14 +99,18 @@ public sealed class WhatIfTests
                     break;
                 case "kms":
                     JsonNode body = JsonNode.Parse(request.Text)!;
-                    Assert.Contains(JsonNode.Parse((string)body["Policy"]!)!.ToJsonString(), sections.Where(s => s.StartsWith((string)body["KeyId"]!, StringComparison.Ordinal)).Select(After));
+                    Assert.Contains(
+                        JsonNode.Parse((string)body["Policy"]!)!.ToJsonString(),
+                        sections.Where(s => s.StartsWith((string)body["KeyId"]!, StringComparison.Ordinal)).Select(After));
                     break;
                 default:
                     string resource = Resource(request);
                     string name = request.Service == "gcp-iam" ? resource[(resource.LastIndexOf('/') + 1)..] : resource;
                     Assert.Contains(
                         string.Join('\n', Bindings(JsonNode.Parse(request.Text)!["policy"]!.AsObject())),
-                        sections.Where(s => s.StartsWith(name + ":", StringComparison.Ordinal)).Select(s => string.Join('\n', Changed(bindings[resource], s))));
+                        sections.Where(
+                            s => s.StartsWith(name + ":", StringComparison.Ordinal)).Select(
+                                s => string.Join('\n', Changed(bindings[resource], s))));
                     break;
             }
         }
@@ -77,15 +118,20 @@ public sealed class WhatIfTests
 
     // An account may be named under "-" in place of its project.
     private static string Resource(SandboxRequest request) =>
-        Uri.UnescapeDataString(request.RawPath)["/v1/".Length..^":setIamPolicy".Length].Replace("projects/-/", "projects/" + GcpWire.Project + "/", StringComparison.Ordinal);
+        Uri.UnescapeDataString(request.RawPath)["/v1/".Length..^":setIamPolicy".Length].Replace(
+            "projects/-/",
+            "projects/" + GcpWire.Project + "/",
+            StringComparison.Ordinal);
 
-    private static string[] Bindings(JsonObject policy) => [.. (policy["bindings"]?.AsArray() ?? []).Select(b => b!.ToJsonString()).Order(StringComparer.Ordinal)];
+    private static string[] Bindings(JsonObject policy) =>
+        [.. (policy["bindings"]?.AsArray() ?? []).Select(b => b!.ToJsonString()).Order(StringComparer.Ordinal)];
 
     // The JSON body that a section shows, or nothing.
     private static string? Body(string section)
     {
         int start = section.IndexOf('{', StringComparison.Ordinal);
-        return start < 0 || section[start..].Contains("\n+ ", StringComparison.Ordinal) || section[start..].Contains("\n- ", StringComparison.Ordinal)
+        return start < 0 || section[start..].Contains("\n+ ", StringComparison.Ordinal)
+            || section[start..].Contains("\n- ", StringComparison.Ordinal)
             ? null
             : JsonNode.Parse(section[start..(section.LastIndexOf('}') + 1)])!.ToJsonString();
     }
@@ -94,7 +140,10 @@ public sealed class WhatIfTests
     private static string? After(string section)
     {
         string[] lines = section.Split('\n')[1..];
-        string after = string.Join('\n', lines.Where(l => l.StartsWith("  ", StringComparison.Ordinal) || l.StartsWith("+ ", StringComparison.Ordinal)).Select(l => l[2..]));
+        string after = string.Join(
+            '\n',
+            lines.Where(
+                l => l.StartsWith("  ", StringComparison.Ordinal) || l.StartsWith("+ ", StringComparison.Ordinal)).Select(l => l[2..]));
         return after.Length == 0 ? null : JsonNode.Parse(after)!.ToJsonString();
     }
 

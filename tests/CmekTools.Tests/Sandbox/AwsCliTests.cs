@@ -11,9 +11,17 @@ public sealed class AwsCliTests
     public async Task AKeyIsUsedUnderARoleAndOnlyUnderIt()
     {
         await using AwsWire wire = Start();
-        string key = (await RunAsync(wire, "kms create-key --description store --tags TagKey=cluster,TagValue=shop"))!["KeyMetadata"]!["Arn"]!.ToString();
-        string role = (await RunAsync(wire, "iam create-role --role-name store --assume-role-policy-document", AwsWire.Trust($"arn:aws:iam::{AwsWire.Account}:root", "org")))!["Role"]!["Arn"]!.ToString();
-        JsonNode session = (await RunAsync(wire, $"sts assume-role --role-arn {role} --role-session-name cli --external-id org"))!["Credentials"]!;
+        string key = (
+            await RunAsync(
+                wire,
+                "kms create-key --description store --tags TagKey=cluster,TagValue=shop"))!["KeyMetadata"]!["Arn"]!.ToString();
+        string role = (
+            await RunAsync(
+                wire,
+                "iam create-role --role-name store --assume-role-policy-document",
+                AwsWire.Trust($"arn:aws:iam::{AwsWire.Account}:root", "org")))!["Role"]!["Arn"]!.ToString();
+        JsonNode session = (
+            await RunAsync(wire, $"sts assume-role --role-arn {role} --role-session-name cli --external-id org"))!["Credentials"]!;
         (string, string)[] asRole =
         [
             ("AWS_ACCESS_KEY_ID", session["AccessKeyId"]!.ToString()),
@@ -38,7 +46,9 @@ public sealed class AwsCliTests
         Assert.True(code == 0, errors);
         Assert.Equal("store"u8, Convert.FromBase64String(JsonNode.Parse(output)!["Plaintext"]!.ToString()));
         JsonNode shown = (await RunAsync(wire, "iam get-role --role-name store"))!["Role"]!;
-        Assert.Equal("org", shown["AssumeRolePolicyDocument"]!["Statement"]![0]!["Condition"]!["StringEquals"]!["sts:ExternalId"]!.ToString());
+        Assert.Equal(
+            "org",
+            shown["AssumeRolePolicyDocument"]!["Statement"]![0]!["Condition"]!["StringEquals"]!["sts:ExternalId"]!.ToString());
     }
 
     [Fact]
@@ -50,11 +60,23 @@ public sealed class AwsCliTests
         Assert.Equal("REPLICA", replica["MultiRegionConfiguration"]!["MultiRegionKeyType"]!.ToString());
         await RunAsync(wire, $"kms enable-key-rotation --key-id {key} --rotation-period-in-days 180");
         await RunAsync(wire, $"kms rotate-key-on-demand --key-id {key}");
-        Assert.Equal("ON_DEMAND", (await RunAsync(wire, $"kms list-key-rotations --key-id {key}"))!["Rotations"]![0]!["RotationType"]!.ToString());
-        Assert.Equal("180", (await RunAsync(wire, $"kms get-key-rotation-status --region us-west-2 --key-id {replica["Arn"]}"))!["RotationPeriodInDays"]!.ToString());
+        Assert.Equal(
+            "ON_DEMAND",
+            (await RunAsync(wire, $"kms list-key-rotations --key-id {key}"))!["Rotations"]![0]!["RotationType"]!.ToString());
+        Assert.Equal(
+            "180",
+            (
+                await RunAsync(
+                    wire,
+                    $"kms get-key-rotation-status --region us-west-2 --key-id {replica["Arn"]}"))!["RotationPeriodInDays"]!.ToString());
         await RunAsync(wire, $"kms schedule-key-deletion --region us-west-2 --pending-window-in-days 7 --key-id {replica["Arn"]}");
         await RunAsync(wire, $"kms cancel-key-deletion --region us-west-2 --key-id {replica["Arn"]}");
-        Assert.Equal("Disabled", (await RunAsync(wire, $"kms describe-key --region us-west-2 --key-id {replica["Arn"]}"))!["KeyMetadata"]!["KeyState"]!.ToString());
+        Assert.Equal(
+            "Disabled",
+            (
+                await RunAsync(
+                    wire,
+                    $"kms describe-key --region us-west-2 --key-id {replica["Arn"]}"))!["KeyMetadata"]!["KeyState"]!.ToString());
     }
 
     [Fact]
@@ -62,8 +84,14 @@ public sealed class AwsCliTests
     {
         await using AwsWire wire = Start();
         (string, string)[] wrong = [("AWS_SECRET_ACCESS_KEY", "wrong")];
-        Assert.Contains("InvalidSignatureException", (await StartAsync(wire, Words("kms list-keys"), wrong)).Errors, StringComparison.Ordinal);
-        Assert.Contains("SignatureDoesNotMatch", (await StartAsync(wire, Words("sts get-caller-identity"), wrong)).Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "InvalidSignatureException",
+            (await StartAsync(wire, Words("kms list-keys"), wrong)).Errors,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "SignatureDoesNotMatch",
+            (await StartAsync(wire, Words("sts get-caller-identity"), wrong)).Errors,
+            StringComparison.Ordinal);
     }
 
     private static AwsWire Start()
@@ -81,7 +109,10 @@ public sealed class AwsCliTests
         return output.Trim() is { Length: > 0 } text ? JsonNode.Parse(text) : null;
     }
 
-    private static async Task<(int Code, string Output, string Errors)> StartAsync(AwsWire wire, string[] arguments, (string Name, string Value)[] environment)
+    private static async Task<(int Code, string Output, string Errors)> StartAsync(
+        AwsWire wire,
+        string[] arguments,
+        (string Name, string Value)[] environment)
     {
         // Nothing of the machine's own settings, and no pager.
         string none = Path.Combine(Path.GetTempPath(), "cmek-no-such-file");

@@ -28,7 +28,8 @@ public sealed class AwsContractTests
             Remove-CmekKey $spare.KeyUri -Confirm:$false
             Grant-CmekAccess shop -Region us-east-1 -KeyUri $spare.KeyUri
             Get-CmekKey arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000000
-            Grant-CmekAccess shop -Region us-east-1 -KeyUri (Get-CmekStatus shop).Regions[0].KeyUri -RoleArn arn:aws:iam::111122223333:role/nobody
+            $key = (Get-CmekStatus shop).Regions[0].KeyUri
+            Grant-CmekAccess shop -Region us-east-1 -KeyUri $key -RoleArn arn:aws:iam::111122223333:role/nobody
             Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop
             Restore-CmekAccess shop -Wait
             Restore-CmekAccess shop -RoleName rescue -Wait
@@ -38,7 +39,11 @@ public sealed class AwsContractTests
         {
             wrong.AddRange(exchange.Request.Service switch
             {
-                "kms" => kms.Check(exchange.Request.Operation, JsonNode.Parse(exchange.Request.Text)!.AsObject(), exchange.Status, JsonNode.Parse(exchange.ResponseBody)!.AsObject()),
+                "kms" => kms.Check(
+                    exchange.Request.Operation,
+                    JsonNode.Parse(exchange.Request.Text)!.AsObject(),
+                    exchange.Status,
+                    JsonNode.Parse(exchange.ResponseBody)!.AsObject()),
                 "iam" => iam.Check(exchange.Request.Operation, exchange.Status, Plain(exchange.ResponseBody)),
                 "sts" => sts.Check(exchange.Request.Operation, exchange.Status, Plain(exchange.ResponseBody)),
                 _ => [],
@@ -46,7 +51,9 @@ public sealed class AwsContractTests
         }
 
         Assert.True(wrong.Count == 0, string.Join('\n', wrong.Distinct()));
-        Assert.True(kms.Checked.Count >= 15 && iam.Checked.Count >= 4 && sts.Checked.Count >= 1, string.Join(' ', [.. kms.Checked, .. iam.Checked, .. sts.Checked]));
+        Assert.True(
+            kms.Checked.Count >= 15 && iam.Checked.Count >= 4 && sts.Checked.Count >= 1,
+            string.Join(' ', [.. kms.Checked, .. iam.Checked, .. sts.Checked]));
     }
 
     private static XElement Plain(string text)

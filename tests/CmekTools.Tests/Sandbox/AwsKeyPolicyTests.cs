@@ -23,14 +23,18 @@ public sealed class AwsKeyPolicyTests
             """{"Version":"2012-10-17","Statement":[]}""",
             AwsWire.Policy(AwsWire.Statement("Permit", "*", "kms:*")),
             AwsWire.Policy(AwsWire.Statement("Allow", null, "kms:*")),
-            AwsWire.Policy(AwsWire.RootStatement(), AwsWire.Statement("Allow", "*", "kms:*", AwsWire.When("StringSame", "aws:PrincipalArn", "x"))),
+            AwsWire.Policy(
+                AwsWire.RootStatement(),
+                AwsWire.Statement("Allow", "*", "kms:*", AwsWire.When("StringSame", "aws:PrincipalArn", "x"))),
         ])
         {
             await Assert.ThrowsAsync<MalformedPolicyDocumentException>(() => PutAsync(wire, key, policy));
         }
 
-        await Assert.ThrowsAsync<LimitExceededException>(() => PutAsync(wire, key, AwsWire.Policy(AwsWire.RootStatement()) + new string(' ', 32 * 1024)));
-        MalformedPolicyDocumentException lockout = await Assert.ThrowsAsync<MalformedPolicyDocumentException>(() => PutAsync(wire, key, AwsWire.Policy(AwsWire.Statement("Allow", "*", "kms:Encrypt"))));
+        await Assert.ThrowsAsync<LimitExceededException>(
+            () => PutAsync(wire, key, AwsWire.Policy(AwsWire.RootStatement()) + new string(' ', 32 * 1024)));
+        MalformedPolicyDocumentException lockout = await Assert.ThrowsAsync<MalformedPolicyDocumentException>(
+            () => PutAsync(wire, key, AwsWire.Policy(AwsWire.Statement("Allow", "*", "kms:Encrypt"))));
         Assert.Equal("The new key policy will not allow you to update the key policy in the future.", lockout.Message);
         Assert.Contains("Enable IAM User Permissions", await PolicyAsync(wire, key), StringComparison.Ordinal);
     }
@@ -41,10 +45,16 @@ public sealed class AwsKeyPolicyTests
         await using AwsWire wire = AwsWire.Start();
         KeyMetadata key = await wire.KeyAsync();
         await wire.Kms.PutKeyPolicyAsync(
-            new PutKeyPolicyRequest { KeyId = key.Arn, Policy = AwsWire.Policy(AwsWire.Statement("Allow", "*", "kms:Encrypt")), BypassPolicyLockoutSafetyCheck = true }, AwsWire.Cancel);
-        AmazonServiceException e = await Assert.ThrowsAnyAsync<AmazonKeyManagementServiceException>(() => wire.Kms.DescribeKeyAsync(key.Arn, AwsWire.Cancel));
+            new PutKeyPolicyRequest { KeyId = key.Arn, Policy = AwsWire.Policy(
+                AwsWire.Statement("Allow", "*", "kms:Encrypt")), BypassPolicyLockoutSafetyCheck = true },
+            AwsWire.Cancel);
+        AmazonServiceException e = await Assert.ThrowsAnyAsync<AmazonKeyManagementServiceException>(
+            () => wire.Kms.DescribeKeyAsync(key.Arn, AwsWire.Cancel));
         Assert.Equal("AccessDeniedException", e.ErrorCode);
-        Assert.Equal($"User: {wire.Aws.Admin.Arn} is not authorized to perform: kms:DescribeKey on resource: {key.Arn} because no resource-based policy allows the kms:DescribeKey action", e.Message);
+        Assert.Equal(
+            $"User: {wire.Aws.Admin.Arn} is not authorized to perform: kms:DescribeKey on resource: {key.Arn} because no resource-based "
+                + "policy allows the kms:DescribeKey action",
+            e.Message);
     }
 
     [Fact]
@@ -53,7 +63,10 @@ public sealed class AwsKeyPolicyTests
         await using AwsWire wire = AwsWire.Start();
         KeyMetadata key = await wire.KeyAsync();
         MalformedPolicyDocumentException e = await Assert.ThrowsAsync<MalformedPolicyDocumentException>(
-            () => PutAsync(wire, key, AwsWire.Policy(AwsWire.RootStatement(), AwsWire.Statement("Allow", $"arn:aws:iam::{AwsWire.Account}:role/nobody", Use))));
+            () => PutAsync(
+                wire,
+                key,
+                AwsWire.Policy(AwsWire.RootStatement(), AwsWire.Statement("Allow", $"arn:aws:iam::{AwsWire.Account}:role/nobody", Use))));
         Assert.Equal("Policy contains a statement with one or more invalid principals.", e.Message);
 
         string role = await wire.RoleAsync("store");
@@ -78,13 +91,21 @@ public sealed class AwsKeyPolicyTests
         await using AwsWire wire = AwsWire.Start();
         string role = await wire.RoleAsync("store", allows: "kms:*");
         KeyMetadata key = await wire.KeyAsync(AwsWire.Policy(
-            AwsWire.RootStatement(), AwsWire.Statement("Allow", role, Use), AwsWire.Statement("Deny", "*", Use, AwsWire.When("ArnEquals", "aws:PrincipalArn", role))));
+            AwsWire.RootStatement(),
+            AwsWire.Statement("Allow", role, Use),
+            AwsWire.Statement("Deny", "*", Use, AwsWire.When("ArnEquals", "aws:PrincipalArn", role))));
         string denied = await DeniedAsync(wire.KmsAs(await wire.AssumeAsync(role)), key);
-        Assert.Equal($"User: arn:aws:sts::{AwsWire.Account}:assumed-role/store/test is not authorized to perform: kms:Encrypt on resource: {key.Arn} with an explicit deny in a resource-based policy", denied);
+        Assert.Equal(
+            $"User: arn:aws:sts::{AwsWire.Account}:assumed-role/store/test is not authorized to perform: kms:Encrypt on resource: "
+                + $"{key.Arn} with an explicit deny in a resource-based policy",
+            denied);
         await wire.IamAsync("DeleteRolePolicy", ("RoleName", "store"), ("PolicyName", "own"));
         await wire.IamAsync("DeleteRole", ("RoleName", "store"));
         await wire.RoleAsync("store", allows: "kms:*");
-        Assert.EndsWith("explicit deny in a resource-based policy", await DeniedAsync(wire.KmsAs(await wire.AssumeAsync(role)), key), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "explicit deny in a resource-based policy",
+            await DeniedAsync(wire.KmsAs(await wire.AssumeAsync(role)), key),
+            StringComparison.Ordinal);
         await EncryptAsync(wire.Kms, key);
     }
 
@@ -95,14 +116,23 @@ public sealed class AwsKeyPolicyTests
         KeyMetadata key = await wire.KeyAsync();
         string bare = await wire.RoleAsync("bare");
         string able = await wire.RoleAsync("able", allows: "kms:Encrypt");
-        Assert.EndsWith("because no identity-based policy allows the kms:Encrypt action", await DeniedAsync(wire.KmsAs(await wire.AssumeAsync(bare)), key), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "because no identity-based policy allows the kms:Encrypt action",
+            await DeniedAsync(wire.KmsAs(await wire.AssumeAsync(bare)), key),
+            StringComparison.Ordinal);
         await EncryptAsync(wire.KmsAs(await wire.AssumeAsync(able)), key);
         AwsKeyPair reader = wire.Aws.AddCredentials(
-            AwsWire.Account, $"arn:aws:iam::{AwsWire.Account}:user/reader", AwsWire.Policy(AwsWire.Statement("Allow", null, "kms:Describe* kms:Get* kms:List*")));
+            AwsWire.Account,
+            $"arn:aws:iam::{AwsWire.Account}:user/reader",
+            AwsWire.Policy(AwsWire.Statement("Allow", null, "kms:Describe* kms:Get* kms:List*")));
         await wire.KmsAs(reader).GetKeyPolicyAsync(key.Arn, "default", AwsWire.Cancel);
         await DeniedAsync(wire.KmsAs(reader), key);
-        AmazonServiceException create = await Assert.ThrowsAnyAsync<AmazonServiceException>(() => wire.KmsAs(reader).CreateKeyAsync(new CreateKeyRequest(), AwsWire.Cancel));
-        Assert.Equal($"User: {reader.Arn} is not authorized to perform: kms:CreateKey because no identity-based policy allows the kms:CreateKey action", create.Message);
+        AmazonServiceException create = await Assert.ThrowsAnyAsync<AmazonServiceException>(
+            () => wire.KmsAs(reader).CreateKeyAsync(new CreateKeyRequest(), AwsWire.Cancel));
+        Assert.Equal(
+            $"User: {reader.Arn} is not authorized to perform: kms:CreateKey because no identity-based policy allows "
+                + "the kms:CreateKey action",
+            create.Message);
     }
 
     [Fact]
@@ -110,7 +140,10 @@ public sealed class AwsKeyPolicyTests
     {
         await using AwsWire wire = AwsWire.Start();
         AwsKeyPair able = wire.Aws.AddCredentials(AwsWire.OtherAccount, $"arn:aws:iam::{AwsWire.OtherAccount}:user/able");
-        AwsKeyPair bare = wire.Aws.AddCredentials(AwsWire.OtherAccount, $"arn:aws:iam::{AwsWire.OtherAccount}:user/bare", AwsWire.Policy(AwsWire.Statement("Allow", null, "s3:*")));
+        AwsKeyPair bare = wire.Aws.AddCredentials(
+            AwsWire.OtherAccount,
+            $"arn:aws:iam::{AwsWire.OtherAccount}:user/bare",
+            AwsWire.Policy(AwsWire.Statement("Allow", null, "s3:*")));
         KeyMetadata key = await wire.KeyAsync();
         Assert.Contains("no resource-based policy", await DeniedAsync(wire.KmsAs(able), key), StringComparison.Ordinal);
         await PutAsync(wire, key, AwsWire.Policy(AwsWire.RootStatement(), AwsWire.Statement("Allow", AwsWire.OtherAccount, "kms:*")));
@@ -119,7 +152,9 @@ public sealed class AwsKeyPolicyTests
         Assert.Contains("no identity-based policy", await DeniedAsync(wire.KmsAs(bare), key), StringComparison.Ordinal);
         await Assert.ThrowsAnyAsync<AmazonServiceException>(() => wire.KmsAs(able).DisableKeyAsync(key.Arn, AwsWire.Cancel));
         AmazonServiceException hidden = await Assert.ThrowsAnyAsync<AmazonServiceException>(
-            () => wire.KmsAs(able).DescribeKeyAsync($"arn:aws:kms:us-east-1:{AwsWire.Account}:key/8d1a2f3e-0000-4000-8000-000000000000", AwsWire.Cancel));
+            () => wire.KmsAs(able).DescribeKeyAsync(
+                $"arn:aws:kms:us-east-1:{AwsWire.Account}:key/8d1a2f3e-0000-4000-8000-000000000000",
+                AwsWire.Cancel));
         Assert.Contains("the resource does not exist in this Region", hidden.Message, StringComparison.Ordinal);
     }
 
@@ -133,15 +168,26 @@ public sealed class AwsKeyPolicyTests
         KeyMetadata key = await wire.KeyAsync(AwsWire.Policy(AwsWire.RootStatement(), AwsWire.Statement("Allow", role, Use)));
         await wire.IamAsync("PutRolePermissionsBoundary", ("RoleName", "store"), ("PermissionsBoundary", boundary));
         AmazonKeyManagementServiceClient session = wire.KmsAs(await wire.AssumeAsync(role));
-        Assert.EndsWith("because no permissions boundary allows the kms:Encrypt action", await DeniedAsync(session, key), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "because no permissions boundary allows the kms:Encrypt action",
+            await DeniedAsync(session, key),
+            StringComparison.Ordinal);
         await session.DescribeKeyAsync(key.Arn, AwsWire.Cancel);
-        await PutAsync(wire, key, AwsWire.Policy(AwsWire.RootStatement(), AwsWire.Statement("Allow", $"arn:aws:sts::{AwsWire.Account}:assumed-role/store/test", Use)));
+        await PutAsync(
+            wire,
+            key,
+            AwsWire.Policy(
+                AwsWire.RootStatement(),
+                AwsWire.Statement("Allow", $"arn:aws:sts::{AwsWire.Account}:assumed-role/store/test", Use)));
         await EncryptAsync(session, key);
         await PutAsync(wire, key, AwsWire.Policy(AwsWire.RootStatement(), AwsWire.Statement("Allow", role, Use)));
         await wire.IamAsync("DeleteRolePermissionsBoundary", ("RoleName", "store"));
         await EncryptAsync(session, key);
         string narrow = AwsWire.Policy(AwsWire.Statement("Allow", null, "kms:DescribeKey"));
-        Assert.EndsWith("because no session policy allows the kms:Encrypt action", await DeniedAsync(wire.KmsAs(await wire.AssumeAsync(role, policy: narrow)), key), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "because no session policy allows the kms:Encrypt action",
+            await DeniedAsync(wire.KmsAs(await wire.AssumeAsync(role, policy: narrow)), key),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -150,10 +196,13 @@ public sealed class AwsKeyPolicyTests
         await using AwsWire wire = AwsWire.Start();
         string role = await wire.RoleAsync("store");
         KeyMetadata key = await wire.KeyAsync(AwsWire.Policy(
-            AwsWire.RootStatement(), AwsWire.Statement("Allow", role, "kms:Encrypt", AwsWire.When("StringEquals", "kms:EncryptionContext:cluster", "shop"))));
+            AwsWire.RootStatement(),
+            AwsWire.Statement("Allow", role, "kms:Encrypt", AwsWire.When("StringEquals", "kms:EncryptionContext:cluster", "shop"))));
         AmazonKeyManagementServiceClient session = wire.KmsAs(await wire.AssumeAsync(role));
         await DeniedAsync(session, key);
-        await session.EncryptAsync(new EncryptRequest { KeyId = key.Arn, Plaintext = new MemoryStream([1]), EncryptionContext = new() { ["cluster"] = "shop" } }, AwsWire.Cancel);
+        await session.EncryptAsync(
+            new EncryptRequest { KeyId = key.Arn, Plaintext = new MemoryStream([1]), EncryptionContext = new() { ["cluster"] = "shop" } },
+            AwsWire.Cancel);
     }
 
     [Fact]

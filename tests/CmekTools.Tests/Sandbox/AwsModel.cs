@@ -6,11 +6,22 @@ using Xunit;
 
 namespace CmekTools.Tests.Sandbox;
 
-/// <summary>AWS's own description of a service, as boto3 and the aws CLI carry it: what an operation takes, answers, and fails with.</summary>
+/// <summary>
+/// AWS's own description of a service, as boto3 and the aws CLI carry it: what an operation takes, answers, and fails with.
+/// </summary>
 internal sealed class AwsModel
 {
     // Answered by every service, so that no operation lists them.
-    private static readonly string[] s_common = ["AccessDeniedException", "AccessDenied", "ThrottlingException", "Throttling", "ValidationException", "ValidationError", "UnknownOperationException"];
+    private static readonly string[] s_common =
+    [
+        "AccessDeniedException",
+        "AccessDenied",
+        "ThrottlingException",
+        "Throttling",
+        "ValidationException",
+        "ValidationError",
+        "UnknownOperationException",
+    ];
     private readonly JsonObject _model;
 
     private AwsModel(JsonObject model) => _model = model;
@@ -22,7 +33,9 @@ internal sealed class AwsModel
     public static async Task<AwsModel> ReadAsync(string service, string version)
     {
         ExternalProgram.Need("python3");
-        FinishedProgram where = await ExternalProgram.RunAsync("python3", ["-c", "import botocore, os; print(os.path.dirname(botocore.__file__))"]);
+        FinishedProgram where = await ExternalProgram.RunAsync(
+            "python3",
+            ["-c", "import botocore, os; print(os.path.dirname(botocore.__file__))"]);
         string file = Path.Combine(where.Output.Trim(), "data", service, version, "service-2.json");
         if (where.Code != 0 || !(File.Exists(file) || File.Exists(file + ".gz")))
         {
@@ -46,7 +59,14 @@ internal sealed class AwsModel
         Checked.Add(operation);
         IEnumerable<string> asked = Shape(known["input"], request, $"{operation} request");
         return status < 300
-            ? [.. asked, .. known["output"] is { } output ? Shape(output, answer, $"{operation} answer") : answer.Count == 0 ? [] : [$"{operation}: the answer is to be empty"]]
+            ? [
+                .. asked,
+                .. known["output"] is { } output
+                    ? Shape(output, answer, $"{operation} answer")
+                    : answer.Count == 0
+                    ? []
+                    : [$"{operation}: the answer is to be empty"],
+            ]
             : [.. Error(known, operation, (string?)answer["__type"])];
     }
 
@@ -95,10 +115,18 @@ internal sealed class AwsModel
                 JsonObject members = shape["members"]!.AsObject();
                 foreach ((string name, JsonNode? field) in fields)
                 {
-                    wrong.AddRange(members[name] is { } member ? field is null ? [] : Shape(member, field, $"{where}.{name}") : [$"{where}: {name} is no member"]);
+                    wrong.AddRange(
+                        members[name] is { } member
+                            ? field is null
+                            ? []
+                            : Shape(member, field, $"{where}.{name}")
+                            : [$"{where}: {name} is no member"]);
                 }
 
-                wrong.AddRange((shape["required"]?.AsArray() ?? []).Select(r => (string)r!).Where(r => !fields.ContainsKey(r)).Select(r => $"{where}: {r} is missing"));
+                wrong.AddRange(
+                    (
+                        shape["required"]?.AsArray() ?? []).Select(r => (string)r!).Where(r => !fields.ContainsKey(r)).Select(
+                            r => $"{where}: {r} is missing"));
                 break;
             case "list" when value is JsonArray items:
                 wrong.AddRange(items.SelectMany((item, i) => Shape(shape["member"], item, $"{where}[{i}]")));
@@ -131,13 +159,23 @@ internal sealed class AwsModel
                 JsonObject members = shape["members"]!.AsObject();
                 foreach (XElement field in element.Elements())
                 {
-                    wrong.AddRange(members[field.Name.LocalName] is { } member ? Shape(member, field, $"{where}.{field.Name.LocalName}") : [$"{where}: {field.Name.LocalName} is no member"]);
+                    wrong.AddRange(
+                        members[field.Name.LocalName] is { } member
+                            ? Shape(member, field, $"{where}.{field.Name.LocalName}")
+                            : [$"{where}: {field.Name.LocalName} is no member"]);
                 }
 
-                wrong.AddRange((shape["required"]?.AsArray() ?? []).Select(r => (string)r!).Where(r => element.Element(r) is null).Select(r => $"{where}: {r} is missing"));
+                wrong.AddRange(
+                    (
+                        shape["required"]?.AsArray() ?? []).Select(r => (string)r!).Where(
+                            r => element.Element(r) is null).Select(r => $"{where}: {r} is missing"));
                 break;
             case "list":
-                wrong.AddRange(element.Elements().SelectMany(e => e.Name.LocalName == "member" ? Shape(shape["member"], e, where + "[]") : [$"{where}: {e.Name.LocalName} is no member of a list"]));
+                wrong.AddRange(
+                    element.Elements().SelectMany(
+                        e => e.Name.LocalName == "member"
+                            ? Shape(shape["member"], e, where + "[]")
+                            : [$"{where}: {e.Name.LocalName} is no member of a list"]));
                 break;
             case "timestamp" when !DateTimeOffset.TryParse(element.Value, System.Globalization.CultureInfo.InvariantCulture, out _):
             case "boolean" when element.Value is not ("true" or "false"):
@@ -153,5 +191,7 @@ internal sealed class AwsModel
     }
 
     private static IEnumerable<string> Enum(JsonObject shape, string value, string where) =>
-        shape["enum"] is JsonArray words && words.All(w => (string)w! != value) ? [$"{where}: '{value}' is none of {words.ToJsonString()}"] : [];
+        shape["enum"] is JsonArray words && words.All(w => (string)w! != value)
+            ? [$"{where}: '{value}' is none of {words.ToJsonString()}"]
+            : [];
 }

@@ -42,7 +42,10 @@ public sealed class AwsPolicyEvaluationTests
     [InlineData("ForAnyValue:StringLike", "x", "\"a*\"", "ab", true)]
     public void AConditionHoldsOrNot(string @operator, string key, string values, string? given, bool holds)
     {
-        PolicyDocument policy = Read("{\"Effect\":\"Allow\",\"Action\":\"kms:Encrypt\",\"Resource\":\"*\",\"Condition\":{\"" + @operator + "\":{\"" + key + "\":" + values + "}}}", PolicyKind.Identity);
+        PolicyDocument policy = Read(
+            "{\"Effect\":\"Allow\",\"Action\":\"kms:Encrypt\",\"Resource\":\"*\",\"Condition\":"
+                + "{\"" + @operator + "\":{\"" + key + "\":" + values + "}}}",
+            PolicyKind.Identity);
         PolicyQuestion question = Ask("kms:Encrypt");
         Questions.Add(question, "x", given);
         Assert.Equal(holds, PolicyEvaluation.Evaluate(policy, question, PolicyKind.Identity).Allows == Reach.Caller);
@@ -82,7 +85,18 @@ public sealed class AwsPolicyEvaluationTests
     }
 
     private static PolicyQuestion Ask(string action) =>
-        new(new AwsCaller("111122223333", "arn:aws:sts::111122223333:assumed-role/store/s", "AROASTORE:s", Role, "AROASTORE", [], null, null), action, Key);
+        new(
+            new AwsCaller(
+                "111122223333",
+                "arn:aws:sts::111122223333:assumed-role/store/s",
+                "AROASTORE:s",
+                Role,
+                "AROASTORE",
+                [],
+                null,
+                null),
+            action,
+            Key);
 
     private static PolicyDocument Read(string statement, PolicyKind kind) =>
         PolicyDocument.Read(JsonNode.Parse("{\"Version\":\"2012-10-17\",\"Statement\":" + statement + "}")!.AsObject(), kind);

@@ -13,7 +13,9 @@ using Xunit;
 
 namespace CmekTools.Tests.Sandbox;
 
-/// <summary>The sandbox's AWS on the wire: with AWS's SDK, and with a signer of the tests' own for IAM and for what no SDK would send.</summary>
+/// <summary>
+/// The sandbox's AWS on the wire: with AWS's SDK, and with a signer of the tests' own for IAM and for what no SDK would send.
+/// </summary>
 internal sealed class AwsWire : IAsyncDisposable
 {
     public const string Account = "111122223333";
@@ -51,22 +53,46 @@ internal sealed class AwsWire : IAsyncDisposable
     /// <summary>Has time pass for IAM, rotations, deletions and sessions.</summary>
     public void Pass(TimeSpan time) => _ahead += time;
 
-    public AmazonKeyManagementServiceClient KmsAs(AwsKeyPair who, string region = "us-east-1") => KmsAs(new BasicAWSCredentials(who.AccessKeyId, who.SecretAccessKey), region);
+    public AmazonKeyManagementServiceClient KmsAs(AwsKeyPair who, string region = "us-east-1") =>
+        KmsAs(new BasicAWSCredentials(who.AccessKeyId, who.SecretAccessKey), region);
 
     public AmazonKeyManagementServiceClient KmsAs(AWSCredentials who, string region = "us-east-1") =>
-        Keep(new AmazonKeyManagementServiceClient(who, new AmazonKeyManagementServiceConfig { ServiceURL = Server.BaseAddress.ToString(), AuthenticationRegion = region, MaxErrorRetry = 0 }));
+        Keep(
+            new AmazonKeyManagementServiceClient(
+                who,
+                new AmazonKeyManagementServiceConfig
+                {
+                    ServiceURL = Server.BaseAddress.ToString(),
+                    AuthenticationRegion = region,
+                    MaxErrorRetry = 0,
+                }));
 
     public AmazonSecurityTokenServiceClient StsAs(AwsKeyPair who) => StsAs(new BasicAWSCredentials(who.AccessKeyId, who.SecretAccessKey));
 
     public AmazonSecurityTokenServiceClient StsAs(AWSCredentials who) =>
-        Keep(new AmazonSecurityTokenServiceClient(who, new AmazonSecurityTokenServiceConfig { ServiceURL = Server.BaseAddress.ToString(), AuthenticationRegion = "us-east-1", MaxErrorRetry = 0 }));
+        Keep(
+            new AmazonSecurityTokenServiceClient(
+                who,
+                new AmazonSecurityTokenServiceConfig
+                {
+                    ServiceURL = Server.BaseAddress.ToString(),
+                    AuthenticationRegion = "us-east-1",
+                    MaxErrorRetry = 0,
+                }));
 
     /// <summary>A session of a role.</summary>
-    public async Task<SessionAWSCredentials> AssumeAsync(string roleArn, AwsKeyPair? who = null, string? externalId = null, string? policy = null)
+    public async Task<SessionAWSCredentials> AssumeAsync(
+        string roleArn,
+        AwsKeyPair? who = null,
+        string? externalId = null,
+        string? policy = null)
     {
         Amazon.SecurityToken.Model.AssumeRoleResponse answer = await StsAs(who ?? Aws.Admin).AssumeRoleAsync(
             new() { RoleArn = roleArn, RoleSessionName = "test", ExternalId = externalId, Policy = policy }, Cancel);
-        return new SessionAWSCredentials(answer.Credentials.AccessKeyId, answer.Credentials.SecretAccessKey, answer.Credentials.SessionToken);
+        return new SessionAWSCredentials(
+            answer.Credentials.AccessKeyId,
+            answer.Credentials.SecretAccessKey,
+            answer.Credentials.SessionToken);
     }
 
     /// <summary>A call to IAM that has to work; the answer without its namespace.</summary>
@@ -78,13 +104,18 @@ internal sealed class AwsWire : IAsyncDisposable
     }
 
     /// <summary>A call to IAM that has to fail.</summary>
-    public async Task<(int Status, string Code, string Message)> IamFailsAsync(string action, params (string Name, string Value)[] parameters)
+    public async Task<(int Status, string Code, string Message)> IamFailsAsync(
+        string action,
+        params (string Name, string Value)[] parameters)
     {
         (int status, XElement body) = await IamAsAsync(Aws.Admin, action, parameters);
         return (status, body.Descendants("Code").Single().Value, body.Descendants("Message").Single().Value);
     }
 
-    public async Task<(int Status, XElement Body)> IamAsAsync(AwsKeyPair who, string action, params (string Name, string Value)[] parameters)
+    public async Task<(int Status, XElement Body)> IamAsAsync(
+        AwsKeyPair who,
+        string action,
+        params (string Name, string Value)[] parameters)
     {
         AwsSigned request = AwsSigned.Query(this, who, "iam", "2010-05-08", action, parameters);
         (int status, string text) = await SendAsync(request);
@@ -108,23 +139,32 @@ internal sealed class AwsWire : IAsyncDisposable
     /// <summary>Makes a role that the account trusts as a whole; its ARN.</summary>
     public async Task<string> RoleAsync(string name, string? trust = null, string? allows = null)
     {
-        XElement role = await IamAsync("CreateRole", ("RoleName", name), ("AssumeRolePolicyDocument", trust ?? Trust($"arn:aws:iam::{Account}:root")));
+        XElement role = await IamAsync(
+            "CreateRole",
+            ("RoleName", name),
+            ("AssumeRolePolicyDocument", trust ?? Trust($"arn:aws:iam::{Account}:root")));
         if (allows is not null)
         {
-            await IamAsync("PutRolePolicy", ("RoleName", name), ("PolicyName", "own"), ("PolicyDocument", Policy(Statement("Allow", null, allows))));
+            await IamAsync(
+                "PutRolePolicy",
+                ("RoleName", name),
+                ("PolicyName", "own"),
+                ("PolicyDocument", Policy(Statement("Allow", null, allows))));
         }
 
         return role.Descendants("Arn").Single().Value;
     }
 
-    public async Task<KeyMetadata> KeyAsync(string? policy = null) => (await Kms.CreateKeyAsync(new CreateKeyRequest { Policy = policy }, Cancel)).KeyMetadata;
+    public async Task<KeyMetadata> KeyAsync(string? policy = null) =>
+        (await Kms.CreateKeyAsync(new CreateKeyRequest { Policy = policy }, Cancel)).KeyMetadata;
 
     public static string Policy(params JsonObject[] statements) =>
         new JsonObject { ["Version"] = "2012-10-17", ["Statement"] = new JsonArray(statements) }.ToJsonString();
 
     public static JsonObject Statement(string effect, string? principal, string action, JsonObject? condition = null)
     {
-        JsonObject statement = new() { ["Effect"] = effect, ["Action"] = new JsonArray([.. action.Split(' ').Select(a => (JsonNode)a)]), ["Resource"] = "*" };
+        JsonObject statement = new() { ["Effect"] = effect, ["Action"] = new JsonArray(
+            [.. action.Split(' ').Select(a => (JsonNode)a)]), ["Resource"] = "*" };
         if (principal is not null)
         {
             statement["Principal"] = new JsonObject { ["AWS"] = principal };
@@ -145,7 +185,11 @@ internal sealed class AwsWire : IAsyncDisposable
 
     public static string Trust(string principal, string? externalId = null)
     {
-        JsonObject statement = Statement("Allow", principal, "sts:AssumeRole", externalId is null ? null : When("StringEquals", "sts:ExternalId", externalId));
+        JsonObject statement = Statement(
+            "Allow",
+            principal,
+            "sts:AssumeRole",
+            externalId is null ? null : When("StringEquals", "sts:ExternalId", externalId));
         statement.Remove("Resource");
         return Policy(statement);
     }
@@ -198,14 +242,26 @@ internal sealed class AwsSigned
 
     public bool Unsigned { get; set; }
 
-    public static AwsSigned Query(AwsWire wire, AwsKeyPair who, string service, string version, string action, params (string Name, string Value)[] parameters) => new(
+    public static AwsSigned Query(
+        AwsWire wire,
+        AwsKeyPair who,
+        string service,
+        string version,
+        string action,
+        params (string Name, string Value)[] parameters) => new(
         wire.Server.BaseAddress,
         service,
-        string.Join('&', parameters.Prepend(("Version", version)).Prepend(("Action", action)).Select(p => $"{p.Item1}={Uri.EscapeDataString(p.Item2)}")),
+        string.Join(
+            '&',
+            parameters.Prepend(("Version", version)).Prepend(("Action", action)).Select(p => $"{p.Item1}={Uri.EscapeDataString(p.Item2)}")),
         who);
 
     public static AwsSigned Kms(AwsWire wire, AwsKeyPair who, string operation, string body, string query = "") =>
-        new(new Uri(wire.Server.BaseAddress, query), "kms", body, who) { ContentType = "application/x-amz-json-1.1", Headers = { ["x-amz-target"] = "TrentService." + operation } };
+        new(
+            new Uri(wire.Server.BaseAddress, query),
+            "kms",
+            body,
+            who) { ContentType = "application/x-amz-json-1.1", Headers = { ["x-amz-target"] = "TrentService." + operation } };
 
     public HttpRequestMessage ToMessage()
     {
@@ -215,14 +271,16 @@ internal sealed class AwsSigned
         SortedDictionary<string, string> signed = new(Headers, StringComparer.Ordinal) { ["host"] = Address.Authority };
         string names = string.Join(';', signed.Keys);
         string payload = Headers.GetValueOrDefault("x-amz-content-sha256") ?? Hash(Body);
-        string canonical = $"POST\n/\n{Address.Query.TrimStart('?')}\n{string.Concat(signed.Select(h => $"{h.Key}:{h.Value}\n"))}\n{names}\n{payload}";
+        string canonical = $"POST\n/\n{Address.Query.TrimStart('?')}\n"
+            + $"{string.Concat(signed.Select(h => $"{h.Key}:{h.Value}\n"))}\n{names}\n{payload}";
         byte[] key = Encoding.UTF8.GetBytes("AWS4" + Who.SecretAccessKey);
         foreach (string part in scope.Split('/'))
         {
             key = HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(part));
         }
 
-        string signature = Convert.ToHexStringLower(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"AWS4-HMAC-SHA256\n{date}\n{scope}\n{Hash(canonical)}")));
+        string signature = Convert.ToHexStringLower(
+            HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"AWS4-HMAC-SHA256\n{date}\n{scope}\n{Hash(canonical)}")));
         HttpRequestMessage message = new(HttpMethod.Post, Address) { Content = new StringContent(SentBody ?? Body) };
         message.Content.Headers.Remove("Content-Type");
         message.Content.Headers.TryAddWithoutValidation("Content-Type", ContentType);
@@ -233,7 +291,9 @@ internal sealed class AwsSigned
 
         if (!Unsigned)
         {
-            message.Headers.TryAddWithoutValidation("Authorization", $"AWS4-HMAC-SHA256 Credential={Who.AccessKeyId}/{scope}, SignedHeaders={names}, Signature={signature}");
+            message.Headers.TryAddWithoutValidation(
+                "Authorization",
+                $"AWS4-HMAC-SHA256 Credential={Who.AccessKeyId}/{scope}, SignedHeaders={names}, Signature={signature}");
         }
 
         return message;

@@ -24,7 +24,10 @@ public sealed class CloudApiClusterTests
     };
 
     private static string Nodes(JsonObject nodes, params JsonObject[] specs) =>
-        new JsonObject { ["dedicated"] = new JsonObject { ["region_nodes"] = nodes, ["cmek_region_specs"] = new JsonArray([.. specs]) } }.ToJsonString();
+        new JsonObject
+        {
+            ["dedicated"] = new JsonObject { ["region_nodes"] = nodes, ["cmek_region_specs"] = new JsonArray([.. specs]) },
+        }.ToJsonString();
 
     [Fact]
     public async Task TheListIsSortedAndPaged()
@@ -34,7 +37,8 @@ public sealed class CloudApiClusterTests
         string? page = null;
         do
         {
-            WireAnswer answer = (await wire.GetAsync("clusters?pagination.limit=2" + (page is null ? "" : "&pagination.page=" + page))).Ok();
+            WireAnswer answer = (
+                await wire.GetAsync("clusters?pagination.limit=2" + (page is null ? "" : "&pagination.page=" + page))).Ok();
             names.AddRange(answer.Body["clusters"]!.AsArray().Select(c => (string)c!["name"]!));
             page = (string?)answer.Body["pagination"]!["next_page"];
         }
@@ -100,10 +104,30 @@ public sealed class CloudApiClusterTests
     [InlineData("""{"name":"x","provider":"AWS","spec":{}}""", "name must be")]
     [InlineData("""{"name":"new-cluster","provider":"AWS","spec":{}}""", "spec.dedicated")]
     [InlineData("""{"name":"new-cluster","provider":"AWS","spec":{"plan":"BASIC","dedicated":{}}}""", "spec.plan")]
-    [InlineData("""{"name":"new-cluster","provider":"AWS","spec":{"dedicated":{"hardware":{"machine_spec":{"num_virtual_cpus":4},"storage_gib":15}}}}""", "region_nodes is missing")]
-    [InlineData("""{"name":"new-cluster","provider":"GCP","spec":{"dedicated":{"region_nodes":{"us-east-1":3},"hardware":{"machine_spec":{"num_virtual_cpus":4},"storage_gib":15}}}}""", "unknown region us-east-1")]
-    [InlineData("""{"name":"new-cluster","provider":"AWS","spec":{"dedicated":{"region_nodes":{"us-east-1":"3"},"hardware":{"machine_spec":{"num_virtual_cpus":4},"storage_gib":15}}}}""", "whole number")]
-    [InlineData("""{"name":"new-cluster","provider":"AWS","spec":{"dedicated":{"region_nodes":{"us-east-1":3},"hardware":{"storage_gib":15}}}}""", "num_virtual_cpus")]
+    [
+        InlineData(
+            """{"name":"new-cluster","provider":"AWS","spec":{"dedicated":{"hardware":{"machine_spec":"""
+                + """{"num_virtual_cpus":4},"storage_gib":15}}}}""",
+            "region_nodes is missing"),
+    ]
+    [
+        InlineData(
+            """{"name":"new-cluster","provider":"GCP","spec":{"dedicated":{"region_nodes":{"us-east-1":3},"hardware":{"machine_spec":"""
+                + """{"num_virtual_cpus":4},"storage_gib":15}}}}""",
+            "unknown region us-east-1"),
+    ]
+    [
+        InlineData(
+            """{"name":"new-cluster","provider":"AWS","spec":{"dedicated":{"region_nodes":{"us-east-1":"3"},"hardware":"""
+                + """{"machine_spec":{"num_virtual_cpus":4},"storage_gib":15}}}}""",
+            "whole number"),
+    ]
+    [
+        InlineData(
+            """{"name":"new-cluster","provider":"AWS","spec":{"dedicated":{"region_nodes":{"us-east-1":3},"hardware":"""
+                + """{"storage_gib":15}}}}""",
+            "num_virtual_cpus"),
+    ]
     [InlineData("[]", "JSON object")]
     [InlineData("{", "not JSON")]
     public async Task AWrongNewClusterIsRefused(string body, string said)
@@ -120,10 +144,23 @@ public sealed class CloudApiClusterTests
         string path = "clusters/" + wire.Shop;
         JsonObject nodes = new() { ["us-west-2"] = 3, ["us-east-1"] = 5, ["eu-west-1"] = 3 };
         (await wire.SendAsync("PATCH", path, Nodes(nodes.DeepClone().AsObject()))).Refused(400, 3, "eu-west-1 is missing");
-        (await wire.SendAsync("PATCH", path, Nodes(nodes.DeepClone().AsObject(), CloudApiWire.Spec("eu-west-1"), CloudApiWire.Spec("us-east-1")))).Refused(400, 3, "us-east-1 is a region of the cluster already");
+        (
+            await wire.SendAsync(
+                "PATCH",
+                path,
+                Nodes(
+                    nodes.DeepClone().AsObject(),
+                    CloudApiWire.Spec("eu-west-1"),
+                    CloudApiWire.Spec("us-east-1")))).Refused(400, 3, "us-east-1 is a region of the cluster already");
         (await wire.SendAsync("PATCH", path, Nodes(new JsonObject { ["us-west-2"] = 3 }))).Refused(400, 3, "removing a region");
         wire.Keys.Cut();
-        (await wire.SendAsync("PATCH", path, Nodes(nodes.DeepClone().AsObject(), CloudApiWire.Spec("eu-west-1")))).Refused(400, 3, "Insufficient permissions to access the KMS key");
+        (
+            await wire.SendAsync(
+                "PATCH",
+                path,
+                Nodes(
+                    nodes.DeepClone().AsObject(),
+                    CloudApiWire.Spec("eu-west-1")))).Refused(400, 3, "Insufficient permissions to access the KMS key");
         wire.Keys.Allow();
         JsonObject changed = (await wire.SendAsync("PATCH", path, Nodes(nodes, CloudApiWire.Spec("eu-west-1")))).Ok().Body;
         Assert.Equal([3, 5, 3], changed["regions"]!.AsArray().Select(r => (int)r!["node_count"]!));
@@ -139,7 +176,11 @@ public sealed class CloudApiClusterTests
         await using CloudApiWire wire = new();
         string path = "clusters/" + wire.Shop;
         JsonObject nodes = new() { ["us-west-2"] = 3, ["us-east-1"] = 3, ["eu-west-1"] = 3 };
-        (await wire.SendAsync("PATCH", path, Nodes(nodes.DeepClone().AsObject(), CloudApiWire.Spec("eu-west-1")))).Refused(400, 3, "does not use CMEK");
+        (
+            await wire.SendAsync(
+                "PATCH",
+                path,
+                Nodes(nodes.DeepClone().AsObject(), CloudApiWire.Spec("eu-west-1")))).Refused(400, 3, "does not use CMEK");
         JsonObject changed = (await wire.SendAsync("PATCH", path, Nodes(nodes))).Ok().Body;
         Assert.Equal("CRDB_SCALE_RUNNING", (string?)changed["operation_status"]);
         wire.Clock.Advance(wire.Server.Options.StateTime);
@@ -150,7 +191,11 @@ public sealed class CloudApiClusterTests
     public async Task OtherFieldsOfAClusterChangeOrAreRefused()
     {
         await using CloudApiWire wire = new();
-        JsonObject changed = (await wire.SendAsync("PATCH", "clusters/" + wire.Shop, """{"labels":{"team":"payments"},"delete_protection":"ENABLED"}""")).Ok().Body;
+        JsonObject changed = (
+            await wire.SendAsync(
+                "PATCH",
+                "clusters/" + wire.Shop,
+                """{"labels":{"team":"payments"},"delete_protection":"ENABLED"}""")).Ok().Body;
         Assert.Equal("payments", (string?)changed["labels"]!["team"]);
         Assert.Equal("ENABLED", (string?)changed["delete_protection"]);
         (await wire.SendAsync("PATCH", "clusters/" + wire.Shop, """{"cockroach_version":"v26.1"}""")).Refused(400, 3, "cockroach_version");

@@ -36,7 +36,11 @@ public sealed class CloudApiCmekTests
     {
         await using CloudApiWire wire = new();
         string id = wire.Cloud.IdOf("azure");
-        (await wire.CmekAsync("POST", CloudApiWire.Specs(CloudApiWire.Spec("eastus", "https://v.vault.azure.net/keys/k/1", "AZURE_KEY_VAULT", "app")), id)).Ok();
+        (
+            await wire.CmekAsync(
+                "POST",
+                CloudApiWire.Specs(CloudApiWire.Spec("eastus", "https://v.vault.azure.net/keys/k/1", "AZURE_KEY_VAULT", "app")),
+                id)).Ok();
         wire.Clock.Advance(wire.Server.Options.StateTime);
         Assert.Equal("ENABLED", (await wire.CmekAsync(id: id)).CmekStatus);
     }
@@ -46,10 +50,31 @@ public sealed class CloudApiCmekTests
     [InlineData("""{"region_specs":[]}""", "region_specs must not be empty")]
     [InlineData("""{"region_specs":{}}""", "must be an array")]
     [InlineData("""{"region_specs":[{"region":"us-east-1"}]}""", "key_spec is missing")]
-    [InlineData("""{"region_specs":[{"region":"mars","key_spec":{"type":"AWS_KMS","uri":"arn:aws:kms:us-east-1:111122223333:key/1","auth_principal":"arn:aws:iam::111122223333:role/r"}}]}""", "mars is not a region")]
-    [InlineData("""{"region_specs":[{"region":"us-east-1","key_spec":{"type":"GCP_CLOUD_KMS","uri":"u","auth_principal":"p"}}]}""", "does not fit a cluster on AWS")]
-    [InlineData("""{"region_specs":[{"region":"us-east-1","key_spec":{"type":"AWS_KMS","uri":"arn:aws:kms:us-east-1:111122223333:alias/a","auth_principal":"arn:aws:iam::111122223333:role/r"}}]}""", "malformed key URI")]
-    [InlineData("""{"region_specs":[{"region":"us-east-1","key_spec":{"type":"AWS_KMS","uri":"arn:aws:kms:us-east-1:111122223333:key/1","auth_principal":"r"}}]}""", "malformed auth_principal")]
+    [
+        InlineData(
+            """{"region_specs":[{"region":"mars","key_spec":"""
+                + """{"type":"AWS_KMS","uri":"arn:aws:kms:us-east-1:111122223333:key/1","auth_principal":"arn:aws:iam::111122223333:"""
+                + """role/r"}}]}""",
+            "mars is not a region"),
+    ]
+    [
+        InlineData(
+            """{"region_specs":[{"region":"us-east-1","key_spec":{"type":"GCP_CLOUD_KMS","uri":"u","auth_principal":"p"}}]}""",
+            "does not fit a cluster on AWS"),
+    ]
+    [
+        InlineData(
+            """{"region_specs":[{"region":"us-east-1","key_spec":"""
+                + """{"type":"AWS_KMS","uri":"arn:aws:kms:us-east-1:111122223333:alias/a","auth_principal":"arn:aws:iam::111122223333:"""
+                + """role/r"}}]}""",
+            "malformed key URI"),
+    ]
+    [
+        InlineData(
+            """{"region_specs":[{"region":"us-east-1","key_spec":"""
+                + """{"type":"AWS_KMS","uri":"arn:aws:kms:us-east-1:111122223333:key/1","auth_principal":"r"}}]}""",
+            "malformed auth_principal"),
+    ]
     [InlineData("""{"region_specs":[{"region":"us-east-1","key_spec":{"type":"NULL_KMS","uri":"u"}}]}""", "takes no uri")]
     [InlineData("{", "not JSON")]
     public async Task WrongSpecificationsAreRefusedAndChangeNothing(string body, string said)
@@ -66,7 +91,10 @@ public sealed class CloudApiCmekTests
         await using CloudApiWire wire = new();
         (await wire.CmekAsync("POST", CloudApiWire.Specs(CloudApiWire.Spec("us-east-1")))).Refused(400, 3, "us-west-2 is missing");
         (await wire.CmekAsync("PUT", CloudApiWire.Specs(CloudApiWire.Spec("us-east-1")))).Refused(400, 3, "us-west-2 is missing");
-        (await wire.CmekAsync("POST", CloudApiWire.Specs(CloudApiWire.Spec("us-east-1"), CloudApiWire.Spec("us-east-1")))).Refused(400, 3, "given twice");
+        (
+            await wire.CmekAsync(
+                "POST",
+                CloudApiWire.Specs(CloudApiWire.Spec("us-east-1"), CloudApiWire.Spec("us-east-1")))).Refused(400, 3, "given twice");
         Assert.Equal("ENABLING", (await wire.CmekAsync("PUT", CloudApiWire.BothRegions())).Ok().CmekStatus);
     }
 
@@ -108,9 +136,14 @@ public sealed class CloudApiCmekTests
             return uri.Contains("us-west-2", StringComparison.Ordinal) ? "AccessDeniedException: no" : null;
         };
         WireAnswer refused = await wire.CmekAsync("POST", CloudApiWire.BothRegions());
-        refused.Refused(400, 3, $"Insufficient permissions to access the KMS key {CloudApiWire.KeyUri("us-west-2")}: AccessDeniedException: no");
+        refused.Refused(
+            400,
+            3,
+            $"Insufficient permissions to access the KMS key {CloudApiWire.KeyUri("us-west-2")}: AccessDeniedException: no");
         Assert.StartsWith("invalid argument: ", refused.Message, StringComparison.Ordinal);
-        Assert.All(asked, who => Assert.Equal(new ClusterIdentity(wire.Shop, wire.Cloud.AccountOf(wire.Shop), wire.Server.Options.OrganizationId), who));
+        Assert.All(
+            asked,
+            who => Assert.Equal(new ClusterIdentity(wire.Shop, wire.Cloud.AccountOf(wire.Shop), wire.Server.Options.OrganizationId), who));
         (await wire.CmekAsync()).Refused(404, 5, "no CMEK");
     }
 
@@ -154,7 +187,9 @@ public sealed class CloudApiCmekTests
         await using CloudApiWire wire = new();
         await wire.EnabledAsync();
         string newer = CloudApiWire.KeyUri("us-east-1", 2);
-        Assert.Equal(["ROTATING", "ENABLED"], (await wire.CmekAsync("PUT", CloudApiWire.Specs(CloudApiWire.Spec("us-east-1", newer)))).Ok().KeyStates("us-east-1"));
+        Assert.Equal(
+            ["ROTATING", "ENABLED"],
+            (await wire.CmekAsync("PUT", CloudApiWire.Specs(CloudApiWire.Spec("us-east-1", newer)))).Ok().KeyStates("us-east-1"));
         WireAnswer after = await wire.LaterAsync("ENABLED");
         Assert.Equal(["ENABLED", "DISABLED"], after.KeyStates("us-east-1"));
         Assert.Equal(newer, (string?)after.Key("us-east-1")["spec"]!["uri"]);
@@ -182,7 +217,9 @@ public sealed class CloudApiCmekTests
     public async Task DisablingNeedsTheKeyAndEndsDisabled()
     {
         await using CloudApiWire wire = new();
-        JsonObject none = CloudApiWire.Specs(CloudApiWire.Spec("us-east-1", type: "NULL_KMS"), CloudApiWire.Spec("us-west-2", type: "NULL_KMS"));
+        JsonObject none = CloudApiWire.Specs(
+            CloudApiWire.Spec("us-east-1", type: "NULL_KMS"),
+            CloudApiWire.Spec("us-west-2", type: "NULL_KMS"));
         (await wire.CmekAsync("PUT", none)).Refused(400, 9, "not enabled");
         await wire.EnabledAsync();
         wire.Keys.Cut();
@@ -205,6 +242,12 @@ public sealed class CloudApiCmekTests
         await using CloudApiWire wire = new();
         await wire.EnabledAsync();
         wire.Server.Options = wire.Server.Options with { TakesNullKms = false };
-        (await wire.CmekAsync("PUT", CloudApiWire.Specs(CloudApiWire.Spec("us-east-1", type: "NULL_KMS")))).Refused(400, 3, "invalid argument: NULL_KMS is not supported");
+        (
+            await wire.CmekAsync(
+                "PUT",
+                CloudApiWire.Specs(CloudApiWire.Spec("us-east-1", type: "NULL_KMS")))).Refused(
+                    400,
+                    3,
+                    "invalid argument: NULL_KMS is not supported");
     }
 }

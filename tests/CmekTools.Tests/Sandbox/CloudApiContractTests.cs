@@ -14,7 +14,12 @@ public sealed class CloudApiContractTests
         await using CloudApiWire wire = new(new SandboxOptions
         {
             RateLimit = 0,
-            Clusters = [new("shop", "AWS", ["us-east-1", "us-west-2"]), new("basic", "GCP", ["us-central1"]) { Plan = "BASIC" }, new("azure", "AZURE", ["eastus"])],
+            Clusters =
+            [
+                new("shop", "AWS", ["us-east-1", "us-west-2"]),
+                new("basic", "GCP", ["us-central1"]) { Plan = "BASIC" },
+                new("azure", "AZURE", ["eastus"]),
+            ],
         });
         await wire.GetAsync("organization");
         await wire.CmekAsync();
@@ -25,10 +30,17 @@ public sealed class CloudApiContractTests
         await wire.LaterAsync("ROTATE_FAILED");
         await wire.CmekAsync("PUT", CloudApiWire.BothRegions());
         wire.Keys.Allow();
-        await wire.SendAsync("PATCH", "clusters/" + wire.Shop, """{"dedicated":{"region_nodes":{"us-east-1":3,"us-west-2":3},"cmek_region_specs":[]}}""");
+        await wire.SendAsync(
+            "PATCH",
+            "clusters/" + wire.Shop,
+            """{"dedicated":{"region_nodes":{"us-east-1":3,"us-west-2":3},"cmek_region_specs":[]}}""");
         wire.Clock.Advance(wire.Server.Options.StateTime);
         await wire.RevokedAsync();
-        await wire.SendAsync("POST", "clusters", """{"name":"new-cluster","provider":"GCP","spec":{"plan":"ADVANCED","dedicated":{"region_nodes":{"us-east1":3},"hardware":{"machine_spec":{"num_virtual_cpus":4},"storage_gib":15},"network_visibility":"PRIVATE"}}}""");
+        await wire.SendAsync(
+            "POST",
+            "clusters",
+            """{"name":"new-cluster","provider":"GCP","spec":{"plan":"ADVANCED","dedicated":{"region_nodes":{"us-east1":3},"hardware":"""
+                + """{"machine_spec":{"num_virtual_cpus":4},"storage_gib":15},"network_visibility":"PRIVATE"}}}""");
         await wire.GetAsync("clusters");
         await wire.GetAsync("clusters/" + wire.Shop);
         await wire.GetAsync("clusters/unknown");
@@ -40,7 +52,11 @@ public sealed class CloudApiContractTests
         {
             SandboxRequest request = exchange.Request;
             string path = request.RawQuery.Length > 0 ? request.RawPath + "?" + request.RawQuery : request.RawPath;
-            string[] faults = [.. contract.RequestFaults(request.Method, path, request.Text), .. contract.ResponseFaults(request.Method, path, exchange.Status, exchange.ResponseBody)];
+            string[] faults =
+            [
+                .. contract.RequestFaults(request.Method, path, request.Text),
+                .. contract.ResponseFaults(request.Method, path, exchange.Status, exchange.ResponseBody),
+            ];
             Assert.True(faults.Length == 0, $"{exchange}: {string.Join("; ", faults)}\n{exchange.ResponseBody}");
         }
     }

@@ -27,7 +27,12 @@ public sealed class CloudApiGateTests
     {
         await using CloudApiWire wire = new();
         (await wire.SendAsync("GET", "clusters", key: wire.Cloud.ReadOnlyKey)).Ok();
-        (await wire.SendAsync("POST", $"clusters/{wire.Shop}/cmek", CloudApiWire.BothRegions().ToJsonString(), wire.Cloud.ReadOnlyKey)).Refused(403, 7, "CLUSTER_ADMIN");
+        (
+            await wire.SendAsync(
+                "POST",
+                $"clusters/{wire.Shop}/cmek",
+                CloudApiWire.BothRegions().ToJsonString(),
+                wire.Cloud.ReadOnlyKey)).Refused(403, 7, "CLUSTER_ADMIN");
         (await wire.CmekAsync()).Refused(404, 5, "no CMEK");
     }
 

@@ -96,7 +96,12 @@ public sealed class CloudApiRevokeTests
         await wire.RevokedAsync();
         (await wire.CmekAsync("PUT", CloudApiWire.BothRegions(2))).Refused(400, 3, "burnt");
         (await wire.CmekAsync("POST", CloudApiWire.BothRegions())).Refused(400, 9, "already enabled");
-        (await wire.CmekAsync("PUT", CloudApiWire.Specs(CloudApiWire.Spec("us-east-1", principal: fresh), CloudApiWire.Spec("us-west-2", principal: fresh)))).Ok();
+        (
+            await wire.CmekAsync(
+                "PUT",
+                CloudApiWire.Specs(
+                    CloudApiWire.Spec("us-east-1", principal: fresh),
+                    CloudApiWire.Spec("us-west-2", principal: fresh)))).Ok();
         WireAnswer enabled = await wire.LaterAsync("ENABLED");
         Assert.Equal(["ENABLED", "DISABLED"], enabled.KeyStates("us-east-1"));
         Assert.Equal(fresh, (string?)enabled.Key("us-east-1")["spec"]!["auth_principal"]);
@@ -130,7 +135,8 @@ public sealed class CloudApiRevokeTests
         Assert.Equal(["AUDIT_LOG_ACTION_UPDATE_CMEK", "AUDIT_LOG_ACTION_REVOKE_CMEK"], entries.Select(e => (string)e!["action"]!));
         JsonObject newest = (await wire.GetAsync("auditlogevents?sort_order=DESC&limit=1")).Ok().Body;
         Assert.Equal("AUDIT_LOG_ACTION_REVOKE_CMEK", (string?)newest["entries"]![0]!["action"]);
-        JsonObject next = (await wire.GetAsync("auditlogevents?sort_order=DESC&starting_from=" + (string)newest["next_starting_from"]!)).Ok().Body;
+        JsonObject next = (
+            await wire.GetAsync("auditlogevents?sort_order=DESC&starting_from=" + (string)newest["next_starting_from"]!)).Ok().Body;
         Assert.Equal("AUDIT_LOG_ACTION_UPDATE_CMEK", (string?)Assert.Single(next["entries"]!.AsArray())!["action"]);
     }
 }

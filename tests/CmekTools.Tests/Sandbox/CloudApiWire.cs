@@ -18,7 +18,10 @@ internal sealed record WireAnswer(int Status, JsonObject Body, HttpResponseHeade
         Body["region_infos"]!.AsArray().First(r => (string?)r!["region"] == region)!["key_infos"]![index]!.AsObject();
 
     public string[] KeyStates(string region) =>
-        [.. Body["region_infos"]!.AsArray().First(r => (string?)r!["region"] == region)!["key_infos"]!.AsArray().Select(k => (string)k!["status"]!)];
+        [
+            .. Body["region_infos"]!.AsArray().First(
+                r => (string?)r!["region"] == region)!["key_infos"]!.AsArray().Select(k => (string)k!["status"]!),
+        ];
 
     public WireAnswer Ok()
     {
@@ -62,8 +65,8 @@ internal sealed class ManualClock : TimeProvider
 }
 
 /// <summary>
-/// The Cloud API on the wire, with keys and a clock in the test's hand. The sandbox asks the service under test before its own, which is the
-/// same class over the sandbox's AWS and Google: these have tests of their own.
+/// The Cloud API on the wire, with keys and a clock in the test's hand. The sandbox asks the service under test before its own, which
+/// is the same class over the sandbox's AWS and Google: these have tests of their own.
 /// </summary>
 internal sealed class CloudApiWire : IAsyncDisposable
 {
@@ -76,7 +79,12 @@ internal sealed class CloudApiWire : IAsyncDisposable
         Server = SandboxServer.Start(options ?? new SandboxOptions
         {
             RateLimit = 0,
-            Clusters = [new("shop", "AWS", ["us-west-2", "us-east-1"]), new("azure", "AZURE", ["eastus"]), new("ledger", "GCP", ["us-central1"])],
+            Clusters =
+            [
+                new("shop", "AWS", ["us-west-2", "us-east-1"]),
+                new("azure", "AZURE", ["eastus"]),
+                new("ledger", "GCP", ["us-central1"]),
+            ],
         });
         Cloud = new CloudApiService(Server, [Keys]) { Clock = Clock };
         Server.Before = request => Task.FromResult(Cloud.Claims(request) ? Server.Exclusively(() => Cloud.Answer(request)) : null);
@@ -92,7 +100,8 @@ internal sealed class CloudApiWire : IAsyncDisposable
 
     public string Shop => Cloud.IdOf("shop");
 
-    public static string KeyUri(string region, int number = 1) => $"arn:aws:kms:{region}:111122223333:key/{number:D8}-0000-4000-8000-000000000000";
+    public static string KeyUri(string region, int number = 1) =>
+        $"arn:aws:kms:{region}:111122223333:key/{number:D8}-0000-4000-8000-000000000000";
 
     public static JsonObject Spec(string region, string? uri = null, string type = "AWS_KMS", string principal = Role) => new()
     {
@@ -104,11 +113,13 @@ internal sealed class CloudApiWire : IAsyncDisposable
 
     public static JsonObject Specs(params JsonObject[] specs) => new() { ["region_specs"] = new JsonArray([.. specs]) };
 
-    public static JsonObject BothRegions(int number = 1) => Specs(Spec("us-east-1", KeyUri("us-east-1", number)), Spec("us-west-2", KeyUri("us-west-2", number)));
+    public static JsonObject BothRegions(int number = 1) =>
+        Specs(Spec("us-east-1", KeyUri("us-east-1", number)), Spec("us-west-2", KeyUri("us-west-2", number)));
 
     public Task<WireAnswer> GetAsync(string path) => SendAsync("GET", path);
 
-    public Task<WireAnswer> CmekAsync(string method = "GET", JsonNode? body = null, string? id = null) => SendAsync(method, $"clusters/{id ?? Shop}/cmek", body?.ToJsonString());
+    public Task<WireAnswer> CmekAsync(string method = "GET", JsonNode? body = null, string? id = null) =>
+        SendAsync(method, $"clusters/{id ?? Shop}/cmek", body?.ToJsonString());
 
     public async Task<WireAnswer> EnabledAsync()
     {
@@ -131,7 +142,12 @@ internal sealed class CloudApiWire : IAsyncDisposable
         return answer;
     }
 
-    public async Task<WireAnswer> SendAsync(string method, string path, string? body = null, string? key = null, string? version = "2024-09-16")
+    public async Task<WireAnswer> SendAsync(
+        string method,
+        string path,
+        string? body = null,
+        string? key = null,
+        string? version = "2024-09-16")
     {
         using HttpRequestMessage request = new(new HttpMethod(method), new Uri(Server.BaseAddress, "api/v1/" + path));
         if (key is not "")

@@ -19,8 +19,18 @@ public sealed class GcpAccountTests
         await using GcpWire wire = GcpWire.Start();
         JsonObject account = await wire.CreateAccountAsync();
         Assert.Equal(GcpWire.Email, (string?)account["email"]);
-        await wire.FailAsync(409, "ALREADY_EXISTS", "POST", $"projects/{GcpWire.Project}/serviceAccounts", new JsonObject { ["accountId"] = "cmek-user" });
-        await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", $"projects/{GcpWire.Project}/serviceAccounts", new JsonObject { ["accountId"] = "short" });
+        await wire.FailAsync(
+            409,
+            "ALREADY_EXISTS",
+            "POST",
+            $"projects/{GcpWire.Project}/serviceAccounts",
+            new JsonObject { ["accountId"] = "cmek-user" });
+        await wire.FailAsync(
+            400,
+            "INVALID_ARGUMENT",
+            "POST",
+            $"projects/{GcpWire.Project}/serviceAccounts",
+            new JsonObject { ["accountId"] = "short" });
         await wire.OkAsync("GET", $"projects/-/serviceAccounts/{account["uniqueId"]}");
         await wire.OkAsync("GET", $"projects/{GcpWire.Project}/serviceAccounts/{Uri.EscapeDataString(GcpWire.Email)}");
         await wire.FailAsync(404, "NOT_FOUND", "GET", $"projects/elsewhere/serviceAccounts/{GcpWire.Email}");
@@ -68,7 +78,10 @@ public sealed class GcpAccountTests
         string own = wire.Google.Tokens.Add(Own);
         string path = $"projects/-/serviceAccounts/{GcpWire.Email}:generateAccessToken";
         JsonObject body = new() { ["scope"] = new JsonArray("https://www.googleapis.com/auth/cloudkms") };
-        Assert.Contains("iam.serviceAccounts.getAccessToken", await wire.FailAsync(403, "PERMISSION_DENIED", "POST", path, body, own), StringComparison.Ordinal);
+        Assert.Contains(
+            "iam.serviceAccounts.getAccessToken",
+            await wire.FailAsync(403, "PERMISSION_DENIED", "POST", path, body, own),
+            StringComparison.Ordinal);
         await wire.BindAsync(GcpWire.Account, TokenCreator, Own);
         string token = (string)(await wire.OkAsync("POST", path, body, own))["accessToken"]!;
         await wire.OkAsync("POST", GcpWire.Key + ":encrypt", new JsonObject { ["plaintext"] = "AA==" }, token);

@@ -30,7 +30,9 @@ public sealed class GcpGcloudKeyTests
     {
         await using GcpWire wire = await GcpWire.WithKeyAsync();
         using GcloudCli gcloud = new(wire);
-        string[] errors = await Task.WhenAll(gcloud.FailAsync("kms keyrings create ring --location=us-east1"), gcloud.FailAsync("kms keys describe none" + Where));
+        string[] errors = await Task.WhenAll(
+            gcloud.FailAsync("kms keyrings create ring --location=us-east1"),
+            gcloud.FailAsync("kms keys describe none" + Where));
         Assert.Contains("already exists", errors[0], StringComparison.Ordinal);
         Assert.Contains("NOT_FOUND", errors[1], StringComparison.Ordinal);
     }

@@ -28,12 +28,24 @@ public sealed class GcpGcloudVersionTests
         await wire.BindAsync(GcpWire.Account, "roles/iam.serviceAccountTokenCreator", "user:admin@example.com");
         await wire.BindAsync(GcpWire.Key, "roles/cloudkms.cryptoKeyDecrypter", GcpWire.Member);
         using GcloudCli gcloud = new(wire);
-        (string plain, string blob, string back) = (Path.Combine(gcloud.Folder, "plain"), Path.Combine(gcloud.Folder, "blob"), Path.Combine(gcloud.Folder, "back"));
+        (string plain, string blob, string back) = (
+            Path.Combine(gcloud.Folder, "plain"),
+            Path.Combine(gcloud.Folder, "blob"),
+            Path.Combine(gcloud.Folder, "back"));
         await File.WriteAllTextAsync(plain, "a store key", TestContext.Current.CancellationToken);
         await gcloud.RunAsync("kms encrypt" + Of, "--plaintext-file=" + plain, "--ciphertext-file=" + blob);
-        Assert.DoesNotContain("a store key", await File.ReadAllTextAsync(blob, TestContext.Current.CancellationToken), StringComparison.Ordinal);
-        await gcloud.RunAsync("kms decrypt" + Of, "--plaintext-file=" + back, "--ciphertext-file=" + blob, "--impersonate-service-account=" + GcpWire.Email);
-        Assert.Equal("serviceAccount:" + GcpWire.Email, Assert.Single(wire.Server.Exchanges, e => e.Request.Operation == "cryptoKeys.decrypt").Request.Caller);
+        Assert.DoesNotContain(
+            "a store key",
+            await File.ReadAllTextAsync(blob, TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
+        await gcloud.RunAsync(
+            "kms decrypt" + Of,
+            "--plaintext-file=" + back,
+            "--ciphertext-file=" + blob,
+            "--impersonate-service-account=" + GcpWire.Email);
+        Assert.Equal(
+            "serviceAccount:" + GcpWire.Email,
+            Assert.Single(wire.Server.Exchanges, e => e.Request.Operation == "cryptoKeys.decrypt").Request.Caller);
         Assert.Equal("a store key", await File.ReadAllTextAsync(back, TestContext.Current.CancellationToken));
     }
 }

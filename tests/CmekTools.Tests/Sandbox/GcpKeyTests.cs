@@ -28,17 +28,29 @@ public sealed class GcpKeyTests
         string rings = $"projects/{GcpWire.Project}/locations/us-east1/keyRings";
         foreach (string id in (string[])["a", "b", "c"])
         {
-            Assert.Equal($"{rings}/{id}", (string?)(await wire.OkAsync("POST", $"{rings}?keyRingId={id}&alt=json&%24alt=json", []))["name"]);
+            Assert.Equal(
+                $"{rings}/{id}",
+                (string?)(await wire.OkAsync("POST", $"{rings}?keyRingId={id}&alt=json&%24alt=json", []))["name"]);
         }
 
-        Assert.Contains("already exists", await wire.FailAsync(409, "ALREADY_EXISTS", "POST", rings + "?keyRingId=a", []), StringComparison.Ordinal);
+        Assert.Contains(
+            "already exists",
+            await wire.FailAsync(409, "ALREADY_EXISTS", "POST", rings + "?keyRingId=a", []),
+            StringComparison.Ordinal);
         JsonObject first = await wire.OkAsync("GET", rings + "?pageSize=2");
         JsonObject second = await wire.OkAsync("GET", $"{rings}?pageSize=2&pageToken={first["nextPageToken"]}");
-        Assert.Equal(["a", "b", "c"], Enumerable.Concat(first["keyRings"]!.AsArray(), second["keyRings"]!.AsArray()).Select(r => ((string)r!["name"]!).Split('/')[^1]));
+        Assert.Equal(
+            ["a", "b", "c"],
+            Enumerable.Concat(
+                first["keyRings"]!.AsArray(),
+                second["keyRings"]!.AsArray()).Select(r => ((string)r!["name"]!).Split('/')[^1]));
         Assert.Null(second["nextPageToken"]);
         await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", rings + "?keyRingId=with.dot", []);
         await wire.FailAsync(404, "NOT_FOUND", "GET", rings + "/none");
-        Assert.Contains("location 'us-moon1'", await wire.FailAsync(404, "NOT_FOUND", "GET", $"projects/{GcpWire.Project}/locations/us-moon1/keyRings"), StringComparison.Ordinal);
+        Assert.Contains(
+            "location 'us-moon1'",
+            await wire.FailAsync(404, "NOT_FOUND", "GET", $"projects/{GcpWire.Project}/locations/us-moon1/keyRings"),
+            StringComparison.Ordinal);
         Assert.Equal("keyRings.create", wire.Server.Exchanges[0].Request.Operation);
         Assert.True(wire.Server.Exchanges[0].Request.IsWrite);
     }
@@ -47,7 +59,12 @@ public sealed class GcpKeyTests
     public async Task AKeysRotationIsCheckedAndChanged()
     {
         await using GcpWire wire = await GcpWire.WithKeyAsync();
-        JsonObject fields = new() { ["purpose"] = "ENCRYPT_DECRYPT", ["rotationPeriod"] = "86399s", ["nextRotationTime"] = "2030-01-01T00:00:00Z" };
+        JsonObject fields = new()
+        {
+            ["purpose"] = "ENCRYPT_DECRYPT",
+            ["rotationPeriod"] = "86399s",
+            ["nextRotationTime"] = "2030-01-01T00:00:00Z",
+        };
         await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Ring + "/cryptoKeys?cryptoKeyId=quick", fields);
         fields["rotationPeriod"] = "7776000s";
         fields["labels"] = new JsonObject { ["team"] = "storage" };
@@ -59,7 +76,12 @@ public sealed class GcpKeyTests
         Assert.Null(key["rotationPeriod"]);
         Assert.Equal("storage", (string?)key["labels"]!["team"]);
         await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Ring + "/cryptoKeys/turning?updateMask=purpose", []);
-        await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Ring + "/cryptoKeys?cryptoKeyId=odd", new JsonObject { ["purpose"] = "GUESS" });
+        await wire.FailAsync(
+            400,
+            "INVALID_ARGUMENT",
+            "POST",
+            GcpWire.Ring + "/cryptoKeys?cryptoKeyId=odd",
+            new JsonObject { ["purpose"] = "GUESS" });
         await wire.FailAsync(409, "ALREADY_EXISTS", "POST", GcpWire.Ring + "/cryptoKeys?cryptoKeyId=key", fields);
         JsonObject sign = await wire.OkAsync("POST", GcpWire.Ring + "/cryptoKeys?cryptoKeyId=sign", new JsonObject
         {
@@ -67,7 +89,12 @@ public sealed class GcpKeyTests
             ["versionTemplate"] = new JsonObject { ["algorithm"] = "EC_SIGN_P256_SHA256", ["protectionLevel"] = "HSM" },
         });
         Assert.Null(sign["primary"]);
-        await wire.FailAsync(400, "FAILED_PRECONDITION", "POST", GcpWire.Ring + "/cryptoKeys/sign:encrypt", new JsonObject { ["plaintext"] = "AA==" });
+        await wire.FailAsync(
+            400,
+            "FAILED_PRECONDITION",
+            "POST",
+            GcpWire.Ring + "/cryptoKeys/sign:encrypt",
+            new JsonObject { ["plaintext"] = "AA==" });
     }
 
     [Fact]
@@ -79,12 +106,19 @@ public sealed class GcpKeyTests
         await wire.OkAsync("POST", GcpWire.Key + ":updatePrimaryVersion", new JsonObject { ["cryptoKeyVersionId"] = "2" });
         Assert.Equal(versions + "/2", (string?)(await wire.OkAsync("GET", GcpWire.Key))["primary"]!["name"]);
         await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", versions + "/1", new JsonObject { ["state"] = "DISABLED" });
-        Assert.Equal("DISABLED", (string?)(await wire.OkAsync("PATCH", versions + "/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" }))["state"]);
+        Assert.Equal(
+            "DISABLED",
+            (string?)(await wire.OkAsync("PATCH", versions + "/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" }))["state"]);
         JsonObject gone = await wire.OkAsync("POST", versions + "/1:destroy", []);
         Assert.Equal("DESTROY_SCHEDULED", (string?)gone["state"]);
         double days = (DateTimeOffset.Parse((string)gone["destroyTime"]!, CultureInfo.InvariantCulture) - DateTimeOffset.UtcNow).TotalDays;
         Assert.InRange(days, 29.9, 30);
-        await wire.FailAsync(400, "FAILED_PRECONDITION", "PATCH", versions + "/1?updateMask=state", new JsonObject { ["state"] = "ENABLED" });
+        await wire.FailAsync(
+            400,
+            "FAILED_PRECONDITION",
+            "PATCH",
+            versions + "/1?updateMask=state",
+            new JsonObject { ["state"] = "ENABLED" });
         JsonObject back = await wire.OkAsync("POST", versions + "/1:restore", []);
         Assert.Equal("DISABLED", (string?)back["state"]);
         Assert.Null(back["destroyTime"]);
@@ -97,13 +131,25 @@ public sealed class GcpKeyTests
     {
         await using GcpWire wire = await GcpWire.WithKeyAsync();
         string crc = Crc32C.Of("secret"u8).ToString(CultureInfo.InvariantCulture);
-        JsonObject sent = new() { ["plaintext"] = GcpWire.Base64("secret"), ["plaintextCrc32c"] = crc, ["additionalAuthenticatedData"] = GcpWire.Base64("store") };
+        JsonObject sent = new()
+        {
+            ["plaintext"] = GcpWire.Base64("secret"),
+            ["plaintextCrc32c"] = crc,
+            ["additionalAuthenticatedData"] = GcpWire.Base64("store"),
+        };
         JsonObject sealedText = await wire.OkAsync("POST", GcpWire.Key + ":encrypt", sent);
         Assert.True((bool)sealedText["verifiedPlaintextCrc32c"]!);
         string blob = (string)sealedText["ciphertext"]!;
-        Assert.Equal((string?)sealedText["ciphertextCrc32c"], Crc32C.Of(Convert.FromBase64String(blob)).ToString(CultureInfo.InvariantCulture));
+        Assert.Equal(
+            (string?)sealedText["ciphertextCrc32c"],
+            Crc32C.Of(Convert.FromBase64String(blob)).ToString(CultureInfo.InvariantCulture));
 
-        JsonObject open = new() { ["ciphertext"] = blob, ["ciphertextCrc32c"] = (string?)sealedText["ciphertextCrc32c"], ["additionalAuthenticatedData"] = GcpWire.Base64("store") };
+        JsonObject open = new()
+        {
+            ["ciphertext"] = blob,
+            ["ciphertextCrc32c"] = (string?)sealedText["ciphertextCrc32c"],
+            ["additionalAuthenticatedData"] = GcpWire.Base64("store"),
+        };
         JsonObject opened = await wire.OkAsync("POST", GcpWire.Key + ":decrypt", open);
         Assert.Equal(GcpWire.Base64("secret"), (string?)opened["plaintext"]);
         Assert.Equal(crc, (string?)opened["plaintextCrc32c"]);
@@ -111,23 +157,36 @@ public sealed class GcpKeyTests
         open["additionalAuthenticatedData"] = GcpWire.Base64("another");
         await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":decrypt", open);
         open["ciphertextCrc32c"] = "1";
-        Assert.Contains("checksum", await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":decrypt", open), StringComparison.Ordinal);
+        Assert.Contains(
+            "checksum",
+            await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":decrypt", open),
+            StringComparison.Ordinal);
         sent["plaintextCrc32c"] = "1";
         await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":encrypt", sent);
         sent["plaintextCrc32c"] = crc;
 
         await wire.OkAsync("PATCH", GcpWire.Key + "/cryptoKeyVersions/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" });
-        Assert.Contains("DISABLED", await wire.FailAsync(400, "FAILED_PRECONDITION", "POST", GcpWire.Key + ":encrypt", sent), StringComparison.Ordinal);
+        Assert.Contains(
+            "DISABLED",
+            await wire.FailAsync(400, "FAILED_PRECONDITION", "POST", GcpWire.Key + ":encrypt", sent),
+            StringComparison.Ordinal);
         await wire.OkAsync("POST", GcpWire.Key + "/cryptoKeyVersions/1:destroy", []);
         await wire.FailAsync(400, "FAILED_PRECONDITION", "POST", GcpWire.Key + ":decrypt", new JsonObject { ["ciphertext"] = blob });
-        Assert.DoesNotContain(wire.Server.Exchanges, e => e.Request.IsWrite && e.Request.Operation is "cryptoKeys.encrypt" or "cryptoKeys.decrypt" && e.Request.IsWrite);
+        Assert.DoesNotContain(
+            wire.Server.Exchanges,
+            e => e.Request.IsWrite && e.Request.Operation is "cryptoKeys.encrypt" or "cryptoKeys.decrypt" && e.Request.IsWrite);
     }
 
     [Fact]
     public async Task AFieldOfTheWrongKindIsAnsweredAndNotDropped()
     {
         await using GcpWire wire = await GcpWire.WithKeyAsync();
-        await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = new JsonObject { ["bindings"] = "all" } });
+        await wire.FailAsync(
+            400,
+            "INVALID_ARGUMENT",
+            "POST",
+            GcpWire.Key + ":setIamPolicy",
+            new JsonObject { ["policy"] = new JsonObject { ["bindings"] = "all" } });
     }
 
     [Fact]
@@ -135,10 +194,28 @@ public sealed class GcpKeyTests
     {
         await using GcpWire wire = await GcpWire.WithKeyAsync();
         string before = (await wire.OkAsync("GET", GcpWire.Key)).ToJsonString();
-        await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=labels,rotationPeriod", new JsonObject { ["labels"] = new JsonObject { ["a"] = "b" }, ["rotationPeriod"] = "5s" });
-        await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=rotationPeriod,nextRotationTime", new JsonObject { ["rotationPeriod"] = "7776000s", ["nextRotationTime"] = "soon" });
+        await wire.FailAsync(
+            400,
+            "INVALID_ARGUMENT",
+            "PATCH",
+            GcpWire.Key + "?updateMask=labels,rotationPeriod",
+            new JsonObject { ["labels"] = new JsonObject { ["a"] = "b" }, ["rotationPeriod"] = "5s" });
+        await wire.FailAsync(
+            400,
+            "INVALID_ARGUMENT",
+            "PATCH",
+            GcpWire.Key + "?updateMask=rotationPeriod,nextRotationTime",
+            new JsonObject { ["rotationPeriod"] = "7776000s", ["nextRotationTime"] = "soon" });
         await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=versionTemplate", []);
-        await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=versionTemplate.protectionLevel", new JsonObject { ["versionTemplate"] = new JsonObject { ["protectionLevel"] = "HSM", ["algorithm"] = "GOOGLE_SYMMETRIC_ENCRYPTION" } });
+        await wire.FailAsync(
+            400,
+            "INVALID_ARGUMENT",
+            "PATCH",
+            GcpWire.Key + "?updateMask=versionTemplate.protectionLevel",
+            new JsonObject
+            {
+                ["versionTemplate"] = new JsonObject { ["protectionLevel"] = "HSM", ["algorithm"] = "GOOGLE_SYMMETRIC_ENCRYPTION" },
+            });
         Assert.Equal(before, (await wire.OkAsync("GET", GcpWire.Key)).ToJsonString());
     }
 
@@ -150,7 +227,12 @@ public sealed class GcpKeyTests
     public async Task ARotationPeriodIsADuration(string period)
     {
         await using GcpWire wire = await GcpWire.WithKeyAsync();
-        await wire.FailAsync(400, "INVALID_ARGUMENT", "PATCH", GcpWire.Key + "?updateMask=rotationPeriod,nextRotationTime", new JsonObject { ["rotationPeriod"] = period, ["nextRotationTime"] = "2099-01-01T00:00:00Z" });
+        await wire.FailAsync(
+            400,
+            "INVALID_ARGUMENT",
+            "PATCH",
+            GcpWire.Key + "?updateMask=rotationPeriod,nextRotationTime",
+            new JsonObject { ["rotationPeriod"] = period, ["nextRotationTime"] = "2099-01-01T00:00:00Z" });
     }
 
     [Fact]
@@ -163,7 +245,12 @@ public sealed class GcpKeyTests
         Assert.True((bool)key["importOnly"]!);
         Assert.Null(key["primary"]);
         await wire.FailAsync(400, "FAILED_PRECONDITION", "POST", GcpWire.Ring + "/cryptoKeys/own/cryptoKeyVersions", []);
-        await wire.FailAsync(400, "FAILED_PRECONDITION", "POST", GcpWire.Ring + "/cryptoKeys/own:encrypt", new JsonObject { ["plaintext"] = "AA==" });
+        await wire.FailAsync(
+            400,
+            "FAILED_PRECONDITION",
+            "POST",
+            GcpWire.Ring + "/cryptoKeys/own:encrypt",
+            new JsonObject { ["plaintext"] = "AA==" });
     }
 
     [Fact]
@@ -171,10 +258,16 @@ public sealed class GcpKeyTests
     {
         await using GcpWire wire = await GcpWire.WithKeyAsync();
         await wire.OkAsync("POST", GcpWire.Key + "/cryptoKeyVersions", []);
-        JsonObject blob = await wire.OkAsync("POST", GcpWire.Key + "/cryptoKeyVersions/2:encrypt", new JsonObject { ["plaintext"] = "AA==" });
+        JsonObject blob = await wire.OkAsync(
+            "POST",
+            GcpWire.Key + "/cryptoKeyVersions/2:encrypt",
+            new JsonObject { ["plaintext"] = "AA==" });
         Assert.False(wire.Server.Exchanges[^1].Request.IsWrite);
         Assert.Equal(GcpWire.Key + "/cryptoKeyVersions/2", (string?)blob["name"]);
-        JsonObject opened = await wire.OkAsync("POST", GcpWire.Key + ":decrypt", new JsonObject { ["ciphertext"] = (string?)blob["ciphertext"] });
+        JsonObject opened = await wire.OkAsync(
+            "POST",
+            GcpWire.Key + ":decrypt",
+            new JsonObject { ["ciphertext"] = (string?)blob["ciphertext"] });
         Assert.Equal("AA==", (string?)opened["plaintext"]);
         Assert.False((bool)opened["usedPrimary"]!);
     }

@@ -20,9 +20,14 @@ public sealed class GcpPolicyTests
         mine["etag"] = etag;
         JsonObject theirs = GcpWire.Policy("roles/cloudkms.viewer", Auditor);
         theirs["etag"] = etag;
-        Assert.NotEqual(etag, (string?)(await wire.OkAsync("POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = theirs }))["etag"]);
+        Assert.NotEqual(
+            etag,
+            (string?)(await wire.OkAsync("POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = theirs }))["etag"]);
         string message = await wire.FailAsync(409, "ABORTED", "POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = mine });
-        Assert.StartsWith("There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.", message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.",
+            message,
+            StringComparison.Ordinal);
         string now = (string)(await wire.OkAsync("GET", GcpWire.Key + ":getIamPolicy"))["etag"]!;
         Assert.Equal(now, Convert.ToBase64String(Convert.FromBase64String(now)));
         mine["etag"] = string.Empty;
@@ -39,7 +44,12 @@ public sealed class GcpPolicyTests
         Assert.Equal(1, (int)blind["version"]!);
         Assert.Null(blind["bindings"]![0]!["condition"]);
         Assert.StartsWith(Crypter + "_withcond_", (string?)blind["bindings"]![0]!["role"], StringComparison.Ordinal);
-        await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = blind.DeepClone() });
+        await wire.FailAsync(
+            400,
+            "INVALID_ARGUMENT",
+            "POST",
+            GcpWire.Key + ":setIamPolicy",
+            new JsonObject { ["policy"] = blind.DeepClone() });
         JsonObject whole = await wire.OkAsync("GET", GcpWire.Key + ":getIamPolicy?options.requestedPolicyVersion=3");
         Assert.Equal(3, (int)whole["version"]!);
         Assert.Equal("limit", (string?)whole["bindings"]![0]!["condition"]!["title"]);
@@ -80,7 +90,9 @@ public sealed class GcpPolicyTests
         JsonObject body = new() { ["plaintext"] = "AA==" };
         await wire.BindAsync(GcpWire.Ring, Crypter, Auditor, "request.time < timestamp(\"2020-01-01T00:00:00Z\")");
         string message = await wire.FailAsync(403, "PERMISSION_DENIED", "POST", GcpWire.Key + ":encrypt", body, token);
-        Assert.Equal($"Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource '{GcpWire.Key}' (or it may not exist).", message);
+        Assert.Equal(
+            $"Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource '{GcpWire.Key}' (or it may not exist).",
+            message);
         await wire.BindAsync(GcpWire.Ring, Crypter, Auditor, "request.time < timestamp(\"2099-01-01T00:00:00Z\")");
         await wire.OkAsync("POST", GcpWire.Key + ":encrypt", body, token);
         await wire.FailAsync(403, "PERMISSION_DENIED", "GET", GcpWire.Key, token: token);
@@ -99,9 +111,21 @@ public sealed class GcpPolicyTests
         string token = wire.Google.Tokens.Add(Auditor);
         await wire.BindAsync(GcpWire.Key, "projects/customer-project/roles/onlySeal", member);
         await wire.OkAsync("POST", GcpWire.Key + ":encrypt", new JsonObject { ["plaintext"] = "AA==" }, token);
-        JsonObject may = await wire.OkAsync("POST", GcpWire.Key + ":testIamPermissions", new JsonObject { ["permissions"] = new JsonArray("cloudkms.cryptoKeyVersions.useToEncrypt", "cloudkms.cryptoKeyVersions.useToDecrypt") }, token);
+        JsonObject may = await wire.OkAsync(
+            "POST",
+            GcpWire.Key + ":testIamPermissions",
+            new JsonObject { ["permissions"] = new JsonArray(
+                "cloudkms.cryptoKeyVersions.useToEncrypt",
+                "cloudkms.cryptoKeyVersions.useToDecrypt") },
+            token);
         Assert.Equal("cloudkms.cryptoKeyVersions.useToEncrypt", (string?)Assert.Single(may["permissions"]!.AsArray()));
-        Assert.Empty((await wire.OkAsync("POST", GcpWire.Ring + ":testIamPermissions", new JsonObject { ["permissions"] = new JsonArray("cloudkms.keyRings.get") }, token))["permissions"]!.AsArray());
+        Assert.Empty(
+            (
+                await wire.OkAsync(
+                    "POST",
+                    GcpWire.Ring + ":testIamPermissions",
+                    new JsonObject { ["permissions"] = new JsonArray("cloudkms.keyRings.get") },
+                    token))["permissions"]!.AsArray());
     }
 
     [Fact]
@@ -125,7 +149,10 @@ public sealed class GcpPolicyTests
     {
         await using GcpWire wire = await GcpWire.WithKeyAsync();
         string token = wire.Google.Tokens.Add(Auditor);
-        JsonObject policy = await wire.OkAsync("POST", $"projects/{GcpWire.Project}:getIamPolicy", new JsonObject { ["options"] = new JsonObject { ["requestedPolicyVersion"] = 3 } });
+        JsonObject policy = await wire.OkAsync(
+            "POST",
+            $"projects/{GcpWire.Project}:getIamPolicy",
+            new JsonObject { ["options"] = new JsonObject { ["requestedPolicyVersion"] = 3 } });
         policy["bindings"]!.AsArray().Add(new JsonObject { ["role"] = "roles/cloudkms.viewer", ["members"] = new JsonArray(Auditor) });
         await wire.OkAsync("POST", $"projects/{GcpWire.Project}:setIamPolicy", new JsonObject { ["policy"] = policy.DeepClone() });
         await wire.OkAsync("GET", GcpWire.Key, token: token);
@@ -138,7 +165,9 @@ public sealed class GcpPolicyTests
         await using GcpWire wire = await GcpWire.WithKeyAsync();
         JsonObject policy = GcpWire.Policy(Crypter, Auditor);
         policy["version"] = 3;
-        Assert.Equal(1, (int)(await wire.OkAsync("POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = policy }))["version"]!);
+        Assert.Equal(
+            1,
+            (int)(await wire.OkAsync("POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = policy }))["version"]!);
         JsonObject two = GcpWire.Policy(Crypter, Auditor);
         two["version"] = 2;
         await wire.FailAsync(400, "INVALID_ARGUMENT", "POST", GcpWire.Key + ":setIamPolicy", new JsonObject { ["policy"] = two });
@@ -171,7 +200,8 @@ public sealed class GcpPolicyTests
         await using GcpWire wire = await GcpWire.WithKeyAsync();
         (int status, JsonObject answer) = await wire.SendAsync("POST", GcpWire.Key + ":setIamPolicy", new JsonObject
         {
-            ["policy"] = new JsonObject { ["bindings"] = new JsonArray(new JsonObject { ["role"] = Crypter, ["members"] = new JsonArray((JsonNode?)member) }) },
+            ["policy"] = new JsonObject { ["bindings"] = new JsonArray(
+                new JsonObject { ["role"] = Crypter, ["members"] = new JsonArray((JsonNode?)member) }) },
         });
         Assert.True(status == (expected ? 200 : 400), answer.ToJsonString());
     }

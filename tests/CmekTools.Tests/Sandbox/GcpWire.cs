@@ -54,7 +54,8 @@ internal sealed class GcpWire : IAsyncDisposable
         return wire;
     }
 
-    public Task<JsonObject> CreateAccountAsync() => OkAsync("POST", $"projects/{Project}/serviceAccounts", new JsonObject { ["accountId"] = "cmek-user" });
+    public Task<JsonObject> CreateAccountAsync() =>
+        OkAsync("POST", $"projects/{Project}/serviceAccounts", new JsonObject { ["accountId"] = "cmek-user" });
 
     public async Task<(int Status, JsonObject Body)> SendAsync(string method, string path, JsonObject? body = null, string? token = null)
     {

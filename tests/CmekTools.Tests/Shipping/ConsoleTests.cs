@@ -28,7 +28,8 @@ public sealed class ConsoleTests : IDisposable
             $null = $access | Enable-CmekCluster -Confirm
             "state $((Get-CmekStatus shop).State)"
             """);
-        FinishedProgram run = (await ExternalProgram.PwshAsync(["-NoProfile", "-File", script], Variables("01:00:00"), answer + "\n")).Expect();
+        FinishedProgram run = (
+            await ExternalProgram.PwshAsync(["-NoProfile", "-File", script], Variables("01:00:00"), answer + "\n")).Expect();
         Assert.Contains("enable CMEK in us-east-1", run.Output, StringComparison.Ordinal);
         Assert.Contains("\"region_specs\"", run.Output, StringComparison.Ordinal);
         Assert.Contains("[Y] Yes  [A] Yes to All  [N] No", run.Output, StringComparison.Ordinal);
@@ -62,7 +63,9 @@ public sealed class ConsoleTests : IDisposable
             """);
         string[] lines = await InterruptAsync(script, l => l == "begun");
         Assert.DoesNotContain("not stopped", lines);
-        Assert.DoesNotContain(lines, l => l.Contains("Wait-CmekStatus:", StringComparison.Ordinal) || l.Contains("cancel", StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(
+            lines,
+            l => l.Contains("Wait-CmekStatus:", StringComparison.Ordinal) || l.Contains("cancel", StringComparison.OrdinalIgnoreCase));
     }
 
     [Fact]
@@ -91,7 +94,9 @@ public sealed class ConsoleTests : IDisposable
 
             $watch = {
                 $looks = 0
-                do { $text = (tmux -S '{{socket}}' capture-pane -p -t screen) -join "`n" } until ($text -match 'us-east-1=ENABLING' -or ++$looks -ge 2000)
+                do {
+                    $text = (tmux -S '{{socket}}' capture-pane -p -t screen) -join "`n"
+                } until ($text -match 'us-east-1=ENABLING' -or ++$looks -ge 2000)
                 [System.IO.File]::WriteAllText('{{_folder.Path}}/during.txt', $text)
             }
             $PSStyle.Progress.View = '{{view}}'
@@ -103,11 +108,13 @@ public sealed class ConsoleTests : IDisposable
             tmux -S '{{socket}}' capture-pane -p -t screen > '{{_folder.Path}}/after.txt'
             """);
         _folder.Write("run.sh", $"""
-            export CMEKTOOLS_MODULE='{PowerShellSession.ModuleManifest}' CMEKTOOLS_STATE='{_folder.Path}/state' STATE_TIME=00:00:03 TERM=xterm-256color
+            export CMEKTOOLS_MODULE='{PowerShellSession.ModuleManifest}' CMEKTOOLS_STATE='{_folder.Path}/state'
+            export STATE_TIME=00:00:03 TERM=xterm-256color
             dotnet '{ExternalProgram.PowerShellProgram}' -NoProfile -File '{script}' 2> '{_folder.Path}/errors.txt'
             tmux -S '{socket}' wait-for -S {signal}
             """);
-        string start = $"tmux -S '{socket}' -f /dev/null new-session -d -s screen -x {columns} -y 40 \"sh '{_folder.Path}/run.sh'; exec cat\" && "
+        string start = $"tmux -S '{socket}' -f /dev/null new-session -d -s screen -x {columns} -y 40 \"sh "
+            + $"'{_folder.Path}/run.sh'; exec cat\" && "
             + $"tmux -S '{socket}' wait-for {signal}; tmux -S '{socket}' kill-server";
         (await ExternalProgram.RunAsync("sh", ["-c", start], [("TMUX", null)])).Expect();
         string errors = await File.ReadAllTextAsync(Path.Combine(_folder.Path, "errors.txt"), TestContext.Current.CancellationToken);
@@ -164,7 +171,9 @@ public sealed class ConsoleTests : IDisposable
                 if (!told && when(line))
                 {
                     told = true;
-                    using Process kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+                    using Process kill = Process.Start(
+                        "kill",
+                        ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
                     await kill.WaitForExitAsync(stop);
                 }
             }
@@ -186,7 +195,9 @@ public sealed class ConsoleTests : IDisposable
     {
         const int Interrupt = 2;
         const string Status = "/proc/self/status";
-        string? ignored = File.Exists(Status) ? File.ReadLines(Status).FirstOrDefault(l => l.StartsWith("SigIgn:", StringComparison.Ordinal)) : null;
+        string? ignored = File.Exists(Status)
+            ? File.ReadLines(Status).FirstOrDefault(l => l.StartsWith("SigIgn:", StringComparison.Ordinal))
+            : null;
         return ignored is not null && (Convert.ToUInt64(ignored["SigIgn:".Length..].Trim(), 16) & (1UL << (Interrupt - 1))) != 0;
     }
 }

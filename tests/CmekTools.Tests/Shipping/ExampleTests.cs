@@ -8,7 +8,8 @@ using Xunit;
 namespace CmekTools.Tests.Shipping;
 
 /// <summary>
-/// The help's examples do what the pages show, in the real PowerShell. With CMEKTOOLS_APPROVE=1 the pages' outputs are written anew where they differ in more than ids, times and spaces.
+/// The help's examples do what the pages show, in the real PowerShell. With CMEKTOOLS_APPROVE=1 the pages' outputs are written anew
+/// where they differ in more than ids, times and spaces.
 /// </summary>
 public sealed partial class ExampleTests : IDisposable
 {
@@ -25,12 +26,28 @@ public sealed partial class ExampleTests : IDisposable
         JsonArray work = [.. pages.Select(p => (JsonNode)new JsonObject
         {
             ["Name"] = p.Name,
-            ["Examples"] = new JsonArray([.. p.Examples.Select((e, i) => (e, i)).Where(x => x.e.NotRun is null).Select(x => (JsonNode)new JsonObject { ["Number"] = x.i, ["Before"] = x.e.Before, ["Code"] = x.e.Code })]),
+            ["Examples"] = new JsonArray(
+                [
+                    .. p.Examples.Select((e, i) => (e, i)).Where(x => x.e.NotRun is null).Select(
+                        x => (JsonNode)new JsonObject { ["Number"] = x.i, ["Before"] = x.e.Before, ["Code"] = x.e.Code }),
+                ]),
         })];
-        await File.WriteAllTextAsync(Path.Combine(_work.FullName, "pages.json"), work.ToJsonString(), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(_work.FullName, "pages.json"),
+            work.ToJsonString(),
+            TestContext.Current.CancellationToken);
         string script = Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "Scripts", "examples.ps1");
         FinishedProgram run = (await ExternalProgram.PwshAsync(
-            ["-NoProfile", "-NonInteractive", "-File", script, "-Module", PowerShellSession.ModuleManifest, "-Work", _work.FullName])).Expect();
+            [
+                "-NoProfile",
+                "-NonInteractive",
+                "-File",
+                script,
+                "-Module",
+                PowerShellSession.ModuleManifest,
+                "-Work",
+                _work.FullName,
+            ])).Expect();
         Dictionary<(string, int), string> printed = Printed(run.Output);
 
         bool update = Environment.GetEnvironmentVariable("CMEKTOOLS_APPROVE") == "1";
@@ -57,7 +74,9 @@ public sealed partial class ExampleTests : IDisposable
             }
         }
 
-        Assert.True(update || drifted.Count == 0, $"{drifted.Count} examples print something else than their pages show:\n{string.Join('\n', drifted)}\n{run.Errors}");
+        Assert.True(
+            update || drifted.Count == 0,
+            $"{drifted.Count} examples print something else than their pages show:\n{string.Join('\n', drifted)}\n{run.Errors}");
     }
 
     private static Dictionary<(string, int), string> Printed(string output)
@@ -66,7 +85,9 @@ public sealed partial class ExampleTests : IDisposable
         foreach (Match match in Section().Matches(output))
         {
             string[] lines = [.. match.Groups["text"].Value.Split('\n').Select(l => l.TrimEnd())];
-            printed[(match.Groups["name"].Value, int.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture))] = string.Join('\n', lines).Trim('\n');
+            printed[(
+                match.Groups["name"].Value,
+                int.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture))] = string.Join('\n', lines).Trim('\n');
         }
 
         return printed;
@@ -100,7 +121,11 @@ public sealed partial class ExampleTests : IDisposable
     [GeneratedRegex("[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")]
     private static partial Regex Guids();
 
-    [GeneratedRegex(@"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?Z|[+-]\d\d:\d\d)?|\d{1,4}[/-]\d{1,2}[/-]\d{1,4}( \d{1,2}:\d\d(:\d\d)?( [AP]M)?( [+-]\d\d:\d\d)?)?|\d\d:\d\d:\d\d(\.\d+)?|\d{8}T?\d{6}Z?")]
+    [
+        GeneratedRegex(
+            @"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?Z|[+-]\d\d:\d\d)?"
+            + @"|\d{1,4}[/-]\d{1,2}[/-]\d{1,4}( \d{1,2}:\d\d(:\d\d)?( [AP]M)?( [+-]\d\d:\d\d)?)?|\d\d:\d\d:\d\d(\.\d+)?|\d{8}T?\d{6}Z?"),
+    ]
     private static partial Regex Times();
 
     [GeneratedRegex(@"\b[0-9a-f]{8}[0-9a-f-]*…([0-9a-f]{4})?|\b(mrk-[0-9a-f]+|[0-9a-f]{8,}|A(ROA|KIA|SIA)[A-Z0-9]{16,17})\b")]

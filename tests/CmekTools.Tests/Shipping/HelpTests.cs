@@ -15,7 +15,8 @@ public sealed class HelpTests
     public async Task TopicsAreFoundAndFitIntoEightyColumns(string topic)
     {
         await using PowerShellSession shell = await PowerShellSession.OpenAsync();
-        string text = Assert.Single((await shell.InvokeAsync("param($Name) Get-Help $Name", new { Name = topic })).Expect().Output).ToString();
+        string text = Assert.Single(
+            (await shell.InvokeAsync("param($Name) Get-Help $Name", new { Name = topic })).Expect().Output).ToString();
         Assert.Contains(topic, text, StringComparison.Ordinal);
         Assert.All(text.Split('\n'), l => Assert.True(l.Length <= 80 || l.Contains("://", StringComparison.Ordinal), l));
     }
@@ -52,7 +53,10 @@ public sealed class HelpTests
             ```
             """);
         string[] problems = [.. PageChecker.Check(folder.Path, [PageReader.Read(file)], [command])];
-        Assert.Contains(problems, p => p.StartsWith($"{file}(11): error CMEKDOC: ", StringComparison.Ordinal) && p.Contains("-Nonsense", StringComparison.Ordinal));
+        Assert.Contains(
+            problems,
+            p => p.StartsWith($"{file}(11): error CMEKDOC: ", StringComparison.Ordinal)
+                && p.Contains("-Nonsense", StringComparison.Ordinal));
         Assert.Contains(problems, p => p.Contains("-Sandbox is not described", StringComparison.Ordinal));
         Assert.Contains(problems, p => p.Contains("1 examples", StringComparison.Ordinal));
     }

@@ -11,7 +11,10 @@ public sealed class LinesTests
     public void NoLineOfCodeIsLongerThanEditorconfigSays()
     {
         string root = ExternalProgram.RepositoryRoot;
-        Match limit = Regex.Match(File.ReadAllText(Path.Combine(root, ".editorconfig")), @"^max_line_length = (\d+)$", RegexOptions.Multiline);
+        Match limit = Regex.Match(
+            File.ReadAllText(Path.Combine(root, ".editorconfig")),
+            @"^max_line_length = (\d+)$",
+            RegexOptions.Multiline);
         int most = int.Parse(limit.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
         string[] made = ["bin", "obj"];
         string[] tooLong =

@@ -12,10 +12,15 @@ public sealed class LoadTests : IDisposable
 
     public LoadTests()
     {
-        foreach ((string name, string version) in new[] { ("AWSSDK.Core", "3.3.0.0"), ("Google.Apis", "1.40.0.0"), ("Newtonsoft.Json", "9.0.0.0") })
+        foreach (
+            (string name, string version) in new[]
+            {
+                ("AWSSDK.Core", "3.3.0.0"), ("Google.Apis", "1.40.0.0"), ("Newtonsoft.Json", "9.0.0.0"),
+            })
         {
             // The same name and the same key, as another version of the real one would have, and nothing in it that we need.
-            AssemblyName real = AssemblyName.GetAssemblyName(Path.Combine(Path.GetDirectoryName(PowerShellSession.ModuleManifest)!, "bin", name + ".dll"));
+            AssemblyName real = AssemblyName.GetAssemblyName(
+                Path.Combine(Path.GetDirectoryName(PowerShellSession.ModuleManifest)!, "bin", name + ".dll"));
             AssemblyName fake = new(name) { Version = new Version(version) };
             fake.SetPublicKey(real.GetPublicKey());
             PersistedAssemblyBuilder assembly = new(fake, typeof(object).Assembly);
@@ -33,7 +38,18 @@ public sealed class LoadTests : IDisposable
     {
         string script = Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "Scripts", "load.ps1");
         FinishedProgram run = (await ExternalProgram.PwshAsync(
-            ["-NoProfile", "-NonInteractive", "-File", script, "-Module", PowerShellSession.ModuleManifest, "-Fakes", _fakes.FullName, "-When", when])).Expect();
+            [
+                "-NoProfile",
+                "-NonInteractive",
+                "-File",
+                script,
+                "-Module",
+                PowerShellSession.ModuleManifest,
+                "-Fakes",
+                _fakes.FullName,
+                "-When",
+                when,
+            ])).Expect();
         string[] lines = run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         foreach (string stage in new[] { "first", "twice", "again", "runspace1", "runspace2" })
         {
@@ -41,7 +57,12 @@ public sealed class LoadTests : IDisposable
         }
 
         Assert.Contains("removed 0", lines);
-        foreach (string fake in new[] { "fake AWSSDK.Core 3.3.0.0", "fake Google.Apis 1.40.0.0", "fake Newtonsoft.Json 9.0.0.0", "context AWSSDK.Core 3 Default", "context AWSSDK.Core 4 CmekTools", "context Google.Apis 1 CmekTools" })
+        foreach (
+            string fake in (string[])
+            [
+                "fake AWSSDK.Core 3.3.0.0", "fake Google.Apis 1.40.0.0", "fake Newtonsoft.Json 9.0.0.0",
+                "context AWSSDK.Core 3 Default", "context AWSSDK.Core 4 CmekTools", "context Google.Apis 1 CmekTools",
+            ])
         {
             Assert.Contains(fake, lines);
         }

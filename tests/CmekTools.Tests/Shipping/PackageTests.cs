@@ -29,15 +29,30 @@ public sealed class PackageTests : IDisposable
         string[] names = [.. zip.Entries.Select(e => e.FullName)];
         foreach (string file in new[]
         {
-            "CmekTools.nuspec", "CmekTools.psd1", "CmekTools.psm1", "CmekTools.Format.ps1xml", "LICENSE", "README.md", "icon.png", "THIRD-PARTY-NOTICES.txt", "CmekTools.cdx.json",
-            "bin/CmekTools.dll", "bin/CmekTools.Module.dll", "bin/AWSSDK.SSOOIDC.dll", "en-US/CmekTools.Module.dll-Help.xml", "en-US/about_CmekTools.help.txt",
+            "CmekTools.nuspec",
+            "CmekTools.psd1",
+            "CmekTools.psm1",
+            "CmekTools.Format.ps1xml",
+            "LICENSE",
+            "README.md",
+            "icon.png",
+            "THIRD-PARTY-NOTICES.txt",
+            "CmekTools.cdx.json",
+            "bin/CmekTools.dll",
+            "bin/CmekTools.Module.dll",
+            "bin/AWSSDK.SSOOIDC.dll",
+            "en-US/CmekTools.Module.dll-Help.xml",
+            "en-US/about_CmekTools.help.txt",
         })
         {
             Assert.Contains(file, names);
         }
 
         // PowerShell has its own, and what is only for building has no place in it.
-        Assert.DoesNotContain(names, n => n.StartsWith("bin/System.", StringComparison.Ordinal) || n.Contains("cmek-build", StringComparison.Ordinal) || n.EndsWith(".pdb", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            names,
+            n => n.StartsWith("bin/System.", StringComparison.Ordinal) || n.Contains("cmek-build", StringComparison.Ordinal)
+                || n.EndsWith(".pdb", StringComparison.Ordinal));
 
         XElement metadata = XDocument.Parse(Text(zip, "CmekTools.nuspec")).Root!.Elements().Single();
         string Value(string name) => metadata.Elements().Single(e => e.Name.LocalName == name).Value;
@@ -47,7 +62,11 @@ public sealed class PackageTests : IDisposable
         Assert.Equal("icon.png", Value("icon"));
         Assert.NotEmpty(Value("releaseNotes"));
         string[] tags = Value("tags").Split(' ');
-        foreach (string tag in new[] { "PSModule", "PSEdition_Core", "PSIncludes_Cmdlet", "PSCmdlet_New-CmekKey", "PSCommand_Revoke-CmekAccess" })
+        foreach (
+            string tag in (string[])
+            [
+                "PSModule", "PSEdition_Core", "PSIncludes_Cmdlet", "PSCmdlet_New-CmekKey", "PSCommand_Revoke-CmekAccess",
+            ])
         {
             Assert.Contains(tag, tags);
         }
@@ -61,7 +80,9 @@ public sealed class PackageTests : IDisposable
         JsonNode sbom = JsonNode.Parse(Text(zip, "CmekTools.cdx.json"))!;
         Assert.Equal("CycloneDX", (string?)sbom["bomFormat"]);
         JsonNode[] parts = [sbom["metadata"]!["component"]!, .. sbom["components"]!.AsArray().Select(c => c!)];
-        Dictionary<string, string> files = parts.SelectMany(p => p["components"]!.AsArray()).ToDictionary(f => (string)f!["name"]!, f => (string)f!["hashes"]![0]!["content"]!);
+        Dictionary<string, string> files = parts.SelectMany(p => p["components"]!.AsArray()).ToDictionary(
+            f => (string)f!["name"]!,
+            f => (string)f!["hashes"]![0]!["content"]!);
         string[] assemblies = [.. zip.Entries.Select(e => e.FullName).Where(n => n.StartsWith("bin/", StringComparison.Ordinal))];
         Assert.Equal(assemblies.Order(StringComparer.Ordinal), files.Keys.Order(StringComparer.Ordinal));
         foreach (string assembly in assemblies)
@@ -82,7 +103,9 @@ public sealed class PackageTests : IDisposable
         string modules = Path.Combine(_folder.Path, "Modules");
         string home = Path.Combine(modules, "CmekTools", ModuleManifest.Read(PowerShellSession.ModuleManifest).Version);
         await ZipFile.ExtractToDirectoryAsync(Pack("used"), home, TestContext.Current.CancellationToken);
-        string command = "$null = Start-CmekSandbox -StateTime 0:0:0.05 -RateLimit 0 | Connect-CmekCloud; (Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait).State; (Get-Module CmekTools).ModuleBase; (Get-Help Get-CmekStatus).Synopsis";
+        string command = "$null = Start-CmekSandbox -StateTime 0:0:0.05 -RateLimit 0 | Connect-CmekCloud; (Get-CmekCluster | "
+            + "New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait).State; (Get-Module CmekTools).ModuleBase; (Get-Help "
+                + "Get-CmekStatus).Synopsis";
         FinishedProgram run = (await ExternalProgram.PwshAsync(
             ["-NoProfile", "-NonInteractive", "-Command", "Import-Module CmekTools; " + command], [("PSModulePath", modules)])).Expect();
         string[] lines = run.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

@@ -41,7 +41,9 @@ internal static class PesterRun
         }
 
         string worker = Path.Combine(ExternalProgram.RepositoryRoot, "tests", "Pester", "Worker.ps1");
-        FinishedProgram[] ended = await Task.WhenAll(Enumerable.Range(0, Math.Min(Workers, files.Length)).Select(_ => ExternalProgram.PwshAsync(
+        FinishedProgram[] ended = await Task.WhenAll(Enumerable.Range(
+            0,
+            Math.Min(Workers, files.Length)).Select(_ => ExternalProgram.PwshAsync(
             ["-NoProfile", "-NonInteractive", "-File", worker, "-Queue", queue, "-Results", results],
             [("CMEKTOOLS_MODULE", PowerShellSession.ModuleManifest)])));
 
@@ -58,7 +60,8 @@ internal static class PesterRun
 
             string text = await File.ReadAllTextAsync(result, TestContext.Current.CancellationToken);
             Report report = JsonSerializer.Deserialize<Report>(text)!;
-            tests.AddRange(report.Broken.Select((b, i) => new PesterTest($"{file.Name} (outside its tests, {i + 1})", "Failed", b, file.Name, 0)));
+            tests.AddRange(
+                report.Broken.Select((b, i) => new PesterTest($"{file.Name} (outside its tests, {i + 1})", "Failed", b, file.Name, 0)));
             tests.AddRange(report.Tests);
             if (report.Broken.Count == 0 && report.Tests.Count == 0)
             {

@@ -25,7 +25,9 @@ public sealed class PublicApiTests
             }
         }
 
-        text.Append('\n').Append(typeof(CmekCluster).Assembly.GeneratePublicApi(new ApiGeneratorOptions { IncludeAssemblyAttributes = false }).ReplaceLineEndings("\n")).Append('\n');
+        text.Append('\n').Append(
+            typeof(CmekCluster).Assembly.GeneratePublicApi(
+                new ApiGeneratorOptions { IncludeAssemblyAttributes = false }).ReplaceLineEndings("\n")).Append('\n');
         string file = Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "Shipping", "PublicApi.txt");
         if (Environment.GetEnvironmentVariable("CMEKTOOLS_APPROVE") == "1")
         {

@@ -32,8 +32,10 @@ public sealed partial class RoomsTests
         {
             int from = Floor(room);
             int to = Floor(used);
-            bool allowed = to < from || used == room || used.StartsWith(room + ".", StringComparison.Ordinal) || s_neighbours.Contains((room, used));
-            bool otherCloud = (room + used).Contains("Aws", StringComparison.Ordinal) && (room + used).Contains("Gcp", StringComparison.Ordinal);
+            bool allowed = to < from || used == room || used.StartsWith(room + ".", StringComparison.Ordinal)
+                || s_neighbours.Contains((room, used));
+            bool otherCloud = (room + used).Contains("Aws", StringComparison.Ordinal)
+                && (room + used).Contains("Gcp", StringComparison.Ordinal);
             if (!allowed || otherCloud)
             {
                 wrong.Add($"{file} ({room}) uses {used}");
@@ -47,7 +49,9 @@ public sealed partial class RoomsTests
     public void EveryFolderOfTheEngineIsARoomThatIsKnown()
     {
         string[] known = [.. s_floors.SelectMany(f => f)];
-        Assert.Empty(Sources().Select(s => s.Room).Where(r => r.Length > 0 && !known.Any(k => r == k || r.StartsWith(k + ".", StringComparison.Ordinal))).Distinct());
+        Assert.Empty(
+            Sources().Select(s => s.Room).Where(
+                r => r.Length > 0 && !known.Any(k => r == k || r.StartsWith(k + ".", StringComparison.Ordinal))).Distinct());
     }
 
     [Fact]
@@ -58,7 +62,10 @@ public sealed partial class RoomsTests
         [
             .. new[] { "src/CmekTools", "src/CmekTools.Sandbox" }
                 .SelectMany(f => Directory.EnumerateFiles(Path.Combine(root, f), "*.cs", SearchOption.AllDirectories))
-                .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && File.ReadAllText(f).Contains("CmekTools.Engine", StringComparison.Ordinal) && Path.GetFileName(f) != "ModuleLoader.cs"),
+                .Where(
+                    f => !f.Contains("/obj/", StringComparison.Ordinal)
+                        && File.ReadAllText(f).Contains("CmekTools.Engine", StringComparison.Ordinal)
+                        && Path.GetFileName(f) != "ModuleLoader.cs"),
         ];
         Assert.Empty(guilty);
     }
@@ -94,7 +101,10 @@ public sealed partial class RoomsTests
                 yield return (file, room, match.Groups[1].Value);
             }
 
-            foreach (string used in rooms.Where(r => r != room && !room.StartsWith(r + ".", StringComparison.Ordinal) && Regex.IsMatch(text, $@"(?<![\w.])(?:Engine\.)?{Regex.Escape(r)}\.[A-Z]\w+[.(]")))
+            foreach (
+                string used in rooms.Where(
+                    r => r != room && !room.StartsWith(r + ".", StringComparison.Ordinal)
+                        && Regex.IsMatch(text, $@"(?<![\w.])(?:Engine\.)?{Regex.Escape(r)}\.[A-Z]\w+[.(]")))
             {
                 yield return (file, room, used);
             }

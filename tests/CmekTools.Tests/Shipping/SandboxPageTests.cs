@@ -4,11 +4,15 @@ using Xunit;
 
 namespace CmekTools.Tests.Shipping;
 
-/// <summary>What about_CmekTools_Sandbox shows for other programs does what it says, each line as it stands there (but for the port).</summary>
+/// <summary>
+/// What about_CmekTools_Sandbox shows for other programs does what it says, each line as it stands there (but for the port).
+/// </summary>
 public sealed partial class SandboxPageTests
 {
     private static readonly string[] s_blocks = [.. Blocks()
-        .Matches(File.ReadAllText(Path.Combine(ExternalProgram.RepositoryRoot, "docs", "about", "about_CmekTools_Sandbox.md")).ReplaceLineEndings("\n"))
+        .Matches(
+            File.ReadAllText(
+                Path.Combine(ExternalProgram.RepositoryRoot, "docs", "about", "about_CmekTools_Sandbox.md")).ReplaceLineEndings("\n"))
         .Select(m => m.Groups["code"].Value)];
 
     [Theory]

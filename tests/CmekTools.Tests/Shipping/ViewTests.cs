@@ -6,14 +6,19 @@ using Xunit;
 
 namespace CmekTools.Tests.Shipping;
 
-/// <summary>The views: one table and one list for every type that a command gives (a ticket's text is only ever a list), made for 80 columns.</summary>
+/// <summary>
+/// The views: one table and one list for every type that a command gives (a ticket's text is only ever a list), made for 80 columns.
+/// </summary>
 public sealed class ViewTests
 {
     private const int Columns = 80;
     private const int NarrowestFreeColumn = 10;
 
     private static XElement[] Views { get; } =
-        [.. XDocument.Load(Path.Combine(Path.GetDirectoryName(PowerShellSession.ModuleManifest)!, "CmekTools.Format.ps1xml")).Descendants("View")];
+        [
+            .. XDocument.Load(
+                Path.Combine(Path.GetDirectoryName(PowerShellSession.ModuleManifest)!, "CmekTools.Format.ps1xml")).Descendants("View"),
+        ];
 
     [Fact]
     public void EveryTableFitsIntoEightyColumns() =>
@@ -30,12 +35,17 @@ public sealed class ViewTests
     [Fact]
     public void EveryOutputTypeHasATableAndAList()
     {
-        string[] types = [.. CommandReader.Read(PowerShellSession.ModuleManifest).SelectMany(c => c.OutputType).Select(o => o.Name).Where(n => n.StartsWith("CmekTools.", StringComparison.Ordinal)).Distinct()];
+        string[] types =
+        [
+            .. CommandReader.Read(PowerShellSession.ModuleManifest).SelectMany(c => c.OutputType).Select(o => o.Name).Where(
+                n => n.StartsWith("CmekTools.", StringComparison.Ordinal)).Distinct(),
+        ];
         Assert.True(types.Length > 10);
         Assert.Empty(types.Except(Seen("ListControl")));
         Assert.Equal(["CmekTools.CmekSupportRequest"], types.Except(Seen("TableControl")));
 
-        static string[] Seen(string control) => [.. Views.Where(v => v.Element(control) is not null).SelectMany(v => v.Descendants("TypeName").Select(t => t.Value))];
+        static string[] Seen(string control) =>
+            [.. Views.Where(v => v.Element(control) is not null).SelectMany(v => v.Descendants("TypeName").Select(t => t.Value))];
     }
 
     [Theory]

@@ -15,7 +15,8 @@ public sealed class AttackTests
     public async Task ANameWithEscapeSequencesReachesTheTerminalAsText()
     {
         string name = "ev" + Evil + "il";
-        await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast with { Clusters = [new SandboxClusterOptions(name, "AWS", ["us-east-1"])] });
+        await using SandboxShell shell = await SandboxShell.StartAsync(
+            SandboxShell.Fast with { Clusters = [new SandboxClusterOptions(name, "AWS", ["us-east-1"])] });
         PowerShellResult result = await shell.RunAsync("""
             $cluster = Get-CmekCluster
             $cluster | New-CmekKey -WhatIf -Verbose
@@ -36,8 +37,11 @@ public sealed class AttackTests
         Assert.Contains(result.Output, o => o.BaseObject is CmekCluster cluster && cluster.Name == name);
         string[] shown =
         [
-            .. result.Warnings, .. result.Verbose, .. result.Progress.Select(p => p.Activity + p.StatusDescription), .. result.Errors.Select(e => e.ToString()),
-            .. result.Errors.Select(e => e.ErrorDetails?.RecommendedAction ?? string.Empty), .. result.Output.GroupBy(o => o.BaseObject.GetType()).Select(g => shell.Shell.Format(g.ToArray())),
+            .. result.Warnings, .. result.Verbose, .. result.Progress.Select(
+                p => p.Activity + p.StatusDescription), .. result.Errors.Select(e => e.ToString()),
+            .. result.Errors.Select(
+                e => e.ErrorDetails?.RecommendedAction ?? string.Empty),
+                .. result.Output.GroupBy(o => o.BaseObject.GetType()).Select(g => shell.Shell.Format(g.ToArray())),
         ];
         Assert.All(shown, text => Assert.DoesNotContain("\u001b[2K", text, StringComparison.Ordinal));
         Assert.All(shown, text => Assert.DoesNotContain("\u202e", text, StringComparison.Ordinal));
@@ -76,13 +80,19 @@ public sealed class AttackTests
 
     // The writes that name somebody.
     private static string[] GivenTo(Life life, string name) =>
-        [.. life.Server.Exchanges.Where(e => e.Request.IsWrite && (e.Request.Text + e.Request.RawPath).Contains(name, StringComparison.Ordinal)).Select(e => e.Request.ToString())];
+        [
+            .. life.Server.Exchanges.Where(
+                e => e.Request.IsWrite
+                    && (e.Request.Text + e.Request.RawPath).Contains(name, StringComparison.Ordinal)).Select(e => e.Request.ToString()),
+        ];
 
     private static JsonObject Forged(string key)
     {
         const string Member = "serviceAccount:ci-runner@customer-project.iam.gserviceaccount.com";
         static JsonObject Binding(string role) => new() { ["role"] = role, ["members"] = new JsonArray(Member) };
-        JsonObject policy = new() { ["bindings"] = new JsonArray(Binding("roles/cloudkms.admin"), Binding("roles/cloudkms.cryptoKeyDecrypter")) };
+        JsonObject policy = new() { ["bindings"] = new JsonArray(
+            Binding("roles/cloudkms.admin"),
+            Binding("roles/cloudkms.cryptoKeyDecrypter")) };
         return new JsonObject
         {
             ["region"] = "us-central1",

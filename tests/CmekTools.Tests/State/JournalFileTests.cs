@@ -57,7 +57,9 @@ public sealed class JournalFileTests
         JournalLine[] lines = [.. JournalReader.Lines(path)];
         Assert.All(lines.Where(l => l.Json is null), l => Assert.False(l.Text.EndsWith('}'), $"line {l.Number} is garbled: {l.Text}"));
         Assert.True(lines.Count(l => l.Json is null) <= 2, "more lines were cut short than processes were killed");
-        ILookup<int, int> written = lines.Where(l => l.Json is not null).ToLookup(l => (int)l.Json!["writer"]!, l => (int)l.Json!["number"]!);
+        ILookup<int, int> written = lines.Where(l => l.Json is not null).ToLookup(
+            l => (int)l.Json!["writer"]!,
+            l => (int)l.Json!["number"]!);
         Assert.All(Enumerable.Range(2, Writers - 2), w => Assert.Equal(Enumerable.Range(0, Lines), written[w]));
         Assert.All(Enumerable.Range(0, 2), w =>
         {
@@ -125,7 +127,9 @@ public sealed class JournalFileTests
     {
         using EngineKit kit = EngineKit.Create();
         Modes.Folder(kit.Session.Journal.Folder);
-        File.Copy(Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "State", "Samples", "journal-1.jsonl"), kit.Session.Journal.FilePath);
+        File.Copy(
+            Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "State", "Samples", "journal-1.jsonl"),
+            kit.Session.Journal.FilePath);
         Modes.Set(kit.Session.Journal.FilePath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Assert.Equal(["done", "failed", "unknown"], JournalReader.Read(kit.Session.Journal.FilePath).Select(e => e.Outcome));
         await ChangeAsync(kit, "test:Next");
@@ -143,7 +147,9 @@ public sealed class JournalFileTests
         op.About(new CmekCluster { Id = "c-1", Name = "shop", Provider = CmekProvider.AWS, Plan = "ADVANCED", State = "CREATED" });
         await op.ChangeAsync(new PlannedChange("test:Change", "key", "do it"), _ => Task.CompletedTask);
         CmekJournalEntry entry = Assert.Single(JournalReader.Read(kit.Session.Journal.FilePath));
-        Assert.Equal(("c-1", "shop", EngineKit.OrganizationId, Environment.MachineName), (entry.ClusterId, entry.ClusterName, entry.OrganizationId, entry.Machine));
+        Assert.Equal(
+            ("c-1", "shop", EngineKit.OrganizationId, Environment.MachineName),
+            (entry.ClusterId, entry.ClusterName, entry.OrganizationId, entry.Machine));
         Assert.Contains("aws arn:aws:iam::111122223333:user/alice", entry.Who, StringComparison.Ordinal);
         Assert.Contains(Environment.UserName, entry.Who, StringComparison.Ordinal);
         Assert.Matches(@"^\d+\.\d+\.\d+$", entry.ToolVersion);
@@ -178,7 +184,11 @@ public sealed class JournalFileTests
         }
 
         // A look within the run: it was made after all, and nothing has failed.
-        Assert.True(await kit.Run(new TestOperationHost()).ChangeAsync(change with { Target = "other" }, _ => throw failure, _ => Task.FromResult(true)));
+        Assert.True(
+            await kit.Run(new TestOperationHost()).ChangeAsync(
+                change with { Target = "other" },
+                _ => throw failure,
+                _ => Task.FromResult(true)));
         Assert.Equal("done", JournalReader.Read(kit.Session.Journal.FilePath)[^1].Outcome);
 
         // The next run that looks settles the first one.
@@ -214,7 +224,11 @@ public sealed class JournalFileTests
         File.Delete(elsewhere);
 
         op.JournalNeed = JournalNeed.Required;
-        Assert.Equal("JournalUnwritable", (await Assert.ThrowsAsync<CmekException>(() => op.ChangeAsync(new PlannedChange("test:Cut", "k", "cut"), _ => Task.CompletedTask))).ErrorId);
+        Assert.Equal(
+            "JournalUnwritable",
+            (
+                await Assert.ThrowsAsync<CmekException>(
+                    () => op.ChangeAsync(new PlannedChange("test:Cut", "k", "cut"), _ => Task.CompletedTask))).ErrorId);
     }
 
     [Fact]

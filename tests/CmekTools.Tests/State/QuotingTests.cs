@@ -12,9 +12,60 @@ public sealed class QuotingTests
 {
     private static readonly string[] s_hostile =
     [
-        "", " ", "plain", "a b", "$(touch /tmp/x)", "`touch x`", "'; rm -rf ~; '", "\"; exit; \"", "${jsonencode(1)}", "%{ if true }x%{ endif }", "$${a}", "%%{b}", "$", "%", "${", "%{",
-        "a\nb", "a\r\nb", "\t", "\\", "\\\"", "\\n", "back\\", "~", "~root", "-rf", "--help", "=x", "#x", "!x", "*", "?", "[a]", "{a,b}", "a;b", "a|b", "a&b", "<x", ">x",
-        "\u2018curly\u2019", "\u201alow\u201b", "\u001b[32mgreen\u001b[0m", "@x", "@(1)", "$x", "a,b", "é", "日本", "🔑", "\u202e", "\u2028", "\u0001", "\u007f", "heredoc <<EOT\nEOT",
+        "",
+        " ",
+        "plain",
+        "a b",
+        "$(touch /tmp/x)",
+        "`touch x`",
+        "'; rm -rf ~; '",
+        "\"; exit; \"",
+        "${jsonencode(1)}",
+        "%{ if true }x%{ endif }",
+        "$${a}",
+        "%%{b}",
+        "$",
+        "%",
+        "${",
+        "%{",
+        "a\nb",
+        "a\r\nb",
+        "\t",
+        "\\",
+        "\\\"",
+        "\\n",
+        "back\\",
+        "~",
+        "~root",
+        "-rf",
+        "--help",
+        "=x",
+        "#x",
+        "!x",
+        "*",
+        "?",
+        "[a]",
+        "{a,b}",
+        "a;b",
+        "a|b",
+        "a&b",
+        "<x",
+        ">x",
+        "\u2018curly\u2019",
+        "\u201alow\u201b",
+        "\u001b[32mgreen\u001b[0m",
+        "@x",
+        "@(1)",
+        "$x",
+        "a,b",
+        "é",
+        "日本",
+        "🔑",
+        "\u202e",
+        "\u2028",
+        "\u0001",
+        "\u007f",
+        "heredoc <<EOT\nEOT",
         "us-east-1\"\n      }\n    }\n  ]\n}\ndata \"external\" \"x\" {\n  program = [\"sh\"]\n}",
     ];
 
@@ -25,7 +76,11 @@ public sealed class QuotingTests
         string[] texts = [.. s_hostile, .. Made(7, 150)];
         using TempFolder folder = new();
         string input = $"base64encode(jsonencode([{string.Join(", ", texts.Select(HclText.Quote))}]))\n";
-        FinishedProgram run = await ExternalProgram.RunAsync("terraform", [$"-chdir={folder.Path}", "console"], [("CHECKPOINT_DISABLE", "1")], input);
+        FinishedProgram run = await ExternalProgram.RunAsync(
+            "terraform",
+            [$"-chdir={folder.Path}", "console"],
+            [("CHECKPOINT_DISABLE", "1")],
+            input);
         string[]? got = JsonSerializer.Deserialize<string[]>(Convert.FromBase64String(run.Expect().Output.Trim().Trim('"')));
 
         // Terraform holds all text in its composed form.
@@ -37,7 +92,14 @@ public sealed class QuotingTests
     {
         ExternalProgram.Need("terraform");
         using TempFolder folder = new();
-        CmekCluster cluster = new() { Id = "x\"\n}\ndata \"external\" \"e\" {", Name = "1\"}\n", Provider = CmekProvider.AWS, Plan = "ADVANCED", State = "CREATED" };
+        CmekCluster cluster = new()
+        {
+            Id = "x\"\n}\ndata \"external\" \"e\" {",
+            Name = "1\"}\n",
+            Provider = CmekProvider.AWS,
+            Plan = "ADVANCED",
+            State = "CREATED",
+        };
         CmekAccess[] accesses =
         [
             .. s_hostile.Where(t => t.Length > 0).Select(t => new CmekAccess
@@ -53,7 +115,9 @@ public sealed class QuotingTests
         string text = ManifestWriter.ToTerraform(cluster, accesses);
         (await ExternalProgram.RunAsync("terraform", ["fmt", "-check", "-diff", "-"], [("CHECKPOINT_DISABLE", "1")], text)).Expect();
         Assert.DoesNotContain("\ndata", text, StringComparison.Ordinal);
-        Assert.Equal(["import {", "resource \"cockroach_cmek\" \"c_1___\" {"], text.Split('\n').Where(l => l.Length > 0 && !char.IsWhiteSpace(l[0]) && l != "}"));
+        Assert.Equal(
+            ["import {", "resource \"cockroach_cmek\" \"c_1___\" {"],
+            text.Split('\n').Where(l => l.Length > 0 && !char.IsWhiteSpace(l[0]) && l != "}"));
     }
 
     [Fact]
@@ -73,7 +137,8 @@ public sealed class QuotingTests
         {
             ScriptBlockAst script = Parser.ParseInput("Get-X " + PowerShellText.Quote(text), out _, out ParseError[] errors);
             Assert.Empty(errors);
-            CommandAst command = Assert.IsType<CommandAst>(Assert.Single(Assert.IsType<PipelineAst>(Assert.Single(script.EndBlock.Statements)).PipelineElements));
+            CommandAst command = Assert.IsType<CommandAst>(
+                Assert.Single(Assert.IsType<PipelineAst>(Assert.Single(script.EndBlock.Statements)).PipelineElements));
             Assert.Equal(2, command.CommandElements.Count);
             Assert.Equal(text, Assert.IsType<StringConstantExpressionAst>(command.CommandElements[1]).Value);
         }
@@ -85,7 +150,9 @@ public sealed class QuotingTests
         foreach (string text in (string[])[.. s_hostile, .. Made(17, 1000), "\ud800", "x\rOK", "\u009b31m", "\U000E0041"])
         {
             string shown = ViewText.Line(text);
-            Assert.DoesNotContain(shown, c => char.IsControl(c) || c is >= '\u2028' and <= '\u202e' or >= '\u200b' and <= '\u200f' or '\ufeff');
+            Assert.DoesNotContain(
+                shown,
+                c => char.IsControl(c) || c is >= '\u2028' and <= '\u202e' or >= '\u200b' and <= '\u200f' or '\ufeff');
             Assert.Equal(ViewText.Plain(text).Split('\n').Length, text.Split('\n').Length);
         }
 

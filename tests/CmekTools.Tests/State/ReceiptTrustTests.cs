@@ -12,7 +12,15 @@ public sealed class ReceiptTrustTests
 {
     private const string Key = "projects/acme/locations/us-central1/keyRings/r/cryptoKeys/k";
     private const string Account = "cmek@acme.iam.gserviceaccount.com";
-    private static readonly CmekCluster s_cluster = new() { Id = "6f1f0a52-7c0d-4e6e-9a54-1f2d9b6c8e10", Name = "shop", Provider = CmekProvider.GCP, AccountId = "crl-1", Plan = "ADVANCED", State = "CREATED" };
+    private static readonly CmekCluster s_cluster = new()
+    {
+        Id = "6f1f0a52-7c0d-4e6e-9a54-1f2d9b6c8e10",
+        Name = "shop",
+        Provider = CmekProvider.GCP,
+        AccountId = "crl-1",
+        Plan = "ADVANCED",
+        State = "CREATED",
+    };
 
     [Fact]
     public void WhatThisUserSealedIsVerifiedAndAnyChangeIsSeen()
@@ -105,7 +113,8 @@ public sealed class ReceiptTrustTests
     [Fact]
     public void AReceiptOfTheFirstFormatIsReadAndProvesNothing()
     {
-        StoredReceipt receipt = ReceiptStore.Load(Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "State", "Samples", "receipt-1.json"));
+        StoredReceipt receipt = ReceiptStore.Load(
+            Path.Combine(ExternalProgram.RepositoryRoot, "tests", "CmekTools.Tests", "State", "Samples", "receipt-1.json"));
         Assert.Equal(("0a1b2c3d", 1, CmekSealState.Unsealed), (receipt.Document.Id, receipt.Document.Accesses.Count, receipt.Seal));
         Assert.Equal(ReceiptStanding.Unproven, ReceiptTrust.Judge(receipt, s_cluster.Id, "org").Standing);
     }
@@ -120,7 +129,9 @@ public sealed class ReceiptTrustTests
         foreach ((string text, string said) in ((string, string)[])
         [
             (whole.Replace("\"version\": 2", "\"version\": 3", StringComparison.Ordinal), "this CmekTools reads versions 1 to 2"),
-            (whole.Replace("\"version\": 2", "\"version\": 2, \"version\": 2", StringComparison.Ordinal), "the name 'version' stands in one object twice"),
+            (
+                whole.Replace("\"version\": 2", "\"version\": 2, \"version\": 2", StringComparison.Ordinal),
+                "the name 'version' stands in one object twice"),
             (whole.Replace("\"version\": 2", $"\"more\": {deep}, \"version\": 2", StringComparison.Ordinal), "depth"),
             (whole + new string(' ', 17 * 1024 * 1024), "the most that is read"),
         ])

@@ -6,7 +6,10 @@ using Xunit;
 
 namespace CmekTools.Tests.State;
 
-/// <summary>Marked secrets in every source, everything run with -Verbose and -Debug, faults that repeat them: none is found in anything that was written.</summary>
+/// <summary>
+/// Marked secrets in every source, everything run with -Verbose and -Debug, faults that repeat them: none is found in anything that
+/// was written.
+/// </summary>
 public sealed class SecretsTests
 {
     private const string WholeLife = """
@@ -38,14 +41,18 @@ public sealed class SecretsTests
         if (status != 200)
         {
             // A proxy between here and the service that answers with all that it got, and with what it has besides.
-            life.Server.Before = request => Task.FromResult<SandboxResponse?>(request.IsWrite || request.Number % 5 == 0 ? Echo(request, status, secrets) : null);
+            life.Server.Before = request => Task.FromResult<SandboxResponse?>(
+                request.IsWrite || request.Number % 5 == 0 ? Echo(request, status, secrets) : null);
         }
 
         PowerShellResult result = await life.TryAsync(WholeLife);
         life.Server.Before = null;
         Assert.True(status == 200 || result.Errors.Count > 0, "the faults were not met");
         StringBuilder written = new();
-        written.AppendJoin('\n', result.Warnings).AppendJoin('\n', result.Verbose).AppendJoin('\n', result.Information).AppendJoin('\n', life.Files());
+        written.AppendJoin('\n', result.Warnings)
+            .AppendJoin('\n', result.Verbose)
+            .AppendJoin('\n', result.Information)
+            .AppendJoin('\n', life.Files());
         written.AppendJoin('\n', result.Progress.Select(p => $"{p.Activity} {p.StatusDescription} {p.CurrentOperation}"));
         written.AppendJoin('\n', result.Output).Append(result.Text);
         foreach (System.Management.Automation.ErrorRecord error in result.Errors)
@@ -71,10 +78,14 @@ public sealed class SecretsTests
         foreach (string bad in (string[])[Key, Key + "\u00e9", Key + " x"])
         {
             PowerShellResult result = await shell.RunAsync(
-                "param($Key, $Server) Connect-CmekCloud -Server $Server -ApiKey (ConvertTo-SecureString $Key -AsPlainText -Force) -Verbose -Debug",
+                "param($Key, $Server) Connect-CmekCloud -Server $Server -ApiKey (ConvertTo-SecureString $Key -AsPlainText "
+                    + "-Force) -Verbose -Debug",
                 new { Key = bad, Server = shell.Server.BaseAddress });
             Assert.Single(result.Errors);
-            string all = string.Join('\n', result.Errors.Select(e => $"{e} {e.Exception} {e.ErrorDetails} {e.TargetObject}").Concat(result.Verbose).Concat(result.Warnings));
+            string all = string.Join(
+                '\n',
+                result.Errors.Select(
+                    e => $"{e} {e.Exception} {e.ErrorDetails} {e.TargetObject}").Concat(result.Verbose).Concat(result.Warnings));
             Assert.DoesNotContain("MARKED", all, StringComparison.Ordinal);
         }
     }

@@ -10,7 +10,10 @@ using Xunit;
 
 namespace CmekTools.Tests.State;
 
-/// <summary>What a folder, a bucket of S3 and one of Google Cloud Storage have in common: each write is over one version, and of two only one is made.</summary>
+/// <summary>
+/// What a folder, a bucket of S3 and one of Google Cloud Storage have in common: each write is over one version, and of two only one
+/// is made.
+/// </summary>
 public sealed class SharedPlaceTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -115,7 +118,8 @@ public sealed class SharedPlaceTests
         // A shelf that is a link elsewhere is no shelf.
         Directory.CreateSymbolicLink(Path.Combine(folder.Path, "leases"), outside.Path);
         await Assert.ThrowsAsync<SharedPlaceException>(() => place.WriteAsync("leases/a.json", "x", null, Cancellation));
-        await Assert.ThrowsAsync<SharedPlaceException>(() => new FolderPlace(Path.Combine(folder.Path, "not-mounted")).ListAsync("receipts", Cancellation));
+        await Assert.ThrowsAsync<SharedPlaceException>(
+            () => new FolderPlace(Path.Combine(folder.Path, "not-mounted")).ListAsync("receipts", Cancellation));
         Assert.Single(Directory.GetFiles(outside.Path));
     }
 
@@ -133,8 +137,13 @@ public sealed class SharedPlaceTests
     public async Task ABucketThatRefusesSaysSo()
     {
         await using SandboxServer server = SandboxServer.Start();
-        AwsKeyPair nobody = server.Get<AwsService>().AddCredentials(server.Options.AwsAccountId, $"arn:aws:iam::{server.Options.AwsAccountId}:user/nobody", """{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}""");
-        ProviderOptions options = new() { AwsEndpoint = server.BaseAddress, AwsCredentials = (nobody.AccessKeyId, nobody.SecretAccessKey), GoogleStorageEndpoint = server.BaseAddress, GoogleAccessToken = "bad" };
+        AwsKeyPair nobody = server.Get<AwsService>().AddCredentials(
+            server.Options.AwsAccountId,
+            $"arn:aws:iam::{server.Options.AwsAccountId}:user/nobody",
+            """{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}""");
+        ProviderOptions options = new() { AwsEndpoint = server.BaseAddress, AwsCredentials = (
+            nobody.AccessKeyId,
+            nobody.SecretAccessKey), GoogleStorageEndpoint = server.BaseAddress, GoogleAccessToken = "bad" };
         foreach ((string address, string said) in ((string, string)[])[("s3://cmek-state/a", "AccessDenied"), ("gs://cmek-state/a", "401")])
         {
             using ISharedPlace place = SharedPlaces.Create(SharedAddress.Parse(address), options, Timings.Sandbox);
@@ -163,7 +172,9 @@ public sealed class SharedPlaceTests
             {
                 MotoServer moto = await MotoServer.StartAsync();
                 await moto.AwsAsync("s3", "mb", "s3://cmek-state");
-                return new Scene(SharedPlaces.Create(SharedAddress.Parse("s3://cmek-state/team/a"), moto.Options, Timings.Sandbox), moto.DisposeAsync);
+                return new Scene(
+                    SharedPlaces.Create(SharedAddress.Parse("s3://cmek-state/team/a"), moto.Options, Timings.Sandbox),
+                    moto.DisposeAsync);
             }
 
             SandboxServer server = SandboxServer.Start();
@@ -174,7 +185,9 @@ public sealed class SharedPlaceTests
                 GoogleStorageEndpoint = server.BaseAddress,
                 GoogleAccessToken = server.Environment["GOOGLE_SANDBOX_ACCESS_TOKEN"],
             };
-            return new Scene(SharedPlaces.Create(SharedAddress.Parse($"{kind}://{S3Store.Standard}/team/a"), options, Timings.Sandbox), server.DisposeAsync);
+            return new Scene(
+                SharedPlaces.Create(SharedAddress.Parse($"{kind}://{S3Store.Standard}/team/a"), options, Timings.Sandbox),
+                server.DisposeAsync);
         }
 
         public async ValueTask DisposeAsync()

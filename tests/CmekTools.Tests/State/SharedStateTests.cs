@@ -116,7 +116,9 @@ public sealed class SharedStateTests
         // Another operator hears who it is, how long, and how to go on; nothing of his is made.
         machines.Server.ClearExchanges();
         PowerShellResult refused = await machines.B.RunAsync("Get-CmekCluster shop | New-CmekKey -Region eu-west-1 -NewRegion");
-        System.Management.Automation.ErrorRecord error = Assert.Single(refused.Errors, e => e.FullyQualifiedErrorId.StartsWith("ClusterLeased,", StringComparison.Ordinal));
+        System.Management.Automation.ErrorRecord error = Assert.Single(
+            refused.Errors,
+            e => e.FullyQualifiedErrorId.StartsWith("ClusterLeased,", StringComparison.Ordinal));
         Assert.Contains(Environment.MachineName, error.ToString(), StringComparison.Ordinal);
         Assert.Contains("with Restore-CmekAccess for ", error.ToString(), StringComparison.Ordinal);
         Assert.Contains("/leases/", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
@@ -124,7 +126,9 @@ public sealed class SharedStateTests
 
         // A break-glass says a word and goes on.
         PowerShellResult cut = (await machines.B.RunAsync("Revoke-CmekAccess shop -KeyOnly -Force")).Expect();
-        Assert.Contains(cut.Warnings, w => w.Contains("has taken it over", StringComparison.Ordinal) && w.Contains("Restore-CmekAccess", StringComparison.Ordinal));
+        Assert.Contains(
+            cut.Warnings,
+            w => w.Contains("has taken it over", StringComparison.Ordinal) && w.Contains("Restore-CmekAccess", StringComparison.Ordinal));
         int writes = machines.B.Writes.Count;
         goOn.TrySetResult();
         PowerShellResult stopped = await restoring;
@@ -155,7 +159,8 @@ public sealed class SharedStateTests
         string open = machines.Documents("receipts")[receipt];
         string cluster = (string)JsonNode.Parse(open)!["cluster"]!["id"]!;
 
-        // The real receipt with an access more, one of the attacker's own that is newer, the seal of another document, and an inventory that vouches for both.
+        // The real receipt with an access more, one of the attacker's own that is newer, the seal of another document, and an inventory
+        // that vouches for both.
         machines.Edit("receipts", receipt, json => AddForged(json, "accesses"));
         JsonObject own = JsonNode.Parse(open)!.AsObject();
         own["id"] = "deadbeef";
@@ -175,9 +180,20 @@ public sealed class SharedStateTests
         // A closing of the real one, a lease from the future, what is too long, and names that lead elsewhere.
         machines.Put("closings", (string)JsonNode.Parse(open)!["id"]! + ".json", new JsonObject
         {
-            ["format"] = "cmektools/closing", ["version"] = 1, ["receipt"] = (string)JsonNode.Parse(open)!["id"]!, ["revision"] = long.MaxValue, ["at"] = "2026-01-01T00:00:00Z", ["superseded"] = true,
+            ["format"] =
+                "cmektools/closing",
+                ["version"] = 1,
+                ["receipt"] = (string)JsonNode.Parse(open)!["id"]!,
+                ["revision"] = long.MaxValue,
+                ["at"] = "2026-01-01T00:00:00Z",
+                ["superseded"] = true,
         }.ToJsonString());
-        machines.Put("leases", cluster + ".v99.json", """{"format":"cmektools/lease","version":1,"cluster":{"id":"x","name":"x"},"token":"x","holder":"x","machine":"x","command":"x","since":"2031-01-01T00:00:00Z","renewed_at":"2031-01-01T00:00:00Z"}""");
+        machines.Put(
+            "leases",
+            cluster + ".v99.json",
+            """{"format":"cmektools/lease","version":1,"cluster":"""
+                + """{"id":"x","name":"x"},"token":"x","holder":"x","machine":"x","command":"x","since":"2031-01-01T00:00:"""
+                + """00Z","renewed_at":"2031-01-01T00:00:00Z"}""");
         machines.Put("receipts", "huge.json", new string('x', 5_000_000));
         if (kind == "s3")
         {
@@ -192,23 +208,31 @@ public sealed class SharedStateTests
         {
             await machine.RunAsync("Restore-CmekAccess shop -AcceptChanges");
             Assert.Empty(GivenTo(machines.Server, "ci-runner"));
-            Assert.DoesNotContain(Directory.GetFiles(machine.StateFolder, "*", SearchOption.AllDirectories), f => Path.GetFileName(f).Contains("evil", StringComparison.Ordinal));
+            Assert.DoesNotContain(
+                Directory.GetFiles(machine.StateFolder, "*", SearchOption.AllDirectories),
+                f => Path.GetFileName(f).Contains("evil", StringComparison.Ordinal));
         }
 
         // Named on purpose, the forged receipt is refused or gives only what the service lists.
         foreach (string path in Directory.GetFiles(fresh.StateFolder, "*deadbeef*", SearchOption.AllDirectories))
         {
-            await fresh.RunAsync("param($Path) Restore-CmekAccess shop -ReceiptPath $Path -AcceptChanges -Confirm:$false", new { Path = path });
+            await fresh.RunAsync(
+                "param($Path) Restore-CmekAccess shop -ReceiptPath $Path -AcceptChanges -Confirm:$false",
+                new { Path = path });
             Assert.Empty(GivenTo(machines.Server, "ci-runner"));
         }
 
         // The owner of the receipt has it whole, gives it back to the place, and its access is as it was.
         Assert.Equal(before, await World.ReadAsync(machines.Server));
-        Assert.Contains(machines.Documents("receipts"), d => d.Key.StartsWith(name, StringComparison.Ordinal) && !d.Value.Contains("ci-runner", StringComparison.Ordinal));
+        Assert.Contains(
+            machines.Documents("receipts"),
+            d => d.Key.StartsWith(name, StringComparison.Ordinal) && !d.Value.Contains("ci-runner", StringComparison.Ordinal));
 
         // A copy from before it was closed does not open it again.
         machines.Put("receipts", name + (kind == "folder" ? ".v98.json" : ".json"), open);
-        Assert.DoesNotContain((await fresh.RunAsync("Get-CmekReceipt -Open")).Expect().Values<CmekReceipt>(), r => r.Seal == CmekSealState.Verified);
+        Assert.DoesNotContain(
+            (await fresh.RunAsync("Get-CmekReceipt -Open")).Expect().Values<CmekReceipt>(),
+            r => r.Seal == CmekSealState.Verified);
     }
 
     [Fact]
@@ -220,7 +244,8 @@ public sealed class SharedStateTests
         JsonObject seen = JsonNode.Parse(machines.Documents("inventory")[inventory])!.AsObject();
         int keys = seen["keys"]!.AsArray().Count;
 
-        // Another machine has read it once; then the service is gone, and somebody writes that the cluster has no keys, and that another cluster has its name.
+        // Another machine has read it once; then the service is gone, and somebody writes that the cluster has no keys, and that
+        // another cluster has its name.
         await using SandboxShell fresh = await machines.AnotherAsync();
         (await fresh.RunAsync("Get-CmekReceipt")).Expect();
         seen["keys"] = new JsonArray();
@@ -235,7 +260,8 @@ public sealed class SharedStateTests
         }
 
         (await fresh.RunAsync("Get-CmekReceipt")).Expect();
-        machines.Server.Before = request => Task.FromResult<SandboxResponse?>(request.Service == "cloud" ? new SandboxResponse { Status = 503, Body = "{}" } : null);
+        machines.Server.Before = request => Task.FromResult<SandboxResponse?>(
+            request.Service == "cloud" ? new SandboxResponse { Status = 503, Body = "{}" } : null);
         PowerShellResult cut = await fresh.RunAsync("Revoke-CmekAccess shop -KeyOnly -Force");
         Assert.Equal(keys, cut.Values<CmekStep>().Count(s => s is { Step: "Proof", CutState: CmekCutState.Cut }));
         Assert.All(cut.Values<CmekStep>(), s => Assert.Equal("shop", s.ClusterName));
@@ -243,7 +269,11 @@ public sealed class SharedStateTests
 
     // The writes that name somebody.
     private static string[] GivenTo(SandboxServer server, string name) =>
-        [.. server.Exchanges.Where(e => e.Request.IsWrite && e.Request.Service is not ("s3" or "gcs") && (e.Request.Text + e.Request.RawPath).Contains(name, StringComparison.Ordinal)).Select(e => e.Request.ToString())];
+        [
+            .. server.Exchanges.Where(
+                e => e.Request.IsWrite && e.Request.Service is not ("s3" or "gcs")
+                    && (e.Request.Text + e.Request.RawPath).Contains(name, StringComparison.Ordinal)).Select(e => e.Request.ToString()),
+        ];
 
     // One more of what is there, for somebody else.
     private static void AddForged(JsonObject document, string list)
@@ -256,7 +286,11 @@ public sealed class SharedStateTests
         if (forged["snapshot"] is not null)
         {
             JsonObject binding = new() { ["role"] = "roles/cloudkms.admin", ["members"] = new JsonArray("serviceAccount:" + Evil) };
-            forged["snapshot"] = new JsonObject { ["kind"] = "gcp/1", ["data"] = new JsonObject { ["key_policy"] = new JsonObject { ["bindings"] = new JsonArray(binding) } } };
+            forged["snapshot"] = new JsonObject
+            {
+                ["kind"] = "gcp/1",
+                ["data"] = new JsonObject { ["key_policy"] = new JsonObject { ["bindings"] = new JsonArray(binding) } },
+            };
         }
 
         all.Add(forged);
@@ -288,7 +322,10 @@ internal sealed class Machines : IAsyncDisposable
     {
         TempFolder? folder = kind == "folder" ? new TempFolder() : null;
         string address = folder?.Path ?? $"{kind}://cmek-state/team";
-        SandboxOptions options = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters = [new SandboxClusterOptions("shop", provider, Life.RegionsOf(provider))] };
+        SandboxOptions options = SandboxShell.Fast with { StateTime = TimeSpan.FromMilliseconds(30), Clusters =
+        [
+            new SandboxClusterOptions("shop", provider, Life.RegionsOf(provider)),
+        ] };
         SandboxShell a = await SandboxShell.StartAsync(options);
         await a.EnableAllAsync();
         await ConnectAsync(a, address);
@@ -312,8 +349,10 @@ internal sealed class Machines : IAsyncDisposable
         return _folder is not null
             ? Directory.GetFiles(Path.Combine(Address, shelf)).ToDictionary(f => Path.GetFileName(f), File.ReadAllText)
             : Address.StartsWith("s3", StringComparison.Ordinal)
-                ? Server.Get<AwsService>().Buckets.Buckets["cmek-state"].Where(i => i.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(i => i.Key[prefix.Length..], i => i.Value.Text)
-                : Server.Get<GcpService>().Storage.Buckets["cmek-state"].Where(i => i.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(i => i.Key[prefix.Length..], i => i.Value.Text);
+                ? Server.Get<AwsService>().Buckets.Buckets["cmek-state"].Where(
+                    i => i.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(i => i.Key[prefix.Length..], i => i.Value.Text)
+                : Server.Get<GcpService>().Storage.Buckets["cmek-state"].Where(
+                    i => i.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(i => i.Key[prefix.Length..], i => i.Value.Text);
     }
 
     /// <summary>Writes a document behind everybody's back, whatever is there.</summary>
@@ -360,7 +399,8 @@ internal sealed class Machines : IAsyncDisposable
 
     private static async Task ConnectAsync(SandboxShell shell, string address)
     {
-        (await shell.RunAsync("param($Sandbox, $State, $Shared) $null = Connect-CmekCloud -Sandbox $Sandbox -StateFolder $State -SharedState $Shared", new
+        (await shell.RunAsync("param($Sandbox, $State, $Shared) $null = Connect-CmekCloud -Sandbox $Sandbox -StateFolder "
+            + "$State -SharedState $Shared", new
         {
             Sandbox = new CmekSandbox { BaseAddress = shell.Server.BaseAddress, Environment = shell.Server.Environment },
             State = shell.StateFolder,

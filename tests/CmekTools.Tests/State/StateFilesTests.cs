@@ -72,7 +72,9 @@ public sealed class StateFilesTests
     [Fact]
     public async Task AnotherUsersFolderIsRefused()
     {
-        Assert.SkipUnless(!OperatingSystem.IsWindows() && Environment.UserName == "root" && ExternalProgram.Exists("chown"), "Only root can give a folder away.");
+        Assert.SkipUnless(
+            !OperatingSystem.IsWindows() && Environment.UserName == "root" && ExternalProgram.Exists("chown"),
+            "Only root can give a folder away.");
         using TempFolder folder = new();
         string state = Path.Combine(folder.Path, "state");
         Modes.Folder(state);
@@ -101,7 +103,11 @@ public sealed class StateFilesTests
         // A home that is no path of its own is none; PowerShell itself does not start where it cannot make its folders.
         FinishedProgram run = await ExternalProgram.RunAsync(
             "sh",
-            ["-c", $"cd '{folder.Path}' && exec dotnet '{ExternalProgram.PowerShellProgram}' -NoProfile -NonInteractive -Command \"$TEST_SCRIPT\""],
+            [
+                "-c",
+                $"cd '{folder.Path}' && exec dotnet '{ExternalProgram.PowerShellProgram}' -NoProfile -NonInteractive "
+                    + "-Command \"$TEST_SCRIPT\"",
+            ],
             [
                 ("TEST_SCRIPT", Script), ("TEST_MODULE", PowerShellSession.ModuleManifest), ("CMEKTOOLS_STATE", null), ("HOME", "nowhere"),
                 ("XDG_DATA_HOME", null), ("XDG_CACHE_HOME", folder.Path), ("XDG_CONFIG_HOME", folder.Path),

@@ -39,7 +39,8 @@ public sealed class VersionTests
         FinishedProgram run = await ExternalProgram.PwshAsync(
             [
                 "-NoProfile", "-NonInteractive", "-Command",
-                "Import-Module $env:FIRST; try { Import-Module $env:SECOND -ErrorAction Stop } catch { $_.FullyQualifiedErrorId; \"$_\" }; (Get-Module CmekTools).Version.ToString()",
+                "Import-Module $env:FIRST; try { Import-Module $env:SECOND -ErrorAction Stop } catch { $_.FullyQualifiedErrorId; \"$_\" "
+                    + "}; (Get-Module CmekTools).Version.ToString()",
             ],
             [("FIRST", PowerShellSession.ModuleManifest), ("SECOND", manifest)]);
         Assert.Contains("VersionConflict", run.Output, StringComparison.Ordinal);
@@ -51,7 +52,12 @@ public sealed class VersionTests
         File.Copy(PowerShellSession.ModuleManifest, manifest, overwrite: true);
         File.Copy(Path.Combine(original, "bin", "CmekTools.dll"), assembly, overwrite: true);
         run = await ExternalProgram.PwshAsync(
-            ["-NoProfile", "-NonInteractive", "-Command", "Import-Module $env:FIRST; Import-Module $env:SECOND -ErrorAction Stop -PassThru | ForEach-Object Name"],
+            [
+                "-NoProfile",
+                "-NonInteractive",
+                "-Command",
+                "Import-Module $env:FIRST; Import-Module $env:SECOND -ErrorAction Stop -PassThru | ForEach-Object Name",
+            ],
             [("FIRST", PowerShellSession.ModuleManifest), ("SECOND", manifest)]);
         Assert.Contains("CmekTools", run.Expect().Output, StringComparison.Ordinal);
     }

@@ -24,9 +24,16 @@ public sealed class InputTests
     [InlineData("'a' + ", "", 600)]
     public void AConditionThatIsTooDeepIsJudgedAndEndsNothing(string before, string after, int times)
     {
-        string body = before.Contains('\'', StringComparison.Ordinal) ? "'a' == 'a'" : before.Contains('1', StringComparison.Ordinal) || before == "-" ? "1 == 1" : "true";
+        string body = before.Contains('\'', StringComparison.Ordinal)
+            ? "'a' == 'a'"
+            : before.Contains('1', StringComparison.Ordinal) || before == "-"
+            ? "1 == 1"
+            : "true";
         string expression = string.Concat(Enumerable.Repeat(before, times)) + body + string.Concat(Enumerable.Repeat(after, times));
-        ConditionScope scope = new(["projects/a/locations/us-east1/keyRings/r/cryptoKeys/k"], "cloudkms.googleapis.com/CryptoKey", DateTimeOffset.UnixEpoch);
+        ConditionScope scope = new(
+            ["projects/a/locations/us-east1/keyRings/r/cryptoKeys/k"],
+            "cloudkms.googleapis.com/CryptoKey",
+            DateTimeOffset.UnixEpoch);
         Assert.True(Enum.IsDefined(IamConditions.Holds(expression, scope)));
         Assert.True(Enum.IsDefined(IamConditions.EverHolds(expression, scope)));
     }

@@ -21,12 +21,23 @@ public sealed class LostAnswerTests
     private static readonly string[] s_changeLosses = ["ResetAfter", "CutShort", "Empty", "Html"];
 
     private static readonly string[] s_aws =
-        ["kms:CreateAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "iam:CreateRole", "cloud:EnableCmek", "cloud:UpdateCmek", "kms:RotateKeyOnDemand"];
+        [
+            "kms:CreateAlias",
+            "kms:EnableKeyRotation",
+            "kms:PutKeyPolicy",
+            "iam:CreateRole",
+            "cloud:EnableCmek",
+            "cloud:UpdateCmek",
+            "kms:RotateKeyOnDemand",
+        ];
 
     private static readonly string[] s_google =
     [
         "gcp-kms:keyRings.create", "gcp-kms:cryptoKeys.create", "gcp-kms:cryptoKeys.setIamPolicy", "gcp-iam:serviceAccounts.create",
-        "gcp-iam:serviceAccounts.setIamPolicy", "gcp-kms:cryptoKeyVersions.create", "gcp-kms:cryptoKeys.updatePrimaryVersion", "cloud:UpdateCmek",
+        "gcp-iam:serviceAccounts.setIamPolicy",
+        "gcp-kms:cryptoKeyVersions.create",
+        "gcp-kms:cryptoKeys.updatePrimaryVersion",
+        "cloud:UpdateCmek",
     ];
 
     // One life a cloud: each loss of each call is one more cluster of it.
@@ -35,7 +46,10 @@ public sealed class LostAnswerTests
     [InlineData("GCP")]
     public async Task WhateverAnswerIsLostNothingFailsAndNothingIsMadeTwice(string provider)
     {
-        (string Call, string Kind)[] losses = [.. (provider == "AWS" ? s_aws : s_google).SelectMany(call => s_changeLosses.Select(kind => (call, kind)))];
+        (string Call, string Kind)[] losses =
+        [
+            .. (provider == "AWS" ? s_aws : s_google).SelectMany(call => s_changeLosses.Select(kind => (call, kind))),
+        ];
         string region = provider == "AWS" ? "us-east-1" : "us-central1";
         await using SandboxServer server = SandboxServer.Start(new SandboxOptions
         {
@@ -44,7 +58,13 @@ public sealed class LostAnswerTests
             Clusters = [.. losses.Select((_, n) => new SandboxClusterOptions($"shop-{n}", provider, [region]))],
         });
         using EngineKit kit = EngineKit.Create(
-            server, Timings.Sandbox with { PropagationLimit = TimeSpan.FromMilliseconds(400), StatusPoll = TimeSpan.FromMilliseconds(10), RetryBase = TimeSpan.FromMilliseconds(5) });
+            server,
+            Timings.Sandbox with
+            {
+                PropagationLimit = TimeSpan.FromMilliseconds(400),
+                StatusPoll = TimeSpan.FromMilliseconds(10),
+                RetryBase = TimeSpan.FromMilliseconds(5),
+            });
         SwitchOptions wait = new(true, TimeSpan.FromSeconds(20), true);
         HashSet<string> hit = [];
         for (int n = 0; n < losses.Length; n++)
@@ -58,7 +78,13 @@ public sealed class LostAnswerTests
             CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(id, op.Cancellation);
             try
             {
-                await Keys.MakeAsync(cluster, [], false, false, new KeyOptions { EnableRotation = true, KeyRing = provider == "GCP" ? $"ring-{n}" : null }, op);
+                await Keys.MakeAsync(
+                    cluster,
+                    [],
+                    false,
+                    false,
+                    new KeyOptions { EnableRotation = true, KeyRing = provider == "GCP" ? $"ring-{n}" : null },
+                    op);
                 CmekKey key = Assert.Single(host.Output.OfType<CmekKey>());
                 CmekAccess access = await Granting.GrantAsync(cluster, region, key, null, new PrincipalOptions(), op);
                 await Enabling.EnableAsync(cluster, [access], wait, op);
@@ -70,7 +96,8 @@ public sealed class LostAnswerTests
             }
 
             Assert.True(host.Errors.IsEmpty, $"{about}: {string.Join("; ", host.Errors)}");
-            hit.UnionWith(server.Exchanges.Where(e => e.Fault is not null).Select(e => $"{e.Request.Service}:{e.Request.Operation} {e.Fault}"));
+            hit.UnionWith(
+                server.Exchanges.Where(e => e.Fault is not null).Select(e => $"{e.Request.Service}:{e.Request.Operation} {e.Fault}"));
         }
 
         // Each of them did happen.
@@ -110,9 +137,17 @@ public sealed class LostAnswerTests
         {
             TestOperationHost host = new();
             Operation op = first.Run(host);
-            CmekCluster cluster = await first.Session.Cloud.GetClusterAsync(server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), op.Cancellation);
+            CmekCluster cluster = await first.Session.Cloud.GetClusterAsync(
+                server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"),
+                op.Cancellation);
             await Keys.MakeAsync(cluster, [], false, false, new KeyOptions(), op);
-            CmekAccess access = await Granting.GrantAsync(cluster, "us-central1", host.Output.OfType<CmekKey>().Single(), null, new PrincipalOptions(), op);
+            CmekAccess access = await Granting.GrantAsync(
+                cluster,
+                "us-central1",
+                host.Output.OfType<CmekKey>().Single(),
+                null,
+                new PrincipalOptions(),
+                op);
             await Enabling.EnableAsync(cluster, [access], wait, op);
             used = access.KeyUri!;
         }
@@ -123,7 +158,9 @@ public sealed class LostAnswerTests
             using EngineKit kit = EngineKit.Create(server);
             TestOperationHost host = new();
             Operation op = kit.Run(host);
-            CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), op.Cancellation);
+            CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(
+                server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"),
+                op.Cancellation);
             await Keys.MakeAsync(cluster, [], false, true, new KeyOptions(), op);
             Assert.All(host.Output.OfType<CmekKey>(), k => Assert.NotEqual(used, k.KeyUri));
         }
@@ -147,9 +184,17 @@ public sealed class LostAnswerTests
         TestOperationHost host = new();
         Operation op = kit.Run(host);
         SwitchOptions wait = new(true, TimeSpan.FromSeconds(20), false);
-        CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), op.Cancellation);
+        CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(
+            server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"),
+            op.Cancellation);
         await Keys.MakeAsync(cluster, [], false, false, new KeyOptions(), op);
-        CmekAccess access = await Granting.GrantAsync(cluster, region, host.Output.OfType<CmekKey>().Single(), null, new PrincipalOptions(), op);
+        CmekAccess access = await Granting.GrantAsync(
+            cluster,
+            region,
+            host.Output.OfType<CmekKey>().Single(),
+            null,
+            new PrincipalOptions(),
+            op);
         await Enabling.EnableAsync(cluster, [access], wait, op);
         server.Options = server.Options with { IamLag = TimeSpan.FromMilliseconds(600) };
         await Keys.MakeAsync(cluster, [added], true, false, new KeyOptions(), op);
@@ -172,7 +217,9 @@ public sealed class LostAnswerTests
         using EngineKit kit = EngineKit.Create(server, Timings.Sandbox with { PropagationLimit = TimeSpan.FromMilliseconds(300) });
         TestOperationHost host = new();
         Operation op = kit.Run(host);
-        CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"), op.Cancellation);
+        CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(
+            server.Get<CmekTools.Sandbox.CloudApi.CloudApiService>().IdOf("shop"),
+            op.Cancellation);
         await Keys.MakeAsync(cluster, [], false, false, new KeyOptions(), op);
         Assert.Empty(host.Errors);
         Assert.Single(server.Get<AwsService>().World.Keys.Keys);

@@ -6,8 +6,9 @@ using CmekTools.Engine.Access;
 namespace CmekTools.Engine.Gcp.Policies;
 
 /// <summary>
-/// The deny policy that a cut writes on the key's project (https://cloud.google.com/iam/docs/deny-access): it wins over groups, over inherited bindings and over
-/// whatever is granted later. Its name follows from cluster and account, so that every key of the cluster shares one, and a restore finds it without a receipt.
+/// The deny policy that a cut writes on the key's project (https://cloud.google.com/iam/docs/deny-access): it wins over groups, over
+/// inherited bindings and over whatever is granted later. Its name follows from cluster and account, so that every key of the cluster
+/// shares one, and a restore finds it without a receipt.
 /// </summary>
 internal static class DenyPolicy
 {
@@ -29,8 +30,10 @@ internal static class DenyPolicy
     /// <summary>The policy's resource name.</summary>
     public static string NameFor(AccessTarget target)
     {
-        string hash = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(target.AuthPrincipal.ToLowerInvariant())))[..12].ToLowerInvariant();
-        return $"policies/{Point("projects/" + GcpNames.ParseKey(target.KeyUri).Project)}/denypolicies/cmektools-cut-{GcpNames.Short(target.Cluster)}-{hash}";
+        string hash = Convert.ToHexString(
+            SHA256.HashData(Encoding.UTF8.GetBytes(target.AuthPrincipal.ToLowerInvariant())))[..12].ToLowerInvariant();
+        return $"policies/{Point("projects/" + GcpNames.ParseKey(target.KeyUri).Project)}/denypolicies/"
+            + $"cmektools-cut-{GcpNames.Short(target.Cluster)}-{hash}";
     }
 
     /// <summary>A project, folder or organization as an attachment point: its full resource name, URL-encoded.</summary>

@@ -3,7 +3,9 @@ using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp.Policies;
 
-/// <summary>What deny policies say (https://cloud.google.com/iam/docs/deny-overview): they win over every allow, on their level and below.</summary>
+/// <summary>
+/// What deny policies say (https://cloud.google.com/iam/docs/deny-overview): they win over every allow, on their level and below.
+/// </summary>
 internal static class DenyRules
 {
     /// <summary>Do the policies of one level deny a permission? Allowed means: yes, certainly.</summary>
@@ -17,7 +19,9 @@ internal static class DenyRules
         {
             foreach (JsonObject rule in (policy["rules"] as JsonArray ?? []).OfType<JsonObject>())
             {
-                strongest = AccessDecision.Either(strongest, rule["denyRule"] is JsonObject deny ? Rule(deny, member, Permissions.ForDeny(permission)) : Decision.Perhaps);
+                strongest = AccessDecision.Either(
+                    strongest,
+                    rule["denyRule"] is JsonObject deny ? Rule(deny, member, Permissions.ForDeny(permission)) : Decision.Perhaps);
             }
         }
 
@@ -42,7 +46,8 @@ internal static class DenyRules
     }
 
     private static Decision Principals(JsonNode? list, string member) =>
-        (list as JsonArray ?? []).Select(p => IamMembers.IncludesForDeny(p?.ToString() ?? string.Empty, member)).Append(Decision.Denied).Max();
+        (list as JsonArray ?? []).Select(
+            p => IamMembers.IncludesForDeny(p?.ToString() ?? string.Empty, member)).Append(Decision.Denied).Max();
 
     // A whole permission, or a group of them: service/*.*, service/resource.*, service/*.verb.
     private static bool Matches(JsonNode? list, string permission)

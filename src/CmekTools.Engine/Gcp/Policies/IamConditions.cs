@@ -15,9 +15,9 @@ internal sealed record ConditionScope(IReadOnlyList<string> Names, string Type, 
 }
 
 /// <summary>
-/// Judges conditions (https://cloud.google.com/iam/docs/conditions-attribute-reference) with a CEL library, which is loaded with the first condition. An attribute
-/// or function that is not known here, or an answer that depends on how the resource's name is spelt, is Perhaps: both a wrong "lets in" and a wrong "keeps out"
-/// would cost data.
+/// Judges conditions (https://cloud.google.com/iam/docs/conditions-attribute-reference) with a CEL library, which is loaded with the
+/// first condition. An attribute or function that is not known here, or an answer that depends on how the resource's name is spelt, is
+/// Perhaps: both a wrong "lets in" and a wrong "keeps out" would cost data.
 /// </summary>
 internal static partial class IamConditions
 {
@@ -85,8 +85,8 @@ internal static partial class IamConditions
         return code.Trim().Length > 0 && !byNumber && !ofVersion && !odd && Words().Matches(code).All(m => IsKnownWord(m.Value));
     }
 
-    // The library goes down one level of its stack, and many frames, for each bracket and each question: too many end the process, and with it the session of
-    // whoever wanted to cut a key. Google takes twelve logical operators.
+    // The library goes down one level of its stack, and many frames, for each bracket and each question: too many end the process, and
+    // with it the session of whoever wanted to cut a key. Google takes twelve logical operators.
     private static bool IsShallow(string code)
     {
         int depth = 0;
@@ -116,7 +116,16 @@ internal static partial class IamConditions
     private static readonly HashSet<string> s_methods =
     [
         "startsWith", "endsWith", "contains", "matches", "size",
-        "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds",
+        "getFullYear",
+        "getMonth",
+        "getDate",
+        "getDayOfMonth",
+        "getDayOfWeek",
+        "getDayOfYear",
+        "getHours",
+        "getMinutes",
+        "getSeconds",
+        "getMilliseconds",
     ];
 
     private static Decision Evaluate(string expression, ConditionScope scope, IReadOnlyList<DateTimeOffset> moments)
@@ -126,7 +135,8 @@ internal static partial class IamConditions
     }
 
     // The code without what stands in strings and comments, each of which becomes a blank or an empty string.
-    private static string StripText(string expression) => Text().Replace(expression, m => m.Value.StartsWith("//", StringComparison.Ordinal) ? " " : "''");
+    private static string StripText(string expression) =>
+        Text().Replace(expression, m => m.Value.StartsWith("//", StringComparison.Ordinal) ? " " : "''");
 
     private static DateTimeOffset? Time(string text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time : null;

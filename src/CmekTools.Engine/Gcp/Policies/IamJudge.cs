@@ -14,8 +14,8 @@ internal enum Horizon
 }
 
 /// <summary>
-/// Decides what policies give, as Google would where that can be known (https://cloud.google.com/iam/docs/policy-types); where it cannot, it says so. No request is
-/// sent here.
+/// Decides what policies give, as Google would where that can be known (https://cloud.google.com/iam/docs/policy-types); where it
+/// cannot, it says so. No request is sent here.
 /// </summary>
 /// <param name="roles">What the roles of the bindings give.</param>
 /// <param name="projects">Projects by id and number.</param>
@@ -51,14 +51,18 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
             }
             else if (horizon == Horizon.Now)
             {
-                best = best.Decision > Decision.Unread ? best with { Decision = Decision.Unread, Why = $"deny policies on the {level.Place} {level.Denies.Why}" } : best;
+                best = best.Decision > Decision.Unread
+                    ? best with { Decision = Decision.Unread, Why = $"deny policies on the {level.Place} {level.Denies.Why}" }
+                    : best;
             }
         }
 
         return best;
     }
 
-    /// <summary>Can a member read what was encrypted under the key, now or after one more call that it may make? The strongest way is told.</summary>
+    /// <summary>
+    /// Can a member read what was encrypted under the key, now or after one more call that it may make? The strongest way is told.
+    /// </summary>
     /// <param name="chain">The key, its ring, its project and what is above.</param>
     /// <param name="member">The member.</param>
     public Judgement Read(IReadOnlyList<PolicyLevel> chain, string member)
@@ -71,7 +75,8 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
             if (chain[i].Kind >= LevelKind.Project)
             {
                 // As another account of the project, that may decrypt; by a custom role that it fills up itself.
-                foreach (string permission in Permissions.BecomeAccount.Concat(Permissions.MayBecomeAccount).Append(Permissions.UpdateRoles))
+                foreach (
+                    string permission in Permissions.BecomeAccount.Concat(Permissions.MayBecomeAccount).Append(Permissions.UpdateRoles))
                 {
                     best = Judgement.Stronger(best, Decide(chain, i, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));
                 }
@@ -125,14 +130,20 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
         .Select(IamTree.Role);
 
     /// <summary>Does a role give a permission?</summary>
-    public Decision Gives(string role, string permission) => (roles.GetValueOrDefault(role) ?? RoleContents.FromTable(role)).Gives(permission);
+    public Decision Gives(string role, string permission) =>
+        (roles.GetValueOrDefault(role) ?? RoleContents.FromTable(role)).Gives(permission);
 
     private Judgement Allow(PolicyLevel level, PolicyLevel on, string member, string permission, Horizon horizon)
     {
         Judgement best = Judgement.None with { Permission = permission };
         if (level.Policy.Value is not { } policy)
         {
-            return best with { Decision = Decision.Unread, Level = level, Why = $"the policy of the {level.Place} {(level.Policy.Missing ? "was not found" : level.Policy.Why)}" };
+            return best with
+            {
+                Decision = Decision.Unread,
+                Level = level,
+                Why = $"the policy of the {level.Place} {(level.Policy.Missing ? "was not found" : level.Policy.Why)}",
+            };
         }
 
         foreach (JsonObject binding in IamTree.Bindings(policy))

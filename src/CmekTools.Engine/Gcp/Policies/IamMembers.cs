@@ -2,7 +2,9 @@ using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp.Policies;
 
-/// <summary>Whom a member of a binding, or a principal of a deny rule, stands for (https://cloud.google.com/iam/docs/principal-identifiers).</summary>
+/// <summary>
+/// Whom a member of a binding, or a principal of a deny rule, stands for (https://cloud.google.com/iam/docs/principal-identifiers).
+/// </summary>
 internal static class IamMembers
 {
     private const string Account = "serviceAccount:";
@@ -14,7 +16,9 @@ internal static class IamMembers
         "allUsers" or "allAuthenticatedUsers" => Decision.Allowed,
         _ when IsAny(named, "user:", Account, "deleted:") => Decision.Denied,
         // A domain's members are its people; an account under the same name is not ruled out.
-        _ when IsAny(named, "domain:") => member.EndsWith("@" + named[7..], StringComparison.OrdinalIgnoreCase) ? Decision.Perhaps : Decision.Denied,
+        _ when IsAny(named, "domain:") => member.EndsWith("@" + named[7..], StringComparison.OrdinalIgnoreCase)
+            ? Decision.Perhaps
+            : Decision.Denied,
         _ when IsAny(named, "principal://", "principalSet://", "principalHierarchy://") => IncludesUri(named, member),
         // Groups, and whatever kinds of members there will be.
         _ => Decision.Perhaps,
@@ -34,7 +38,10 @@ internal static class IamMembers
         // One principal, and another one.
         _ when IsAny(named, "principal://") => Decision.Denied,
         // Identities of other providers; a service account is none.
-        _ when IsAny(named, "principalSet://iam.googleapis.com/") && (named.Contains("/workloadIdentityPools/", StringComparison.Ordinal) || named.Contains("/workforcePools/", StringComparison.Ordinal)) => Decision.Denied,
+        _ when IsAny(named, "principalSet://iam.googleapis.com/")
+            && (
+                named.Contains("/workloadIdentityPools/", StringComparison.Ordinal)
+                    || named.Contains("/workforcePools/", StringComparison.Ordinal)) => Decision.Denied,
         _ => Decision.Perhaps,
     };
 

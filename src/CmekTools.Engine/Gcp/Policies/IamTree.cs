@@ -12,7 +12,8 @@ internal static class IamTree
 
     public static string Role(JsonObject binding) => binding["role"]?.ToString() ?? string.Empty;
 
-    public static IEnumerable<string> Members(JsonObject binding) => (binding["members"] as JsonArray ?? []).Select(m => m?.ToString() ?? string.Empty);
+    public static IEnumerable<string> Members(JsonObject binding) =>
+        (binding["members"] as JsonArray ?? []).Select(m => m?.ToString() ?? string.Empty);
 
     /// <summary>Is it the form that a deleted member of this name has?</summary>
     public static bool IsDead(string named, string member) => named.StartsWith("deleted:" + member + "?", StringComparison.Ordinal);
@@ -22,11 +23,12 @@ internal static class IamTree
         Bindings(policy).Where(b => IsPlain(b, role)).SelectMany(Members).Where(m => IsDead(m, member)).Distinct();
 
     /// <summary>Does the member stand in an unconditional binding of the role?</summary>
-    public static bool Has(JsonObject policy, string role, string member) => Bindings(policy).Any(b => IsPlain(b, role) && Members(b).Contains(member));
+    public static bool Has(JsonObject policy, string role, string member) =>
+        Bindings(policy).Any(b => IsPlain(b, role) && Members(b).Contains(member));
 
     /// <summary>
-    /// Adds a member to the role's unconditional binding, or adds one, and takes its dead namesakes out of there. Conditional bindings are never touched: they
-    /// are somebody's decision. False where all is as it should be.
+    /// Adds a member to the role's unconditional binding, or adds one, and takes its dead namesakes out of there. Conditional bindings
+    /// are never touched: they are somebody's decision. False where all is as it should be.
     /// </summary>
     public static bool Add(JsonObject policy, string role, string member)
     {
@@ -76,7 +78,10 @@ internal static class IamTree
         return found;
     }
 
-    /// <summary>Puts a member back wherever the policy of a snapshot had it, at its place. What others changed since stays. False where all is as it was.</summary>
+    /// <summary>
+    /// Puts a member back wherever the policy of a snapshot had it, at its place. What others changed since stays. False where all is
+    /// as it was.
+    /// </summary>
     public static bool PutBack(JsonObject policy, JsonObject snapshot, string member)
     {
         bool changed = false;
@@ -152,7 +157,8 @@ internal static class IamTree
         return members;
     }
 
-    // The binding of today that a snapshot's binding has become. Several may have the same role and condition: then the others' members tell which it is.
+    // The binding of today that a snapshot's binding has become. Several may have the same role and condition: then the others' members
+    // tell which it is.
     private static JsonObject? Counterpart(JsonObject policy, JsonObject[] snapshot, JsonObject was, string member)
     {
         bool Same(JsonObject b) => Role(b) == Role(was) && JsonNode.DeepEquals(b["condition"], was["condition"]);
@@ -163,7 +169,8 @@ internal static class IamTree
             ?? (others.Count == 0 && snapshot.Count(Same) > 1 ? null : candidates.FirstOrDefault());
     }
 
-    // A dead namesake gives its place to the living one: an account that was made anew is another principal, and the old one never comes back.
+    // A dead namesake gives its place to the living one: an account that was made anew is another principal, and the old one never
+    // comes back.
     private static bool Revive(JsonObject binding, string member)
     {
         JsonArray members = MembersOf(binding);

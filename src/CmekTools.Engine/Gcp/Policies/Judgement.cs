@@ -2,7 +2,9 @@ using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp.Policies;
 
-/// <summary>What was decided of one member and one permission, with the binding, the deny policy or the hidden level that decided.</summary>
+/// <summary>
+/// What was decided of one member and one permission, with the binding, the deny policy or the hidden level that decided.
+/// </summary>
 /// <param name="Decision">The decision.</param>
 /// <param name="Level">Where the binding stands; null where none is meant.</param>
 /// <param name="Role">The binding's role.</param>
@@ -24,7 +26,10 @@ internal sealed record Judgement(Decision Decision, PolicyLevel? Level, string R
 
     /// <summary>The stronger of two. Of two that are equal the one without a condition lasts longer.</summary>
     public static Judgement Stronger(Judgement a, Judgement b) =>
-        b.Decision > a.Decision || (b.Decision == a.Decision && a.Level is not null && a.Condition is not null && b.Condition is null && b.Level is not null) ? b : a;
+        b.Decision > a.Decision
+            || (b.Decision == a.Decision && a.Level is not null && a.Condition is not null && b.Condition is null && b.Level is not null)
+            ? b
+            : a;
 
     /// <summary>The weaker of two, where both are needed.</summary>
     public static Judgement Weaker(Judgement a, Judgement b) => b.Decision < a.Decision ? b : a;
@@ -37,11 +42,15 @@ internal sealed record Judgement(Decision Decision, PolicyLevel? Level, string R
     /// <param name="verb">What it wants: "use", "decrypt with".</param>
     public string Say(string wanted, string verb) => Decision switch
     {
-        Decision.Allowed => $"a binding on the {Level?.Place} lets {wanted} {verb}{(string.Equals(Member, wanted, StringComparison.OrdinalIgnoreCase) ? string.Empty : $" (as {Member})")}{By}",
-        Decision.Perhaps => $"a binding on the {Level?.Place} ({Role}, {Member}{(Condition is null ? string.Empty : ", if " + Condition)}) may let {wanted} {verb}{By}; that cannot be judged from here",
+        Decision.Allowed => $"a binding on the {Level?.Place} lets {wanted} "
+            + $"{verb}{(string.Equals(Member, wanted, StringComparison.OrdinalIgnoreCase) ? string.Empty : $" (as {Member})")}{By}",
+        Decision.Perhaps => $"a binding on the {Level?.Place} ({Role}, "
+            + $"{Member}{(Condition is null ? string.Empty : ", if " + Condition)}) may let {wanted} {verb}{By}; that "
+                + "cannot be judged from here",
         Decision.Unread => Why ?? "what decides could not be read",
         _ => ByDenyPolicy ? $"a deny policy on the {Level?.Place} stops {wanted}" : $"no binding lets {wanted} {verb}",
     };
 
-    private string By => Permission.Length == 0 || Permission is Permissions.Encrypt or Permissions.Decrypt ? string.Empty : $" by {Permission} ({Role})";
+    private string By =>
+        Permission.Length == 0 || Permission is Permissions.Encrypt or Permissions.Decrypt ? string.Empty : $" by {Permission} ({Role})";
 }

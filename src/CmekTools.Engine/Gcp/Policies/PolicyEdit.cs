@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.Gcp.Policies;
 
 /// <summary>
-/// One resource's IAM policy, and the one way to change it: read, edit, show, write with the etag, and on a lost race read and edit again, so that nobody's
-/// change is overwritten. What was written is read back.
+/// One resource's IAM policy, and the one way to change it: read, edit, show, write with the etag, and on a lost race read and edit
+/// again, so that nobody's change is overwritten. What was written is read back.
 /// </summary>
 internal sealed class PolicyEdit(
     string target,
@@ -31,10 +31,22 @@ internal sealed class PolicyEdit(
     }
 
     public static PolicyEdit Key(IGoogleCloud cloud, string uri, WrittenPolicies written, Operation op) =>
-        new(uri, "cloudkms:cryptoKeys.setIamPolicy", written, op, t => cloud.GetKmsPolicyAsync(uri, t), (p, t) => cloud.SetKmsPolicyAsync(uri, p, t));
+        new(
+            uri,
+            "cloudkms:cryptoKeys.setIamPolicy",
+            written,
+            op,
+            t => cloud.GetKmsPolicyAsync(uri, t),
+            (p, t) => cloud.SetKmsPolicyAsync(uri, p, t));
 
     public static PolicyEdit Account(IGoogleCloud cloud, string email, WrittenPolicies written, Operation op, bool young = false) =>
-        new(email, "iam:serviceAccounts.setIamPolicy", written, op, t => cloud.GetAccountPolicyAsync(email, t), (p, t) => cloud.SetAccountPolicyAsync(email, p, t)) { Young = young };
+        new(
+            email,
+            "iam:serviceAccounts.setIamPolicy",
+            written,
+            op,
+            t => cloud.GetAccountPolicyAsync(email, t),
+            (p, t) => cloud.SetAccountPolicyAsync(email, p, t)) { Young = young };
 
     /// <summary>Makes one change.</summary>
     /// <param name="summary">What it does.</param>
@@ -79,7 +91,13 @@ internal sealed class PolicyEdit(
             bool old = written.IsReplaced(target, now);
             if (!old && edit(now.DeepClone().AsObject()))
             {
-                throw new CmekException("PolicyNotAsWritten", CmekErrorKind.InvalidData, $"{target}: the policy was written, and what is there now is not what was written; something else has changed it in between.", "Run the command again.", target);
+                throw new CmekException(
+                    "PolicyNotAsWritten",
+                    CmekErrorKind.InvalidData,
+                    $"{target}: the policy was written, and what is there now is not what was written; something else "
+                        + "has changed it in between.",
+                    "Run the command again.",
+                    target);
             }
 
             if (!old)
@@ -89,7 +107,8 @@ internal sealed class PolicyEdit(
 
             if (op.Session.Time.GetElapsedTime(start) >= Settle)
             {
-                await op.Host.VerboseAsync($"{target}: the policy was written, and reads still give the one before it.").ConfigureAwait(false);
+                await op.Host.VerboseAsync(
+                    $"{target}: the policy was written, and reads still give the one before it.").ConfigureAwait(false);
                 return;
             }
 
@@ -127,7 +146,12 @@ internal sealed class PolicyEdit(
                 written.Add(target, policy, answer);
                 if (edit(answer.DeepClone().AsObject()))
                 {
-                    throw new CmekException("PolicyNotAsWritten", CmekErrorKind.InvalidData, $"{target}: the policy was written, and the service's own answer is not what was written.", "Run the command again.", target);
+                    throw new CmekException(
+                        "PolicyNotAsWritten",
+                        CmekErrorKind.InvalidData,
+                        $"{target}: the policy was written, and the service's own answer is not what was written.",
+                        "Run the command again.",
+                        target);
                 }
 
                 break;
@@ -142,7 +166,11 @@ internal sealed class PolicyEdit(
                 RequireHealing(e, start);
                 waiting = true;
                 TimeSpan waited = op.Session.Time.GetElapsedTime(start);
-                await op.Host.ProgressAsync(new OperationProgress("Waiting for IAM", $"Google Cloud does not know the service account everywhere yet ({waited.TotalSeconds:0} s)", (int)(100 * waited / op.Timings.PropagationLimit))).ConfigureAwait(false);
+                await op.Host.ProgressAsync(
+                    new OperationProgress(
+                        "Waiting for IAM",
+                        $"Google Cloud does not know the service account everywhere yet ({waited.TotalSeconds:0} s)",
+                        (int)(100 * waited / op.Timings.PropagationLimit))).ConfigureAwait(false);
                 pause = op.Timings.PropagationPoll;
             }
 
@@ -175,7 +203,8 @@ internal sealed class PolicyEdit(
                 e.StatusCode,
                 e.Code,
                 e.RequestId,
-                "CockroachDB Cloud makes it when CMEK is turned on for the organization: New-CmekSupportRequest writes the request. Check the cluster's id and account too.",
+                "CockroachDB Cloud makes it when CMEK is turned on for the organization: New-CmekSupportRequest writes the request. "
+                    + "Check the cluster's id and account too.",
                 target,
                 e);
         }
@@ -186,11 +215,13 @@ internal sealed class PolicyEdit(
                 e.Service,
                 "PrincipalNotSpread",
                 CmekErrorKind.OperationTimeout,
-                $"{target}: after {op.Timings.PropagationLimit.TotalMinutes:0.#} min a member of the policy is still not known: {e.Message}",
+                $"{target}: after {op.Timings.PropagationLimit.TotalMinutes:0.#} min a member of the policy is "
+                    + $"still not known: {e.Message}",
                 e.StatusCode,
                 e.Code,
                 e.RequestId,
-                "Take a member that is gone out of the policy if it is another one than the cluster's, and run the command again: it goes on where it stopped.",
+                "Take a member that is gone out of the policy if it is another one than the cluster's, and run the command again: it "
+                    + "goes on where it stopped.",
                 target,
                 e);
         }

@@ -1,6 +1,9 @@
 namespace CmekTools.Engine.Gcp.Policies;
 
-/// <summary>A resource, its IAM policy and what denies there: a key, a key ring, a service account, or one of the levels above, which they inherit from.</summary>
+/// <summary>
+/// A resource, its IAM policy and what denies there: a key, a key ring, a service account, or one of the levels above, which they
+/// inherit from.
+/// </summary>
 /// <param name="Resource">Its resource name.</param>
 /// <param name="Kind">What it is, for conditions and messages.</param>
 /// <param name="Policy">Its allow policy.</param>

@@ -7,8 +7,9 @@ namespace CmekTools.Engine.Gcp.Policies;
 /// <summary>What a role gives, as IAM says (<c>roles.get</c>), or as far as the table of predefined roles knows.</summary>
 internal sealed partial class RoleContents
 {
-    // What the documentation lists for predefined roles that matter here (https://cloud.google.com/iam/docs/roles-permissions). It stands in where a role may
-    // not be read, so it says "perhaps" where it does not know: a "?" in front of a pattern, or a role that is not here.
+    // What the documentation lists for predefined roles that matter here (https://cloud.google.com/iam/docs/roles-permissions). It
+    // stands in where a role may not be read, so it says "perhaps" where it does not know: a "?" in front of a pattern, or a role that
+    // is not here.
     private static readonly Dictionary<string, string> s_table = new(StringComparer.Ordinal)
     {
         ["roles/cloudkms.cryptoKeyEncrypterDecrypter"] = "cloudkms.cryptoKeyVersions.useToEncrypt cloudkms.cryptoKeyVersions.useToDecrypt",
@@ -26,7 +27,8 @@ internal sealed partial class RoleContents
         ["roles/cloudkms.verifier"] = "",
         ["roles/cloudkms.signerVerifier"] = "",
         ["roles/cloudkms.importer"] = "",
-        ["roles/iam.serviceAccountTokenCreator"] = "iam.serviceAccounts.getAccessToken iam.serviceAccounts.signJwt iam.serviceAccounts.signBlob "
+        ["roles/iam.serviceAccountTokenCreator"] =
+            "iam.serviceAccounts.getAccessToken iam.serviceAccounts.signJwt iam.serviceAccounts.signBlob "
             + "iam.serviceAccounts.implicitDelegation",
         ["roles/iam.workloadIdentityUser"] = "iam.serviceAccounts.getAccessToken",
         ["roles/iam.serviceAccountOpenIdTokenCreator"] = "",
@@ -46,8 +48,10 @@ internal sealed partial class RoleContents
         ["roles/viewer"] = "",
         ["roles/reader"] = "",
         ["roles/browser"] = "",
-        ["roles/owner"] = "cloudkms.cryptoKeyVersions.useToEncrypt cloudkms.cryptoKeyVersions.useToDecrypt cloudkms.cryptoKeyVersions.update "
-            + "cloudkms.cryptoKeyVersions.restore cloudkms.cryptoKeys.setIamPolicy cloudkms.keyRings.setIamPolicy resourcemanager.projects.setIamPolicy "
+        ["roles/owner"] =
+            "cloudkms.cryptoKeyVersions.useToEncrypt cloudkms.cryptoKeyVersions.useToDecrypt cloudkms.cryptoKeyVersions.update "
+            + "cloudkms.cryptoKeyVersions.restore cloudkms.cryptoKeys.setIamPolicy cloudkms.keyRings.setIamPolicy "
+                + "resourcemanager.projects.setIamPolicy "
             + "iam.serviceAccounts.setIamPolicy iam.serviceAccountKeys.create iam.serviceAccounts.actAs iam.serviceAccounts.enable ?*",
     };
 
@@ -73,7 +77,9 @@ internal sealed partial class RoleContents
 
         // A custom role that was deleted or disabled stands in bindings and gives nothing.
         bool off = role["deleted"]?.ToString() == "true" || role["stage"]?.ToString() == "DISABLED";
-        return new RoleContents(off ? [] : [.. (role["includedPermissions"] as JsonArray ?? []).Select(p => p?.ToString() ?? string.Empty)], []);
+        return new RoleContents(
+            off ? [] : [.. (role["includedPermissions"] as JsonArray ?? []).Select(p => p?.ToString() ?? string.Empty)],
+            []);
     }
 
     /// <summary>What the table knows of a role.</summary>
@@ -90,7 +96,11 @@ internal sealed partial class RoleContents
 
     /// <summary>Does it give a permission? Perhaps where only the table was asked, and does not know.</summary>
     public Decision Gives(string permission) =>
-        _permissions.Contains(permission) ? Decision.Allowed : _patterns.Any(p => p == "*" || p == permission) ? Decision.Perhaps : Decision.Denied;
+        _permissions.Contains(permission)
+            ? Decision.Allowed
+            : _patterns.Any(p => p == "*" || p == permission)
+            ? Decision.Perhaps
+            : Decision.Denied;
 
     [GeneratedRegex(@"^(?:roles/[a-zA-Z0-9_.]+|(?:projects/[a-z0-9.:-]+|organizations/[0-9]+)/roles/[a-zA-Z0-9_.]{3,64})\z")]
     private static partial Regex Name();

@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.Gcp.Policies;
 
 /// <summary>
-/// The policies that this session has written. Google's reads may give an older policy for a while after a write; an answer with the etag of a policy that was
-/// replaced here is such a one, and the answer to the write is newer.
+/// The policies that this session has written. Google's reads may give an older policy for a while after a write; an answer with the
+/// etag of a policy that was replaced here is such a one, and the answer to the write is newer.
 /// </summary>
 internal sealed class WrittenPolicies
 {
@@ -34,5 +34,6 @@ internal sealed class WrittenPolicies
     public JsonObject Newer(string resource, JsonObject read) =>
         IsReplaced(resource, read) && _written.TryGetValue(resource, out var known) ? known.Latest.DeepClone().AsObject() : read;
 
-    private static string? Etag(JsonObject policy) => policy["etag"]?.ToString() is { Length: > 0 } etag ? etag.Replace('-', '+').Replace('_', '/').TrimEnd('=') : null;
+    private static string? Etag(JsonObject policy) =>
+        policy["etag"]?.ToString() is { Length: > 0 } etag ? etag.Replace('-', '+').Replace('_', '/').TrimEnd('=') : null;
 }

@@ -5,8 +5,8 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.State.Shared;
 
 /// <summary>
-/// That a receipt was closed, written by whoever restored: the receipt itself is another machine's. It closes the receipt as far as it was seen; what was cut after that
-/// stands open.
+/// That a receipt was closed, written by whoever restored: the receipt itself is another machine's. It closes the receipt as far as it
+/// was seen; what was cut after that stands open.
 /// </summary>
 /// <param name="ReceiptId">The receipt.</param>
 /// <param name="Revision">The last revision that is closed.</param>
@@ -45,7 +45,9 @@ internal sealed record Closing(string ReceiptId, long Revision, DateTimeOffset A
                     (bool)json["superseded"]!)
                 : null;
         }
-        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or OverflowException or ArgumentNullException or NullReferenceException)
+        catch (Exception e) when (
+            e is JsonException or FormatException or InvalidOperationException or OverflowException or ArgumentNullException
+                or NullReferenceException)
         {
             return null;
         }

@@ -34,23 +34,33 @@ internal sealed class ClosingShelf(string stateFolder) : SharedShelf(SharedNames
 
         ClosedReceipts.Own.Add(closing.ReceiptId, closing.Revision);
         _receipts ??= _store.Every().ToLookup(r => r.Document.Id, StringComparer.Ordinal);
-        foreach (StoredReceipt receipt in _receipts[closing.ReceiptId].Where(r => r.Document.IsOpen && r.Document.Revision <= closing.Revision))
+        foreach (
+            StoredReceipt receipt in _receipts[closing.ReceiptId].Where(r => r.Document.IsOpen && r.Document.Revision <= closing.Revision))
         {
             // A copy here that is closed says so itself.
             if (ReceiptStore.IsSealedByThisUser(receipt.Path))
             {
                 ReceiptDocument document = receipt.Document;
-                ReceiptStore.Save(receipt.Path, closing.Superseded ? document with { SupersededAt = closing.At } : document with { RestoredAt = closing.At });
+                ReceiptStore.Save(
+                    receipt.Path,
+                    closing.Superseded ? document with { SupersededAt = closing.At } : document with { RestoredAt = closing.At });
             }
         }
     }
 
     /// <inheritdoc/>
     public override string? Over(string file, string mine, string theirs) =>
-        Closing.Read(theirs) is { } there && Closing.Read(mine) is { } own && there.ReceiptId == own.ReceiptId && there.Revision >= own.Revision ? null : mine;
+        Closing.Read(theirs) is { } there && Closing.Read(mine) is { } own && there.ReceiptId == own.ReceiptId
+            && there.Revision >= own.Revision
+            ? null
+            : mine;
 
     private static string FileOf(string id) => $"{id}.json";
 
     private static Closing Of(ReceiptDocument document) =>
-        new(document.Id, document.Revision, document.RestoredAt ?? document.SupersededAt ?? document.CreatedAt, document.RestoredAt is null);
+        new(
+            document.Id,
+            document.Revision,
+            document.RestoredAt ?? document.SupersededAt ?? document.CreatedAt,
+            document.RestoredAt is null);
 }

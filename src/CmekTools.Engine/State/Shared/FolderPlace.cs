@@ -7,8 +7,9 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.State.Shared;
 
 /// <summary>
-/// A folder that several users may write in. No file is ever written in place: each version is a file of its own (<c>NAME.v7.json</c>), whole before it has its name,
-/// and of two that write over the same version only one gets the name of the next. A plain <c>NAME.json</c>, put there by hand, is version 0.
+/// A folder that several users may write in. No file is ever written in place: each version is a file of its own (<c>NAME.v7.json</c>),
+/// whole before it has its name, and of two that write over the same version only one gets the name of the next. A plain
+/// <c>NAME.json</c>, put there by hand, is version 0.
 /// </summary>
 internal sealed partial class FolderPlace(string folder) : ISharedPlace
 {
@@ -22,7 +23,9 @@ internal sealed partial class FolderPlace(string folder) : ISharedPlace
     public string RemovalOf(string name)
     {
         string every = Path.Combine(Address, name[..^".json".Length] + ".*json");
-        return OperatingSystem.IsWindows() ? $"Remove-Item {PowerShellText.Quote(every)}" : $"rm {BashText.Quote(every[..^".*json".Length])}.*json";
+        return OperatingSystem.IsWindows()
+            ? $"Remove-Item {PowerShellText.Quote(every)}"
+            : $"rm {BashText.Quote(every[..^".*json".Length])}.*json";
     }
 
     /// <inheritdoc/>
@@ -41,7 +44,10 @@ internal sealed partial class FolderPlace(string folder) : ISharedPlace
             }
 
             return [.. newest.Select(n => new SharedEntry(
-                SharedNames.Of(shelf, n.Key), Text(n.Value.Version), n.Value.File.Length, new DateTimeOffset(n.Value.File.LastWriteTimeUtc, TimeSpan.Zero)))];
+                SharedNames.Of(shelf, n.Key),
+                Text(n.Value.Version),
+                n.Value.File.Length,
+                new DateTimeOffset(n.Value.File.LastWriteTimeUtc, TimeSpan.Zero)))];
         },
         cancellation);
 
@@ -120,7 +126,8 @@ internal sealed partial class FolderPlace(string folder) : ISharedPlace
 
     private static string Text(long version) => version.ToString(CultureInfo.InvariantCulture);
 
-    private static string PathOf(string shelf, string file, long version) => Path.Combine(shelf, $"{file[..^".json".Length]}.v{Text(version)}.json");
+    private static string PathOf(string shelf, string file, long version) =>
+        Path.Combine(shelf, $"{file[..^".json".Length]}.v{Text(version)}.json");
 
     private static (string Name, long Version) Split(string file) =>
         Numbered().Match(file) is { Success: true } match
@@ -149,7 +156,10 @@ internal sealed partial class FolderPlace(string folder) : ISharedPlace
         RequireRoot();
         DirectoryInfo directory = new(Path.Combine(Address, shelf));
         RequireNoLink(directory);
-        return directory.Exists ? directory.EnumerateFiles(pattern).Where(f => f.Extension == ".json" && f.LinkTarget is null && FileOwner.IsPlainFile(f.FullName)) : [];
+        return directory.Exists
+            ? directory.EnumerateFiles(pattern).Where(
+                f => f.Extension == ".json" && f.LinkTarget is null && FileOwner.IsPlainFile(f.FullName))
+            : [];
     }
 
     private string EnsureShelf(string name)

@@ -1,8 +1,8 @@
 namespace CmekTools.Engine.State.Shared;
 
 /// <summary>
-/// A place that several people and machines write documents to: a folder, or a bucket. Nobody holds a lock in it; whoever writes says over which version, and is told
-/// where somebody else was first. Whatever goes wrong is a <see cref="SharedPlaceException"/>.
+/// A place that several people and machines write documents to: a folder, or a bucket. Nobody holds a lock in it; whoever writes says
+/// over which version, and is told where somebody else was first. Whatever goes wrong is a <see cref="SharedPlaceException"/>.
 /// </summary>
 internal interface ISharedPlace : IDisposable
 {

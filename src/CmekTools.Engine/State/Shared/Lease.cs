@@ -41,8 +41,8 @@ internal sealed record Lease
     public static string NameOf(string clusterId) => SharedNames.Of(SharedNames.Leases, clusterId.ToLowerInvariant() + ".json");
 
     /// <summary>
-    /// True where it stands: it was not released, and was renewed within its time. One that says it was renewed in the future is no better than one that was not, for
-    /// nobody knows when it would end; clocks may differ by the time that a lease holds.
+    /// True where it stands: it was not released, and was renewed within its time. One that says it was renewed in the future is no
+    /// better than one that was not, for nobody knows when it would end; clocks may differ by the time that a lease holds.
     /// </summary>
     /// <param name="now">The time here.</param>
     /// <param name="holds">How long one holds after it was renewed last.</param>
@@ -53,7 +53,8 @@ internal sealed record Lease
     {
         TimeSpan age = now - Since;
         string ago = age.TotalMinutes >= 2 ? $"{age.TotalMinutes:0} minutes" : $"{Math.Max(0, age.TotalSeconds):0} seconds";
-        return $"{Holder} on {Machine} with {Command} for {ago} (since {Since.UtcDateTime.ToString("HH:mm:ss", CultureInfo.InvariantCulture)}Z)";
+        return $"{Holder} on {Machine} with {Command} for {ago} (since "
+            + $"{Since.UtcDateTime.ToString("HH:mm:ss", CultureInfo.InvariantCulture)}Z)";
     }
 
     /// <summary>The document.</summary>
@@ -90,7 +91,8 @@ internal sealed record Lease
                 Released = (bool?)json["released"] ?? false,
             };
         }
-        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or NullReferenceException or ArgumentException)
+        catch (Exception e) when (
+            e is JsonException or FormatException or InvalidOperationException or NullReferenceException or ArgumentException)
         {
             return null;
         }

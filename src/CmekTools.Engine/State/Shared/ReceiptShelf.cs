@@ -1,8 +1,8 @@
 namespace CmekTools.Engine.State.Shared;
 
 /// <summary>
-/// The receipts. Each is written by the machine that made it and by no other. What this user sealed is taken in beside the own ones; what he did not lies apart, for
-/// reading and for being named.
+/// The receipts. Each is written by the machine that made it and by no other. What this user sealed is taken in beside the own ones;
+/// what he did not lies apart, for reading and for being named.
 /// </summary>
 /// <param name="stateFolder">The local state folder.</param>
 /// <param name="mirror">The place's folder in it.</param>
@@ -61,7 +61,8 @@ internal sealed class ReceiptShelf(string stateFolder, string mirror) : SharedSh
             return;
         }
 
-        if (ReceiptStore.TryLoad(Path.Combine(_proven, file)) is { Seal: CmekSealState.Verified } had && had.Document.Revision >= theirs.Document.Revision)
+        if (ReceiptStore.TryLoad(Path.Combine(_proven, file)) is { Seal: CmekSealState.Verified } had
+            && had.Document.Revision >= theirs.Document.Revision)
         {
             return;
         }
@@ -80,7 +81,9 @@ internal sealed class ReceiptShelf(string stateFolder, string mirror) : SharedSh
         {
             string path = Path.Combine(_own, file);
             StoredReceipt there = ReceiptStore.Parse(path, theirs);
-            return there.Seal == CmekSealState.Verified && there.Document.Revision >= ReceiptStore.Parse(path, mine).Document.Revision ? null : mine;
+            return there.Seal == CmekSealState.Verified && there.Document.Revision >= ReceiptStore.Parse(path, mine).Document.Revision
+                ? null
+                : mine;
         }
         catch (CmekException)
         {

@@ -33,13 +33,18 @@ internal sealed record SharedAddress(SharedKind Kind, string Root, string Prefix
 
         string[] parts = rest.Split('/', 2);
         string prefix = parts.Length == 2 ? parts[1].Trim('/') : string.Empty;
-        if (parts[0].Length is < 3 or > 222 || !parts[0].All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '.' or '_'))
+        if (parts[0].Length is < 3 or > 222
+            || !parts[0].All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '.' or '_'))
         {
             throw Invalid(text, "it names no bucket");
         }
 
-        if (prefix.Length > 500 || !prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_' or '/' or '=') || prefix.Split('/').Any(p => p is "." or "..")
-            || (region is not null && (region.Length is 0 or > 32 || !region.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))))
+        if (prefix.Length > 500
+            || !prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_' or '/' or '=')
+            || prefix.Split('/').Any(p => p is "." or "..")
+            || (
+                region is not null
+                    && (region.Length is 0 or > 32 || !region.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))))
         {
             throw Invalid(text, "a prefix has letters, digits, '-', '.', '_', '=' and slashes, and a region is written ?region=eu-west-1");
         }

@@ -6,8 +6,8 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.State.Shared;
 
 /// <summary>
-/// Which version of each document in a shared place was taken in, and what was given: so that neither is done twice. It is only there to save requests; where it is lost,
-/// everything is looked at again.
+/// Which version of each document in a shared place was taken in, and what was given: so that neither is done twice. It is only there
+/// to save requests; where it is lost, everything is looked at again.
 /// </summary>
 internal sealed class SharedIndex
 {
@@ -32,7 +32,8 @@ internal sealed class SharedIndex
                 Fill(index._given, json["given"]);
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or ArgumentException)
         {
             index._taken.Clear();
             index._given.Clear();
@@ -45,7 +46,8 @@ internal sealed class SharedIndex
     public bool WasTaken(SharedEntry entry) => _taken.GetValueOrDefault(entry.Name) == entry.Version;
 
     /// <summary>True where this text was given, and the place has it still in the version that it then was.</summary>
-    public bool WasGiven(string name, string text, SharedEntry? there) => there is not null && _given.GetValueOrDefault(name) == Sign(text, there.Version);
+    public bool WasGiven(string name, string text, SharedEntry? there) =>
+        there is not null && _given.GetValueOrDefault(name) == Sign(text, there.Version);
 
     /// <summary>Notes that a version was taken in.</summary>
     public void Took(string name, string version) => Set(_taken, name, version);
@@ -69,7 +71,8 @@ internal sealed class SharedIndex
         to[name] = value;
     }
 
-    private static string Sign(string text, string version) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(version + "\n" + text)))[..32];
+    private static string Sign(string text, string version) =>
+        Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(version + "\n" + text)))[..32];
 
     private static void Fill(Dictionary<string, string> to, JsonNode? from)
     {

@@ -25,8 +25,8 @@ internal enum LeaseAnswer
 internal sealed record LeaseResult(LeaseAnswer Answer, Lease? Other = null, string? Why = null);
 
 /// <summary>
-/// The leases of one session: each is renewed while a run holds it, and asked about before each change. The runs of a session (the commands of one pipeline) hold a
-/// cluster together.
+/// The leases of one session: each is renewed while a run holds it, and asked about before each change. The runs of a session (the
+/// commands of one pipeline) hold a cluster together.
 /// </summary>
 internal sealed class SharedLeases(ISharedPlace place, TimeSpan limit, TimeSpan holds, TimeProvider time) : IDisposable
 {
@@ -58,7 +58,8 @@ internal sealed class SharedLeases(ISharedPlace place, TimeSpan limit, TimeSpan 
             await using CancellationTokenRegistration passed = late.Token.Register(soon.Cancel);
             return await AskAsync(lease, key, joins, over, soon.Token).WaitAsync(limit * 1.2, time, cancellation).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is SharedPlaceException or TimeoutException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception e) when (
+            e is SharedPlaceException or TimeoutException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
             string why = e is SharedPlaceException ? e.Message : $"{place.Address} has not answered within {limit.TotalSeconds:0.#} s.";
 
@@ -213,7 +214,11 @@ internal sealed class SharedLeases(ISharedPlace place, TimeSpan limit, TimeSpan 
             using CancellationTokenSource soon = new(limit, time);
             Lease mine = holding.Lease with { RenewedAt = time.GetUtcNow() };
             string name = Lease.NameOf(mine.ClusterId);
-            string? version = await place.WriteAsync(name, mine.ToText(), holding.Version, soon.Token).WaitAsync(limit * 1.2, time, CancellationToken.None).ConfigureAwait(false);
+            string? version = await place.WriteAsync(
+                name,
+                mine.ToText(),
+                holding.Version,
+                soon.Token).WaitAsync(limit * 1.2, time, CancellationToken.None).ConfigureAwait(false);
             if (version is null)
             {
                 // Somebody else's, or a renewal of ours whose answer was lost.
@@ -245,7 +250,8 @@ internal sealed class SharedLeases(ISharedPlace place, TimeSpan limit, TimeSpan 
         }
         catch (SharedPlaceException)
         {
-            SharedEntry? entry = (await place.ListAsync(SharedNames.Leases, cancellation).ConfigureAwait(false)).FirstOrDefault(e => e.Name == name);
+            SharedEntry? entry = (
+                await place.ListAsync(SharedNames.Leases, cancellation).ConfigureAwait(false)).FirstOrDefault(e => e.Name == name);
             if (entry is null || entry.Size <= SizeLimit)
             {
                 throw;

@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace CmekTools.Engine.State.Shared;
 
-/// <summary>The names of documents in a shared place. Others may write there: a name that is anything but a plain file's is no document.</summary>
+/// <summary>
+/// The names of documents in a shared place. Others may write there: a name that is anything but a plain file's is no document.
+/// </summary>
 internal static partial class SharedNames
 {
     public const string Receipts = "receipts";

@@ -11,8 +11,9 @@ internal sealed record SharedOutcome(string? Why)
 }
 
 /// <summary>
-/// A state that several people and machines share. The local state folder comes first: everything is written there, and every command works with what is there. A look
-/// (<see cref="SyncAsync"/>) takes in what others gave and gives what is new here; where the place does not answer, that is a warning and nothing more.
+/// A state that several people and machines share. The local state folder comes first: everything is written there, and every command
+/// works with what is there. A look (<see cref="SyncAsync"/>) takes in what others gave and gives what is new here; where the place
+/// does not answer, that is a warning and nothing more.
 /// </summary>
 internal sealed class SharedState : IDisposable
 {
@@ -41,7 +42,13 @@ internal sealed class SharedState : IDisposable
     /// <param name="leaseTime">How long a lease holds after it was renewed last.</param>
     /// <param name="time">The clock.</param>
     /// <param name="more">Further shelves, by the place's local folder.</param>
-    public SharedState(ISharedPlace place, string stateFolder, TimeSpan limit, TimeSpan leaseTime, TimeProvider time, Func<string, IEnumerable<SharedShelf>>? more = null)
+    public SharedState(
+        ISharedPlace place,
+        string stateFolder,
+        TimeSpan limit,
+        TimeSpan leaseTime,
+        TimeProvider time,
+        Func<string, IEnumerable<SharedShelf>>? more = null)
     {
         _place = place;
         _time = time;
@@ -193,7 +200,13 @@ internal sealed class SharedState : IDisposable
 
             // What was taken in last may have closed a receipt of this machine, which is told the others.
             SharedShelf receipts = _shelves[0];
-            await GiveAsync(receipts, receipts.Given(), await lists[0].ConfigureAwait(false), index, left, cancellation).ConfigureAwait(false);
+            await GiveAsync(
+                receipts,
+                receipts.Given(),
+                await lists[0].ConfigureAwait(false),
+                index,
+                left,
+                cancellation).ConfigureAwait(false);
         }
         finally
         {
@@ -204,7 +217,12 @@ internal sealed class SharedState : IDisposable
     }
 
     private async Task TakeAsync(
-        SharedShelf shelf, IReadOnlyList<GivenDocument> given, IReadOnlyList<SharedEntry> entries, SharedIndex index, List<string> left, CancellationToken cancellation)
+        SharedShelf shelf,
+        IReadOnlyList<GivenDocument> given,
+        IReadOnlyList<SharedEntry> entries,
+        SharedIndex index,
+        List<string> left,
+        CancellationToken cancellation)
     {
         HashSet<string> own = [.. given.Select(g => g.File)];
         SharedEntry[] news =
@@ -216,7 +234,8 @@ internal sealed class SharedState : IDisposable
         int tooLong = news.Count(e => e.Size > shelf.SizeLimit);
         if (tooLong > 0)
         {
-            left.Add($"{tooLong} documents in {shelf.Name} are longer than the {shelf.SizeLimit / 1024} KiB that are read, and were left alone");
+            left.Add(
+                $"{tooLong} documents in {shelf.Name} are longer than the {shelf.SizeLimit / 1024} KiB that are read, and were left alone");
         }
 
         foreach (SharedEntry[] some in news.Where(e => e.Size <= shelf.SizeLimit).Chunk(AtOnce))
@@ -257,26 +276,41 @@ internal sealed class SharedState : IDisposable
     }
 
     private async Task GiveAsync(
-        SharedShelf shelf, IReadOnlyList<GivenDocument> given, IReadOnlyList<SharedEntry> entries, SharedIndex index, List<string> left, CancellationToken cancellation)
+        SharedShelf shelf,
+        IReadOnlyList<GivenDocument> given,
+        IReadOnlyList<SharedEntry> entries,
+        SharedIndex index,
+        List<string> left,
+        CancellationToken cancellation)
     {
         Dictionary<string, SharedEntry> there = entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
         foreach (GivenDocument document in given)
         {
             string name = SharedNames.Of(shelf.Name, document.File);
-            if (!index.WasGiven(name, document.Text, there.GetValueOrDefault(name)) && !await GiveAsync(shelf, document, there.ContainsKey(name), index, cancellation).ConfigureAwait(false))
+            if (!index.WasGiven(name, document.Text, there.GetValueOrDefault(name))
+                && !await GiveAsync(shelf, document, there.ContainsKey(name), index, cancellation).ConfigureAwait(false))
             {
                 left.Add($"{name} is being written by others all the time");
             }
         }
     }
 
-    private async Task<bool> GiveAsync(SharedShelf shelf, GivenDocument document, bool there, SharedIndex index, CancellationToken cancellation)
+    private async Task<bool> GiveAsync(
+        SharedShelf shelf,
+        GivenDocument document,
+        bool there,
+        SharedIndex index,
+        CancellationToken cancellation)
     {
         string name = SharedNames.Of(shelf.Name, document.File);
         for (int attempt = 0; attempt < Tries; attempt++)
         {
             SharedText? theirs = there || attempt > 0 ? await TheirsAsync(shelf, name, cancellation).ConfigureAwait(false) : null;
-            string? text = theirs is null ? document.Text : theirs.Text == document.Text ? null : shelf.Over(document.File, document.Text, theirs.Text);
+            string? text = theirs is null
+                ? document.Text
+                : theirs.Text == document.Text
+                ? null
+                : shelf.Over(document.File, document.Text, theirs.Text);
             if (theirs is not null && text is null)
             {
                 index.Gave(name, document.Text, theirs.Version);
@@ -307,7 +341,8 @@ internal sealed class SharedState : IDisposable
         }
         catch (SharedPlaceException)
         {
-            SharedEntry? entry = (await _place.ListAsync(shelf.Name, cancellation).ConfigureAwait(false)).FirstOrDefault(e => e.Name == name);
+            SharedEntry? entry = (
+                await _place.ListAsync(shelf.Name, cancellation).ConfigureAwait(false)).FirstOrDefault(e => e.Name == name);
             if (entry is null || entry.Size <= shelf.SizeLimit)
             {
                 throw;

@@ -9,7 +9,8 @@ internal static class RolePolicies
     private const string OnlyVersion = "v1";
 
     /// <summary>Gives a role a permissions boundary.</summary>
-    public static void SetBoundary(QueryCall call, IamRole role, string arn) => (role.Boundary, role.BoundaryArn) = (Managed(call, arn), arn);
+    public static void SetBoundary(QueryCall call, IamRole role, string arn) =>
+        (role.Boundary, role.BoundaryArn) = (Managed(call, arn), arn);
 
     /// <summary>PutRolePermissionsBoundary.</summary>
     public static IEnumerable<object?>? PutBoundary(QueryCall call)
@@ -58,7 +59,8 @@ internal static class RolePolicies
     }
 
     /// <summary>ListRolePolicies.</summary>
-    public static IEnumerable<object?> List(QueryCall call) => Roles.Page(call, "PolicyNames", IamApi.Role(call, "ListRolePolicies").Inline.Keys);
+    public static IEnumerable<object?> List(QueryCall call) =>
+        Roles.Page(call, "PolicyNames", IamApi.Role(call, "ListRolePolicies").Inline.Keys);
 
     /// <summary>AttachRolePolicy.</summary>
     public static IEnumerable<object?>? Attach(QueryCall call)
@@ -81,7 +83,8 @@ internal static class RolePolicies
     public static IEnumerable<object?> ListAttached(QueryCall call) => Roles.Page(
         call,
         "AttachedPolicies",
-        IamApi.Role(call, "ListAttachedRolePolicies").Attached.Keys.Select(arn => new object[] { new XElement("PolicyName", arn[(arn.LastIndexOf('/') + 1)..]), new XElement("PolicyArn", arn) }));
+        IamApi.Role(call, "ListAttachedRolePolicies").Attached.Keys.Select(
+            arn => new object[] { new XElement("PolicyName", arn[(arn.LastIndexOf('/') + 1)..]), new XElement("PolicyArn", arn) }));
 
     /// <summary>GetPolicy. The sandbox keeps one version of each.</summary>
     public static IEnumerable<object?> GetManaged(QueryCall call)

@@ -16,12 +16,15 @@ internal static partial class Roles
         IamApi.Demand(call, "CreateRole", $"arn:aws:iam::{call.Caller.AccountId}:role{path}{name}");
         if (!NamePattern().IsMatch(name))
         {
-            throw QueryCall.Invalid("The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-");
+            throw QueryCall.Invalid(
+                "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-");
         }
 
         if (path != "/" && !(path.Length > 2 && path[0] == '/' && path[^1] == '/'))
         {
-            throw QueryCall.Invalid("The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.");
+            throw QueryCall.Invalid(
+                "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric "
+                    + "characters and/or / characters.");
         }
 
         StoredPolicy trust = IamApi.Trust(call, call.Need("AssumeRolePolicyDocument"));
@@ -59,7 +62,8 @@ internal static partial class Roles
     {
         string prefix = call.Text("PathPrefix") ?? "/";
         IamApi.Demand(call, "ListRoles", $"arn:aws:iam::{call.Caller.AccountId}:role{prefix}");
-        IEnumerable<IamRole> roles = call.World.Roles(call.Caller.AccountId).Where(r => r.Path.StartsWith(prefix, StringComparison.Ordinal)).OrderBy(r => r.Name, StringComparer.Ordinal);
+        IEnumerable<IamRole> roles = call.World.Roles(call.Caller.AccountId).Where(
+            r => r.Path.StartsWith(prefix, StringComparison.Ordinal)).OrderBy(r => r.Name, StringComparer.Ordinal);
         return Page(call, "Roles", roles.Select(r => (object)Show(call, r, full: false).Elements()));
     }
 
@@ -163,7 +167,10 @@ internal static partial class Roles
             QueryCall.Element("Description", role.Description),
             new XElement("MaxSessionDuration", role.MaxSessionDuration),
             full && role.BoundaryArn is { } boundary
-                ? new XElement("PermissionsBoundary", new XElement("PermissionsBoundaryType", "Policy"), new XElement("PermissionsBoundaryArn", boundary))
+                ? new XElement(
+                    "PermissionsBoundary",
+                    new XElement("PermissionsBoundaryType", "Policy"),
+                    new XElement("PermissionsBoundaryArn", boundary))
                 : null,
             full && role.Tags.Count > 0 ? QueryCall.List("Tags", ShowTags(role)) : null);
     }

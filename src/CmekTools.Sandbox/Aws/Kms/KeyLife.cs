@@ -106,7 +106,9 @@ internal static class KeyLife
         };
     }
 
-    /// <summary>UpdatePrimaryRegion: a replica becomes the primary. Both are Updating for as long as IAM takes to spread a change.</summary>
+    /// <summary>
+    /// UpdatePrimaryRegion: a replica becomes the primary. Both are Updating for as long as IAM takes to spread a change.
+    /// </summary>
     public static JsonObject UpdatePrimaryRegion(KmsCall call)
     {
         KmsKey primary = call.Key("kms:UpdatePrimaryRegion");
@@ -117,7 +119,9 @@ internal static class KeyLife
         }
 
         KmsKey next = call.Keys.Find(KmsStore.Arn(region, primary.AccountId, "key/" + primary.Id))
-            ?? throw new AwsErrorException("NotFoundException", $"Key '{KmsStore.Arn(region, primary.AccountId, "key/" + primary.Id)}' does not exist");
+            ?? throw new AwsErrorException(
+                "NotFoundException",
+                $"Key '{KmsStore.Arn(region, primary.AccountId, "key/" + primary.Id)}' does not exist");
         call.DemandUsable(primary);
         call.DemandUsable(next);
         foreach (KmsKey copy in call.Keys.Related(primary))

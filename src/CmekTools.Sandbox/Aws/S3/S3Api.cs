@@ -41,15 +41,27 @@ internal static class S3Api
             string resource = $"arn:aws:s3:::{bucket}{(action is "ListBucket" or "CreateBucket" ? string.Empty : "/" + key)}";
             if (Authorizer.Decide(Questions.Make(world, caller, "s3:" + action, resource)) is { } why)
             {
-                throw new AwsErrorException("AccessDenied", $"User: {caller.Arn} is not authorized to perform: s3:{action} on resource: \"{resource}\" {why}", 403);
+                throw new AwsErrorException(
+                    "AccessDenied",
+                    $"User: {caller.Arn} is not authorized to perform: s3:{action} on resource: \"{resource}\" {why}",
+                    403);
             }
 
             return Invoke(world, request, bucket, key);
         }
         catch (AwsErrorException e)
         {
-            XElement error = new("Error", new XElement("Code", e.Code), new XElement("Message", e.Message), new XElement("RequestId", Guid.NewGuid().ToString()));
-            return new SandboxResponse { Status = e.Status, ContentType = "application/xml", Body = request.Method == "HEAD" ? string.Empty : error.ToString(SaveOptions.DisableFormatting) };
+            XElement error = new(
+                "Error",
+                new XElement("Code", e.Code),
+                new XElement("Message", e.Message),
+                new XElement("RequestId", Guid.NewGuid().ToString()));
+            return new SandboxResponse
+            {
+                Status = e.Status,
+                ContentType = "application/xml",
+                Body = request.Method == "HEAD" ? string.Empty : error.ToString(SaveOptions.DisableFormatting),
+            };
         }
     }
 
@@ -58,7 +70,11 @@ internal static class S3Api
         if (request.Operation == "CreateBucket")
         {
             world.Buckets.Buckets.TryAdd(bucket, new SortedDictionary<string, S3Item>(StringComparer.Ordinal));
-            return new SandboxResponse { ContentType = "application/xml", Headers = new Dictionary<string, string> { ["Location"] = "/" + bucket } };
+            return new SandboxResponse
+            {
+                ContentType = "application/xml",
+                Headers = new Dictionary<string, string> { ["Location"] = "/" + bucket },
+            };
         }
 
         if (!world.Buckets.Buckets.TryGetValue(bucket, out SortedDictionary<string, S3Item>? items))
@@ -80,7 +96,9 @@ internal static class S3Api
             case "HeadObject" when there is null:
                 throw new AwsErrorException("NotFound", "Not Found", 404);
             default:
-                return there is null ? throw new AwsErrorException("NoSuchKey", "The specified key does not exist.", 404) : With(there, request.Method == "HEAD" ? string.Empty : there.Text);
+                return there is null
+                    ? throw new AwsErrorException("NoSuchKey", "The specified key does not exist.", 404)
+                    : With(there, request.Method == "HEAD" ? string.Empty : there.Text);
         }
     }
 
@@ -93,7 +111,8 @@ internal static class S3Api
             throw new AwsErrorException("NoSuchKey", "The specified key does not exist.", 404);
         }
 
-        if ((wanted is not null && wanted.Trim('"') != there!.Tag.Trim('"')) || (request.Headers["If-None-Match"] == "*" && there is not null))
+        if ((wanted is not null && wanted.Trim('"') != there!.Tag.Trim('"'))
+            || (request.Headers["If-None-Match"] == "*" && there is not null))
         {
             throw new AwsErrorException("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412);
         }
@@ -103,13 +122,18 @@ internal static class S3Api
     {
         Dictionary<string, string> query = request.RawQuery.Split('&', StringSplitOptions.RemoveEmptyEntries)
             .Select(p => p.Split('=', 2))
-            .ToDictionary(p => Uri.UnescapeDataString(p[0]), p => p.Length == 2 ? Uri.UnescapeDataString(p[1].Replace('+', ' ')) : string.Empty);
+            .ToDictionary(
+                p => Uri.UnescapeDataString(p[0]),
+                p => p.Length == 2 ? Uri.UnescapeDataString(p[1].Replace('+', ' ')) : string.Empty);
         string prefix = query.GetValueOrDefault("prefix", string.Empty);
-        string after = query.GetValueOrDefault("continuation-token") is { } token ? Encoding.UTF8.GetString(Convert.FromBase64String(token)) : query.GetValueOrDefault("start-after", string.Empty);
+        string after = query.GetValueOrDefault("continuation-token") is { } token
+            ? Encoding.UTF8.GetString(Convert.FromBase64String(token))
+            : query.GetValueOrDefault("start-after", string.Empty);
         int most = int.TryParse(query.GetValueOrDefault("max-keys"), out int given) ? Math.Min(given, 1000) : 1000;
         KeyValuePair<string, S3Item>[] found =
         [
-            .. items.Where(i => i.Key.StartsWith(prefix, StringComparison.Ordinal) && string.CompareOrdinal(i.Key, after) > 0).Take(most + 1),
+            .. items.Where(
+                i => i.Key.StartsWith(prefix, StringComparison.Ordinal) && string.CompareOrdinal(i.Key, after) > 0).Take(most + 1),
         ];
         bool more = found.Length > most;
         found = [.. found.Take(most)];
@@ -124,7 +148,9 @@ internal static class S3Api
             found.Select(i => new XElement(
                 s_space + "Contents",
                 new XElement(s_space + "Key", i.Key),
-                new XElement(s_space + "LastModified", i.Value.Modified.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)),
+                new XElement(
+                    s_space + "LastModified",
+                    i.Value.Modified.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)),
                 new XElement(s_space + "ETag", i.Value.Tag),
                 new XElement(s_space + "Size", Encoding.UTF8.GetByteCount(i.Value.Text)),
                 new XElement(s_space + "StorageClass", "STANDARD"))));

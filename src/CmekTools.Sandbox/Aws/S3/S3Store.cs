@@ -10,7 +10,10 @@ internal sealed class S3Store
     public const string Standard = "cmek-state";
 
     /// <summary>The buckets.</summary>
-    public Dictionary<string, SortedDictionary<string, S3Item>> Buckets { get; } = new(StringComparer.Ordinal) { [Standard] = new(StringComparer.Ordinal) };
+    public Dictionary<string, SortedDictionary<string, S3Item>> Buckets { get; } = new(StringComparer.Ordinal)
+    {
+        [Standard] = new(StringComparer.Ordinal),
+    };
 
     /// <summary>Puts an object, whatever is there.</summary>
     public S3Item Put(string bucket, string key, string text, DateTimeOffset now)

@@ -1,8 +1,9 @@
 namespace CmekTools.Tests.Gcp.Model;
 
 /// <summary>
-/// What Google Cloud would decide, knowing everything: written from the documentation of roles, principals, policy inheritance and deny policies
-/// (https://cloud.google.com/iam/docs), and sharing no code with the engine. It asks step by step who can become whom and who can give himself what.
+/// What Google Cloud would decide, knowing everything: written from the documentation of roles, principals, policy inheritance and deny
+/// policies (https://cloud.google.com/iam/docs), and sharing no code with the engine. It asks step by step who can become whom and who
+/// can give himself what.
 /// </summary>
 internal sealed class GoogleModel(GoogleWorld world, string account, string own)
 {
@@ -13,7 +14,14 @@ internal sealed class GoogleModel(GoogleWorld world, string account, string own)
         new(2027, 6, 1, 12, 0, 0, TimeSpan.Zero), new(2031, 1, 1, 0, 0, 0, TimeSpan.Zero), new(2090, 1, 1, 0, 0, 0, TimeSpan.Zero),
     ];
 
-    private static readonly string[] s_become = ["iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.signJwt", "iam.serviceAccounts.signBlob", "iam.serviceAccountKeys.create", "iam.serviceAccounts.actAs"];
+    private static readonly string[] s_become =
+    [
+        "iam.serviceAccounts.getAccessToken",
+        "iam.serviceAccounts.signJwt",
+        "iam.serviceAccounts.signBlob",
+        "iam.serviceAccountKeys.create",
+        "iam.serviceAccounts.actAs",
+    ];
 
     // Which roles give which of the permissions that matter, a line each: https://cloud.google.com/iam/docs/roles-permissions
     private static readonly Dictionary<string, string> s_roles = new()
@@ -30,11 +38,17 @@ internal sealed class GoogleModel(GoogleWorld world, string account, string own)
         ["roles/iam.serviceAccountKeyAdmin"] = "iam.serviceAccountKeys.create",
         ["roles/iam.serviceAccountAdmin"] = "A.setIamPolicy A.enable",
         ["roles/iam.denyAdmin"] = "iam.denypolicies.delete",
-        ["roles/iam.securityAdmin"] = "cloudkms.cryptoKeys.setIamPolicy cloudkms.keyRings.setIamPolicy A.setIamPolicy R.projects.setIamPolicy R.folders.setIamPolicy R.organizations.setIamPolicy",
+        ["roles/iam.securityAdmin"] =
+            "cloudkms.cryptoKeys.setIamPolicy cloudkms.keyRings.setIamPolicy A.setIamPolicy R.projects.setIamPolicy "
+                + "R.folders.setIamPolicy R.organizations.setIamPolicy",
         ["roles/resourcemanager.projectIamAdmin"] = "R.projects.setIamPolicy",
         ["roles/resourcemanager.organizationAdmin"] = "R.projects.setIamPolicy R.folders.setIamPolicy R.organizations.setIamPolicy",
-        ["roles/owner"] = "K.useToEncrypt K.useToDecrypt cloudkms.cryptoKeys.setIamPolicy cloudkms.keyRings.setIamPolicy A.setIamPolicy A.actAs A.enable iam.serviceAccountKeys.create R.projects.setIamPolicy iam.roles.update",
-        ["roles/admin"] = "K.useToEncrypt K.useToDecrypt cloudkms.cryptoKeys.setIamPolicy cloudkms.keyRings.setIamPolicy A.setIamPolicy A.actAs A.enable iam.serviceAccountKeys.create R.projects.setIamPolicy iam.roles.update",
+        ["roles/owner"] =
+            "K.useToEncrypt K.useToDecrypt cloudkms.cryptoKeys.setIamPolicy cloudkms.keyRings.setIamPolicy A.setIamPolicy A.actAs "
+                + "A.enable iam.serviceAccountKeys.create R.projects.setIamPolicy iam.roles.update",
+        ["roles/admin"] =
+            "K.useToEncrypt K.useToDecrypt cloudkms.cryptoKeys.setIamPolicy cloudkms.keyRings.setIamPolicy A.setIamPolicy A.actAs "
+                + "A.enable iam.serviceAccountKeys.create R.projects.setIamPolicy iam.roles.update",
         ["roles/editor"] = "A.actAs",
         ["roles/writer"] = "A.actAs",
         ["roles/viewer"] = "",
@@ -73,7 +87,8 @@ internal sealed class GoogleModel(GoogleWorld world, string account, string own)
     private ModelLevel[] AccountChain => [world.AccountLevel, .. world.KeyChain[2..]];
 
     // The other account has no policy of its own.
-    private ModelLevel[] OtherChain => [new(GoogleWorld.Project + "/serviceAccounts/batch@p.iam.gserviceaccount.com"), .. world.KeyChain[2..]];
+    private ModelLevel[] OtherChain =>
+        [new(GoogleWorld.Project + "/serviceAccounts/batch@p.iam.gserviceaccount.com"), .. world.KeyChain[2..]];
 
     private bool Step()
     {
@@ -83,7 +98,12 @@ internal sealed class GoogleModel(GoogleWorld world, string account, string own)
             more |= Gain(who, account, AccountChain) | Gain(who, GoogleWorld.OtherAccount, OtherChain);
             for (int i = 0; i < 5; i++)
             {
-                string kind = new[] { "cloudkms.cryptoKeys", "cloudkms.keyRings", "resourcemanager.projects", "resourcemanager.folders", "resourcemanager.organizations" }[i];
+                string[] kinds =
+                [
+                    "cloudkms.cryptoKeys", "cloudkms.keyRings", "resourcemanager.projects", "resourcemanager.folders",
+                    "resourcemanager.organizations",
+                ];
+                string kind = kinds[i];
                 more |= Ever(who, kind + ".setIamPolicy", world.KeyChain, i) && _policySetters.Add((who, world.KeyChain[i].Resource));
                 more |= i >= 2 && Ever(who, "iam.denypolicies.delete", world.KeyChain, i) && _lifted.Add(world.KeyChain[i].Resource);
                 if (i >= 2 && !_roleEditor && Ever(who, "iam.roles.update", world.KeyChain, i))
@@ -92,7 +112,8 @@ internal sealed class GoogleModel(GoogleWorld world, string account, string own)
                 }
             }
 
-            more |= Ever(who, "iam.serviceAccounts.setIamPolicy", AccountChain, 0) && _policySetters.Add((who, world.AccountLevel.Resource));
+            more |= Ever(who, "iam.serviceAccounts.setIamPolicy", AccountChain, 0)
+                && _policySetters.Add((who, world.AccountLevel.Resource));
         }
 
         return more;
@@ -100,7 +121,8 @@ internal sealed class GoogleModel(GoogleWorld world, string account, string own)
 
     private bool Gain(string who, string other, ModelLevel[] chain)
     {
-        bool off = other == account && (world.AccountMissing || (world.AccountDisabled && !Ever(who, "iam.serviceAccounts.enable", chain, 0)));
+        bool off = other == account
+            && (world.AccountMissing || (world.AccountDisabled && !Ever(who, "iam.serviceAccounts.enable", chain, 0)));
         return !off && s_become.Any(p => Ever(who, p, chain, 0)) && _controlled.Add(other);
     }
 
@@ -118,7 +140,8 @@ internal sealed class GoogleModel(GoogleWorld world, string account, string own)
 
         for (int i = at; i < chain.Length; i++)
         {
-            if (_policySetters.Contains((who, chain[i].Resource)) || chain[i].Bindings.Any(b => Gives(b, who, permission, chain[at].Resource, time)))
+            if (_policySetters.Contains((who, chain[i].Resource))
+                || chain[i].Bindings.Any(b => Gives(b, who, permission, chain[at].Resource, time)))
             {
                 return true;
             }
@@ -153,10 +176,13 @@ internal sealed class GoogleModel(GoogleWorld world, string account, string own)
         string email = who["serviceAccount:".Length..];
         bool Named(string principal) => principal == "principalSet://goog/public:all"
             || principal == "principal://iam.googleapis.com/projects/-/serviceAccounts/" + email
-            || (principal.StartsWith("principalSet://goog/group/", StringComparison.Ordinal) && world.Groups.Contains(("group:" + principal[26..], who)));
+            || (
+                principal.StartsWith("principalSet://goog/group/", StringComparison.Ordinal)
+                    && world.Groups.Contains(("group:" + principal[26..], who)));
         string[] p = permission.Split('.');
         string host = (p[0] == "resourcemanager" ? "cloudresourcemanager" : p[0]) + ".googleapis.com/";
         bool Covered(string denied) => denied == $"{host}{p[1]}.{p[2]}" || denied == $"{host}{p[1]}.*" || denied == $"{host}*.*";
-        return deny.Principals.Any(Named) && !deny.Except.Any(Named) && deny.Permissions.Any(Covered) && !deny.ExceptPermissions.Any(Covered) && deny.Condition != false;
+        return deny.Principals.Any(Named) && !deny.Except.Any(Named) && deny.Permissions.Any(Covered)
+            && !deny.ExceptPermissions.Any(Covered) && deny.Condition != false;
     }
 }

@@ -1,6 +1,8 @@
 namespace CmekTools.Tests.Gcp.Model;
 
-/// <summary>Makes worlds up, the same ones from the same seed: mostly few bindings, with everything that has fooled somebody in them.</summary>
+/// <summary>
+/// Makes worlds up, the same ones from the same seed: mostly few bindings, with everything that has fooled somebody in them.
+/// </summary>
 internal sealed class WorldMaker(int seed, string account, string own)
 {
     private readonly Random _random = new(seed);
@@ -10,24 +12,52 @@ internal sealed class WorldMaker(int seed, string account, string own)
 
     private static readonly string[] s_roles =
     [
-        "roles/cloudkms.cryptoKeyEncrypterDecrypter", "roles/cloudkms.cryptoKeyEncrypterDecrypter", "roles/cloudkms.cryptoKeyDecrypter", "roles/cloudkms.cryptoKeyEncrypter",
-        "roles/cloudkms.cryptoOperator", "roles/cloudkms.admin", "roles/cloudkms.viewer", "roles/iam.serviceAccountTokenCreator", "roles/iam.workloadIdentityUser",
-        "roles/iam.serviceAccountUser", "roles/iam.serviceAccountKeyAdmin", "roles/iam.serviceAccountAdmin", "roles/iam.denyAdmin", "roles/iam.securityAdmin",
-        "roles/resourcemanager.projectIamAdmin", "roles/resourcemanager.organizationAdmin", "roles/owner", "roles/admin", "roles/editor", "roles/writer", "roles/viewer",
+        "roles/cloudkms.cryptoKeyEncrypterDecrypter",
+        "roles/cloudkms.cryptoKeyEncrypterDecrypter",
+        "roles/cloudkms.cryptoKeyDecrypter",
+        "roles/cloudkms.cryptoKeyEncrypter",
+        "roles/cloudkms.cryptoOperator",
+        "roles/cloudkms.admin",
+        "roles/cloudkms.viewer",
+        "roles/iam.serviceAccountTokenCreator",
+        "roles/iam.workloadIdentityUser",
+        "roles/iam.serviceAccountUser",
+        "roles/iam.serviceAccountKeyAdmin",
+        "roles/iam.serviceAccountAdmin",
+        "roles/iam.denyAdmin",
+        "roles/iam.securityAdmin",
+        "roles/resourcemanager.projectIamAdmin",
+        "roles/resourcemanager.organizationAdmin",
+        "roles/owner",
+        "roles/admin",
+        "roles/editor",
+        "roles/writer",
+        "roles/viewer",
         "roles/reader", "projects/p/roles/one", "projects/p/roles/two",
     ];
 
     private static readonly string[] s_permissions =
     [
-        "cloudkms.cryptoKeyVersions.useToDecrypt", "cloudkms.cryptoKeyVersions.useToEncrypt", "cloudkms.cryptoKeys.setIamPolicy", "cloudkms.keyRings.setIamPolicy",
-        "resourcemanager.projects.setIamPolicy", "iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.setIamPolicy", "iam.serviceAccountKeys.create",
+        "cloudkms.cryptoKeyVersions.useToDecrypt",
+        "cloudkms.cryptoKeyVersions.useToEncrypt",
+        "cloudkms.cryptoKeys.setIamPolicy",
+        "cloudkms.keyRings.setIamPolicy",
+        "resourcemanager.projects.setIamPolicy",
+        "iam.serviceAccounts.getAccessToken",
+        "iam.serviceAccounts.setIamPolicy",
+        "iam.serviceAccountKeys.create",
         "cloudkms.cryptoKeys.get", "iam.roles.update",
     ];
 
     private static readonly string[] s_deniable =
     [
-        "cloudkms.googleapis.com/cryptoKeyVersions.useToDecrypt", "cloudkms.googleapis.com/cryptoKeyVersions.useToEncrypt", "cloudkms.googleapis.com/cryptoKeyVersions.*",
-        "cloudkms.googleapis.com/*.*", "iam.googleapis.com/serviceAccounts.getAccessToken", "iam.googleapis.com/*.*", "cloudresourcemanager.googleapis.com/*.*",
+        "cloudkms.googleapis.com/cryptoKeyVersions.useToDecrypt",
+        "cloudkms.googleapis.com/cryptoKeyVersions.useToEncrypt",
+        "cloudkms.googleapis.com/cryptoKeyVersions.*",
+        "cloudkms.googleapis.com/*.*",
+        "iam.googleapis.com/serviceAccounts.getAccessToken",
+        "iam.googleapis.com/*.*",
+        "cloudresourcemanager.googleapis.com/*.*",
         "storage.googleapis.com/*.*",
     ];
 
@@ -48,7 +78,12 @@ internal sealed class WorldMaker(int seed, string account, string own)
             world.AccountLevel.Bindings.Add(new ModelBinding("roles/iam.serviceAccountTokenCreator", [own], null));
         }
 
-        foreach (string group in (string[])["group:g@x.com", "principalSet://cloudresourcemanager.googleapis.com/projects/424242424242/type/ServiceAccount"])
+        foreach (
+            string group in (string[])
+            [
+                "group:g@x.com",
+                "principalSet://cloudresourcemanager.googleapis.com/projects/424242424242/type/ServiceAccount",
+            ])
         {
             foreach (string member in (string[])[account, own, GoogleWorld.OtherAccount])
             {
@@ -63,7 +98,11 @@ internal sealed class WorldMaker(int seed, string account, string own)
         for (int i = 0; i < count; i++)
         {
             int at = _random.Next(6);
-            (at == 5 ? world.AccountLevel : world.KeyChain[at]).Bindings.Add(new ModelBinding(Of(s_roles), [.. Enumerable.Range(0, 1 + _random.Next(2)).Select(_ => Member())], One(3) ? Condition() : null));
+            (at == 5 ? world.AccountLevel : world.KeyChain[at]).Bindings.Add(
+                new ModelBinding(
+                    Of(s_roles),
+                    [.. Enumerable.Range(0, 1 + _random.Next(2)).Select(_ => Member())],
+                    One(3) ? Condition() : null));
         }
 
         int denies = One(3) ? 1 + _random.Next(2) : 0;
@@ -94,7 +133,17 @@ internal sealed class WorldMaker(int seed, string account, string own)
 
     private string Member() => Of(
         [
-            account, account, account, own, own, GoogleWorld.OtherAccount, "group:g@x.com", "user:a@x.com", "allUsers", "domain:x.com", $"deleted:{account}?uid=12345",
+            account,
+            account,
+            account,
+            own,
+            own,
+            GoogleWorld.OtherAccount,
+            "group:g@x.com",
+            "user:a@x.com",
+            "allUsers",
+            "domain:x.com",
+            $"deleted:{account}?uid=12345",
             "principal://iam.googleapis.com/projects/-/serviceAccounts/" + account["serviceAccount:".Length..],
             "principalSet://cloudresourcemanager.googleapis.com/projects/424242424242/type/ServiceAccount",
             "principalSet://iam.googleapis.com/projects/424242424242/locations/global/workloadIdentityPools/w/*",
@@ -122,14 +171,22 @@ internal sealed class WorldMaker(int seed, string account, string own)
         };
     }
 
-    private static ModelCondition And(ModelCondition a, ModelCondition b) => new($"({a.Text}) && ({b.Text})", (r, t) => a.Holds(r, t) && b.Holds(r, t));
+    private static ModelCondition And(ModelCondition a, ModelCondition b) =>
+        new($"({a.Text}) && ({b.Text})", (r, t) => a.Holds(r, t) && b.Holds(r, t));
 
-    private static ModelCondition Or(ModelCondition a, ModelCondition b) => new($"{a.Text} || {b.Text}", (r, t) => a.Holds(r, t) || b.Holds(r, t));
+    private static ModelCondition Or(ModelCondition a, ModelCondition b) =>
+        new($"{a.Text} || {b.Text}", (r, t) => a.Holds(r, t) || b.Holds(r, t));
 
     private ModelCondition Term()
     {
         bool hidden = One(2);
-        DateTimeOffset limit = Of<DateTimeOffset>([new(2020, 1, 1, 0, 0, 0, TimeSpan.Zero), new(2026, 6, 1, 11, 0, 0, TimeSpan.Zero), new(2027, 1, 1, 0, 0, 0, TimeSpan.Zero), new(2031, 1, 1, 0, 0, 0, TimeSpan.Zero)]);
+        DateTimeOffset limit = Of<DateTimeOffset>(
+            [
+                new(2020, 1, 1, 0, 0, 0, TimeSpan.Zero),
+                new(2026, 6, 1, 11, 0, 0, TimeSpan.Zero),
+                new(2027, 1, 1, 0, 0, 0, TimeSpan.Zero),
+                new(2031, 1, 1, 0, 0, 0, TimeSpan.Zero),
+            ]);
         string text = limit.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
         string Seen(string r) => _byNumber ? r.Replace("projects/p/", $"projects/{GoogleWorld.Number}/", StringComparison.Ordinal) : r;
         return _random.Next(14) switch
@@ -140,10 +197,18 @@ internal sealed class WorldMaker(int seed, string account, string own)
             3 => new ModelCondition("request.time.getHours() == 3", (_, t) => t.UtcDateTime.Hour == 3),
             4 => new ModelCondition("request.time.getDayOfWeek() == 6", (_, t) => t.UtcDateTime.DayOfWeek == DayOfWeek.Saturday),
             5 => new ModelCondition($"resource.name == '{GoogleWorld.Key}'", (r, _) => Seen(r) == GoogleWorld.Key),
-            6 => new ModelCondition($"resource.name.startsWith('{GoogleWorld.Ring}')", (r, _) => Seen(r).StartsWith(GoogleWorld.Ring, StringComparison.Ordinal)),
-            7 => new ModelCondition($"resource.name.startsWith('projects/{GoogleWorld.Number}/')", (r, _) => Seen(r).StartsWith($"projects/{GoogleWorld.Number}/", StringComparison.Ordinal)),
-            8 => new ModelCondition("resource.name.endsWith('/cryptoKeys/k')", (r, _) => r.EndsWith("/cryptoKeys/k", StringComparison.Ordinal)),
-            9 => new ModelCondition("resource.type == 'cloudkms.googleapis.com/CryptoKey'", (r, _) => r.Contains("/cryptoKeys/", StringComparison.Ordinal)),
+            6 => new ModelCondition(
+                $"resource.name.startsWith('{GoogleWorld.Ring}')",
+                (r, _) => Seen(r).StartsWith(GoogleWorld.Ring, StringComparison.Ordinal)),
+            7 => new ModelCondition(
+                $"resource.name.startsWith('projects/{GoogleWorld.Number}/')",
+                (r, _) => Seen(r).StartsWith($"projects/{GoogleWorld.Number}/", StringComparison.Ordinal)),
+            8 => new ModelCondition(
+                "resource.name.endsWith('/cryptoKeys/k')",
+                (r, _) => r.EndsWith("/cryptoKeys/k", StringComparison.Ordinal)),
+            9 => new ModelCondition(
+                "resource.type == 'cloudkms.googleapis.com/CryptoKey'",
+                (r, _) => r.Contains("/cryptoKeys/", StringComparison.Ordinal)),
             10 => new ModelCondition("resource.matchTag('123/env', 'prod')", (_, _) => hidden),
             11 => new ModelCondition("request.auth.access_levels == ['x']", (_, _) => hidden),
             12 => new ModelCondition("has(request.auth.claims)", (_, _) => hidden),
