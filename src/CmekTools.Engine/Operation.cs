@@ -84,6 +84,7 @@ internal sealed record Timings
 internal sealed class Operation(string command, SessionContext session, IOperationHost host, CancellationToken cancellation)
 {
     // A policy has no version to compare with on AWS: two that read, merge and write it at once would lose one of the changes.
+    // By the service's address too: a sandbox has resources of the same names as another one.
     private static readonly OneAtATime s_resources = new();
 
     private readonly List<string> _changes = [];
@@ -207,7 +208,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         // What is urgent waits for nobody: a grant may be waiting for IAM for minutes.
         using IDisposable? hold = Pacing.Urgency.Current
             ? null
-            : await s_resources.HoldAsync(change.Target, Cancellation).ConfigureAwait(false);
+            : await s_resources.HoldAsync($"{Session.Cloud.Server} {change.Target}", Cancellation).ConfigureAwait(false);
         Cancellation.ThrowIfCancellationRequested();
         await SettleAsync(change.Kind, change.Target, change.Before).ConfigureAwait(false);
         JournalTicket ticket = await Session.Journal.BeginAsync(this, change).ConfigureAwait(false);

@@ -10,6 +10,9 @@ internal static class Surely
 {
     private const int Sends = 4;
 
+    // What cannot be looked at in a quarter of the longest call will not be seen soon: the user is told instead.
+    private const int BlindPart = 4;
+
     /// <summary>Sends until it is known to be made, or refused.</summary>
     /// <param name="op">The run.</param>
     /// <param name="what">What is looked for, in words: "the key for shop/us-east-1".</param>
@@ -96,7 +99,7 @@ internal static class Surely
             }
 
             TimeSpan waited = op.Session.Time.GetElapsedTime(start);
-            if (waited >= visible && (seen || waited >= op.Timings.CallLimit))
+            if (waited >= visible && (seen || waited >= op.Timings.CallLimit / BlindPart))
             {
                 if (shown)
                 {
@@ -111,7 +114,7 @@ internal static class Surely
             await op.Host.ProgressAsync(new OperationProgress(
                 activity,
                 $"an answer was lost ({waited.TotalSeconds:0} s)",
-                (int)Math.Min(99, 100 * waited / (visible + op.Timings.CallLimit)))).ConfigureAwait(false);
+                (int)Math.Min(99, 100 * waited / (visible + (op.Timings.CallLimit / BlindPart))))).ConfigureAwait(false);
             await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
         }
     }
