@@ -70,8 +70,7 @@ internal static class Parsers
                 + """00Z","updated_at":"2026-08-01T10:00:00Z"}]}]}"""),
         new("body of a cluster", text => Wire(() => JsonSerializer.Deserialize(text, WireJson.Default.ClusterWire)),
             """{"id":"6f1f","name":"shop","cloud_provider":"AWS","plan":"ADVANCED","state":"CREATED","account_id":"1234","regions":"""
-                + """["""
-                + """{"name":"us-east-1","node_count":3}],"network_visibility":"PRIVATE","created_at":"2026-08-01T10:00:00Z"}"""),
+                + """[{"name":"us-east-1","node_count":3}],"network_visibility":"PRIVATE","created_at":"2026-08-01T10:00:00Z"}"""),
         new("journal", Journal,
             """{"v":2,"time":"2026-08-01T10:00:00.0000000+00:"""
                 + """00","run":"0123456789ab","command":"Grant-CmekAccess","id":"aaaaaaaaaaaa","phase":"begin","kind":"kms:"""

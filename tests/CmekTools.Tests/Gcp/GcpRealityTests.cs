@@ -76,7 +76,7 @@ public sealed class GcpRealityTests
         Assert.Equal("PolicyNotAsWritten", e.ErrorId);
     }
 
-    // Issue 11: KeyCut was True with the cluster's own principal as Decrypter on the key.
+    // KeyCut was once True with the cluster's own principal as Decrypter on the key.
     [Fact]
     public async Task TheClustersOwnPrincipalOnTheKeyIsCutTooAndComesBack()
     {
