@@ -61,7 +61,7 @@ internal static class Surely
 
     /// <summary>The failure of a change whose answer was lost and that could not be looked for.</summary>
     public static CmekException OutcomeUnknown(string what, Exception? cause) => new(
-        LostAnswer.OutcomeUnknown,
+        "OutcomeUnknown",
         CmekErrorKind.ConnectionError,
         $"An answer was lost, and {what} could not be looked for{(cause is null ? "." : ": " + cause.Message)} Whether "
             + "it was made is not known.",
