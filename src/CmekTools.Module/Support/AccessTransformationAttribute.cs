@@ -11,17 +11,7 @@ namespace CmekTools.Module;
 public sealed class AccessTransformationAttribute : ArgumentTransformationAttribute
 {
     /// <inheritdoc/>
-    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
-    {
-        object? bare = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        CmekAccess?[] found = bare is IEnumerable several and not (string or IDictionary)
-            ? [.. several.Cast<object>().Select(Of)]
-            : [Of(inputData)];
-
-        // What comes back unchanged is not bound here, and the binder tries the command's other parameters; an exception would end its
-        // search.
-        return found.Contains(null) ? inputData! : found;
-    }
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) => TransformedInput.Of(inputData, Of);
 
     /// <summary>The access that a value says, or null: a status says more than one, and is what is rather than what is to be.</summary>
     internal static CmekAccess? Of(object? given)

@@ -1,4 +1,3 @@
-using System.Collections;
 using System.Management.Automation;
 
 namespace CmekTools.Module;
@@ -8,14 +7,7 @@ namespace CmekTools.Module;
 public sealed class KeyUriTransformationAttribute : ArgumentTransformationAttribute
 {
     /// <inheritdoc/>
-    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
-    {
-        object? bare = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        string?[] found = bare is IEnumerable several and not (string or IDictionary)
-            ? [.. several.Cast<object>().Select(Of)]
-            : [Of(inputData)];
-        return found.Contains(null) ? inputData! : found;
-    }
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) => TransformedInput.Of(inputData, Of);
 
     private static string? Of(object? given) => (given is PSObject wrapped ? wrapped.BaseObject : given) switch
     {
