@@ -154,7 +154,8 @@ public sealed class InterruptionTests
             try
             {
                 // A lock says who is writing at this moment; with the process it is gone.
-                foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(f => Path.GetExtension(f) != ".lock"))
+                foreach (
+                    string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(f => Path.GetExtension(f) != ".lock"))
                 {
                     string target = Path.Combine(to, Path.GetRelativePath(from, file));
                     Directory.CreateDirectory(Path.GetDirectoryName(target)!);
