@@ -444,7 +444,7 @@ internal sealed class TwoOperators : IAsyncDisposable
 
                 Rule(i < 8, $"{cluster} does not get to ENABLED: a dead end");
                 PowerShellResult result = await DoAsync(WayOut(cluster, regions, i) with { Clusters = [cluster] });
-                if (result.Output.Any(o => o.BaseObject is CmekSupportRequest) && result.Errors.Count == 0)
+                if (result.Output.Any(o => o.BaseObject is CmekStep { SupportRequest: not null } or CmekSupportRequest) && result.Errors.Count == 0)
                 {
                     // The vendor's part, where a ticket asks for it.
                     CloudApiService cloud = _server.Get<CloudApiService>();
