@@ -140,7 +140,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 
         string key = $"the key to be made for {cluster.Name}/{region}";
         await op.Host.ShouldProcessAsync(key, NameSummary(alias)).ConfigureAwait(false);
-        if ((options.EnableRotation || options.RotateNew) && !(options.MultiRegion && cluster.Regions is [var first, ..] && first.Name != region))
+        if ((options.EnableRotation || options.RotateNew)
+            && !(options.MultiRegion && cluster.Regions is [var first, ..] && first.Name != region))
         {
             await op.Host.ShouldProcessAsync(key, RotationSummary(options)).ConfigureAwait(false);
         }

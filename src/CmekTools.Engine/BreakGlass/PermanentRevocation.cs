@@ -64,7 +64,8 @@ internal sealed class PermanentRevocation(
         try
         {
             return await op.Host.ShouldContinueAsync(
-                $"These keys are scheduled to be destroyed {plan.End(doomed.SelectMany(k => k.Accesses).Select(a => a.Subject.Cluster), op)}; "
+                "These keys are scheduled to be destroyed "
+                    + $"{plan.End(doomed.SelectMany(k => k.Accesses).Select(a => a.Subject.Cluster), op)}; "
                     + $"from then on nobody can ever read the data of {names} or its backups again: {uris}. Schedule their deletion?",
                 "Permanent revocation").ConfigureAwait(false);
         }

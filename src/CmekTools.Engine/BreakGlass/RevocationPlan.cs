@@ -76,7 +76,8 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         {
             text.AppendLine().Append(
                 CultureInfo.InvariantCulture,
-                $"PERMANENT: after a second question the keys are scheduled to be destroyed {End(Subjects.Select(s => s.Cluster), op)}; from "
+                "PERMANENT: after a second question the keys are scheduled to be destroyed "
+                    + $"{End(Subjects.Select(s => s.Cluster), op)}; from "
                     + $"then on nobody can ever read the data or its backups again.");
         }
 

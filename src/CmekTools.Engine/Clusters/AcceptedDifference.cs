@@ -3,7 +3,8 @@ namespace CmekTools.Engine.Clusters;
 /// <summary>A difference that whoever wrote the manifest knows of and agrees to, with the reason.</summary>
 /// <param name="Kind">The difference's kind.</param>
 /// <param name="Region">The region; null: each of the cluster's.</param>
-/// <param name="Message">The difference's exact message, so that nothing new passes for what was agreed to; of a rotation not needed.</param>
+/// <param name="Message">The difference's exact message, so that nothing new passes for what was agreed to; of a rotation not
+/// needed.</param>
 /// <param name="Reason">Why.</param>
 internal sealed record AcceptedDifference(string? Kind, string? Region, string? Message, string? Reason)
 {

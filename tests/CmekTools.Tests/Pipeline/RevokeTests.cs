@@ -175,7 +175,7 @@ public sealed class RevokeTests
         life.Shell.Shell.Answer("N");
         await life.RunAsync("Revoke-CmekAccess shop -Permanent -Force");
         string question = Assert.Single(life.Shell.Shell.Host.Questions).Message;
-        Assert.All(["shop", "never be read again", .. uris], word => Assert.Contains(word, question, StringComparison.Ordinal));
+        Assert.All(["shop", "scheduled to be destroyed", "nobody can ever read the data of", .. uris], word => Assert.Contains(word, question, StringComparison.Ordinal));
         Assert.Equal(CmekState.REVOKED, (await life.StatusAsync()).State);
         foreach (string uri in uris)
         {
