@@ -76,9 +76,8 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         {
             text.AppendLine().Append(
                 CultureInfo.InvariantCulture,
-                "PERMANENT: after a second question the keys are scheduled to be destroyed "
-                    + $"{End(Subjects.Select(s => s.Cluster), op)}; from "
-                    + $"then on nobody can ever read the data or its backups again.");
+                $"PERMANENT: after a second question the keys are scheduled to be destroyed {End(Subjects.Select(s => s.Cluster), op)}; "
+                    + $"from then on nobody can ever read the data or its backups again.");
         }
 
         return text.ToString();
@@ -109,7 +108,8 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         CmekOrganization organization = op.Session.Organization;
         string kind = op.Session.IsSandbox ? ", a SANDBOX" : string.Empty;
         string clusters = Subjects.Count == 1 ? Subjects[0].Cluster.Name : $"{Subjects.Count} clusters";
-        return organization.Id.Length == 0 ? clusters : $"{clusters} of the organization {organization.Name}{kind}";
+        string acting = op.Session.Who.Acting is { Length: > 0 } known ? $", {known}" : string.Empty;
+        return (organization.Id.Length == 0 ? clusters : $"{clusters} of the organization {organization.Name}{kind}") + acting;
     }
 
     private static string State(RevocationSubject subject) =>

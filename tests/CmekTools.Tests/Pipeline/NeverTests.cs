@@ -68,7 +68,14 @@ public sealed partial class NeverTests
     ];
 
     // Files and memory.
-    private static readonly string[] s_local = ["Get-CmekJournal", "Test-CmekJournal", "Get-CmekReceipt", "Get-CmekSession"];
+    private static readonly string[] s_local =
+    [
+        "Get-CmekJournal",
+        "Test-CmekJournal",
+        "Get-CmekReceipt",
+        "Get-CmekSession",
+        "Get-CmekSandbox",
+    ];
 
     private static readonly (string Command, string Aws, string Google)[] s_changing =
     [
