@@ -252,9 +252,9 @@ Describe 'A command that finds no connection' {
         $outside = {
             param([hashtable] $Set, [string] $Script)
 
-            $pwsh = (Get-Process -Id $PID).Path
-            $start = [System.Diagnostics.ProcessStartInfo]::new($pwsh)
-            if ([System.IO.Path]::GetFileNameWithoutExtension($pwsh) -eq 'dotnet') { $start.ArgumentList.Add([System.Management.Automation.PSObject].Assembly.Location -replace '[^/\\]+$', 'pwsh.dll') }
+            $shell = [System.Environment]::ProcessPath
+            $start = [System.Diagnostics.ProcessStartInfo]::new($shell)
+            if ([System.IO.Path]::GetFileNameWithoutExtension($shell) -eq 'dotnet') { $start.ArgumentList.Add("$PSHOME/pwsh.dll") }
             foreach ($argument in '-NoProfile', '-NonInteractive', '-Command', "Import-Module '$(Get-TestModulePath)'; $Script") { $start.ArgumentList.Add($argument) }
             $start.RedirectStandardOutput = $true
             $start.RedirectStandardError = $true
