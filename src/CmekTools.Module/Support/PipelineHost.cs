@@ -8,6 +8,7 @@ namespace CmekTools.Module;
 internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<Action> queue, bool whatIf) : IOperationHost
 {
     private readonly ConcurrentDictionary<string, int> _activities = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _planned = new(StringComparer.Ordinal);
     private volatile bool _detached;
     private bool _runConfirmed;
 
@@ -122,6 +123,12 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     public Task<bool> ShouldProcessAsync(string target, string action) => PostAsync(() =>
     {
         string text = Shown($"{target}: {action}");
+        if (WhatIf && !_planned.Add(text))
+        {
+            // One role for several regions would be made once: it is shown once.
+            return false;
+        }
+
         if (!WhatIf && (Force || _runConfirmed))
         {
             command.WriteVerbose(text);
