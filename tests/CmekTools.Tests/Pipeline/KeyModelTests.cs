@@ -762,10 +762,7 @@ public sealed class KeyModelTests
         ErrorRecord error = (await life.TryAsync(
             $"param($K, $P) Grant-CmekAccess orders -Region {region.Region} -KeyUri $K -ServiceAccount $P",
             new { K = region.KeyUri, P = region.AuthPrincipal })).ExpectError("AccessRevoked");
-        Assert.Contains(
-            life.Server.Get<CloudApiService>().IdOf("shop")[..8],
-            error.ErrorDetails.RecommendedAction,
-            StringComparison.Ordinal);
+        Assert.Contains("-ClusterName shop ", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
         Assert.False(await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
         Assert.Empty(life.Writes);
     }
