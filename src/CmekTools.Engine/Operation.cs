@@ -93,6 +93,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     private ReadOnce<CmekStatus> _statuses = new();
     private readonly AsyncLocal<CmekCluster?> _cluster = new();
     private readonly SharedRun _shared = new();
+    private readonly ReceiptsOnce _receipts = new();
     private List<CmekJournalEntry>? _unsettled;
     private Operation? _run;
 
@@ -248,6 +249,12 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <param name="now">The resource now, in the form of the change's Before and After; null where it is not there.</param>
     public async Task SettleAsync(string kind, string target, JsonNode? now)
     {
+        // A journal grows over years. What is urgent does not wait for it to be read; the next command settles what there is to settle.
+        if (Pacing.Urgency.Current)
+        {
+            return;
+        }
+
         foreach (CmekJournalEntry entry in Unsettled().Where(e => e.Kind == kind && e.Target == target))
         {
             bool made = Same(entry.After, now) && entry.After is not null;
@@ -310,6 +317,13 @@ internal sealed class Operation(string command, SessionContext session, IOperati
 
             return [.. _unsettled];
         }
+    }
+
+    /// <summary>Every receipt. A break-glass reads them once, however many clusters it is about; anything else as they are now.</summary>
+    public IReadOnlyList<StoredReceipt> Receipts()
+    {
+        ReceiptStore store = new(Session.Journal.Folder);
+        return Pacing.Urgency.Current ? (_run ?? this)._receipts.Get(store) : store.List();
     }
 
     private bool Forget(CmekJournalEntry entry)
@@ -396,5 +410,19 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     {
         (node as JsonObject)?.Remove("etag");
         return node;
+    }
+
+    private sealed class ReceiptsOnce
+    {
+        private readonly object _lock = new();
+        private IReadOnlyList<StoredReceipt>? _read;
+
+        public IReadOnlyList<StoredReceipt> Get(ReceiptStore store)
+        {
+            lock (_lock)
+            {
+                return _read ??= store.List();
+            }
+        }
     }
 }

@@ -46,6 +46,9 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     /// <summary>Other copies of the key that were found and that nobody named.</summary>
     public IReadOnlyList<KeyReplica> Replicas => _replicas;
 
+    /// <summary>Can there be copies of the key, as its name has it?</summary>
+    public bool MayHaveCopies => provider.MaterialOf(KeyUri) != KeyUri;
+
     private string Region => Accesses[0].Target.Region;
 
     /// <summary>Reads, writes the receipt and cuts. It never throws, but where the run is stopped.</summary>
@@ -84,7 +87,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     }
 
     /// <summary>Reads until it is known whether the key is cut, and says so. It never throws, but where the run is stopped.</summary>
-    /// <param name="reach">What else opens the key, being read since the beginning.</param>
+    /// <param name="reach">What else opens the key, being read.</param>
     public async Task ProveAsync(Task<KeyReach> reach)
     {
         AccessDecision[] decisions = await Task.WhenAll(Accesses.Select(WatchAsync)).ConfigureAwait(false);
@@ -146,11 +149,23 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             return earlier;
         }
 
-        return new ReceiptAccess(
-            target.Region,
-            target.KeyUri,
-            target.AuthPrincipal,
-            await provider.CaptureAsync(target, part).ConfigureAwait(false));
+        AccessSnapshot now = await provider.CaptureAsync(target, part).ConfigureAwait(false);
+        return new ReceiptAccess(target.Region, target.KeyUri, target.AuthPrincipal, Kept(access, now));
+    }
+
+    // What was captured before a cut stands, although the cut is tried again: where its answer was lost, or something else lets the
+    // principal in all the same, the policy that is read now has the cut in it already.
+    private AccessSnapshot Kept(CutAccess access, AccessSnapshot now)
+    {
+        ReceiptAccess? had = access.Book.Document.Accesses.FirstOrDefault(a => a.Identity == Id(access));
+        if (had is null)
+        {
+            return now;
+        }
+
+        return provider.WasCut(access.Target, now) && !provider.WasCut(access.Target, had.Snapshot)
+            ? had.Snapshot
+            : GrantReceipts.Carry(had.Snapshot, now);
     }
 
     private async Task<bool> IsOpenAsync(AccessTarget target, Operation part)

@@ -66,8 +66,11 @@ internal static class OurStatements
         ["Principal"] = "*",
         ["Action"] = "kms:*",
         ["Resource"] = "*",
-        ["Condition"] = new JsonObject { ["ArnEquals"] = new JsonObject { ["aws:PrincipalArn"] = roleArn } },
+        ["Condition"] = new JsonObject { [Equal(roleArn)] = new JsonObject { ["aws:PrincipalArn"] = roleArn } },
     };
+
+    // A role's path may have * and ? in it. ArnEquals takes them for any text, and would hit other roles too.
+    private static string Equal(string roleArn) => roleArn.AsSpan().IndexOfAny('*', '?') < 0 ? "ArnEquals" : "StringEquals";
 
     /// <summary>Lets the cluster's account assume the role, for this organization only.</summary>
     public static JsonObject Trust(string sid, string partition, string account, string externalId) => new()
@@ -102,7 +105,7 @@ internal static class OurStatements
     /// <summary>The role that a statement of ours cuts off, or null where the statement is not such a one.</summary>
     public static string? RevokedRole(JsonObject statement, CmekCluster cluster) =>
         IsSid(statement, RevokeSid(cluster)) && statement["Condition"] is JsonObject { Count: 1 } condition
-            && condition["ArnEquals"] is JsonObject { Count: 1 } arn
+            && (condition["ArnEquals"] ?? condition["StringEquals"]) is JsonObject { Count: 1 } arn
         && PolicyJson.Strings(arn["aws:PrincipalArn"]) is [string role]
         && PolicyJson.Same(statement, Revoke(PolicyJson.Text(statement, "Sid")!, role))
             ? role
