@@ -74,7 +74,6 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
 
         PolicyDocument both = sent.Clone();
         IReadOnlyList<string> his = PolicyEdits.TakeOver(both, basis, there);
-        IReadOnlyList<string> again = PolicyEdits.Names(basis.Statements.Where(s => !there.Statements.Any(t => PolicyJson.Same(s, t))));
         string kept = his.Count == 0 ? string.Empty : $" Also in, as he wrote it: {string.Join(", ", his)}.";
         if (his.Count > 0)
         {
@@ -89,6 +88,8 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
             }
         }
 
+        IReadOnlyList<string> again = PolicyEdits.Names(
+            sent.Statements.Where(s => Has(basis, s) && !Has(there, s)));
         string back = again.Count == 0 ? string.Empty : $" In again, although he took it out or changed it: {string.Join(", ", again)}.";
         await op.Host.WarningAsync(
             $"Somebody else wrote the key policy of {key.Text} in the moment of the cut. The cut is in.{kept}{back} Look at the policy.")
@@ -182,6 +183,9 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
             "Look at the policy, then run the command again: it changes only what is missing.",
             key.Text);
     }
+
+    private static bool Has(PolicyDocument policy, JsonObject statement) =>
+        policy.Statements.Any(s => PolicyJson.Same(s, statement));
 
     private static bool IsIn(PolicyEdit edit, PolicyDocument seen)
     {
