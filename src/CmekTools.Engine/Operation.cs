@@ -45,6 +45,9 @@ internal sealed record Timings
     /// <summary>How long a key that does not answer is tried again in a break-glass, and a service that is gone is told again.</summary>
     public TimeSpan KeyPatience { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long the proof of a key that is cut lets the cuts of others go first.</summary>
+    public TimeSpan ProofGrace { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>How long the Cloud API may be silent before what is known without it is used.</summary>
     public TimeSpan ServicePatience { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -70,6 +73,7 @@ internal sealed record Timings
         RetryBase = TimeSpan.FromMilliseconds(50),
         CallLimit = TimeSpan.FromSeconds(20),
         KeyTry = TimeSpan.FromSeconds(4),
+        ProofGrace = TimeSpan.FromMilliseconds(100),
         KeyPatience = TimeSpan.FromSeconds(10),
         ServicePatience = TimeSpan.FromSeconds(2),
         OthersPatience = TimeSpan.FromSeconds(2),

@@ -301,11 +301,17 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     {
         List<string> others = [];
         List<string> open = [];
+        List<string> perhaps = [];
         foreach (KeyGrant grant in reach.Grants.Where(g => g.Opens))
         {
             if (Accesses.FirstOrDefault(a => grant.IsClusters(a.Target)) is not { } own)
             {
                 others.Add($"{grant.GrantId} ({grant.Grantee})");
+                if (Accesses.Any(a => !a.Target.KnowsAccount) && !IsOfKeysAccount(grant))
+                {
+                    perhaps.Add($"the grant {grant.GrantId} to {grant.Grantee} may be the cluster's: its account is not known here");
+                }
+
                 continue;
             }
 
@@ -330,8 +336,12 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             }
         }
 
-        return new GrantVerdict(others, open);
+        return new GrantVerdict(others, open, perhaps);
     }
+
+    // The account stands in the key's own name; a service of AWS has none.
+    private bool IsOfKeysAccount(KeyGrant grant) =>
+        KeyUri.Split(':') is [_, _, _, _, { } account, ..] && grant.Grantee.Contains(account, StringComparison.Ordinal);
 
     // A key that is off lets nobody in, whatever grants there are; else what could not be read leaves the whole unread.
     private static (CmekCutState State, string Why) Conclude(AccessDecision decision, KeyReach reach, GrantVerdict grants)
@@ -342,6 +352,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         {
             CmekCutState.Cut when off => (CmekCutState.Cut, why),
             CmekCutState.Cut when grants.Open.Count > 0 => (CmekCutState.Open, string.Join("; ", grants.Open)),
+            CmekCutState.Cut when grants.Perhaps.Count > 0 => (CmekCutState.Perhaps, string.Join("; ", grants.Perhaps)),
             CmekCutState.Cut when reach.Unread.Count > 0 => (CmekCutState.Unread, string.Join("; ", reach.Unread)),
             _ => (decision.Cut, why),
         };
@@ -410,5 +421,6 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     /// <summary>What became of the grants that open a key.</summary>
     /// <param name="Others">Those of others, named.</param>
     /// <param name="Open">Those of the cluster that could not be revoked, and why.</param>
-    private sealed record GrantVerdict(IReadOnlyList<string> Others, IReadOnlyList<string> Open);
+    /// <param name="Perhaps">Those of which it is not known whether they are the cluster's.</param>
+    private sealed record GrantVerdict(IReadOnlyList<string> Others, IReadOnlyList<string> Open, IReadOnlyList<string> Perhaps);
 }

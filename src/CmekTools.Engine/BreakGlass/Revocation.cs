@@ -199,6 +199,10 @@ internal sealed class Revocation
                 Task<KeyReach>? reach = key.MayHaveCopies ? Task.Run(() => ReachAsync(key, provider, begun)) : null;
                 await key.CutAsync().ConfigureAwait(false);
                 cut.TrySetResult();
+
+                // What proves takes none of the way from what cuts; but no proof waits long for another key.
+                await Task.WhenAny(AllAsync(_cuts), Task.Delay(_op.Timings.ProofGrace, _op.Session.Time, _op.Cancellation))
+                    .ConfigureAwait(false);
                 await key.ProveAsync(reach ?? Task.Run(() => ReachAsync(key, provider, begun))).ConfigureAwait(false);
             }
             finally

@@ -235,6 +235,6 @@ internal sealed class SubjectFinder(Operation op, int count)
         Provider = provider,
         Plan = "UNKNOWN",
         State = "UNKNOWN",
-        AccountId = "unknown",
+        AccountId = AccessTarget.UnknownAccount,
     };
 }

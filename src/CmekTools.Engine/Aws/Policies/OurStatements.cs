@@ -128,6 +128,22 @@ internal static class OurStatements
         && PolicyJson.Strings(s["Resource"]) is ["*"] && PolicyJson.Strings(s["Action"]) is { Count: > 0 } actions
         && actions.All(a => Actions.Contains(a, StringComparer.OrdinalIgnoreCase));
 
+    /// <summary>The roles that our statements let in, and those that they cut off, of whatever cluster.</summary>
+    public static IReadOnlyList<string> Roles(PolicyDocument policy) =>
+    [
+        .. policy.Statements
+            .Where(s => PolicyJson.Text(s, "Sid")?.StartsWith("CmekTools", StringComparison.Ordinal) == true)
+            .Select(s => OnlyPrincipal(s) ?? Condition(s, "ArnEquals") ?? Condition(s, "StringEquals"))
+            .OfType<string>()
+            .Where(r => AwsNames.TryParseRole(r) is not null)
+            .Distinct(StringComparer.Ordinal),
+    ];
+
+    private static string? Condition(JsonObject statement, string how) =>
+        (statement["Condition"] as JsonObject)?[how] is JsonObject arn && PolicyJson.Strings(arn["aws:PrincipalArn"]) is [string role]
+            ? role
+            : null;
+
     private static bool IsSid(JsonObject statement, string sid) => PolicyJson.Text(statement, "Sid") is { } has
         && (has == sid || (has.StartsWith(sid + "x", StringComparison.Ordinal) && has[(sid.Length + 1)..].All(char.IsAsciiDigit)));
 
