@@ -119,7 +119,8 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
 
     // Everybody is somebody of whom nothing is known.
     private static IEnumerable<string> Accounts(PolicyDocument policy) => policy.Statements
-        .SelectMany(s => s["Principal"] is System.Text.Json.Nodes.JsonObject p ? PolicyJson.Strings(p["AWS"]) : PolicyJson.Strings(s["Principal"]))
+        .SelectMany(
+            s => s["Principal"] is System.Text.Json.Nodes.JsonObject p ? PolicyJson.Strings(p["AWS"]) : PolicyJson.Strings(s["Principal"]))
         .Select(p => p switch
         {
             "*" => "000000000000",

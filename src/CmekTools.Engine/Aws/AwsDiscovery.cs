@@ -1,5 +1,6 @@
 using Amazon;
 using Amazon.KeyManagementService.Model;
+using Amazon.Runtime;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
 
@@ -39,7 +40,7 @@ internal sealed class AwsDiscovery(AwsClients clients, AwsKeyReader reader)
     }
 
     // Those of the partition that the credentials are of.
-    private async Task<string[]> AllAsync(Operation op)
+    private static async Task<string[]> AllAsync(Operation op)
     {
         string home = FallbackRegionFactory.GetRegionEndpoint()?.SystemName ?? "us-east-1";
         string partition = AwsNames.Partition(home);
@@ -65,7 +66,7 @@ internal sealed class AwsDiscovery(AwsClients clients, AwsKeyReader reader)
 
         using CancellationTokenSource time = new(op.Timings.KeyTry, op.Session.Time);
         using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation, time.Token);
-        Search search = new(budget.Token, time);
+        Search search = new(time, budget.Token);
         try
         {
             await SearchAsync(region, search, op).ConfigureAwait(false);
@@ -142,7 +143,7 @@ internal sealed class AwsDiscovery(AwsClients clients, AwsKeyReader reader)
     private sealed record Looked(string Region, Exception? Failure);
 
     // A region has its time anew with each answer: what it is not given is silence.
-    private sealed class Search(CancellationToken cancellation, CancellationTokenSource time)
+    private sealed class Search(CancellationTokenSource time, CancellationToken cancellation)
     {
         private int _hidden;
 

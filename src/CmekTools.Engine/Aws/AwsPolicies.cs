@@ -84,7 +84,8 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
             catch (CmekException e)
             {
                 // The cut is in. That what he wrote is not is no reason to take a harder way.
-                kept = $" What he wrote is lost, because it could not be written beside it ({e.Message}): {PolicyJson.Compact(there.Root)}.";
+                kept = $" What he wrote is lost, because it could not be written beside it ({e.Message}): "
+                    + $"{PolicyJson.Compact(there.Root)}.";
             }
         }
 
