@@ -40,6 +40,7 @@ public sealed class GetCmekKeyCommand : SessionCommand
     /// <summary>AWS: the regions that -Discover looks in; all where neither -Region nor -Project is given.</summary>
     [Parameter(ParameterSetName = DiscoverSet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RegionCompleter))]
     public string[] Region { get; set; } = [];
 
     /// <summary>Google Cloud: the project that holds the keys; for -Discover the projects to look in.</summary>
