@@ -81,12 +81,9 @@ public sealed class ExportCmekManifestCommand : SessionCommand
     {
         CmekCluster cluster = await Op.GetClusterAsync(clusterId).ConfigureAwait(false);
         accesses ??= ManifestWriter.FromStatus(cluster, await Context.Cloud.GetCmekAsync(cluster, Cancellation).ConfigureAwait(false));
-        string text = As == CmekManifestForm.Json
-            ? ManifestWriter.ToJson(cluster, accesses)
-            : ManifestWriter.ToTerraform(cluster, accesses);
         if (Path is null)
         {
-            await Pipeline.OutputAsync(text).ConfigureAwait(false);
+            await Pipeline.OutputAsync(TextOf(cluster, accesses, [])).ConfigureAwait(false);
             return;
         }
 
@@ -102,6 +99,11 @@ public sealed class ExportCmekManifestCommand : SessionCommand
                 path);
         }
 
+        // What was agreed to is the owner's, and not for a new export to forget.
+        string text = TextOf(
+            cluster,
+            accesses,
+            As == CmekManifestForm.Json && File.Exists(path) ? Manifests.TryReadAccepted(path) : []);
         if (File.Exists(path) && !Force)
         {
             if (string.Equals(await File.ReadAllTextAsync(path, Cancellation).ConfigureAwait(false), text, StringComparison.Ordinal))
@@ -140,4 +142,9 @@ public sealed class ExportCmekManifestCommand : SessionCommand
 
         await Pipeline.OutputAsync(new FileInfo(path)).ConfigureAwait(false);
     }
+
+    private string TextOf(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, IReadOnlyList<AcceptedDifference> accepted) =>
+        As == CmekManifestForm.Json
+            ? ManifestWriter.ToJson(cluster, accesses, accepted)
+            : ManifestWriter.ToTerraform(cluster, accesses);
 }

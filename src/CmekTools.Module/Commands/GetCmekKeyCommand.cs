@@ -52,6 +52,9 @@ public sealed class GetCmekKeyCommand : SessionCommand
     internal override bool TakesWildcards => true;
 
     /// <inheritdoc/>
+    internal override bool NeedsSession => !Discover;
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing)

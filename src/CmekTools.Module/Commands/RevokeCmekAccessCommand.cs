@@ -72,6 +72,10 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     [ValidateRange(7, 30)]
     public int PendingWindowInDays { get; set; } = 30;
 
+    /// <summary>Wait: the default, said aloud.</summary>
+    [Parameter]
+    public SwitchParameter Wait { get; set; }
+
     /// <summary>Do not wait for REVOKED.</summary>
     [Parameter]
     public SwitchParameter NoWait { get; set; }
@@ -100,6 +104,9 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     // Keys that Get-CmekKey -Discover found are cut as they were found: what says whose they are is a tag.
     private bool ByHand => Listed || _found.Count > 0;
 
+    /// <summary>What comes through the pipeline may be keys that need no connection: it is made when that is known.</summary>
+    internal override bool NeedsSession => !ByHand && (_named.Count > 0 || !MyInvocation.ExpectingInput);
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
@@ -114,6 +121,7 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     internal override Task BeginAsync()
     {
         Pipeline.Force = Force;
+        _ = Waiting.Decide(Wait, NoWait, true);
         return KeyOnly && ServiceOnly
             ? throw new CmekException(
                 "ScopeContradicts",
@@ -150,6 +158,7 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
             return;
         }
 
+        await PrepareAsync().ConfigureAwait(false);
         if (_found.Count > 0 && (_named.Count > 0 || ServiceOnly || Permanent))
         {
             throw new CmekException(
@@ -168,7 +177,7 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
             ConfirmedName = ConfirmClusterName,
             DeletionDays = PendingWindowInDays,
             Limit = TimeSpan.FromSeconds(TimeoutSeconds),
-            NoWait = NoWait,
+            NoWait = !Waiting.Decide(Wait, NoWait, true),
             RequireReceipt = RequireReceipt,
             Unasked = Force || Pipeline.WhatIf,
         };
