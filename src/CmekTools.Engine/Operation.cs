@@ -45,6 +45,9 @@ internal sealed record Timings
     /// <summary>How long a key that does not answer is tried again in a break-glass, and a service that is gone is told again.</summary>
     public TimeSpan KeyPatience { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long the proof of a key that is cut lets the cuts of others go first.</summary>
+    public TimeSpan ProofGrace { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>How long the Cloud API may be silent before what is known without it is used.</summary>
     public TimeSpan ServicePatience { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -70,6 +73,7 @@ internal sealed record Timings
         RetryBase = TimeSpan.FromMilliseconds(50),
         CallLimit = TimeSpan.FromSeconds(20),
         KeyTry = TimeSpan.FromSeconds(4),
+        ProofGrace = TimeSpan.FromMilliseconds(100),
         KeyPatience = TimeSpan.FromSeconds(10),
         ServicePatience = TimeSpan.FromSeconds(2),
         OthersPatience = TimeSpan.FromSeconds(2),
@@ -93,6 +97,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     private ReadOnce<CmekStatus> _statuses = new();
     private readonly AsyncLocal<CmekCluster?> _cluster = new();
     private readonly SharedRun _shared = new();
+    private readonly ReceiptsOnce _receipts = new();
     private List<CmekJournalEntry>? _unsettled;
     private Operation? _run;
 
@@ -248,6 +253,12 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <param name="now">The resource now, in the form of the change's Before and After; null where it is not there.</param>
     public async Task SettleAsync(string kind, string target, JsonNode? now)
     {
+        // A journal grows over years. What is urgent does not wait for it to be read; the next command settles what there is to settle.
+        if (Pacing.Urgency.Current)
+        {
+            return;
+        }
+
         foreach (CmekJournalEntry entry in Unsettled().Where(e => e.Kind == kind && e.Target == target))
         {
             bool made = Same(entry.After, now) && entry.After is not null;
@@ -310,6 +321,13 @@ internal sealed class Operation(string command, SessionContext session, IOperati
 
             return [.. _unsettled];
         }
+    }
+
+    /// <summary>Every receipt. A break-glass reads them once, however many clusters it is about; anything else as they are now.</summary>
+    public IReadOnlyList<StoredReceipt> Receipts()
+    {
+        ReceiptStore store = new(Session.Journal.Folder);
+        return Pacing.Urgency.Current ? (_run ?? this)._receipts.Get(store) : store.List();
     }
 
     private bool Forget(CmekJournalEntry entry)
@@ -396,5 +414,19 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     {
         (node as JsonObject)?.Remove("etag");
         return node;
+    }
+
+    private sealed class ReceiptsOnce
+    {
+        private readonly object _lock = new();
+        private IReadOnlyList<StoredReceipt>? _read;
+
+        public IReadOnlyList<StoredReceipt> Get(ReceiptStore store)
+        {
+            lock (_lock)
+            {
+                return _read ??= store.List();
+            }
+        }
     }
 }
