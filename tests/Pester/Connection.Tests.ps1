@@ -227,7 +227,7 @@ Describe 'Who am I' {
         $session.AwsAccount | Should -Be '111122223333'
         $session.AwsIdentity | Should -BeLike 'arn:aws:iam::111122223333:*'
         $session.GoogleProject | Should -Be 'customer-project'
-        $session | Out-String -Width 80 | Should -BeLike "*AwsAccount*111122223333*GoogleProject*customer-project*"
+        $session | Format-List | Out-String -Width 80 | Should -BeLike "*AwsAccount*111122223333*GoogleProject*customer-project*"
         (Get-TestPlan { Revoke-CmekAccess shop -WhatIf })[0] | Should -BeLike "shop of the organization Sandbox, a SANDBOX, as $($session.AwsIdentity) on AWS*"
     }
 }

@@ -183,7 +183,17 @@ Describe 'The manifest' {
         }
     }
 
-    It 'has the about topic <_>' -ForEach 'about_CmekTools', 'about_CmekTools_Sandbox', 'about_CmekTools_Security' {
+    It 'has a section for each error in its topic, and no table' {
+        $text = Get-Content -Raw (Join-Path $module.ModuleBase 'en-US/about_CmekTools_Errors.help.txt')
+        foreach ($id in 'KeyInUse', 'NotConnected', 'KeysMissing', 'WaitContradicts') { $text | Should -Match "(?m)^  $id \(" }
+        $text | Should -Not -Match '(?m)^\s*\|'
+    }
+
+    It 'holds the runbooks that its README names' {
+        (Get-ChildItem (Join-Path $module.ModuleBase 'runbooks') -Filter *.ps1).Name | Should -Contain 'drill.ps1'
+    }
+
+    It 'has the about topic <_>' -ForEach 'about_CmekTools', 'about_CmekTools_Sandbox', 'about_CmekTools_Security', 'about_CmekTools_Errors' {
         Join-Path $module.ModuleBase "en-US/$_.help.txt" | Should -Exist
     }
 }
