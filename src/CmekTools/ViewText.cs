@@ -160,6 +160,49 @@ public static partial class ViewText
         return lines.ToString();
     }
 
+    /// <summary>
+    /// A text in the last column of a table, in lines that end at spaces: the engine would end them anywhere. A word that is longer than
+    /// a line ends as a name does.
+    /// </summary>
+    /// <param name="value">The text, or anything else by its ToString.</param>
+    /// <param name="window">How many characters the window is wide; 80 where a host does not say.</param>
+    /// <param name="used">How many of them the columns before take, with the spaces between.</param>
+    public static string Free(object? value, int window, int used)
+    {
+        int width = Left(window, used);
+        return string.Join('\n', Plain(value).ReplaceLineEndings("\n").Split('\n').SelectMany(l => Lines(l, width)));
+    }
+
+    /// <summary>A list in the last column of a table, each item whole in its line where it fits.</summary>
+    /// <param name="values">The items.</param>
+    /// <param name="window">How many characters the window is wide; 80 where a host does not say.</param>
+    /// <param name="used">How many of them the columns before take, with the spaces between.</param>
+    public static string FreeList(IEnumerable<object?>? values, int window, int used) => List(values, Left(window, used));
+
+    // The engine keeps the window's last column free.
+    private static int Left(int window, int used)
+    {
+        const int Narrowest = 10;
+        return Math.Max(Narrowest, (window > 0 ? window : 80) - used - 1);
+    }
+
+    private static IEnumerable<string> Lines(string text, int width)
+    {
+        StringBuilder line = new();
+        foreach (string part in text.Split(' ').SelectMany(w => w.Length > width ? Words(w, width).Split('\n') : [w]))
+        {
+            if (line.Length > 0 && line.Length + 1 + part.Length > width)
+            {
+                yield return line.ToString();
+                line.Clear();
+            }
+
+            line.Append(line.Length > 0 ? " " : string.Empty).Append(part);
+        }
+
+        yield return line.ToString();
+    }
+
     // Whether a line may end before this place.
     private static bool IsEndOfWord(string text, int i) =>
         (!char.IsLetterOrDigit(text[i - 1]) && !char.IsSurrogate(text[i - 1])) || (char.IsUpper(text[i]) && char.IsLower(text[i - 1]));

@@ -45,6 +45,10 @@ public sealed class ViewTests
     public void ListsAreBrokenBetweenTheirItems() =>
         Assert.Equal("us-east-1, us-west-2,\neu-west-1", ViewText.List(["us-east-1", "us-west-2", "eu-west-1"], 21));
 
+    [Fact]
+    public void TextEndsItsLinesAtSpaces() =>
+        Assert.Equal("the cluster\nis still\nrunning", ViewText.Free("the cluster is still running", 72, 60));
+
     /// <summary>No state, step, key or cluster is cut or broken within a word, however wide the window is.</summary>
     [Theory]
     [InlineData(80)]
@@ -67,7 +71,7 @@ public sealed class ViewTests
             Assert.All(text.Split('\n'), l => Assert.True(l.TrimEnd().Length <= columns, l));
 
             // What these outputs say begins with the first half nowhere without the second one behind it.
-            string[] words = ["us-east-|1", "us-west-|2", "us-centr|al1", "ENABLE|D", "REVOKE|D", "SupportR|equest", "ledg|er"];
+            string[] words = ["us-east-|1", "us-west-|2", "us-centr|al1", "ENABLE|D", "REVOKE|D", "SupportR|equest", "ledg|er", "runnin|g"];
             foreach (string word in words)
             {
                 Assert.DoesNotMatch(word.Replace("|", "(?!", StringComparison.Ordinal) + ")", text);
