@@ -59,13 +59,13 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         }
         else
         {
-            command.WriteVerbose(message);
+            command.WriteVerbose(Shown(message));
         }
     }
 
     /// <summary>Tells the user something that is no output, as Write-Host does.</summary>
     public Task TellAsync(string message) =>
-        PostAsync(() => command.WriteInformation(new HostInformationMessage { Message = message }, ["PSHOST", "CmekSummary"]));
+        PostAsync(() => command.WriteInformation(new HostInformationMessage { Message = Shown(message) }, ["PSHOST", "CmekSummary"]));
 
     /// <summary>Takes all bars away: one for all records comes in their place.</summary>
     public Task EndProgressAsync()
@@ -101,7 +101,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     public Task LastErrorAsync(string warning, CmekException error) => PostAsync(
         () =>
         {
-            command.WriteWarning(warning);
+            command.WriteWarning(Shown(warning));
             command.WriteError(Errors.ToRecord(error));
             return true;
         },
