@@ -189,6 +189,27 @@ Describe 'The manifest' {
         $text | Should -Not -Match '(?m)^\s*\|'
     }
 
+    It 'is found by these tests as a package too, where nothing else was built' {
+        $root = Join-Path $TestDrive 'packed'
+        $tests = New-Item -ItemType Directory (Join-Path $root 'tests/Pester'), (Join-Path $root 'out')
+        Copy-Item (Join-Path $PSScriptRoot 'Helpers.psm1') $tests[0]
+        [System.IO.Compression.ZipFile]::CreateFromDirectory($module.ModuleBase, (Join-Path $root 'out/CmekTools.0.0.7.nupkg'))
+        $given = $env:CMEKTOOLS_MODULE
+        $env:CMEKTOOLS_MODULE = $null
+        $other = [powershell]::Create()
+        try {
+            $null = $other.AddScript('Import-Module $args[0]; Get-TestModulePath').AddArgument((Join-Path $tests[0] 'Helpers.psm1'))
+            $found = $other.Invoke()
+        }
+        finally {
+            $other.Dispose()
+            $env:CMEKTOOLS_MODULE = $given
+        }
+
+        $found | Should -Be (Join-Path $root 'out/packed/CmekTools/0.0.7/CmekTools.psd1')
+        $found | Should -Exist
+    }
+
     It 'holds the runbooks that its README names' {
         (Get-ChildItem (Join-Path $module.ModuleBase 'runbooks') -Filter *.ps1).Name | Should -Contain 'drill.ps1'
     }
