@@ -283,6 +283,11 @@ Describe 'A command that finds no connection' {
     It 'does not without the key, nor to a sandbox, nor beside one: <Why>' -TestCases @(
         @{ Why = 'no key'; With = { @{} }; Script = '' }
         @{ Why = 'a sandbox''s variables'; With = { $all = @{}; foreach ($name in $variables.Keys) { $all[$name] = $variables[$name] }; $all }; Script = '' }
+        @{
+            Why = 'a connection elsewhere in the process, for a branch without one'; With = { $key }
+            Script = '$null = Connect-CmekCloud; $m = (Get-Module CmekTools).Path; 1 | ForEach-Object -Parallel { Import-Module $using:m; try { Get-CmekCluster -ErrorAction Stop } catch { $_.FullyQualifiedErrorId } }; exit;'
+        }
+        @{ Why = 'after a connection that failed'; With = { $key }; Script = 'try { Connect-CmekCloud -Server http://127.0.0.1:1 -ErrorAction Stop } catch { };' }
         @{ Why = 'a sandbox in the process'; With = { $key }; Script = '$null = Start-CmekSandbox;' }
     ) {
         $text = & $outside (& $With) "$Script try { Get-CmekCluster -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }"
