@@ -14,6 +14,9 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     /// <inheritdoc/>
     public bool WhatIf { get; } = whatIf;
 
+    /// <inheritdoc/>
+    public bool AsksEach { get; init; }
+
     /// <summary>True where <c>-Force</c> takes the place of the questions (not of a second confirmation).</summary>
     public bool Force { get; set; }
 
@@ -119,10 +122,16 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     }
 
     /// <inheritdoc/>
-    public Task<bool> ShouldProcessAsync(string target, string action) => PostAsync(() =>
+    public Task<bool> ShouldProcessAsync(string target, string action) => ShouldProcessAsync(target, action, _runConfirmed);
+
+    /// <summary>Asks for one change.</summary>
+    /// <param name="target">The resource.</param>
+    /// <param name="action">The change.</param>
+    /// <param name="confirmed">It belongs to a run of changes that was answered with yes already.</param>
+    public Task<bool> ShouldProcessAsync(string target, string action, bool confirmed) => PostAsync(() =>
     {
         string text = Shown($"{target}: {action}");
-        if (!WhatIf && (Force || _runConfirmed))
+        if (!WhatIf && (Force || confirmed))
         {
             command.WriteVerbose(text);
             return true;
@@ -132,7 +141,15 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     });
 
     /// <inheritdoc/>
-    public Task<bool> ConfirmRunAsync(string target, string action) => PostAsync(() =>
+    public async Task<bool> ConfirmRunAsync(string target, string action)
+    {
+        bool confirmed = await AskRunAsync(target, action).ConfigureAwait(false);
+        _runConfirmed = confirmed && !WhatIf;
+        return confirmed;
+    }
+
+    /// <summary>Asks for a run of changes; whose they are has to remember the answer.</summary>
+    public Task<bool> AskRunAsync(string target, string action) => PostAsync(() =>
     {
         string text = Shown($"{target}: {action}");
         if (WhatIf)
@@ -141,9 +158,8 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
             return true;
         }
 
-        _runConfirmed = Force
-            || Ask(() => command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm"), "Nothing was cut; give -Force.");
-        return _runConfirmed;
+        return Force
+            || Ask(() => command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm"), "Nothing was changed; give -Force, or -Confirm:$false.");
     });
 
     /// <inheritdoc/>
