@@ -128,8 +128,7 @@ public sealed class InterruptionTests
             // A run that waits may need one look fewer than the unbroken one did.
             if (await Task.WhenAny(held.Task, run.Completion).WaitAsync(s_patience, TestContext.Current.CancellationToken) == held.Task)
             {
-                string copy = shell.StateFolder + "-copy";
-                Copy(shell.StateFolder, copy);
+                string copy = Copy(shell.StateFolder);
                 await run.StopAsync();
                 shell.Server.Before = null;
                 shell.Server.After = null;
@@ -145,20 +144,30 @@ public sealed class InterruptionTests
         }
     }
 
-    private static void Copy(string from, string to)
+    /// <summary>Copies a folder in which the run may still write: the other keys' work is not held.</summary>
+    private static string Copy(string from)
     {
-        Directory.CreateDirectory(to);
-        foreach (string file in Directory.Exists(from) ? Directory.GetFiles(from, "*", SearchOption.AllDirectories) : [])
+        for (int n = 0; ; n++)
         {
-            // A lock says who is writing at this moment; with the process it is gone.
-            if (file.EndsWith(".lock", StringComparison.Ordinal))
+            string to = $"{from}-copy{n}";
+            Directory.CreateDirectory(to);
+            try
             {
-                continue;
-            }
+                // A lock says who is writing at this moment; with the process it is gone.
+                foreach (
+                    string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(f => Path.GetExtension(f) != ".lock"))
+                {
+                    string target = Path.Combine(to, Path.GetRelativePath(from, file));
+                    Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+                    File.Copy(file, target);
+                }
 
-            string target = Path.Combine(to, Path.GetRelativePath(from, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(file, target);
+                return to;
+            }
+            catch (FileNotFoundException) when (n < 100)
+            {
+                // What was listed has been renamed into its place since: no moment of the disk looked like this copy.
+            }
         }
     }
 }
