@@ -38,7 +38,9 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
     {
         lock (_lock)
         {
-            return _iam.GetOrAdd(partition, p => new IamClient(Credentials(), Place(new IamConfig(), AwsNames.IamRegion(p)), Retries, Pacing));
+            return _iam.GetOrAdd(
+                partition,
+                p => new IamClient(Credentials(), Place(new IamConfig(), AwsNames.IamRegion(p)), Retries, Pacing));
         }
     }
 

@@ -62,7 +62,8 @@ internal static class KeyUses
             reads.Add(
                 cluster.SupportsCmek
                     ? ReadAsync(cluster)
-                    : Task.FromResult(new SeenCluster(cluster, new CmekStatus { ClusterId = cluster.Id, ClusterName = cluster.Name }, null)));
+                    : Task.FromResult(
+                        new SeenCluster(cluster, new CmekStatus { ClusterId = cluster.Id, ClusterName = cluster.Name }, null)));
         }
 
         return [.. await Task.WhenAll(reads).ConfigureAwait(false)];
