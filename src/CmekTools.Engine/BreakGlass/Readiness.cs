@@ -155,7 +155,7 @@ internal sealed class Readiness(bool keyOnly, Operation op)
             yield break;
         }
 
-        CmekCheck role = ClusterChecks.RoleCheck(subject.Cluster, op.Session.Cloud.MayChange(subject.Cluster.Id));
+        CmekCheck role = ClusterChecks.RoleCheck(subject.Cluster, op.Session.Cloud.RightToChange(subject.Cluster.Id));
         if (role.Result == CmekCheckResult.Unknown && LastChange(subject) is { } change)
         {
             // No call tells the role; a change that the service took from this very key does.

@@ -1,3 +1,4 @@
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Text;
 
@@ -71,7 +72,7 @@ internal static class ClusterChecks
                 CmekCheckResult.Pass,
                 $"The API key is accepted by {op.Session.Organization} and may read the cluster's CMEK.",
                 null);
-            yield return RoleCheck(cluster, op.Session.Cloud.MayChange(cluster.Id));
+            yield return RoleCheck(cluster, op.Session.Cloud.RightToChange(cluster.Id));
         }
 
         foreach (CmekCheck check in OfCluster(cluster, status))
@@ -112,21 +113,21 @@ internal static class ClusterChecks
     public static bool CannotBeKnown(CmekCheck check) => check is { Name: Role, Result: CmekCheckResult.Unknown };
 
     // The Cloud API has no call that says which role a key has: only a change that was tried tells.
-    internal static CmekCheck RoleCheck(CmekCluster cluster, bool? mayChange)
+    internal static CmekCheck RoleCheck(CmekCluster cluster, ChangeRight right)
     {
         string remedy = "In the Cloud Console (Access Management) give the API key's service account the role CLUSTER_ADMIN or "
             + $"CLUSTER_OPERATOR_WRITER on {cluster.Name}.";
-        return mayChange switch
+        return right switch
         {
-            true => Make(cluster, Role, CmekCheckResult.Pass, "The API key has changed this cluster in this session.", null),
-            false => Make(
+            ChangeRight.Allowed => Make(cluster, Role, CmekCheckResult.Pass, "The API key has changed this cluster in this session.", null),
+            ChangeRight.Refused => Make(
                 cluster,
                 Role,
                 CmekCheckResult.Fail,
                 "The API key was refused a change of this cluster in this session: it has neither CLUSTER_ADMIN nor "
                     + "CLUSTER_OPERATOR_WRITER.",
                 remedy),
-            null => Make(
+            _ => Make(
                 cluster,
                 Role,
                 CmekCheckResult.Unknown,

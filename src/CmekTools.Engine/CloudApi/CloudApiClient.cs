@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
@@ -19,7 +20,7 @@ internal sealed class CloudApiClient : IDisposable
     // What a single answer may hold; the largest real one (a page of clusters) is far below.
     private const int AnswerLimit = 16 * 1024 * 1024;
 
-    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, bool> _mayChange = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, ChangeRight> _rights = new(StringComparer.OrdinalIgnoreCase);
     private readonly HttpClient _http;
     private readonly ResiliencePipeline<HttpResponseMessage> _patient;
     private readonly ResiliencePipeline<HttpResponseMessage> _careful;
@@ -85,10 +86,8 @@ internal sealed class CloudApiClient : IDisposable
     /// <summary>The clusters that were read just now.</summary>
     public RecentClusters Recent { get; }
 
-    /// <summary>
-    /// Whether the API key may change a cluster, by the last change that it tried; null where it has tried none. No call tells.
-    /// </summary>
-    public bool? MayChange(string clusterId) => _mayChange.TryGetValue(clusterId, out bool may) ? may : null;
+    /// <summary>Whether the API key may change a cluster.</summary>
+    public ChangeRight RightToChange(string clusterId) => _rights.GetValueOrDefault(clusterId, ChangeRight.Untried);
 
     /// <summary>The organization of the API key.</summary>
     public async Task<CmekOrganization> GetOrganizationAsync(CancellationToken cancellation)
@@ -500,7 +499,7 @@ internal sealed class CloudApiClient : IDisposable
                     target);
                 if (method != HttpMethod.Get && target is CmekCluster refused && refusal.ErrorId == "CloudApiPermissionDenied")
                 {
-                    _mayChange[refused.Id] = false;
+                    _rights[refused.Id] = ChangeRight.Refused;
                 }
 
                 throw refusal;
@@ -508,7 +507,7 @@ internal sealed class CloudApiClient : IDisposable
 
             if (method != HttpMethod.Get && target is CmekCluster changed)
             {
-                _mayChange[changed.Id] = true;
+                _rights[changed.Id] = ChangeRight.Allowed;
             }
 
             try

@@ -10,7 +10,10 @@ namespace CmekTools.Engine.Clusters;
 /// be cut off must not decide what is known of its keys. A key stays in it when the service stops listing it. What others gave to a
 /// shared place is read along with it.
 /// </summary>
-internal sealed class Inventory(string stateFolder, TimeProvider time)
+/// <param name="stateFolder">The state folder.</param>
+/// <param name="time">What time it is.</param>
+/// <param name="patience">How long it waits for another process that writes the same cluster down; null: a quarter of a second.</param>
+internal sealed class Inventory(string stateFolder, TimeProvider time, TimeSpan? patience = null)
 {
     /// <summary>The folder in a state folder, and in what was taken in of a shared place.</summary>
     public const string FolderName = "inventory";
@@ -20,6 +23,8 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
 
     /// <summary>An unchanged cluster is written down again after this time, so that its age is right to that.</summary>
     private static readonly TimeSpan s_fresh = TimeSpan.FromMinutes(5);
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
 
     private readonly ConcurrentDictionary<string, InventoryEntry> _kept = new(StringComparer.OrdinalIgnoreCase);
 
@@ -35,8 +40,6 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
         try
         {
             DateTimeOffset now = time.GetUtcNow();
-            InventoryEntry? had = _kept.GetValueOrDefault(cluster.Id) ?? (
-                Guid.TryParse(cluster.Id, out _) ? Read(PathOf(cluster.Id)) : null);
             InventoryKey[] listed =
             [
                 .. from region in status.Regions
@@ -44,23 +47,18 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
                    where key.KeyUri is not null
                    select new InventoryKey(region.Region, key.KeyUri!, key.AuthPrincipal, key.Place, now),
             ];
-            if (listed.Length == 0 && had is null)
+            InventoryEntry? kept = _kept.GetValueOrDefault(cluster.Id);
+            if (IsKept(kept, Entry(kept)) || !Guid.TryParse(cluster.Id, out _))
             {
                 return;
             }
 
-            IEnumerable<InventoryKey> gone = (had?.Keys ?? []).Where(k => !listed.Any(l => l.IsSame(k))).Select(
-                k => k with { Place = CmekKeyPlace.Past });
-            InventoryEntry entry = new()
-            {
-                Server = server.GetLeftPart(UriPartial.Authority),
-                Organization = organization,
-                Cluster = cluster,
-                SeenAt = now,
-                Keys = [.. listed, .. gone],
-                Proven = true,
-            };
-            if (had is { Proven: true } && now - had.SeenAt < s_fresh && Unchanged(had, entry))
+            using FileStream? alone = Alone(cluster.Id);
+
+            // Another process may have seen more than this one: what it wrote is looked at each time something is to be written.
+            InventoryEntry? had = InventoryFile.Merge([Read(PathOf(cluster.Id)), kept]);
+            InventoryEntry entry = Entry(had);
+            if (entry.Keys.Count == 0 || IsKept(had, entry))
             {
                 return;
             }
@@ -68,6 +66,23 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
             StateFiles.WriteWhole(PathOf(cluster.Id), InventoryFile.ToText(entry));
             _kept[cluster.Id] = entry;
             Kept?.Invoke();
+
+            InventoryEntry Entry(InventoryEntry? before) => new()
+            {
+                Server = server.GetLeftPart(UriPartial.Authority),
+                Organization = organization,
+                Cluster = cluster,
+                SeenAt = now,
+                Keys =
+                [
+                    .. listed,
+                    .. (before?.Keys ?? []).Where(k => !listed.Any(l => l.IsSame(k))).Select(k => k with { Place = CmekKeyPlace.Past }),
+                ],
+                Proven = true,
+            };
+
+            bool IsKept(InventoryEntry? before, InventoryEntry entry) =>
+                before is { Proven: true } && now - before.SeenAt < s_fresh && Unchanged(before, entry);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.SecurityException or CmekException)
         {
@@ -126,6 +141,21 @@ internal sealed class Inventory(string stateFolder, TimeProvider time)
     private static IEnumerable<KeyEntry> Entries(InventoryEntry? entry, bool proven) =>
         (entry?.Keys ?? []).Where(k => k.Proven == proven).Select(
             k => new KeyEntry(k.Region, k.KeyUri, k.Principal, k.Place, KeySources.Inventory));
+
+    // Two that write one cluster down at once would each leave out what the other has just seen. Whoever waits for that is a command
+    // that has something else to do: where the lock is not to be had it writes all the same.
+    private FileStream? Alone(string clusterId)
+    {
+        try
+        {
+            StateFiles.EnsureFolder(Folder);
+            return FileLock.Hold(Path.Combine(Folder, clusterId.ToLowerInvariant() + ".lock"), patience ?? s_patience);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     private static bool Unchanged(InventoryEntry one, InventoryEntry other) =>
         one.Cluster.Name == other.Cluster.Name && one.Keys.Count == other.Keys.Count

@@ -11,48 +11,53 @@ internal static class Settling
     {
         foreach (CmekJournalEntry entry in op.Unsettled().Where(e => e.Target == cluster.ToString() && e.Kind is not null))
         {
-            bool? made = entry.Kind switch
+            Fate fate = entry.Kind switch
             {
-                "cmek:Revoke" => Reached(status, CmekState.REVOKED, CmekState.REVOKING) ?? NotLeft(status, CmekState.ENABLED),
-                "cmek:Enable" => Reached(status, CmekState.ENABLED, CmekState.ENABLING) ?? NotLeft(status, CmekState.DISABLED),
-                "cmek:Disable" => Reached(status, CmekState.DISABLED, CmekState.DISABLING) ?? NotLeft(status, CmekState.ENABLED),
+                "cmek:Revoke" => Walked(status, CmekState.ENABLED, CmekState.REVOKING, CmekState.REVOKED),
+                "cmek:Enable" => Walked(status, CmekState.DISABLED, CmekState.ENABLING, CmekState.ENABLED),
+                "cmek:Disable" => Walked(status, CmekState.ENABLED, CmekState.DISABLING, CmekState.DISABLED),
                 "cmek:Update" => Moved(entry, status),
-                _ => null,
+                _ => Fate.Untold,
             };
-            if (made is { } known && (known || op.IsOld(entry)))
+            if (fate == Fate.Made)
             {
-                await op.SettleAsync(
-                    entry,
-                    known ? "done" : "not made",
-                    known
-                        ? $"was made after all: the service says {status}"
-                        : $"was not made: the service says {status}").ConfigureAwait(false);
+                await op.SettleAsync(entry, "done", $"was made after all: the service says {status}").ConfigureAwait(false);
+            }
+            else if (fate == Fate.NotMade && op.IsOld(entry))
+            {
+                // One that was sent just now may still be on its way.
+                await op.SettleAsync(entry, "not made", $"was not made: the service says {status}").ConfigureAwait(false);
             }
         }
     }
 
-    private static bool? Reached(CmekStatus status, CmekState end, CmekState way) =>
-        status.Regions.Count > 0 && status.Regions.All(r => r.State == end || r.State == way) ? true : null;
+    private static Fate Walked(CmekStatus status, CmekState start, CmekState way, CmekState end) => status.Regions switch
+    {
+        { Count: 0 } => Fate.Untold,
+        var regions when regions.All(r => r.State == end || r.State == way) => Fate.Made,
+        var regions when regions.All(r => r.State == start) => Fate.NotMade,
+        _ => Fate.Untold,
+    };
 
-    private static bool? NotLeft(CmekStatus status, CmekState start) =>
-        status.Regions.Count > 0 && status.Regions.All(r => r.State == start) ? false : null;
-
-    // True where each region has the key that was sent; a wrap of the same key anew leaves nothing to be seen.
-    private static bool? Moved(CmekJournalEntry entry, CmekStatus status)
+    // Made where each region has the key that was sent; a wrap of the same key anew leaves nothing to be seen.
+    private static Fate Moved(CmekJournalEntry entry, CmekStatus status)
     {
         Dictionary<string, string> wanted = Keys(entry.After);
         Dictionary<string, string> before = Keys(entry.Before);
         if (wanted.Count == 0 || wanted.Any(w => before.GetValueOrDefault(w.Key) == w.Value))
         {
-            return null;
+            return Fate.Untold;
         }
 
-        return wanted.All(w => status.Regions.Any(r => r.Region == w.Key && r.Keys.Any(k => k.KeyUri == w.Value)))
-            ? true
-            : wanted.All(
-                w => status.Regions.Any(r => r.Region == w.Key && r.State == CmekState.ENABLED && r.Keys.All(k => k.KeyUri != w.Value)))
-                    ? false
-                    : null;
+        if (wanted.All(w => status.Regions.Any(r => r.Region == w.Key && r.Keys.Any(k => k.KeyUri == w.Value))))
+        {
+            return Fate.Made;
+        }
+
+        return wanted.All(
+            w => status.Regions.Any(r => r.Region == w.Key && r.State == CmekState.ENABLED && r.Keys.All(k => k.KeyUri != w.Value)))
+                ? Fate.NotMade
+                : Fate.Untold;
     }
 
     private static Dictionary<string, string> Keys(string? json)

@@ -123,7 +123,7 @@ public sealed class AwsSandboxTests
     {
         using EngineKit kit = EngineKit.Create();
         CmekException e = Assert.Throws<CmekException>(
-            () => kit.Session.GetProvider(CmekProvider.AWS).ValidateKeyUri(uri, MotoTests.Shop, Region));
+            () => kit.Session.GetProvider(CmekProvider.AWS).ValidateKeyUri(uri, TestClusters.Shop, Region));
         Assert.Equal("KeyUriInvalid", e.ErrorId);
         Assert.Contains(says, e.Message, StringComparison.Ordinal);
     }

@@ -9,17 +9,6 @@ namespace CmekTools.Tests.Aws;
 
 public sealed class MotoTests
 {
-    internal static readonly CmekCluster Shop = new()
-    {
-        Id = "3f1c2b7a-0000-4000-8000-00000000abcd",
-        Name = "shop",
-        Provider = CmekProvider.AWS,
-        Plan = "ADVANCED",
-        State = "CREATED",
-        AccountId = "999988887777",
-        Regions = [new CmekRegion { Name = "us-east-1", NodeCount = 3 }, new CmekRegion { Name = "us-west-2", NodeCount = 3 }],
-    };
-
     [Fact]
     public async Task AKeyIsMadeAndGrantedAndASecondRunChangesNothing()
     {
@@ -33,8 +22,8 @@ public sealed class MotoTests
             Tags = new Dictionary<string, string> { ["team"] = "sre" },
         };
         TestOperationHost host = new();
-        CmekKey key = await aws.EnsureKeyAsync(Shop, "us-east-1", options, kit.Run(host));
-        CmekAccess access = await aws.GrantAsync(Shop, key, "us-east-1", new PrincipalOptions(), kit.Run(host));
+        CmekKey key = await aws.EnsureKeyAsync(TestClusters.Shop, "us-east-1", options, kit.Run(host));
+        CmekAccess access = await aws.GrantAsync(TestClusters.Shop, key, "us-east-1", new PrincipalOptions(), kit.Run(host));
         Assert.Empty(host.Warnings);
         Assert.Equal(3, key.Changes.Count);
         Assert.Equal("sre", key.Tags["team"]);
@@ -69,8 +58,8 @@ public sealed class MotoTests
         Assert.Equal("arn:aws:iam::999988887777:root", trust["Principal"]!["AWS"]!.GetValue<string>());
 
         TestOperationHost second = new();
-        CmekKey again = await aws.EnsureKeyAsync(Shop, "us-east-1", options, kit.Run(second));
-        CmekAccess grantedAgain = await aws.GrantAsync(Shop, again, "us-east-1", new PrincipalOptions(), kit.Run(second));
+        CmekKey again = await aws.EnsureKeyAsync(TestClusters.Shop, "us-east-1", options, kit.Run(second));
+        CmekAccess grantedAgain = await aws.GrantAsync(TestClusters.Shop, again, "us-east-1", new PrincipalOptions(), kit.Run(second));
         Assert.Equal(key.KeyUri, again.KeyUri);
         Assert.False(again.Changed);
         Assert.False(grantedAgain.Changed);
@@ -86,8 +75,8 @@ public sealed class MotoTests
         using EngineKit kit = EngineKit.Create(moto.Options);
         IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
         TestOperationHost host = new() { WhatIf = true };
-        CmekKey key = await aws.EnsureKeyAsync(Shop, "us-west-2", new KeyOptions { MultiRegion = true }, kit.Run(host));
-        CmekAccess access = await aws.GrantAsync(Shop, key, "us-west-2", new PrincipalOptions(), kit.Run(host));
+        CmekKey key = await aws.EnsureKeyAsync(TestClusters.Shop, "us-west-2", new KeyOptions { MultiRegion = true }, kit.Run(host));
+        CmekAccess access = await aws.GrantAsync(TestClusters.Shop, key, "us-west-2", new PrincipalOptions(), kit.Run(host));
         Assert.Equal(CmekKeyState.Planned, key.State);
         Assert.Null(key.KeyUri);
         Assert.True(access.Planned);
@@ -103,8 +92,8 @@ public sealed class MotoTests
         using EngineKit kit = EngineKit.Create(moto.Options);
         IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
         TestOperationHost host = new();
-        CmekKey replica = await aws.EnsureKeyAsync(Shop, "us-west-2", new KeyOptions { MultiRegion = true }, kit.Run(host));
-        CmekKey primary = await aws.EnsureKeyAsync(Shop, "us-east-1", new KeyOptions { MultiRegion = true }, kit.Run(host));
+        CmekKey replica = await aws.EnsureKeyAsync(TestClusters.Shop, "us-west-2", new KeyOptions { MultiRegion = true }, kit.Run(host));
+        CmekKey primary = await aws.EnsureKeyAsync(TestClusters.Shop, "us-east-1", new KeyOptions { MultiRegion = true }, kit.Run(host));
         Assert.False(primary.Changed);
         Assert.Equal(primary.KeyUri!.Split('/')[1], replica.KeyUri!.Split('/')[1]);
         Assert.Equal(("us-east-1", "us-west-2"), (primary.Location, replica.Location));
@@ -114,7 +103,7 @@ public sealed class MotoTests
     public async Task AKeyThatAnInterruptedRunLeftIsTakenAndNamed()
     {
         await using MotoServer moto = await MotoServer.StartAsync();
-        string tags = $"TagKey={AwsNames.ClusterIdTag},TagValue={Shop.Id}";
+        string tags = $"TagKey={AwsNames.ClusterIdTag},TagValue={TestClusters.Shop.Id}";
         string arn = (
             await moto.AwsAsync(
                 "kms",
@@ -128,7 +117,7 @@ public sealed class MotoTests
                 "text")).Trim();
         using EngineKit kit = EngineKit.Create(moto.Options);
         CmekKey key = await kit.Session.GetProvider(CmekProvider.AWS).EnsureKeyAsync(
-            Shop,
+            TestClusters.Shop,
             "us-east-1",
             new KeyOptions(),
             kit.Run(new TestOperationHost()));
@@ -145,7 +134,7 @@ public sealed class MotoTests
         using EngineKit kit = EngineKit.Create(moto.Options);
         CmekException e = await Assert.ThrowsAsync<CmekException>(
             () => kit.Session.GetProvider(CmekProvider.AWS).EnsureKeyAsync(
-                Shop,
+                TestClusters.Shop,
                 "us-east-1",
                 new KeyOptions(),
                 kit.Run(new TestOperationHost())));
@@ -153,5 +142,5 @@ public sealed class MotoTests
     }
 
     internal static AccessTarget Target(CmekAccess access, CmekCluster? cluster = null, string? organization = null) =>
-        new(cluster ?? Shop, organization ?? EngineKit.OrganizationId, access.Region, access.KeyUri!, access.AuthPrincipal!);
+        new(cluster ?? TestClusters.Shop, organization ?? EngineKit.OrganizationId, access.Region, access.KeyUri!, access.AuthPrincipal!);
 }

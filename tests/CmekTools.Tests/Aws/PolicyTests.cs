@@ -1,3 +1,4 @@
+using CmekTools.Tests.Kit;
 using CmekTools.Engine.Aws.Policies;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
@@ -128,15 +129,15 @@ public sealed class PolicyTests
     {
         PolicyDocument before = PolicyDocument.Parse(text, Key);
         PolicyDocument policy = PolicyDocument.Parse(text, Key);
-        PolicyEdits.Cut(policy, MotoTests.Shop, Role);
+        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
         Assert.All(OurStatements.Calls, call => Assert.Equal(PolicyAnswer.Denied, Ask(policy, call).Answer));
         string cut = policy.Text();
-        PolicyEdits.Cut(policy, MotoTests.Shop, Role);
+        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
         Assert.Equal(cut, policy.Text());
-        PolicyEdits.Restore(policy, before, MotoTests.Shop, Role, "AROAEXAMPLE000000001");
+        PolicyEdits.Restore(policy, before, TestClusters.Shop, Role, "AROAEXAMPLE000000001");
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(text), policy.Root), policy.Text());
         Assert.Equal(before.Text(), policy.Text());
-        PolicyEdits.Restore(policy, before, MotoTests.Shop, Role, "AROAEXAMPLE000000001");
+        PolicyEdits.Restore(policy, before, TestClusters.Shop, Role, "AROAEXAMPLE000000001");
         Assert.Equal(before.Text(), policy.Text());
     }
 
@@ -145,12 +146,12 @@ public sealed class PolicyTests
     {
         PolicyDocument before = PolicyDocument.Parse(P(Root, Ours), Key);
         PolicyDocument policy = PolicyDocument.Parse(P(Root, Ours), Key);
-        PolicyEdits.Cut(policy, MotoTests.Shop, Role);
+        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
         policy.Add(
             (JsonObject)JsonNode.Parse(
                 """{"Sid":"New","Effect":"Allow","Principal":"""
                     + """{"AWS":"arn:aws:iam::111122223333:role/x"},"Action":"kms:Decrypt","Resource":"*"}""")!);
-        PolicyEdits.Restore(policy, before, MotoTests.Shop, Role, null);
+        PolicyEdits.Restore(policy, before, TestClusters.Shop, Role, null);
         Assert.Equal(
             ["Enable IAM User Permissions", "CmekToolsUse3f1c2b7a", "New"],
             policy.Statements.Select(s => s["Sid"]!.GetValue<string>()));
@@ -161,8 +162,8 @@ public sealed class PolicyTests
     {
         PolicyDocument before = PolicyDocument.Parse(P(Root, Ours.Replace(Role, "AROADEADDEADDEADDEAD1", StringComparison.Ordinal)), Key);
         PolicyDocument policy = before.Clone();
-        PolicyEdits.Cut(policy, MotoTests.Shop, Role);
-        PolicyEdits.Restore(policy, before, MotoTests.Shop, Role, "AROAEXAMPLE000000001");
+        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
+        PolicyEdits.Restore(policy, before, TestClusters.Shop, Role, "AROAEXAMPLE000000001");
         Assert.Equal(P(Root, Ours), policy.Text());
     }
 

@@ -55,6 +55,23 @@ public sealed partial class RoomsTests
     }
 
     [Fact]
+    public void WhatContributingSaysWhereToLookIsThere()
+    {
+        string page = File.ReadAllText(Path.Combine(ExternalProgram.RepositoryRoot, "CONTRIBUTING.md"));
+        string[] places = [.. Place().Matches(page).Select(m => m.Groups[1].Value)];
+        Assert.True(places.Length >= 12, "The table that says where to look was not found.");
+        Assert.All(places, p => Assert.True(IsThere("src/CmekTools." + p), p + " is not there."));
+
+        static bool IsThere(string place)
+        {
+            string path = Path.Combine(ExternalProgram.RepositoryRoot, place);
+            return path.EndsWith('/')
+                ? Directory.Exists(path)
+                : Directory.GetFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path)).Length > 0;
+        }
+    }
+
+    [Fact]
     public void NeitherSandboxNorPublicTypesShareCodeWithTheEngine()
     {
         string root = ExternalProgram.RepositoryRoot;
@@ -113,4 +130,7 @@ public sealed partial class RoomsTests
 
     [GeneratedRegex(@"^using CmekTools\.Engine\.([A-Za-z.]+);", RegexOptions.Multiline)]
     private static partial Regex Qualified();
+
+    [GeneratedRegex("`((?:Engine|Module|Sandbox)/[^` ]+)`")]
+    private static partial Regex Place();
 }
