@@ -19,9 +19,14 @@ internal sealed class RecentRead<T>
     {
         lock (_lock)
         {
-            bool stale = _read is null
-                || (_read.IsCompleted && (!_read.IsCompletedSuccessfully || _endedAt is not { } ended || time.GetUtcNow() - ended > lasting));
-            if (stale)
+            bool counts = _read switch
+            {
+                null => false,
+                { IsCompleted: false } => true,
+                { IsCompletedSuccessfully: true } => _endedAt is { } ended && time.GetUtcNow() - ended <= lasting,
+                _ => false,
+            };
+            if (!counts)
             {
                 _endedAt = null;
                 _read = ReadAsync(time, read);

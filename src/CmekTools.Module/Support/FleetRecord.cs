@@ -67,7 +67,7 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
     public async Task<bool> ConfirmRunAsync(string target, string action)
     {
         // The answer is this record's: another one's yes is none for it, and its no takes none back.
-        bool confirmed = await pipeline.AskRunAsync(target, action).ConfigureAwait(false);
+        bool confirmed = await pipeline.AskRunAsync(target, action, "Nothing was changed; give -Confirm:$false.").ConfigureAwait(false);
         Volatile.Write(ref _confirmed, confirmed && !WhatIf);
         return confirmed;
     }

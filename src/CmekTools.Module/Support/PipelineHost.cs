@@ -143,13 +143,16 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     /// <inheritdoc/>
     public async Task<bool> ConfirmRunAsync(string target, string action)
     {
-        bool confirmed = await AskRunAsync(target, action).ConfigureAwait(false);
+        bool confirmed = await AskRunAsync(target, action, "Nothing was cut; give -Force.").ConfigureAwait(false);
         _runConfirmed = confirmed && !WhatIf;
         return confirmed;
     }
 
     /// <summary>Asks for a run of changes; whose they are has to remember the answer.</summary>
-    public Task<bool> AskRunAsync(string target, string action) => PostAsync(() =>
+    /// <param name="target">The resource.</param>
+    /// <param name="action">The changes.</param>
+    /// <param name="otherwise">What is said where nobody can be asked.</param>
+    public Task<bool> AskRunAsync(string target, string action, string otherwise) => PostAsync(() =>
     {
         string text = Shown($"{target}: {action}");
         if (WhatIf)
@@ -159,7 +162,9 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         }
 
         return Force
-            || Ask(() => command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm"), "Nothing was changed; give -Force, or -Confirm:$false.");
+            || Ask(
+                () => command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm"),
+                otherwise);
     });
 
     /// <inheritdoc/>
