@@ -10,7 +10,8 @@ public enum CmekRestoreAction : long
     /// <summary>The principal is no longer the one that the cluster acts as: it stays cut off unless it is named.</summary>
     StaysCut,
     /// <summary>
-    /// A past key that is switched off or scheduled for deletion: its access is given back, the key itself is left as it is.
+    /// A past key that is switched off or scheduled for deletion, and not by a revocation: the key is left as it is, and whoever had access
+    /// to it gets that back; another principal that was named gets none.
     /// </summary>
     LeftRetired,
     /// <summary>What is in the receipt is not to be trusted, or is none of this cluster's: nothing is done.</summary>

@@ -213,6 +213,15 @@ internal interface IKeyProvider : IDisposable
     /// <summary>Cancels a scheduled deletion and enables a disabled key; touches no policy. Safe to call again.</summary>
     Task ReviveKeyAsync(string keyUri, Operation op);
 
+    /// <summary>
+    /// Marks a key on itself as switched off by a revocation, so that a restore on another machine knows that it is to be brought
+    /// back. To be put on before a deletion is scheduled: afterwards AWS takes no tag. Safe to call again.
+    /// </summary>
+    Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op);
+
+    /// <summary>Takes that mark off. Safe to call again, and for a key that has none.</summary>
+    Task UnmarkRevokedAsync(string keyUri, Operation op);
+
     /// <summary>Schedules the key's deletion (AWS: 7–30 days; Google Cloud: every version, after the key's own waiting time).</summary>
     /// <returns>When it will be gone, or null where declined.</returns>
     Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op);

@@ -35,7 +35,11 @@ internal sealed record KeyMarks(
     IReadOnlyList<KeyMark> Marks,
     IReadOnlyList<CutMark> Cuts,
     IReadOnlyList<string> Users,
-    IReadOnlyList<string> Unread);
+    IReadOnlyList<string> Unread)
+{
+    /// <summary>Does the key say that a revocation switched it off?</summary>
+    public RetirementMark Retirement { get; init; }
+}
 
 /// <summary>How often a key was given new material by hand, and how often it may be.</summary>
 /// <param name="Seen">False where it could not be read.</param>

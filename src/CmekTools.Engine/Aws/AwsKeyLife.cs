@@ -181,6 +181,59 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         }
     }
 
+    public async Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op)
+    {
+        KeyArn key = AwsInput.ParseKey(keyUri);
+        if (await TagsAsync(key, op).ConfigureAwait(false) is not { } before || before.ContainsKey(AwsNames.RevokedTag))
+        {
+            return;
+        }
+
+        await op.ChangeAsync(
+            new PlannedChange(
+                "kms:TagResource",
+                key.Text,
+                $"tag the key with {AwsNames.RevokedTag}: a revocation of {cluster.Name} switches it off",
+                null,
+                new System.Text.Json.Nodes.JsonObject(),
+                new System.Text.Json.Nodes.JsonObject { [AwsNames.RevokedTag] = cluster.Id }),
+            cancellation => AwsErrors.CallAsync(
+                "kms:TagResource",
+                key.Text,
+                ct => clients.Kms(key.Region).TagResourceAsync(
+                    new TagResourceRequest { KeyId = key.Text, Tags = [new Tag { TagKey = AwsNames.RevokedTag, TagValue = cluster.Id }] },
+                    ct),
+                cancellation)).ConfigureAwait(false);
+    }
+
+    public async Task UnmarkRevokedAsync(string keyUri, Operation op)
+    {
+        KeyArn key = AwsInput.ParseKey(keyUri);
+        if ((await TagsAsync(key, op).ConfigureAwait(false))?.GetValueOrDefault(AwsNames.RevokedTag) is not { } id)
+        {
+            return;
+        }
+
+        await op.ChangeAsync(
+            new PlannedChange(
+                "kms:UntagResource",
+                key.Text,
+                $"take the tag {AwsNames.RevokedTag} off the key",
+                null,
+                new System.Text.Json.Nodes.JsonObject { [AwsNames.RevokedTag] = id },
+                new System.Text.Json.Nodes.JsonObject()),
+            cancellation => AwsErrors.CallAsync(
+                "kms:UntagResource",
+                key.Text,
+                ct => clients.Kms(key.Region).UntagResourceAsync(
+                    new UntagResourceRequest { KeyId = key.Text, TagKeys = [AwsNames.RevokedTag] },
+                    ct),
+                cancellation)).ConfigureAwait(false);
+    }
+
+    private Task<IReadOnlyDictionary<string, string>?> TagsAsync(KeyArn key, Operation op) =>
+        reader.TagsAsync(key.Text, key.Region, op.Cancellation);
+
     private async Task<CmekKeyRotation?> WaitForRotationAsync(KeyArn key, IReadOnlyList<DateTime>? before, Operation op)
     {
         DateTimeOffset end = op.Session.Time.GetUtcNow() + op.Timings.PropagationLimit;

@@ -92,6 +92,12 @@ internal sealed class AwsKeyProvider : IKeyProvider
     public Task ReviveKeyAsync(string keyUri, Operation op) => _life.ReviveKeyAsync(keyUri, op);
 
     /// <inheritdoc/>
+    public Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op) => _life.MarkRevokedAsync(keyUri, cluster, op);
+
+    /// <inheritdoc/>
+    public Task UnmarkRevokedAsync(string keyUri, Operation op) => _life.UnmarkRevokedAsync(keyUri, op);
+
+    /// <inheritdoc/>
     public Task DisableKeyAsync(string keyUri, Operation op) => _life.DisableKeyAsync(keyUri, op);
 
     /// <inheritdoc/>

@@ -61,7 +61,12 @@ internal sealed class AwsKeyUse(AwsClients clients, AwsKeyReader reader, AwsRole
             unread.Add($"the policy of {key.Text} could not be read: {policy.Why}");
         }
 
-        return new KeyMarks(marks, cuts, [.. users.Distinct(StringComparer.Ordinal)], unread);
+        return new KeyMarks(marks, cuts, [.. users.Distinct(StringComparer.Ordinal)], unread)
+        {
+            Retirement = tags.Value is null ? RetirementMark.Unread
+                : tags.Value.ContainsKey(AwsNames.RevokedTag) ? RetirementMark.Revocation
+                : RetirementMark.None,
+        };
     }
 
     /// <summary>Was our Deny for the role in the policy already?</summary>

@@ -27,6 +27,9 @@ internal static partial class AwsNames
     /// <summary>The tag with the cluster's region that a key is for.</summary>
     public const string RegionTag = "cmektools:region";
 
+    /// <summary>The tag with the id of the cluster whose revocation switched a key off.</summary>
+    public const string RevokedTag = "cmektools:revoked";
+
     /// <summary>Has a name the form of a region: us-east-1, us-gov-west-1, cn-north-1?</summary>
     public static bool IsRegion(string name) => RegionPattern().IsMatch(name);
 

@@ -199,6 +199,12 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         }
 
         Stage = KeyStage.Failed;
+        if (changes.Count > 0)
+        {
+            await TryAsync(
+                part => Retirements.PutAsync(KeyUri, Accesses[0].Subject.Cluster, provider, part)).ConfigureAwait(false);
+        }
+
         await op.Host.WarningAsync(
             $"{KeyUri} was disabled, because its policy could not be changed: {failure.Message} Nobody can use it until "
                 + "Restore-CmekAccess enables it.").ConfigureAwait(false);

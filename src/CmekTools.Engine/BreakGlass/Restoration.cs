@@ -253,10 +253,18 @@ internal static class Restoration
                 await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
                 RestoreItem after = await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false);
                 done.Add(after);
+                if (item.Marked && item.Target.InUse && !op.Declined)
+                {
+                    // Last: a key that waits for its deletion takes no change of its tags.
+                    await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
+                }
+
                 if (!op.Host.WhatIf)
                 {
                     IReadOnlyList<string> changes = op.TakeChanges();
-                    string none = op.Declined ? "declined" : "was as it should be; nothing was changed";
+                    string none = op.Declined ? "declined"
+                        : item.Shown.Action == CmekRestoreAction.LeftRetired ? "left switched off; nothing was changed"
+                        : "was as it should be; nothing was changed";
                     await steps.DoneAsync(
                         "Restore",
                         item.Target.Region,
@@ -310,7 +318,12 @@ internal static class Restoration
             return item;
         }
 
-        // A key that the cluster needs is made usable; one that was retired on purpose stays retired, whoever gets access to it.
+        // A key that the cluster needs is made usable; one that was retired on purpose stays retired, and nobody new is let in to it.
+        if (item.Shown.Action == CmekRestoreAction.LeftRetired)
+        {
+            return item;
+        }
+
         if (item.Target.InUse)
         {
             await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);

@@ -7,6 +7,9 @@ namespace CmekTools.Engine.BreakGlass;
 /// <summary>One line of a restore's plan, with what carries it out.</summary>
 internal sealed record RestoreItem(ClusterKey Key, AccessTarget Target, AccessSnapshot? Snapshot, CmekRestorePlan Shown)
 {
+    /// <summary>The key says that a revocation switched it off.</summary>
+    public bool Marked { get; init; }
+
     /// <summary>True where something is to be done.</summary>
     public bool Acts => Shown.Action is CmekRestoreAction.GiveBack or CmekRestoreAction.Grant or CmekRestoreAction.LeftRetired;
 }
@@ -232,10 +235,10 @@ internal static class RestorePlanning
                     q.Principal);
             }
 
-            await StaysRetiredAsync().ConfigureAwait(false);
+            bool off = await StaysRetiredAsync().ConfigureAwait(false);
             return (
                 Item(
-                    CmekRestoreAction.Grant,
+                    off ? CmekRestoreAction.LeftRetired : CmekRestoreAction.Grant,
                     q.Acting.Contains(q.Principal) ? "it is named, and the cluster acts as it" : "it is named",
                     Good()),
                 marks.Cuts);
@@ -256,7 +259,10 @@ internal static class RestorePlanning
                 marks.Cuts);
         }
 
-        if (!key.Needed && !inOpen && !await IsCutAsync(target, marks, provider, op).ConfigureAwait(false))
+        if (!key.Needed
+            && !inOpen
+            && marks.Retirement != RetirementMark.Revocation
+            && !await IsCutAsync(target, marks, provider, op).ConfigureAwait(false))
         {
             return (null, marks.Cuts);
         }
@@ -285,7 +291,7 @@ internal static class RestorePlanning
         async Task<bool> StaysRetiredAsync()
         {
             bool off = !key.Needed && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false);
-            bool ours = off && ByRevocation(key.KeyUri, op);
+            bool ours = off && Retirements.ByRevocation(marks, key.KeyUri, op);
             target = ours ? target with { InUse = true } : target;
             return off && !ours;
         }
@@ -314,7 +320,8 @@ internal static class RestorePlanning
                 Reason = why,
                 Newcomers = newcomers ?? [],
                 ReceiptPath = source?.Path,
-            });
+            })
+        { Marked = marks.Retirement == RetirementMark.Revocation };
     }
 
     // Where a cut leaves a mark, the mark tells. Where it does not, a past key that the acting principal cannot use any more has been
@@ -355,26 +362,6 @@ internal static class RestorePlanning
         catch (CmekException)
         {
             return false;
-        }
-    }
-
-    // The journal of this machine knows what switched the key off last; without an entry it was somebody else.
-    private static bool ByRevocation(string keyUri, Operation op) => Journal(op)
-        .LastOrDefault(e => e.Target is { } target && (target == keyUri || target.StartsWith(keyUri + "/", StringComparison.Ordinal))
-            && e.Kind is "kms:ScheduleKeyDeletion" or "kms:DisableKey" or "cloudkms:cryptoKeyVersions.destroy"
-                or "cloudkms:cryptoKeyVersions.patch"
-            && e.Outcome != "failed")
-        ?.Command == "Revoke-CmekAccess";
-
-    private static IReadOnlyList<CmekJournalEntry> Journal(Operation op)
-    {
-        try
-        {
-            return JournalReader.Read(op.Session.Journal.FilePath);
-        }
-        catch (CmekException)
-        {
-            return [];
         }
     }
 

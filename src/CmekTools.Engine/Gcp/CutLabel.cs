@@ -130,24 +130,7 @@ internal static class CutLabel
         Operation op = outer.ForRecord(outer.Host, soon.Token, outer.Abort);
         try
         {
-            JsonObject key = await cloud.GetKeyAsync(target.KeyUri, op.Cancellation).ConfigureAwait(false);
-            JsonObject before = key["labels"] as JsonObject ?? [];
-            JsonObject after = before.DeepClone().AsObject();
-            if (!edit(after))
-            {
-                return;
-            }
-
-            JsonObject patch = new() { ["labels"] = after };
-            await op.ChangeAsync(
-                new PlannedChange(
-                    "cloudkms:cryptoKeys.patch",
-                    target.KeyUri,
-                    summary,
-                    patch.ToJsonString(GcpJson.Indented),
-                    before.DeepClone(),
-                    after.DeepClone()),
-                token => cloud.PatchKeyAsync(target.KeyUri, "labels", patch, token)).ConfigureAwait(false);
+            await KeyLabels.EditAsync(cloud, target.KeyUri, (labels, _) => edit(labels), summary, op).ConfigureAwait(false);
         }
         catch (Exception e) when (
             e is CmekServiceException || (e is OperationCanceledException && !outer.Cancellation.IsCancellationRequested))

@@ -110,9 +110,13 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         {
             await GcpKeyVersions.ReviveVersionsAsync(
                 cloud, GcpNames.ParseKey(target.KeyUri), snapshot?.Data["versions"] as JsonArray, target.InUse, op).ConfigureAwait(false);
+            await GcpKeyVersions.RestoreRotationAsync(
+                cloud,
+                target.KeyUri,
+                snapshot?.Data["rotation"] as JsonObject,
+                op).ConfigureAwait(false);
         }
 
-        await GcpKeyVersions.RestoreRotationAsync(cloud, target.KeyUri, snapshot?.Data["rotation"] as JsonObject, op).ConfigureAwait(false);
         await LiftDenyAsync(cloud, target, op).ConfigureAwait(false);
         AccountState state = await principals.RestoreAsync(
             target.Cluster,

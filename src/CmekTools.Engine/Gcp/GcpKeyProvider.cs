@@ -120,6 +120,14 @@ internal sealed class GcpKeyProvider : IKeyProvider
             grant.KeyUri);
 
     /// <inheritdoc/>
+    public async Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op) =>
+        await RevokedLabel.PutAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), keyUri, cluster, op).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async Task UnmarkRevokedAsync(string keyUri, Operation op) =>
+        await RevokedLabel.TakeAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), keyUri, op).ConfigureAwait(false);
+
+    /// <inheritdoc/>
     public Task DisableKeyAsync(string keyUri, Operation op) => _versions.DisableKeyAsync(keyUri, op);
 
     /// <inheritdoc/>

@@ -15,9 +15,11 @@ internal static partial class GcpKeyUse
         List<CutMark> cuts = [];
         List<string> users = [];
         List<string> unread = [];
+        RetirementMark retirement = RetirementMark.Unread;
         try
         {
             JsonObject key = await cloud.GetKeyAsync(keyUri, op.Cancellation).ConfigureAwait(false);
+            retirement = RevokedLabel.Read(key) is null ? RetirementMark.None : RetirementMark.Revocation;
             if (key["labels"]?[GcpNames.ClusterLabel]?.ToString() is { } id)
             {
                 marks.Add(new KeyMark(id, $"the label {GcpNames.ClusterLabel}") { IsLabel = true });
@@ -48,7 +50,7 @@ internal static partial class GcpKeyUse
             unread.Add($"the policy of {keyUri} could not be read: {e.Message}");
         }
 
-        return new KeyMarks(marks, cuts, users, unread);
+        return new KeyMarks(marks, cuts, users, unread) { Retirement = retirement };
     }
 
     /// <summary>Had the account no binding on the key any more?</summary>

@@ -211,6 +211,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         await ReviveVersionsAsync(cloud, GcpNames.ParseKey(keyUri), null, inUse: true, op).ConfigureAwait(false);
+        await RestoreRotationAsync(cloud, keyUri, null, op).ConfigureAwait(false);
     }
 
     private static async Task<JsonObject?> UnfinishedAsync(IGoogleCloud cloud, CmekKey known, Operation op)
@@ -257,20 +258,17 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
         ? new JsonObject { ["rotationPeriod"] = period.DeepClone(), ["nextRotationTime"] = key["nextRotationTime"]?.DeepClone() }
         : [];
 
-    /// <summary>Turns the automatic rotation on again that a key had.</summary>
+    /// <summary>Turns the automatic rotation on again that a key had: by a receipt, or else by the label of the revocation.</summary>
     public static async Task RestoreRotationAsync(IGoogleCloud cloud, string keyUri, JsonObject? was, Operation op)
     {
-        if (was?["rotationPeriod"] is null
-            || (
-                await GcpKeyReader.KeyOrThrowAsync(
-                    cloud,
-                    GcpNames.ParseKey(keyUri),
-                    op).ConfigureAwait(false))["rotationPeriod"] is not null)
+        JsonObject now = await GcpKeyReader.KeyOrThrowAsync(cloud, GcpNames.ParseKey(keyUri), op).ConfigureAwait(false);
+        JsonObject? rotation = was?["rotationPeriod"] is null ? RevokedLabel.Rotation(now) : was;
+        if (rotation is null || now["rotationPeriod"] is not null)
         {
             return;
         }
 
-        JsonObject patch = was.DeepClone().AsObject();
+        JsonObject patch = rotation.DeepClone().AsObject();
         DateTimeOffset soon = op.Session.Time.GetUtcNow().AddDays(1);
         if (GcpKeyReader.Time(patch["nextRotationTime"]) is not { } next || next < soon)
         {

@@ -24,6 +24,9 @@ internal static partial class GcpNames
     public const string ClusterLabel = "cmektools-cluster-id";
     public const string RegionLabel = "cmektools-region";
 
+    /// <summary>The label with the id of the cluster whose revocation switched a key off.</summary>
+    public const string RevokedLabel = "cmektools-revoked";
+
     /// <summary>Reads a key's resource name.</summary>
     /// <exception cref="CmekException"><c>KeyUriInvalid</c>.</exception>
     public static GcpKeyName ParseKey(string uri)

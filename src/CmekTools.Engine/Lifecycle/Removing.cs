@@ -55,6 +55,8 @@ internal static class Removing
             return key;
         }
 
+        // Whoever removes a key means it: a restore must not take it for one that a revocation switched off.
+        await provider.UnmarkRevokedAsync(keyUri, op).ConfigureAwait(false);
         op.TakeChanges();
         DateTimeOffset? date = await provider.ScheduleDeletionAsync(keyUri, days ?? 30, op).ConfigureAwait(false);
         IReadOnlyList<string> changes = op.TakeChanges();

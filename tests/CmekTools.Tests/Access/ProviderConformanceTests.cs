@@ -244,6 +244,37 @@ public sealed class ProviderConformanceTests
 
     [Theory]
     [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.MarkRevokedAsync), nameof(IKeyProvider.UnmarkRevokedAsync), nameof(IKeyProvider.ReadMarksAsync))]
+    public async Task WhatARevocationSwitchesOffSaysSoUntilItIsBack(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        scene.Server.ClearExchanges();
+        await scene.Provider.UnmarkRevokedAsync(target.KeyUri, scene.Run());
+        await scene.Provider.MarkRevokedAsync(target.KeyUri, scene.Cluster, scene.Planned());
+        Assert.Empty(scene.Writes);
+        Assert.Equal(RetirementMark.None, (await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run())).Retirement);
+        Assert.Equal(RetirementMark.Unread, (await scene.Provider.ReadMarksAsync(scene.MissingKey, scene.Run())).Retirement);
+
+        await scene.Provider.MarkRevokedAsync(target.KeyUri, scene.Cluster, scene.Run());
+        scene.Server.ClearExchanges();
+        await scene.Provider.MarkRevokedAsync(target.KeyUri, scene.Other, scene.Run());
+        Assert.Empty(scene.Writes);
+        KeyMarks marks = await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run());
+        Assert.Equal(RetirementMark.Revocation, marks.Retirement);
+        Assert.Contains(marks.Marks, m => m.IsLabel && m.IsOf(scene.Cluster.Id));
+
+        await scene.Provider.ScheduleDeletionAsync(target.KeyUri, 30, scene.Run());
+        Assert.Equal(RetirementMark.Revocation, (await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run())).Retirement);
+        await scene.Provider.ReviveKeyAsync(target.KeyUri, scene.Run());
+        await scene.Provider.UnmarkRevokedAsync(target.KeyUri, scene.Run());
+        marks = await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run());
+        Assert.Equal(RetirementMark.None, marks.Retirement);
+        Assert.Contains(marks.Marks, m => m.IsLabel && m.IsOf(scene.Cluster.Id));
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
     [Covers(nameof(IKeyProvider.RotateKeyAsync), nameof(IKeyProvider.RotationChange), nameof(IKeyProvider.ReadRotationBudgetAsync))]
     public async Task ARotationMakesNewMaterialUnderTheSameNameAndOnlyWhereNotDeclined(string cloud)
     {

@@ -413,6 +413,14 @@ internal sealed class TwoOperators : IAsyncDisposable
                     $"access of {told.Key} is called back, and {region.Goal} in {region.Name} cannot be used");
             }
 
+            // What a revocation for good switched off comes back with the cluster, whoever restores it.
+            string? gone = _condemned.FirstOrDefault(
+                k => _now.Listed(told.Key).Any(p => p.KeyUri == k) && _now.Keys.GetValueOrDefault(k) != "Enabled");
+            Rule(
+                gone is null,
+                $"access of {told.Key} is called back, and {gone}, which a revocation switched off, is "
+                    + $"{_now.Keys.GetValueOrDefault(gone ?? string.Empty)}");
+
             if (act.Named is null)
             {
                 string[] acting = [.. _now.Acting(told.Key)];
@@ -444,7 +452,8 @@ internal sealed class TwoOperators : IAsyncDisposable
 
                 Rule(i < 8, $"{cluster} does not get to ENABLED: a dead end");
                 PowerShellResult result = await DoAsync(WayOut(cluster, regions, i) with { Clusters = [cluster] });
-                if (result.Output.Any(o => o.BaseObject is CmekSupportRequest) && result.Errors.Count == 0)
+                if (result.Output.Any(o => o.BaseObject is CmekStep { SupportRequest: not null } or CmekSupportRequest)
+                    && result.Errors.Count == 0)
                 {
                     // The vendor's part, where a ticket asks for it.
                     CloudApiService cloud = _server.Get<CloudApiService>();

@@ -120,13 +120,13 @@ public sealed partial class NeverTests
         ),
         (
             "Revoke-CmekAccess shop -Permanent -ConfirmClusterName shop $disable -Force",
-            "cloud:UpdateCmekStatus kms:PutKeyPolicy kms:ScheduleKeyDeletion",
+            "cloud:UpdateCmekStatus kms:PutKeyPolicy kms:ScheduleKeyDeletion kms:TagResource",
             "cloud:UpdateCmekStatus gcp-kms:cryptoKeys.setIamPolicy gcp-iam:serviceAccounts.setIamPolicy gcp-iam:serviceAccounts.disable "
                 + "gcp-deny:denypolicies.create gcp-kms:cryptoKeys.patch gcp-kms:cryptoKeyVersions.patch gcp-kms:cryptoKeyVersions.destroy"
         ),
         (
             "Restore-CmekAccess shop -Wait ",
-            "kms:PutKeyPolicy kms:CancelKeyDeletion kms:EnableKey",
+            "kms:PutKeyPolicy kms:CancelKeyDeletion kms:EnableKey kms:UntagResource",
             "gcp-kms:cryptoKeys.setIamPolicy gcp-iam:serviceAccounts.setIamPolicy gcp-iam:serviceAccounts.enable "
                 + "gcp-deny:denypolicies.delete "
                 + "gcp-kms:cryptoKeys.patch gcp-kms:cryptoKeyVersions.patch gcp-kms:cryptoKeyVersions.restore"

@@ -1,0 +1,86 @@
+using CmekTools.Engine.Access;
+using CmekTools.Engine.State;
+
+namespace CmekTools.Engine.BreakGlass;
+
+/// <summary>
+/// Who switched a key off: a revocation, whose restore brings it back wherever it runs, or somebody who meant it to stay off. The key
+/// says it itself; where it cannot, the journal of this machine does.
+/// </summary>
+internal static class Retirements
+{
+    private const string SwitchedOff = "kms:ScheduleKeyDeletion kms:DisableKey cloudkms:cryptoKeyVersions.destroy "
+        + "cloudkms:cryptoKeyVersions.patch";
+
+    /// <summary>True where a revocation switched it off.</summary>
+    public static bool ByRevocation(KeyMarks marks, string keyUri, Operation op)
+    {
+        if (marks.Retirement == RetirementMark.Revocation)
+        {
+            return true;
+        }
+
+        CmekJournalEntry[] about =
+        [
+            .. Journal(op).Where(
+                e => e.Outcome != "failed" && e.Target is { } target
+                    && (target == keyUri || target.StartsWith(keyUri + "/", StringComparison.Ordinal))),
+        ];
+        if (about.LastOrDefault(e => e.Kind is { } kind && SwitchedOff.Split(' ').Contains(kind))?.Command != "Revoke-CmekAccess")
+        {
+            return false;
+        }
+
+        // A mark that was put on here and is gone was taken off by whoever brought the key back. What is off now was switched off since.
+        return marks.Retirement == RetirementMark.Unread
+            || about.LastOrDefault(e => IsMarked(e.Before) || IsMarked(e.After)) is not { } last
+            || !IsMarked(last.After);
+    }
+
+    /// <summary>Puts the mark on. It is worth a moment: what keeps it from being written keeps no key from being switched off.</summary>
+    public static Task PutAsync(string keyUri, CmekCluster cluster, IKeyProvider provider, Operation op) => TryAsync(
+        part => provider.MarkRevokedAsync(keyUri, cluster, part),
+        $"{keyUri} could not be marked as switched off by this revocation, so that only Restore-CmekAccess here brings it back",
+        op);
+
+    /// <summary>Takes the mark off a key that is back.</summary>
+    public static Task TakeAsync(string keyUri, IKeyProvider provider, Operation op) => TryAsync(
+        part => provider.UnmarkRevokedAsync(keyUri, part),
+        $"{keyUri} is back, and its mark that a revocation switched it off could not be taken off: take it off by hand, or a later restore "
+            + "brings the key back also where it was retired on purpose",
+        op);
+
+    private static async Task TryAsync(Func<Operation, Task> work, string otherwise, Operation outer)
+    {
+        using CancellationTokenSource time = new(outer.Timings.OthersPatience, outer.Session.Time);
+        using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(outer.Cancellation, time.Token);
+        try
+        {
+            await work(outer.ForRecord(outer.Host, soon.Token, outer.Abort)).ConfigureAwait(false);
+        }
+        catch (Exception e) when (
+            e is CmekServiceException || (e is OperationCanceledException && !outer.Cancellation.IsCancellationRequested))
+        {
+            await outer.Host.WarningAsync($"{otherwise}: {(e is CmekServiceException ? e.Message : "no answer in time")}")
+                .ConfigureAwait(false);
+        }
+    }
+
+    private static bool IsMarked(string? resource) =>
+        resource is not null
+            && (
+                resource.Contains("cmektools:revoked", StringComparison.Ordinal)
+                    || resource.Contains("cmektools-revoked", StringComparison.Ordinal));
+
+    private static IReadOnlyList<CmekJournalEntry> Journal(Operation op)
+    {
+        try
+        {
+            return JournalReader.Read(op.Session.Journal.FilePath);
+        }
+        catch (CmekException)
+        {
+            return [];
+        }
+    }
+}

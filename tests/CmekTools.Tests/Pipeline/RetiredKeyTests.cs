@@ -1,0 +1,134 @@
+using System.Text.Json.Nodes;
+using Amazon.KeyManagementService.Model;
+using CmekTools.Sandbox;
+using CmekTools.Tests.Kit;
+using CmekTools.Tests.Sandbox;
+using Xunit;
+
+namespace CmekTools.Tests.Pipeline;
+
+/// <summary>
+/// Past keys that a revocation for good switched off come back with the cluster on whatever machine it is restored; those that
+/// somebody retired on purpose stay as they are.
+/// </summary>
+public sealed class RetiredKeyTests
+{
+    private const string Move = "-NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait -WarningAction SilentlyContinue";
+
+    private const string Revoke = "$null = Revoke-CmekAccess shop -Permanent -ConfirmClusterName shop -Force";
+
+    private const string Restore = "$null = Restore-CmekAccess shop -Wait -WarningAction SilentlyContinue";
+
+    [Theory]
+    [InlineData("AWS", "")]
+    [InlineData("GCP", "")]
+    [InlineData("AWS", "-RoleName rescue")]
+    [InlineData("GCP", "-ServiceAccount rescue")]
+    public async Task AnotherMachineBringsBackWhatTheRevocationSwitchedOffAndNothingElse(string provider, string principal)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await using SandboxShell second = await SandboxShell.StartAsync(server: life.Server);
+        string region = life.Regions[0];
+        string onPurpose = await life.KeyAsync(region);
+        await life.RunAsync($"New-CmekKey shop -Region {region} -EnableRotation {Move}");
+        string ours = await life.KeyAsync(region);
+        await life.RunAsync($"New-CmekKey shop -Region {region} {Move}");
+        await RetireAsync(life, onPurpose);
+
+        await life.RunAsync(Revoke);
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(ours));
+        (await second.RunAsync($"$null = Restore-CmekAccess shop {principal} -Wait -WarningAction SilentlyContinue")).Expect();
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(ours));
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(onPurpose));
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+        Assert.DoesNotContain("revoked", await MarksAsync(life, ours), StringComparison.Ordinal);
+        Assert.True((await GetAsync(life, ours)).RotationEnabled);
+
+        // Retired on purpose since: the first machine's journal, which knows of its own revocation only, brings it back no more.
+        await RetireAsync(life, ours);
+        await life.TryAsync("$null = Revoke-CmekAccess shop -Force -WarningAction SilentlyContinue");
+        await life.TryAsync(Restore);
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(ours));
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task WithoutTheMarkTheOwnMachineBringsItBackAndAnotherSaysThatItDoesNot(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await using SandboxShell second = await SandboxShell.StartAsync(server: life.Server);
+        string region = life.Regions[0];
+        string past = await life.KeyAsync(region);
+        await life.RunAsync($"New-CmekKey shop -Region {region} {Move}");
+        life.Server.Before = request => Task.FromResult(IsMark(request) ? Refused(life) : null);
+        PowerShellResult revoked = await life.TryAsync(Revoke);
+        Assert.Contains(revoked.Warnings, w => w.Contains("could not be marked", StringComparison.Ordinal));
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(past));
+
+        PowerShellResult elsewhere = (await second.RunAsync("$null = Restore-CmekAccess shop -Wait")).Expect();
+        Assert.Contains(
+            elsewhere.Warnings,
+            w => w.Contains(past, StringComparison.Ordinal) && w.Contains("left so", StringComparison.Ordinal));
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(past));
+        await life.RunAsync(Restore);
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task APastKeyThatWasDisabledBecauseItsPolicyCouldNotBeWrittenComesBackElsewhere(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await using SandboxShell second = await SandboxShell.StartAsync(server: life.Server);
+        string region = life.Regions[0];
+        string past = await life.KeyAsync(region);
+        await life.RunAsync($"New-CmekKey shop -Region {region} {Move}");
+        life.Server.Before = r => Task.FromResult(
+            r.Operation is "PutKeyPolicy" or "cryptoKeys.setIamPolicy"
+                && (r.Text + Uri.UnescapeDataString(r.RawPath)).Contains(past, StringComparison.Ordinal)
+                ? Refused(life)
+                : null);
+        await life.TryAsync("$null = Revoke-CmekAccess shop -Force -WarningAction SilentlyContinue");
+        Assert.Equal(CmekKeyState.Disabled, await life.KeyStateAsync(past));
+        life.Server.Before = null;
+        (await second.RunAsync(Restore)).Expect();
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
+        Assert.DoesNotContain("revoked", await MarksAsync(life, past), StringComparison.Ordinal);
+    }
+
+    private static bool IsMark(SandboxRequest request) =>
+        request.Operation is "TagResource" or "cryptoKeys.patch"
+            && (
+                request.Text.Contains("cmektools:revoked", StringComparison.Ordinal)
+                    || request.Text.Contains("cmektools-revoked", StringComparison.Ordinal));
+
+    private static SandboxResponse Refused(Life life) => new()
+    {
+        Status = life.IsAws ? 400 : 403,
+        Body = life.IsAws
+            ? """{"__type":"AccessDeniedException","message":"no"}"""
+            : """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""",
+    };
+
+    // By the cloud's own console, as it were: Remove-CmekKey refuses while a cluster lists the key.
+    private static async Task RetireAsync(Life life, string key)
+    {
+        if (life.IsAws)
+        {
+            await life.Aws.KmsAs(life.Aws.Aws.Admin, key.Split(':')[3]).ScheduleKeyDeletionAsync(
+                new ScheduleKeyDeletionRequest { KeyId = key, PendingWindowInDays = 30 },
+                AwsWire.Cancel);
+            return;
+        }
+
+        await life.Google.OkAsync("POST", key + "/cryptoKeyVersions/1:destroy", new JsonObject());
+    }
+
+    private static async Task<CmekKey> GetAsync(Life life, string key) =>
+        Assert.Single((await life.Shell.RunAsync("param($Uri) Get-CmekKey $Uri", new { Uri = key })).Expect().Values<CmekKey>());
+
+    private static async Task<string> MarksAsync(Life life, string key) => string.Join(' ', (await GetAsync(life, key)).Tags.Keys);
+}
