@@ -14,15 +14,21 @@ How many policies.
 
 .PARAMETER Seed
 Another seed gives other policies.
+
+.PARAMETER Record
+Writes the answers down for the tests of machines that do not have the other evaluator; 1,000 policies will do.
 #>
 param(
     [Parameter(Mandatory)] [string] $Modules,
     [int] $Count = 10000,
-    [int] $Seed = 1
+    [int] $Seed = 1,
+    [switch] $Record
 )
 
 $env:CMEKTOOLS_IAM_SIMULATE = [IO.Path]::GetFullPath([IO.Path]::Combine($PWD.Path, $Modules))
 $env:CMEKTOOLS_POLICIES = $Count
 $env:CMEKTOOLS_SEED = $Seed
-dotnet test ([IO.Path]::Combine($PSScriptRoot, '..', 'tests', 'CmekTools.Tests')) --filter FullyQualifiedName~AnotherEvaluator --logger 'console;verbosity=detailed'
+$tests = [IO.Path]::Combine($PSScriptRoot, '..', 'tests', 'CmekTools.Tests')
+$env:CMEKTOOLS_RECORD = $Record ? [IO.Path]::GetFullPath([IO.Path]::Combine($tests, 'Aws', 'RecordedVerdicts.txt')) : $null
+dotnet test $tests --filter FullyQualifiedName~AnotherEvaluator --logger 'console;verbosity=detailed'
 exit $LASTEXITCODE

@@ -27,6 +27,7 @@
         'Get-CmekKeyUse'
         'Get-CmekOrganization'
         'Get-CmekReceipt'
+        'Get-CmekSandbox'
         'Get-CmekSession'
         'Get-CmekStatus'
         'Grant-CmekAccess'

@@ -31,7 +31,9 @@ internal sealed record SandboxClusterOptions(string Name, string Provider, IRead
                 $"'{text}' is not a cluster: give NAME=PROVIDER:REGION[,REGION…], for example shop=AWS:us-east-1,us-west-2.");
         }
 
-        return new SandboxClusterOptions(halves[0].Trim(), provider, regions);
+        return Array.Find(regions, r => !CloudApi.KnownRegions.Has(provider, r)) is { } unknown
+            ? throw new FormatException($"'{text}': {provider} has no region {unknown}.")
+            : new SandboxClusterOptions(halves[0].Trim(), provider, regions);
     }
 }
 

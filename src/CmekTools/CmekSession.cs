@@ -12,6 +12,9 @@ public sealed class CmekSandbox
     /// <summary>The environment variables that point other programs (the aws CLI, gcloud, terraform) at it, access keys included.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
+    /// <summary>When it was started.</summary>
+    public DateTimeOffset StartedAt { get; init; }
+
     /// <summary>The running server; an opaque handle for <c>Stop-CmekSandbox</c>.</summary>
     internal IAsyncDisposable? Server { get; init; }
 
@@ -39,6 +42,21 @@ public sealed class CmekSession
 
     /// <summary>The place of the state that is shared with other people and machines; null where none is.</summary>
     public string? SharedState { get; init; }
+
+    /// <summary>The AWS account that commands act in; null until a command has heard from AWS whose it is.</summary>
+    public string? AwsAccount => AwsIdentity?.Split(':') is [_, _, _, _, { Length: > 0 } account, ..] ? account : null;
+
+    /// <summary>Who commands act as on AWS, an ARN; null until a command has heard it from AWS.</summary>
+    public string? AwsIdentity => Identity?.Invoke("aws");
+
+    /// <summary>The Google Cloud project that keys are made in where a command names none; null where none is known.</summary>
+    public string? GoogleProject { get; init; }
+
+    /// <summary>Who commands act as on Google Cloud, an email; null until it is known, and where the credentials do not say.</summary>
+    public string? GoogleIdentity => Identity?.Invoke("gcp");
+
+    /// <summary>Who the caller is to a cloud, as soon as that is known.</summary>
+    internal Func<string, string?>? Identity { get; init; }
 
     /// <summary>When the session was made.</summary>
     public DateTimeOffset ConnectedAt { get; init; }

@@ -39,9 +39,9 @@ public sealed record CmekStep
     public bool Revoked { get; init; }
 
     /// <summary>
-    /// How long it took: a restore's step by itself, a revocation's from the answer to its question until it was seen done.
+    /// How long it took, in seconds: a restore's step by itself, a revocation's from the answer to its question until it was seen done.
     /// </summary>
-    public TimeSpan Duration { get; init; }
+    public double DurationSeconds { get; init; }
 
     /// <summary>When it was done.</summary>
     public DateTimeOffset At { get; init; }

@@ -211,6 +211,85 @@ Describe 'Get-CmekSession' {
     }
 }
 
+Describe 'Who am I' {
+    BeforeAll {
+        $null = Connect-TestSandbox $TestDrive
+    }
+
+    AfterAll {
+        Disconnect-TestSandbox
+    }
+
+    It 'is in the session and in the question of a break-glass once AWS has said it' {
+        (Get-CmekSession).AwsIdentity | Should -BeNullOrEmpty
+        $null = Enable-TestCluster shop
+        $session = Get-CmekSession
+        $session.AwsAccount | Should -Be '111122223333'
+        $session.AwsIdentity | Should -BeLike 'arn:aws:iam::111122223333:*'
+        $session.GoogleProject | Should -Be 'customer-project'
+        $session | Out-String -Width 80 | Should -BeLike "*AwsAccount*111122223333*GoogleProject*customer-project*"
+        (Get-TestPlan { Revoke-CmekAccess shop -WhatIf })[0] | Should -BeLike "shop of the organization Sandbox, a SANDBOX, as $($session.AwsIdentity) on AWS*"
+    }
+}
+
+Describe 'Get-CmekSandbox' {
+    It 'finds a sandbox that was piped into a connection, until it is stopped' {
+        $before = @(Get-CmekSandbox).Count
+        $null = Connect-TestSandbox $TestDrive
+        $found = @(Get-CmekSandbox)
+        $found | Should -HaveCount ($before + 1)
+        $found[-1].BaseAddress | Should -Be (Get-CmekSession).Server
+        Disconnect-TestSandbox
+        @(Get-CmekSandbox) | Should -HaveCount $before
+    }
+}
+
+Describe 'A command that finds no connection' {
+    BeforeAll {
+        $null = Connect-TestSandbox $TestDrive
+        $variables = (Get-TestSandbox).Environment
+        # Another process: it has a sandbox neither to serve nor to be connected to.
+        $outside = {
+            param([hashtable] $Set, [string] $Script)
+
+            $shell = [System.Environment]::ProcessPath
+            $start = [System.Diagnostics.ProcessStartInfo]::new($shell)
+            if ([System.IO.Path]::GetFileNameWithoutExtension($shell) -eq 'dotnet') { $start.ArgumentList.Add("$PSHOME/pwsh.dll") }
+            foreach ($argument in '-NoProfile', '-NonInteractive', '-Command', "Import-Module '$(Get-TestModulePath)'; $Script") { $start.ArgumentList.Add($argument) }
+            $start.RedirectStandardOutput = $true
+            $start.RedirectStandardError = $true
+            foreach ($name in 'COCKROACH_API_KEY', 'COCKROACH_SERVER', 'GOOGLE_SANDBOX_ACCESS_TOKEN') { $null = $start.Environment.Remove($name) }
+            foreach ($name in $Set.Keys) { $start.Environment[$name] = $Set[$name] }
+            $start.Environment['CMEKTOOLS_STATE'] = Join-Path $TestDrive ([guid]::NewGuid())
+            $process = [System.Diagnostics.Process]::Start($start)
+            $text = $process.StandardOutput.ReadToEnd()
+            $process.WaitForExit()
+            $text
+        }
+        $key = @{ COCKROACH_API_KEY = $variables['COCKROACH_API_KEY']; COCKROACH_SERVER = $variables['COCKROACH_SERVER'] }
+    }
+
+    AfterAll {
+        Disconnect-TestSandbox
+    }
+
+    It 'connects by COCKROACH_API_KEY, and says so once' {
+        $text = & $outside $key '(Get-CmekCluster).Name; (Get-CmekStatus shop).State; Disconnect-CmekCloud; try { Get-CmekCluster -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }'
+        @($text -split "`n" | Where-Object { $_ -like 'Connected to *COCKROACH_API_KEY*' }) | Should -HaveCount 1
+        $text | Should -BeLike '*shop*DISABLED*NotConnected*' -Because 'what was ended stays ended'
+        $text | Should -Not -BeLike "*$($key.COCKROACH_API_KEY)*"
+    }
+
+    It 'does not without the key, nor to a sandbox, nor beside one: <Why>' -TestCases @(
+        @{ Why = 'no key'; With = { @{} }; Script = '' }
+        @{ Why = 'a sandbox''s variables'; With = { $all = @{}; foreach ($name in $variables.Keys) { $all[$name] = $variables[$name] }; $all }; Script = '' }
+        @{ Why = 'a sandbox in the process'; With = { $key }; Script = '$null = Start-CmekSandbox;' }
+    ) {
+        $text = & $outside (& $With) "$Script try { Get-CmekCluster -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }"
+        $text | Should -BeLike 'NotConnected*'
+    }
+}
+
 Describe 'Disconnect-CmekCloud' {
     BeforeEach {
         $world = Connect-TestSandbox $TestDrive

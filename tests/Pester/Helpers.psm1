@@ -217,6 +217,31 @@ function Get-TestWorld {
 
 <#
 .SYNOPSIS
+What a -WhatIf run says it would do: a text for each change, as the screen shows it.
+#>
+function Get-TestPlan {
+    [CmdletBinding()]
+    [OutputType([string[]])]
+    param(
+        [Parameter(Mandatory, Position = 0)] [scriptblock] $Script
+    )
+
+    # What -WhatIf prints goes to the host past every stream; only a transcript has it.
+    $file = [System.IO.Path]::GetTempFileName()
+    try {
+        $null = Start-Transcript -LiteralPath $file -UseMinimalHeader
+        try { & $Script *> $null } finally { $null = Stop-Transcript }
+        $text = [System.IO.File]::ReadAllText($file)
+    }
+    finally {
+        Remove-Item -LiteralPath $file
+    }
+
+    ($text -split '(?m)^What if: ' | Select-Object -Skip 1) -replace '(?s)\*{22}.*$' | ForEach-Object { $_.TrimEnd() }
+}
+
+<#
+.SYNOPSIS
 Runs a script block, and gives its output and its non-terminating errors.
 #>
 function Get-TestOutcome {

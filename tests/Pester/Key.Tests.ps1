@@ -61,8 +61,8 @@ Describe 'New-CmekKey on <Cloud>' -ForEach $clouds {
         Get-CmekJournal | Should -BeNullOrEmpty
     }
 
-    It 'switches rotation on, also of a key that is there, and never off' {
-        $key = New-CmekKey $Name -Region $Region[0]
+    It 'rotates new keys unless told not to, switches it on for one that is there, and never off' {
+        $key = New-CmekKey $Name -Region $Region[0] -NoRotation
         $key.RotationEnabled | Should -BeFalse
         $rotating = New-CmekKey $Name -Region $Region[0] -EnableRotation
         $rotating.RotationEnabled | Should -BeTrue

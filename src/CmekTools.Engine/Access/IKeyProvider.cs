@@ -11,8 +11,13 @@ internal sealed record KeyOptions
     /// <summary>AWS: multi-region primary in the cluster's first region, replicas in the others.</summary>
     public bool MultiRegion { get; init; }
 
-    /// <summary>Automatic rotation.</summary>
+    /// <summary>Automatic rotation, also of a key that is there already.</summary>
     public bool EnableRotation { get; init; }
+
+    /// <summary>
+    /// Automatic rotation of a key that this run makes, or that a run that broke off made; one that is whole stays as it is.
+    /// </summary>
+    public bool RotateNew { get; init; }
 
     /// <summary>
     /// Days between automatic rotations (AWS 90–2560; Google at least 1); null: the provider's default (AWS 365; Google 90).

@@ -93,8 +93,8 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
             new PlannedChange(
                 "kms:ScheduleKeyDeletion",
                 key.Text,
-                $"schedule the key's deletion in {days} days; until then it can be rescued, afterwards nothing that it encrypted can be "
-                    + "read",
+                $"schedule the key's deletion for {op.Session.Time.GetUtcNow().AddDays(days):yyyy-MM-dd} (in {days} days); until then it "
+                    + "can be rescued, afterwards nothing that it encrypted can be read",
                 null,
                 null,
                 new System.Text.Json.Nodes.JsonObject { ["PendingWindowInDays"] = days }),

@@ -76,6 +76,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 
         if (found is null)
         {
+            bool rotates = options.EnableRotation || options.RotateNew;
+            await ShowRestAsync(cluster, region, alias, options, op).ConfigureAwait(false);
             return new CmekKey
             {
                 Provider = CmekProvider.AWS,
@@ -88,8 +90,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 MultiRegion = options.MultiRegion,
                 KeySpec = "SYMMETRIC_DEFAULT",
                 KeyUsage = "ENCRYPT_DECRYPT",
-                RotationEnabled = options.EnableRotation,
-                RotationPeriodDays = options.EnableRotation ? options.RotationPeriodDays ?? DefaultRotationDays : null,
+                RotationEnabled = rotates,
+                RotationPeriodDays = rotates ? options.RotationPeriodDays ?? DefaultRotationDays : null,
                 Tags = AllTags(cluster, region, options),
                 Changes = changes,
             };
@@ -103,8 +105,16 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 
         CmekKey key = await reader.ReadKeyAsync(arn, op, found).ConfigureAwait(false);
         await CompleteTagsAsync(cluster, region, options, key, op, changes).ConfigureAwait(false);
-        await CompleteAliasAsync(arn, alias, op, changes).ConfigureAwait(false);
-        await CompleteRotationAsync(arn, found, key, options, op, changes).ConfigureAwait(false);
+
+        // The alias comes last: where it is missing, the run that made the key broke off, and the key is new still.
+        bool named = await IsNamedAsync(arn, alias, op).ConfigureAwait(false);
+        KeyOptions wanted = options with { EnableRotation = options.EnableRotation || (options.RotateNew && !named) };
+        await CompleteRotationAsync(arn, found, key, wanted, op, changes).ConfigureAwait(false);
+        if (!named)
+        {
+            await CompleteAliasAsync(arn, alias, op, changes).ConfigureAwait(false);
+        }
+
         if (changes.Count > 0)
         {
             key = await reader.ReadKeyAsync(arn, op, found).ConfigureAwait(false);
@@ -119,6 +129,28 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             Changes = changes,
         };
     }
+
+    // What would follow the making of a key, which a -WhatIf run cannot come to; after a no to the key itself nothing more is asked.
+    private static async Task ShowRestAsync(CmekCluster cluster, string region, string alias, KeyOptions options, Operation op)
+    {
+        if (!op.Host.WhatIf)
+        {
+            return;
+        }
+
+        string key = $"the key to be made for {cluster.Name}/{region}";
+        await op.Host.ShouldProcessAsync(key, NameSummary(alias)).ConfigureAwait(false);
+        if ((options.EnableRotation || options.RotateNew)
+            && !(options.MultiRegion && cluster.Regions is [var first, ..] && first.Name != region))
+        {
+            await op.Host.ShouldProcessAsync(key, RotationSummary(options)).ConfigureAwait(false);
+        }
+    }
+
+    private static string NameSummary(string alias) => $"name the key {alias}";
+
+    private static string RotationSummary(KeyOptions options) =>
+        $"rotate the key every {options.RotationPeriodDays ?? DefaultRotationDays} days";
 
     // By the alias, which is one call; and where it is absent by the tags, for a run that stopped between CreateKey and CreateAlias.
     private async Task<KeyMetadata?> FindAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
@@ -452,21 +484,18 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 && missing.All(t => tags.GetValueOrDefault(t.Key) == t.Value)).ConfigureAwait(false);
     }
 
+    private async Task<bool> IsNamedAsync(KeyArn key, string alias, Operation op) =>
+        (await reader.AliasesAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false)).Contains(alias);
+
     private async Task CompleteAliasAsync(KeyArn key, string alias, Operation op, List<string> changes)
     {
-        IReadOnlyList<string> has = await reader.AliasesAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
-        if (has.Contains(alias))
-        {
-            return;
-        }
-
         await AwsChanges.ChangeAsync(
             op,
             changes,
             new PlannedChange(
                 "kms:CreateAlias",
                 key.Text,
-                $"name the key {alias}",
+                NameSummary(alias),
                 null,
                 null,
                 new JsonObject { ["AliasName"] = alias, ["TargetKeyId"] = key.Text }),
@@ -509,7 +538,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             new PlannedChange(
                 "kms:EnableKeyRotation",
                 arn.Text,
-                $"rotate the key every {days} days",
+                RotationSummary(options),
                 null,
                 key.RotationPeriodDays,
                 new JsonObject { ["RotationPeriodInDays"] = days }),

@@ -96,7 +96,7 @@ internal sealed class ClusterSteps(CmekCluster cluster, IOperationHost host, Tim
             CutState = keyUri is null ? all : Of(keyUri),
             KeyCut = all switch { CmekCutState.Cut => true, CmekCutState.Open => false, _ => null },
             Revoked = revoked,
-            Duration = time.GetElapsedTime(_start),
+            DurationSeconds = Math.Round(time.GetElapsedTime(_start).TotalSeconds, 3),
             At = time.GetUtcNow(),
             ReceiptPath = ReceiptPath,
         });

@@ -64,8 +64,9 @@ internal sealed class PermanentRevocation(
         try
         {
             return await op.Host.ShouldContinueAsync(
-                $"When these keys are gone, the data of {names} and its backups can never be read again by anyone: {uris}. "
-                    + "Schedule their deletion?",
+                "These keys are scheduled to be destroyed "
+                    + $"{plan.End(doomed.SelectMany(k => k.Accesses).Select(a => a.Subject.Cluster), op)}; "
+                    + $"from then on nobody can ever read the data of {names} or its backups again: {uris}. Schedule their deletion?",
                 "Permanent revocation").ConfigureAwait(false);
         }
         catch (CmekException e)

@@ -69,23 +69,38 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         }
 
         text.Append(Subjects.Any(s => s.InUse)
-            ? "The database stops: no reads, no writes, managed backups fail, restarted nodes do not come back. Coming back takes "
-                + "Restore-CmekAccess and a support ticket."
+            ? InUseConsequence()
             : "No cluster uses them any more and each goes on; what was written under them, managed backups too, cannot be read. "
                 + "Restore-CmekAccess gives the access back.");
         if (Options.Permanent)
         {
-            string when = Subjects.Any(s => s.Cluster.Provider == CmekProvider.AWS)
-                ? $"on {op.Session.Time.GetUtcNow().AddDays(Options.DeletionDays):yyyy-MM-dd} on AWS ({Options.DeletionDays} days)"
-                : "after each key's own waiting time on Google Cloud";
             text.AppendLine().Append(
                 CultureInfo.InvariantCulture,
-                $"PERMANENT: the keys are scheduled to be destroyed {when}; from then on nobody can ever read the "
-                    + $"data or its backups again.");
+                $"PERMANENT: after a second question the keys are scheduled to be destroyed {End(Subjects.Select(s => s.Cluster), op)}; "
+                    + $"from then on nobody can ever read the data or its backups again.");
         }
 
         return text.ToString();
     }
+
+    /// <summary>When scheduled keys will be gone, for both questions: the date where it is ours to set, else whose it is.</summary>
+    public string End(IEnumerable<CmekCluster> clusters, Operation op)
+    {
+        CmekProvider[] clouds = [.. clusters.Select(c => c.Provider).Distinct().Order()];
+        return string.Join(" and ", clouds.Select(c => c == CmekProvider.AWS
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"on {op.Session.Time.GetUtcNow().AddDays(Options.DeletionDays):yyyy-MM-dd} on AWS ({Options.DeletionDays} days)")
+            : "after each key's own waiting time on Google Cloud"));
+    }
+
+    // What each half stops, in the words of the help: a cut alone ends nothing at once, and the service alone leaves the key open.
+    private string InUseConsequence() => Options.Tells
+        ? "The database stops: no reads, no writes, managed backups fail, restarted nodes do not come back. Coming back takes "
+            + (Options.Cuts ? "Restore-CmekAccess and a support ticket." : "a support ticket; the keys stay as they are.")
+        : "Running nodes go on with the data key that they hold until they need the key again; restarted nodes do not come back, and "
+            + "managed backups fail. The service is not told. Coming back takes Restore-CmekAccess, and a support ticket for nodes "
+            + "that have stopped.";
 
     /// <summary>Whose it is: the organization, and whether it is only a sandbox.</summary>
     public string Target(Operation op)
@@ -93,7 +108,8 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         CmekOrganization organization = op.Session.Organization;
         string kind = op.Session.IsSandbox ? ", a SANDBOX" : string.Empty;
         string clusters = Subjects.Count == 1 ? Subjects[0].Cluster.Name : $"{Subjects.Count} clusters";
-        return organization.Id.Length == 0 ? clusters : $"{clusters} of the organization {organization.Name}{kind}";
+        string acting = op.Session.Who.Acting is { Length: > 0 } known ? $", {known}" : string.Empty;
+        return (organization.Id.Length == 0 ? clusters : $"{clusters} of the organization {organization.Name}{kind}") + acting;
     }
 
     private static string State(RevocationSubject subject) =>

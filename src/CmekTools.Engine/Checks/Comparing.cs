@@ -9,8 +9,27 @@ internal static class Comparing
     /// <summary>Compares.</summary>
     /// <param name="cluster">The cluster.</param>
     /// <param name="declared">What it should be; null: only what the providers say about the keys in use is looked at.</param>
+    /// <param name="accepted">What is known and agreed to: told to those who ask for details, and no difference.</param>
     /// <param name="op">The run.</param>
-    public static async IAsyncEnumerable<CmekDifference> RunAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? declared, Operation op)
+    public static async IAsyncEnumerable<CmekDifference> RunAsync(
+        CmekCluster cluster,
+        IReadOnlyList<CmekAccess>? declared,
+        IReadOnlyList<AcceptedDifference> accepted,
+        Operation op)
+    {
+        await foreach (CmekDifference difference in AllAsync(cluster, declared, op).ConfigureAwait(false))
+        {
+            if (accepted.FirstOrDefault(a => a.Covers(difference)) is { } agreed)
+            {
+                await op.Host.VerboseAsync($"Accepted ({agreed.Reason}): {difference}").ConfigureAwait(false);
+                continue;
+            }
+
+            yield return difference;
+        }
+    }
+
+    private static async IAsyncEnumerable<CmekDifference> AllAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? declared, Operation op)
     {
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         CmekAccess[] wanted =
@@ -24,8 +43,15 @@ internal static class Comparing
             yield return difference;
         }
 
-        // A region that the cluster does not have is one difference: its key is not looked at.
-        CmekAccess[] used = [.. ClusterChecks.Complete(wanted).Where(a => cluster.Regions.Any(r => r.Name == a.Region))];
+        // Whether the cluster runs hangs on the key that it uses, whatever was declared; a declared key is judged where none is in use.
+        // A region that was not declared has a key too. One that the cluster does not have is one difference: its key is not looked at.
+        CmekAccess[] inUse = [.. status.Regions.Where(r => r.Current is not null).Select(r => Specs.ToAccess(cluster, r))];
+        CmekAccess[] used =
+        [
+            .. inUse,
+            .. ClusterChecks.Complete(wanted).Where(
+                a => cluster.Regions.Any(r => r.Name == a.Region) && !inUse.Any(u => u.Region == a.Region)),
+        ];
         await foreach (CmekCheck check in Preflight.AccessesAsync(cluster, used, op).ConfigureAwait(false))
         {
             if (check.Result != CmekCheckResult.Pass)

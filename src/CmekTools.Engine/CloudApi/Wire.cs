@@ -74,6 +74,7 @@ internal sealed record ErrorWire(int? Code, string? Message);
 [JsonSerializable(typeof(ClusterListWire))]
 [JsonSerializable(typeof(CmekInfoWire))]
 [JsonSerializable(typeof(CmekSpecWire))]
+[JsonSerializable(typeof(Clusters.ManifestWire))]
 [JsonSerializable(typeof(CmekActionWire))]
 [JsonSerializable(typeof(ClusterUpdateWire))]
 [JsonSerializable(typeof(ClusterCreateWire))]

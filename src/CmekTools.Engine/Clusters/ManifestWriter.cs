@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Text;
 
@@ -23,17 +24,18 @@ internal static class ManifestWriter
                 status);
     }
 
-    /// <summary>The vendor's file.</summary>
-    public static string ToJson(CmekCluster cluster, IEnumerable<CmekAccess> accesses)
+    /// <summary>The vendor's file, and beside its own part what is agreed to.</summary>
+    public static string ToJson(CmekCluster cluster, IEnumerable<CmekAccess> accesses, IReadOnlyList<AcceptedDifference> accepted)
     {
-        CmekSpecWire body = new(
+        ManifestWire body = new(
             [
                 .. accesses.Select(
                     a => new RegionSpecWire(
                         a.Region,
                         new KeySpecWire(Specs.KeyType(cluster.Provider), Required(a.KeyUri, a), Required(a.AuthPrincipal, a)))),
-            ]);
-        return Specs.ToText(body) + "\n";
+            ],
+            accepted.Count == 0 ? null : accepted);
+        return Specs.ToText(JsonSerializer.SerializeToNode(body, WireJson.Default.ManifestWire)!) + "\n";
     }
 
     /// <summary>The vendor's Terraform resource, with its import block. The form is <c>terraform fmt</c>'s.</summary>

@@ -26,6 +26,35 @@ internal static class Manifests
             : [.. specs.Select(s => ByHandAccess.Of(s.KeySpec.Uri!, s.KeySpec.AuthPrincipal!, s.Region))];
     }
 
+    /// <summary>What a manifest declares to be known and agreed to.</summary>
+    /// <exception cref="CmekException"><c>ManifestUnreadable</c> or <c>ManifestInvalid</c>, with the place.</exception>
+    public static IReadOnlyList<AcceptedDifference> ReadAccepted(string path)
+    {
+        IReadOnlyList<AcceptedDifference> accepted = BodyOf(TextOf(path), path).AcceptedDifferences ?? [];
+        for (int i = 0; i < accepted.Count; i++)
+        {
+            if (accepted[i] is not { } entry || entry.Fault is not null)
+            {
+                throw Invalid(path, $"accepted_differences[{i}]: {accepted[i]?.Fault ?? "it is empty."}");
+            }
+        }
+
+        return accepted;
+    }
+
+    /// <summary>The same, and nothing where the file is no manifest: for a file that is about to be written over.</summary>
+    public static IReadOnlyList<AcceptedDifference> TryReadAccepted(string path)
+    {
+        try
+        {
+            return ReadAccepted(path);
+        }
+        catch (CmekException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>Reads a manifest's text.</summary>
     /// <exception cref="CmekException"><c>ManifestInvalid</c>.</exception>
     public static IReadOnlyList<CmekAccess> Parse(string text, string name, CmekCluster cluster)
@@ -84,20 +113,21 @@ internal static class Manifests
         }
     }
 
-    private static IReadOnlyList<RegionSpecWire> SpecsOf(string text, string name)
+    private static IReadOnlyList<RegionSpecWire> SpecsOf(string text, string name) => BodyOf(text, name).RegionSpecs switch
+    {
+        { Count: > RegionLimit } many => throw Invalid(
+            name,
+            $"it has {many.Count} regions, and {RegionLimit} is the most that is read."),
+        { Count: > 0 } specs => specs,
+        _ => throw Invalid(name, "it has no region_specs."),
+    };
+
+    private static ManifestWire BodyOf(string text, string name)
     {
         try
         {
             SafeJson.Check(text, SizeLimit);
-            CmekSpecWire? body = JsonSerializer.Deserialize(text, WireJson.Default.CmekSpecWire);
-            return body?.RegionSpecs switch
-            {
-                { Count: > RegionLimit } many => throw Invalid(
-                    name,
-                    $"it has {many.Count} regions, and {RegionLimit} is the most that is read."),
-                { Count: > 0 } specs => specs,
-                _ => throw Invalid(name, "it has no region_specs."),
-            };
+            return JsonSerializer.Deserialize(text, WireJson.Default.ManifestWire) ?? throw Invalid(name, "it is empty.");
         }
         catch (JsonException e)
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Clusters;
@@ -107,7 +108,10 @@ internal static class StatusWatch
 
                     last = string.Join(", ", regions.Select(Describe));
                     await op.Host.ProgressAsync(new OperationProgress(
-                        activity, last, 100 * there / Math.Max(1, regions.Length), State: status.State.ToString())).ConfigureAwait(false);
+                        activity,
+                        $"{last}, {Elapsed(op.Session.Time.GetElapsedTime(start))}",
+                        100 * there / Math.Max(1, regions.Length),
+                        State: status.State.ToString())).ConfigureAwait(false);
 
                     // One look may still show the state from before the request; two in a row do not.
                     failedLooks = regions.Any(goal.Failed) ? failedLooks + 1 : 0;
@@ -145,6 +149,11 @@ internal static class StatusWatch
             }
         }
     }
+
+    // Hours where there are any: a recovery goes through a ticket and may take days.
+    private static string Elapsed(TimeSpan time) => time.TotalHours >= 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time:mm\\:ss} h")
+        : string.Create(CultureInfo.InvariantCulture, $"{time:m\\:ss} min");
 
     private static string Describe(CmekRegionStatus region) =>
         region.UserMessage is null ? region.ToString() : $"{region} ({region.UserMessage})";

@@ -225,7 +225,7 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
             },
             ["labels"] = labels.DeepClone(),
         };
-        if (options.EnableRotation)
+        if (options.EnableRotation || options.RotateNew)
         {
             AddRotation(body, options, op);
         }

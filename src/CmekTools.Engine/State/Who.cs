@@ -20,6 +20,15 @@ internal sealed partial class Who
     /// <param name="identity">An ARN or an email.</param>
     public void Note(string cloud, string identity) => _identities[cloud] = identity;
 
+    /// <summary>Who the caller is to a cloud, or null where nobody has said.</summary>
+    public string? Of(string cloud) => _identities.GetValueOrDefault(cloud);
+
+    /// <summary>Who acts, for a question: empty where no cloud has said.</summary>
+    public string Acting => string.Join(
+        ", ",
+        _identities.ToArray().OrderBy(i => i.Key, StringComparer.Ordinal).Select(
+            i => $"as {i.Value} on {(i.Key == "aws" ? "AWS" : "Google Cloud")}"));
+
     /// <summary>What is known, for a journal line.</summary>
     public JsonObject ToJson()
     {

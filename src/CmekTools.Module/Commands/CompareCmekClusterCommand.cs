@@ -55,7 +55,9 @@ public sealed class CompareCmekClusterCommand : FleetCommand
         await BesideAsync(
             ClusterName,
             RecentClusters.Momentary,
-            (cluster, op) => RunAsync(cluster, path is null ? null : Manifests.Read(path, cluster), op))
+            (cluster, op) => path is null
+                ? RunAsync(cluster, null, [], op)
+                : RunAsync(cluster, Manifests.Read(path, cluster), Manifests.ReadAccepted(path), op))
             .ConfigureAwait(false);
     }
 
@@ -67,13 +69,18 @@ public sealed class CompareCmekClusterCommand : FleetCommand
                 await RunAsync(
                     await op.GetClusterAsync(group.Key).ConfigureAwait(false),
                     [.. group],
+                    [],
                     op).ConfigureAwait(false)).ConfigureAwait(false);
         }
     }
 
-    private static async Task RunAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? declared, Operation op)
+    private static async Task RunAsync(
+        CmekCluster cluster,
+        IReadOnlyList<CmekAccess>? declared,
+        IReadOnlyList<AcceptedDifference> accepted,
+        Operation op)
     {
-        await foreach (CmekDifference difference in Comparing.RunAsync(cluster, declared, op).ConfigureAwait(false))
+        await foreach (CmekDifference difference in Comparing.RunAsync(cluster, declared, accepted, op).ConfigureAwait(false))
         {
             await op.Host.OutputAsync(difference).ConfigureAwait(false);
         }

@@ -1,10 +1,8 @@
-using System.Globalization;
 using System.Management.Automation;
 using System.Net;
 using System.Security;
 using CmekTools.Engine;
 using CmekTools.Engine.Lifecycle;
-using CmekTools.Engine.Pacing;
 using CmekTools.Engine.State.Shared;
 
 namespace CmekTools.Module.Commands;
@@ -16,7 +14,6 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
 {
     private const string CloudSet = "Cloud";
     private const string SandboxSet = "Sandbox";
-    private const string LimitVariable = "CMEKTOOLS_REQUESTS_PER_SECOND";
 
     /// <summary>The secret key of a service account; COCKROACH_API_KEY where not given.</summary>
     [Parameter(ParameterSetName = CloudSet)]
@@ -102,29 +99,8 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             options = options with { JournalSink = sink };
         }
 
-        SessionContext context = await Connecting.ConnectAsync(options, Cancellation).ConfigureAwait(false);
-        if (context.Offline is { } offline)
-        {
-            DateTimeOffset seen = context.Inventory.List() is [var newest, ..] ? newest.SeenAt : default;
-            await Pipeline.WarningAsync(
-                $"The service does not answer as it should: {offline.Message} This is an offline session for "
-                    + $"{context.Organization.Name}, by what was last seen "
-                + $"{context.Inventory.Age(seen)}: Revoke-CmekAccess cuts by it; everything else fails "
-                + "with the service's error. Connect again when it answers.").ConfigureAwait(false);
-        }
-
-        CmekSession session = new()
-        {
-            Server = options.Server,
-            Organization = context.Organization,
-            IsSandbox = Sandbox is not null,
-            IsOffline = context.Offline is not null,
-            SharedState = context.Shared?.Address,
-            ConnectedAt = DateTimeOffset.UtcNow,
-            Context = context,
-        };
-        await Pipeline.OnPipelineAsync(() => Sessions.Set(session)).ConfigureAwait(false);
-        await Pipeline.OutputAsync(session).ConfigureAwait(false);
+        await Pipeline.OutputAsync(
+            await Connections.OpenAsync(this, options, Sandbox is not null).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     // What is played in a sandbox goes to a shared state only where that is said.
@@ -143,30 +119,14 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
 
     private ConnectOptions CloudOptions()
     {
-        string? server = Environment.GetEnvironmentVariable("COCKROACH_SERVER");
-        Uri address = ConnectOptions.PublicServer;
-        if (Server is not null)
+        ConnectOptions known = Connections.OfEnvironment();
+        return known with
         {
-            address = Server;
-        }
-        else if (!string.IsNullOrWhiteSpace(server) && !Uri.TryCreate(server, UriKind.RelativeOrAbsolute, out address!))
-        {
-            address = new Uri(Uri.EscapeDataString(server), UriKind.Relative);
-        }
-
-        return new ConnectOptions
-        {
-            Server = address,
-            ApiKey = ApiKey is null
-                ? Environment.GetEnvironmentVariable("COCKROACH_API_KEY") ?? string.Empty
-                : new NetworkCredential(string.Empty, ApiKey).Password,
-            RequestsPerSecond = Limit(Environment.GetEnvironmentVariable(LimitVariable)),
+            Server = Server ?? known.Server,
+            ApiKey = ApiKey is null ? known.ApiKey : new NetworkCredential(string.Empty, ApiKey).Password,
             Providers = new ProviderOptions { AwsProfileName = ProfileName, GoogleProject = Project },
         };
     }
-
-    private static int Limit(string? text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) ? limit : Pacers.CloudRequestsPerSecond;
 
     // Its token is made anew for each sandbox, and is known wherever the sandbox is.
     private static string InstanceOf(CmekSandbox sandbox)
@@ -186,7 +146,7 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             ApiKey = Value("COCKROACH_API_KEY") ?? string.Empty,
             Timings = Timings.Sandbox,
             IsSandbox = true,
-            RequestsPerSecond = Limit(Value(LimitVariable)),
+            RequestsPerSecond = Connections.Limit(Value(Connections.LimitVariable)),
             // What is played in a sandbox belongs neither into the record of the real clusters nor into another sandbox's, which has
             // the same ids.
             StateFolder = Path.Combine(Engine.State.JournalWriter.DefaultFolder(), "sandbox", InstanceOf(sandbox)),

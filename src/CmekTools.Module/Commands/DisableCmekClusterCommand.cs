@@ -8,6 +8,10 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekStatus))]
 public sealed class DisableCmekClusterCommand : ClusterCommand
 {
+    /// <summary>Wait: the default, said aloud.</summary>
+    [Parameter]
+    public SwitchParameter Wait { get; set; }
+
     /// <summary>Do not wait for DISABLED.</summary>
     [Parameter]
     public SwitchParameter NoWait { get; set; }
@@ -23,7 +27,7 @@ public sealed class DisableCmekClusterCommand : ClusterCommand
 
     internal override Task ProcessAsync()
     {
-        SwitchOptions options = new(!NoWait, TimeSpan.FromSeconds(TimeoutSeconds), SkipPreflight);
+        SwitchOptions options = new(Waiting.Decide(Wait, NoWait, true), TimeSpan.FromSeconds(TimeoutSeconds), SkipPreflight);
         return BesideAsync(TimeSpan.Zero, async (cluster, op) =>
             await op.Host.OutputAsync(await Disabling.DisableAsync(cluster, options, op).ConfigureAwait(false)).ConfigureAwait(false));
     }

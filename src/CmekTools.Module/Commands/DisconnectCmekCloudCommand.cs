@@ -15,17 +15,12 @@ public sealed class DisconnectCmekCloudCommand : PipelineCommand
     internal override async Task ProcessAsync()
     {
         CmekSession? session = Session ?? RunspaceSession;
-        if (session is null)
-        {
-            return;
-        }
-
-        (session.Context as IDisposable)?.Dispose();
+        (session?.Context as IDisposable)?.Dispose();
         await Pipeline.OnPipelineAsync(() =>
         {
             if (ReferenceEquals(Sessions.Current, session))
             {
-                Sessions.Set(null);
+                Sessions.End();
             }
         }).ConfigureAwait(false);
     }

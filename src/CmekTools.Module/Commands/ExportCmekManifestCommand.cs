@@ -82,12 +82,9 @@ public sealed class ExportCmekManifestCommand : FleetCommand
         accesses ??= ManifestWriter.FromStatus(
             cluster,
             await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false));
-        string text = As == CmekManifestForm.Json
-            ? ManifestWriter.ToJson(cluster, accesses)
-            : ManifestWriter.ToTerraform(cluster, accesses);
         if (Path is null)
         {
-            await op.Host.OutputAsync(text).ConfigureAwait(false);
+            await op.Host.OutputAsync(TextOf(cluster, accesses, [])).ConfigureAwait(false);
             return;
         }
 
@@ -101,7 +98,19 @@ public sealed class ExportCmekManifestCommand : FleetCommand
                 Path);
         }
 
+        // What was agreed to is the owner's, and not for a new export to forget.
+        string path = string.Empty;
+        await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(Path)).ConfigureAwait(false);
+        string text = TextOf(
+            cluster,
+            accesses,
+            As == CmekManifestForm.Json && File.Exists(path) ? Manifests.TryReadAccepted(path) : []);
         _written = true;
         await TextExport.WriteAsync(this, Path, "the manifest", text, Force).ConfigureAwait(false);
     }
+
+    private string TextOf(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, IReadOnlyList<AcceptedDifference> accepted) =>
+        As == CmekManifestForm.Json
+            ? ManifestWriter.ToJson(cluster, accesses, accepted)
+            : ManifestWriter.ToTerraform(cluster, accesses);
 }

@@ -8,12 +8,18 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekJournalEntry))]
 public sealed class GetCmekJournalCommand : StateCommand
 {
-    /// <summary>Only changes for clusters, or to resources, whose name or id matches.</summary>
-    [Parameter(Position = 0)]
+    private readonly List<ClusterArgument> _wanted = [];
+
+    /// <summary>
+    /// Only changes for these clusters (names with wildcards, ids, or objects that say one of them), or to resources of these names.
+    /// </summary>
+    [Parameter(Position = 0, ValueFromPipeline = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [Alias("ClusterName", "Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string Target { get; set; } = "*";
+    public ClusterArgument[] Target { get; set; } = [];
 
     /// <summary>Only changes announced at or after this time.</summary>
     [Parameter]
@@ -24,14 +30,26 @@ public sealed class GetCmekJournalCommand : StateCommand
     [Parameter]
     public SwitchParameter Unsettled { get; set; }
 
+    internal override Task ProcessAsync()
+    {
+        _wanted.AddRange(Target);
+        return Task.CompletedTask;
+    }
+
     internal override async Task EndAsync()
     {
+        // A pipeline that gave no cluster asks for none, and not for all.
+        if (_wanted.Count == 0 && MyInvocation.ExpectingInput)
+        {
+            return;
+        }
+
         string folder = await FolderAsync().ConfigureAwait(false);
-        WildcardPattern pattern = WildcardPattern.Get(Target, WildcardOptions.IgnoreCase);
         foreach (CmekJournalEntry entry in JournalReader.Read(new JournalWriter(folder).FilePath))
         {
-            string?[] names = [entry.Target, entry.ClusterName, entry.ClusterId];
-            if (entry.Time >= Since && (!Unsettled || entry.IsUnsettled) && names.Any(n => pattern.IsMatch(n ?? string.Empty)))
+            if (entry.Time >= Since
+                && (!Unsettled || entry.IsUnsettled)
+                && (_wanted.Count == 0 || _wanted.Exists(w => w.Means(entry.ClusterId, entry.ClusterName, entry.Target))))
             {
                 await Pipeline.OutputAsync(entry).ConfigureAwait(false);
             }

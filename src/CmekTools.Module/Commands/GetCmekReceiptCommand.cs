@@ -8,12 +8,16 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekReceipt))]
 public sealed class GetCmekReceiptCommand : StateCommand
 {
-    /// <summary>Only this cluster's.</summary>
-    [Parameter(Position = 0)]
+    private readonly List<ClusterArgument> _wanted = [];
+
+    /// <summary>Only these clusters': names (with wildcards), ids, or objects that say one of them.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public string ClusterName { get; set; } = "*";
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>Only those whose revocation has not been undone.</summary>
     [Parameter]
@@ -21,12 +25,24 @@ public sealed class GetCmekReceiptCommand : StateCommand
 
     internal override bool ReadsShared => true;
 
+    internal override Task ProcessAsync()
+    {
+        _wanted.AddRange(ClusterName);
+        return Task.CompletedTask;
+    }
+
     internal override async Task EndAsync()
     {
-        WildcardPattern pattern = WildcardPattern.Get(ClusterName, WildcardOptions.IgnoreCase);
+        // A pipeline that gave no cluster asks for none, and not for all.
+        if (_wanted.Count == 0 && MyInvocation.ExpectingInput)
+        {
+            return;
+        }
+
         foreach (StoredReceipt receipt in new ReceiptStore(await FolderAsync().ConfigureAwait(false)).List())
         {
-            if (pattern.IsMatch(receipt.Document.ClusterName) && (!Open || receipt.Document.IsOpen))
+            if ((_wanted.Count == 0 || _wanted.Exists(w => w.Means(receipt.Document.ClusterId, receipt.Document.ClusterName)))
+                && (!Open || receipt.Document.IsOpen))
             {
                 await Pipeline.OutputAsync(receipt.ToPublic()).ConfigureAwait(false);
             }

@@ -50,6 +50,10 @@ public sealed class NewCmekClusterCommand : SessionCommand
     [Parameter]
     public SwitchParameter Wait { get; set; }
 
+    /// <summary>Do not wait: the default, said aloud.</summary>
+    [Parameter]
+    public SwitchParameter NoWait { get; set; }
+
     /// <summary>The longest wait, in seconds.</summary>
     [Parameter]
     [ValidateRange(1, 604800)]
@@ -57,6 +61,7 @@ public sealed class NewCmekClusterCommand : SessionCommand
 
     internal override async Task EndAsync()
     {
+        bool wait = Waiting.Decide(Wait, NoWait, false);
         if (CidrRange is not null && Provider != CmekProvider.GCP)
         {
             throw new CmekException(
@@ -95,7 +100,7 @@ public sealed class NewCmekClusterCommand : SessionCommand
         }
 
         ClusterPlan plan = new(Name, Provider, nodes, VirtualCpuCount, StorageGib, CockroachVersion, CidrRange);
-        CmekCluster? cluster = await ClusterMaking.MakeAsync(plan, Wait, TimeSpan.FromSeconds(TimeoutSeconds), Op).ConfigureAwait(false);
+        CmekCluster? cluster = await ClusterMaking.MakeAsync(plan, wait, TimeSpan.FromSeconds(TimeoutSeconds), Op).ConfigureAwait(false);
         if (cluster is not null)
         {
             await Pipeline.OutputAsync(cluster).ConfigureAwait(false);

@@ -36,7 +36,11 @@ public sealed class NewCmekKeyCommand : ClusterCommand
     [Parameter]
     public SwitchParameter MultiRegion { get; set; }
 
-    /// <summary>Automatic rotation.</summary>
+    /// <summary>No automatic rotation for new keys, which else have it.</summary>
+    [Parameter]
+    public SwitchParameter NoRotation { get; set; }
+
+    /// <summary>Automatic rotation also for keys that are there already.</summary>
     [Parameter]
     [Alias("EnableKeyRotation")]
     public SwitchParameter EnableRotation { get; set; }
@@ -88,7 +92,14 @@ public sealed class NewCmekKeyCommand : ClusterCommand
                 period);
         }
 
-        return Task.CompletedTask;
+        return NoRotation && (EnableRotation || RotationPeriod is not null)
+            ? throw new CmekException(
+                "RotationContradicts",
+                CmekErrorKind.InvalidArgument,
+                "-NoRotation and -EnableRotation or -RotationPeriod say the opposite of each other.",
+                "Give one of them; new keys rotate by themselves where none is given.",
+                NoRotation)
+            : Task.CompletedTask;
     }
 
     internal override Task ProcessAsync()
@@ -97,6 +108,7 @@ public sealed class NewCmekKeyCommand : ClusterCommand
         {
             AliasName = AliasName,
             MultiRegion = MultiRegion,
+            RotateNew = !NoRotation,
             EnableRotation = EnableRotation || RotationPeriod is not null,
             RotationPeriodDays = RotationPeriod is { } period ? (int)period.TotalDays : null,
             Tags = Tag.Cast<DictionaryEntry>().ToDictionary(

@@ -46,6 +46,10 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
     [Parameter]
     public SwitchParameter Wait { get; set; }
 
+    /// <summary>Do not wait: the default, said aloud.</summary>
+    [Parameter]
+    public SwitchParameter NoWait { get; set; }
+
     /// <summary>The longest watch, in seconds.</summary>
     [Parameter]
     [ValidateRange(1, 604800)]
@@ -68,7 +72,10 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
         PrincipalOptions? principal = RoleName is null && ServiceAccount is null
             ? null
             : new PrincipalOptions { RoleName = RoleName, ServiceAccount = ServiceAccount, Again = true };
-        RestoreOptions options = new(principal, Wait, TimeSpan.FromSeconds(TimeoutSeconds)) { AcceptChanges = AcceptChanges };
+        RestoreOptions options = new(
+            principal,
+            Waiting.Decide(Wait, NoWait, false),
+            TimeSpan.FromSeconds(TimeoutSeconds)) { AcceptChanges = AcceptChanges };
         if (Receipt is null)
         {
             if (Context.Offline is null)

@@ -80,6 +80,10 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     [ValidateRange(7, 30)]
     public int PendingWindowInDays { get; set; } = 30;
 
+    /// <summary>Wait: the default, said aloud.</summary>
+    [Parameter]
+    public SwitchParameter Wait { get; set; }
+
     /// <summary>Do not wait for REVOKED.</summary>
     [Parameter]
     public SwitchParameter NoWait { get; set; }
@@ -103,6 +107,9 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     /// <summary>A pipeline that has had enough of the output, or a preference that stops at an error, must not leave keys open.</summary>
     internal override bool GoesOnUnheard => true;
 
+    /// <inheritdoc/>
+    internal override bool NeedsSession => !ByHand;
+
     private bool ByHand => ParameterSetName is KeySet or ManifestSet;
 
     /// <inheritdoc/>
@@ -119,6 +126,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     internal override Task BeginAsync()
     {
         Pipeline.Force = Force;
+        _ = Waiting.Decide(Wait, NoWait, true);
         return KeyOnly && ServiceOnly
             ? throw new CmekException(
                 "ScopeContradicts",
@@ -157,7 +165,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
             ConfirmedName = ConfirmClusterName,
             DeletionDays = PendingWindowInDays,
             Limit = TimeSpan.FromSeconds(TimeoutSeconds),
-            NoWait = NoWait,
+            NoWait = !Waiting.Decide(Wait, NoWait, true),
             RequireReceipt = RequireReceipt,
             Unasked = Force || Pipeline.WhatIf,
         };

@@ -141,8 +141,15 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
             return;
         }
 
-        await Pipeline.OutputAsync(new CmekSandbox { BaseAddress = server.BaseAddress, Environment = server.Environment, Server = server })
-            .ConfigureAwait(false);
+        CmekSandbox sandbox = new()
+        {
+            BaseAddress = server.BaseAddress,
+            Environment = server.Environment,
+            StartedAt = DateTimeOffset.UtcNow,
+            Server = server,
+        };
+        Sandboxes.Add(sandbox);
+        await Pipeline.OutputAsync(sandbox).ConfigureAwait(false);
     }
 
     // Ctrl-C, and a command downstream that has had enough, end it: both cancel.

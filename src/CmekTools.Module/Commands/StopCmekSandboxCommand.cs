@@ -17,6 +17,7 @@ public sealed class StopCmekSandboxCommand : PipelineCommand
         if (Sandbox?.Server is { } server)
         {
             await server.DisposeAsync().ConfigureAwait(false);
+            Sandboxes.Remove(Sandbox);
         }
     }
 }

@@ -67,6 +67,10 @@ public abstract class AccessCommand : FleetCommand
     [Parameter]
     public SwitchParameter Wait { get; set; }
 
+    /// <summary>Do not wait: the default, said aloud.</summary>
+    [Parameter]
+    public SwitchParameter NoWait { get; set; }
+
     /// <summary>The longest wait, in seconds; two hours where not given, as the vendor's own provider allows.</summary>
     [Parameter]
     [ValidateRange(1, 604800)]
@@ -77,7 +81,7 @@ public abstract class AccessCommand : FleetCommand
     public SwitchParameter SkipPreflight { get; set; }
 
     /// <summary>How to go about it.</summary>
-    internal SwitchOptions Options => new(Wait, TimeSpan.FromSeconds(TimeoutSeconds), SkipPreflight);
+    internal SwitchOptions Options => new(Waiting.Decide(Wait, NoWait, false), TimeSpan.FromSeconds(TimeoutSeconds), SkipPreflight);
 
     /// <summary>
     /// True where a cluster can be acted on as soon as there is an access for each of its regions: nothing that follows could belong
@@ -87,6 +91,13 @@ public abstract class AccessCommand : FleetCommand
 
     /// <summary>What a cluster may be told to do without a key being given, for the error that says what is missing.</summary>
     internal virtual string Otherwise => string.Empty;
+
+    internal override Task BeginAsync()
+    {
+        // Before the first request, and not with the first record.
+        _ = Options;
+        return Task.CompletedTask;
+    }
 
     internal override async Task ProcessAsync()
     {

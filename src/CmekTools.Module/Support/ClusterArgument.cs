@@ -32,6 +32,21 @@ public sealed class ClusterArgument
     internal static ClusterArgument Of(string? id, string? name) =>
         new() { Id = string.IsNullOrEmpty(id) ? null : id, Name = string.IsNullOrEmpty(name) ? null : name };
 
+    /// <summary>
+    /// True where it says the thing with this id and these names, without anybody being asked: by the id where it has one, else by the
+    /// name, wildcards and all.
+    /// </summary>
+    internal bool Means(string? id, params string?[] names)
+    {
+        if (Id is not null)
+        {
+            return string.Equals(Id, id, StringComparison.OrdinalIgnoreCase);
+        }
+
+        WildcardPattern pattern = WildcardPattern.Get(Name, WildcardOptions.IgnoreCase);
+        return names.Append(id).Any(n => pattern.IsMatch(n ?? string.Empty));
+    }
+
     /// <inheritdoc/>
     public override string ToString() => Name ?? Id ?? string.Empty;
 

@@ -40,7 +40,7 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     internal bool StopsAtErrors { get; private set; }
 
     /// <summary>The runspace's connection when the cmdlet began.</summary>
-    internal CmekSession? RunspaceSession { get; private set; }
+    internal CmekSession? RunspaceSession { get; private protected set; }
 
     /// <summary>What the engine may ask of this cmdlet.</summary>
     internal PipelineHost Pipeline { get; private set; } = null!;
@@ -88,7 +88,13 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
         _trace = debug || Wants("Verbose") ? message => Pipeline.TraceAsync(message, debug) : null;
         StopsAtErrors = Preference("ErrorAction") == ActionPreference.Stop;
         RunspaceSession = Sessions.Current;
-        Run(BeginAsync, recordFails: false);
+        Run(
+            async () =>
+            {
+                await PrepareAsync().ConfigureAwait(false);
+                await BeginAsync().ConfigureAwait(false);
+            },
+            recordFails: false);
     }
 
     /// <inheritdoc/>
@@ -117,6 +123,9 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     /// preference that stops): only Ctrl-C ends it.
     /// </summary>
     internal virtual bool GoesOnUnheard => false;
+
+    /// <summary>What has to be there before anything else. A failure ends the cmdlet.</summary>
+    internal virtual Task PrepareAsync() => Task.CompletedTask;
 
     /// <summary>Before the first record. A failure ends the cmdlet.</summary>
     internal virtual Task BeginAsync() => Task.CompletedTask;

@@ -8,6 +8,7 @@ namespace CmekTools.Module;
 internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<Action> queue, bool whatIf) : IOperationHost
 {
     private readonly ConcurrentDictionary<string, int> _activities = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _planned = new(StringComparer.Ordinal);
     private volatile bool _detached;
     private bool _runConfirmed;
 
@@ -61,13 +62,13 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         }
         else
         {
-            command.WriteVerbose(message);
+            command.WriteVerbose(Shown(message));
         }
     }
 
     /// <summary>Tells the user something that is no output, as Write-Host does.</summary>
     public Task TellAsync(string message) =>
-        PostAsync(() => command.WriteInformation(new HostInformationMessage { Message = message }, ["PSHOST", "CmekSummary"]));
+        PostAsync(() => command.WriteInformation(new HostInformationMessage { Message = Shown(message) }, ["PSHOST", "CmekSummary"]));
 
     /// <summary>Takes all bars away: one for all records comes in their place.</summary>
     public Task EndProgressAsync()
@@ -103,7 +104,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     public Task LastErrorAsync(string warning, CmekException error) => PostAsync(
         () =>
         {
-            command.WriteWarning(warning);
+            command.WriteWarning(Shown(warning));
             command.WriteError(Errors.ToRecord(error));
             return true;
         },
@@ -131,6 +132,12 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     public Task<bool> ShouldProcessAsync(string target, string action, bool confirmed) => PostAsync(() =>
     {
         string text = Shown($"{target}: {action}");
+        if (WhatIf && !_planned.Add(text))
+        {
+            // One role for several regions would be made once: it is shown once.
+            return false;
+        }
+
         if (!WhatIf && (Force || confirmed))
         {
             command.WriteVerbose(text);

@@ -27,6 +27,20 @@ public abstract class SessionCommand : PipelineCommand
     /// <summary>True where a name may have wildcards: nothing is changed.</summary>
     internal virtual bool TakesWildcards => false;
 
+    /// <summary>True where the command cannot begin without a connection.</summary>
+    internal virtual bool NeedsSession => true;
+
+    internal override async Task PrepareAsync()
+    {
+        if (NeedsSession && Session is null && RunspaceSession is null && await Sessions.MayConnectAsync(this).ConfigureAwait(false))
+        {
+            RunspaceSession = await Connections.OpenAsync(this, Connections.OfEnvironment(), sandbox: false).ConfigureAwait(false);
+            await Pipeline.TellAsync(
+                $"Connected to {RunspaceSession.Server} as {RunspaceSession.Organization}, with COCKROACH_API_KEY. Connect-CmekCloud "
+                    + "connects otherwise, Disconnect-CmekCloud ends it.").ConfigureAwait(false);
+        }
+    }
+
     /// <summary>Works on one record beside the others.</summary>
     /// <param name="name">What it is about, for people.</param>
     /// <param name="work">The work, with everything that belongs to the record taken out of the parameters before.</param>

@@ -9,6 +9,35 @@ internal static class Sessions
 {
     private static readonly ConditionalWeakTable<Runspace, CmekSession> s_sessions = [];
 
+    private static readonly ConditionalWeakTable<Runspace, object> s_ended = [];
+
+    /// <summary>
+    /// True where a command may connect by itself: COCKROACH_API_KEY is set, nobody ended this runspace's connection, and no sandbox is
+    /// in play. Whoever tries things out in a sandbox must not be taken to the real service by a branch that has no connection, and the
+    /// variables of a sandbox lead to none.
+    /// </summary>
+    public static async Task<bool> MayConnectAsync(PipelineCommand command)
+    {
+        if (string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable("COCKROACH_API_KEY"))
+            || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("GOOGLE_SANDBOX_ACCESS_TOKEN"))
+            || Sandboxes.InPlay)
+        {
+            return false;
+        }
+
+        bool ended = false;
+        await command.Pipeline.OnPipelineAsync(
+            () => ended = s_ended.TryGetValue(Runspace.DefaultRunspace, out _)).ConfigureAwait(false);
+        return !ended;
+    }
+
+    /// <summary>Ends this runspace's connection on purpose: no command connects by itself in it any more.</summary>
+    public static void End()
+    {
+        Set(null);
+        s_ended.AddOrUpdate(Runspace.DefaultRunspace, new object());
+    }
+
     /// <summary>This runspace's connection, or null.</summary>
     public static CmekSession? Current => s_sessions.TryGetValue(Runspace.DefaultRunspace, out CmekSession? found) ? found : null;
 

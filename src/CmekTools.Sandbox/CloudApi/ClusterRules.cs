@@ -12,7 +12,7 @@ internal static partial class ClusterRules
         Dictionary<string, int> found = [];
         foreach ((string region, JsonNode? _) in regionNodes)
         {
-            if (!RegionForm(provider).IsMatch(region))
+            if (!KnownRegions.Has(provider, region))
             {
                 throw CloudApiFault.Invalid($"region_nodes: unknown region {region} for {provider}");
             }

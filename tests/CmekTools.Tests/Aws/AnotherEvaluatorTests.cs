@@ -1,6 +1,3 @@
-using System.Globalization;
-using CmekTools.Engine.Access;
-using CmekTools.Engine.Aws.Policies;
 using CmekTools.Tests.Kit;
 using Xunit;
 
@@ -14,68 +11,37 @@ namespace CmekTools.Tests.Aws;
 public sealed class AnotherEvaluatorTests
 {
     private const int Usual = 150;
-    private static readonly string[] s_calls = ["kms:Decrypt", "kms:Encrypt", "kms:ReEncryptFrom", "kms:CreateGrant"];
 
     [Fact]
     public async Task NothingIsCertainThatTheOtherSeesOtherwise()
     {
         string modules = await ModulesAsync();
-        int count = Number("CMEKTOOLS_POLICIES", Usual);
-        int seed = Number("CMEKTOOLS_SEED", 1);
-        List<string> cases = [];
-        List<Question> questions = [];
-        for (int i = 0; i < count; i++)
-        {
-            GeneratedAccess made = new((seed * 1_000_003) + i);
-            KeyAccess access = made.Access();
-            foreach (string call in s_calls)
-            {
-                CallDecision ours = KeyAccessEvaluator.Decide(access, call);
-
-                // What the engine does not know is filled in twice: a certain verdict has to hold for both.
-                for (int filled = 0; filled < 2; filled++)
-                {
-                    cases.Add(made.Simulation(call).ToJsonString());
-                    questions.Add(new Question(i, made, call, ours, cases[^1]));
-                }
-            }
-        }
+        int count = GeneratedQuestions.Number("CMEKTOOLS_POLICIES", Usual);
+        int seed = GeneratedQuestions.Number("CMEKTOOLS_SEED", 1);
+        GeneratedQuestions questions = new(count, seed);
 
         using TempFolder folder = new();
         string script = Path.Combine(ExternalProgram.RepositoryRoot, "benchmarks", "policies", "evaluate.mjs");
-        FinishedProgram other = (
-            await ExternalProgram.RunAsync("node", [script, modules, folder.Write("cases", string.Join('\n', cases))])).Expect();
+        string cases = folder.Write("cases", string.Join('\n', questions.All.Select(q => q.Simulation.ToJsonString())));
+        FinishedProgram other = (await ExternalProgram.RunAsync("node", [script, modules, cases])).Expect();
         string[] answers = other.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(cases.Count, answers.Length);
-        List<string> wrong = [];
-        int compared = 0;
-        int errors = 0;
-        for (int i = 0; i < answers.Length; i++)
-        {
-            (Decision ours, string theirs) = (questions[i].Ours.Decision, answers[i]);
-            errors += theirs.StartsWith("Error", StringComparison.Ordinal) ? 1 : 0;
-            if (ours is not (Decision.Allowed or Decision.Denied) || theirs.StartsWith("Error", StringComparison.Ordinal))
-            {
-                continue;
-            }
+        Assert.Equal(questions.All.Count, answers.Length);
 
-            compared++;
-            if (ours == Decision.Allowed != (theirs == "Allowed"))
-            {
-                wrong.Add(
-                    $"{questions[i].Call}: {ours} ({questions[i].Ours.Reason}), the other {theirs}: {questions[i].Made} "
-                        + $"{questions[i].Simulation}");
-            }
-        }
-
+        List<string> wrong = questions.Wrong(answers, out int compared);
+        string[] refused = [.. answers.Where(a => a.StartsWith("Error", StringComparison.Ordinal))];
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{count} policies, {cases.Count} calls, {compared} certain verdicts compared, {errors} not judged by the other, "
+            $"{count} policies, {answers.Length} calls, {compared} certain verdicts compared, {refused.Length} not judged by the other, "
                 + $"{wrong.Count} seen otherwise");
         Assert.True(
-            compared > cases.Count / 4,
-            $"only {compared} of {cases.Count} could be compared; {errors} were refused: "
-                + $"{answers.FirstOrDefault(a => a.StartsWith("Error", StringComparison.Ordinal))}");
-        Assert.True(wrong.Count == 0, $"{wrong.Count} of {compared}:\n{string.Join('\n', wrong.Take(Number("CMEKTOOLS_SHOW", 5)))}");
+            compared > answers.Length / 4,
+            $"only {compared} of {answers.Length} could be compared; {refused.Length} were refused: {refused.FirstOrDefault()}");
+        Assert.True(
+            wrong.Count == 0,
+            $"{wrong.Count} of {compared}:\n{string.Join('\n', wrong.Take(GeneratedQuestions.Number("CMEKTOOLS_SHOW", 5)))}");
+        if (Environment.GetEnvironmentVariable("CMEKTOOLS_RECORD") is { Length: > 0 } path)
+        {
+            new VerdictRecord(count, seed, questions.Certain, questions.Fingerprint(), answers).Write(path);
+        }
     }
 
     private static async Task<string> ModulesAsync()
@@ -95,11 +61,4 @@ public sealed class AnotherEvaluatorTests
 
         return found!;
     }
-
-    private static int Number(string variable, int usual) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
-            ? number
-            : usual;
-
-    private sealed record Question(int Index, GeneratedAccess Made, string Call, CallDecision Ours, string Simulation);
 }

@@ -2,6 +2,7 @@ using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws;
 using CmekTools.Engine.Aws.Policies;
+using CmekTools.Tests.Kit;
 using Xunit;
 
 namespace CmekTools.Tests.Aws;
@@ -268,6 +269,96 @@ public sealed class AwsDecisionTests
             Decision.Denied,
             ToRole.Replace("\"Resource\":\"*\"", "\"Resource\":\"arn:aws:kms:us-east-1:111122223333:key/x\"", StringComparison.Ordinal)),
 
+        // What denies is told by its place, and what lasts before what does not.
+        ["a deny for a while, and one that lasts"] = new(
+            "IAM policy-eval-denyallow",
+            Decision.Denied,
+            ToRole + "," + Deny("\"*\"", """{"DateLessThan":{"aws:CurrentTime":"2999-01-01T00:00:00Z"}}""")) { Own = OwnDeny() },
+        ["a deny for a while"] = new(
+            "IAM policy-eval-denyallow",
+            Decision.Denied,
+            ToRole + "," + Deny("\"*\"", """{"DateLessThan":{"aws:CurrentTime":"2999-01-01T00:00:00Z"}}""")),
+        ["two denies in one document"] = new(
+            "IAM policy-eval-denyallow",
+            Decision.Denied,
+            Named("Early", Deny("\"*\"", """{"DateLessThan":{"aws:CurrentTime":"2999-01-01T00:00:00Z"}}""")) + ","
+                + Named("Late", Deny("\"*\""))),
+        ["a boundary that may deny"] = new(
+            "IAM access_policies_boundaries",
+            Decision.Perhaps,
+            ToRole) { Boundary = Own + "," + OwnDeny("""{"StringEquals":{"aws:SourceVpc":"v"}}""") },
+        ["a boundary that may allow"] = new(
+            "IAM access_policies_boundaries",
+            Decision.Perhaps,
+            ToRole) { Boundary = """{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceVpc":"v"}}}""" },
+        ["everybody, and a boundary's silence"] = new(
+            "IAM elements_principal",
+            Decision.Perhaps,
+            S("Allow", "\"*\"")) { Boundary = S3Only },
+        ["everybody, and a boundary that allows"] = new("IAM elements_principal", Decision.Allowed, S("Allow", "\"*\"")) { Boundary = Own },
+        ["two that may deny"] = new(
+            "IAM policy-eval-denyallow",
+            Decision.Perhaps,
+            ToRole + "," + Named("ByKey", Deny("\"*\"", """{"StringEquals":{"aws:SourceVpc":"v"}}"""))) {
+                Own = Named("ByRole", OwnDeny("""{"StringEquals":{"aws:SourceVpc":"v"}}""")) },
+        ["the account decides, and its policy may"] = new(
+            "KMS key-policy-default",
+            Decision.Perhaps,
+            Root) { Own = """{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceVpc":"v"}}}""" },
+        ["the key policy may, and the role's own does"] = new(
+            "KMS key-policy-default",
+            Decision.Perhaps,
+            S("Allow", Aws("arn:aws:iam::111122223333:root"), """{"StringEquals":{"aws:SourceVpc":"v"}}""")) { Own = Own },
+        ["another account's key, and a boundary"] = new(
+            "IAM access_policies_boundaries",
+            Decision.Denied,
+            ToRole) { KeyArn = Key.Replace(Account, Other, StringComparison.Ordinal), Own = Own, Boundary = S3Only },
+        ["all but another resource"] = new(
+            "IAM elements_notresource",
+            Decision.Allowed,
+            Root) { Own = """{"Effect":"Allow","Action":"kms:*","NotResource":"arn:aws:kms:us-east-1:111122223333:key/x"}""" },
+        ["all but this resource"] = new(
+            "IAM elements_notresource",
+            Decision.Denied,
+            Root) { Own = $$"""{"Effect":"Allow","Action":"kms:*","NotResource":["arn:aws:s3:::*","{{Key}}"]}""" },
+        ["all but other actions"] = new(
+            "IAM elements_notaction",
+            Decision.Allowed,
+            Root) { Own = """{"Effect":"Allow","NotAction":["kms:Encrypt","s3:*"],"Resource":"*"}""" },
+        ["all but this action and others"] = new(
+            "IAM elements_notaction",
+            Decision.Denied,
+            Root) { Own = """{"Effect":"Allow","NotAction":["s3:*","kms:De*"],"Resource":"*"}""" },
+        ["one of several resources"] = new(
+            "IAM elements_resource",
+            Decision.Allowed,
+            Root) { Own = $$"""{"Effect":"Allow","Action":"kms:*","Resource":["arn:aws:s3:::*","{{Key}}"]}""" },
+        ["a statement of no known effect"] = new(
+            "IAM elements_effect",
+            Decision.Denied,
+            Named("Odd", S("Audit", Aws(Role)))),
+        ["a condition that is none"] = new("IAM elements_condition", Decision.Perhaps, S("Allow", Aws(Role), "\"x\"")),
+        ["an operator that holds no keys"] = new("IAM elements_condition", Decision.Perhaps, S("Allow", Aws(Role), """{"Bool":"x"}""")),
+        ["two conditions of which one does not hold"] = new(
+            "IAM elements_condition",
+            Decision.Denied,
+            S("Allow", Aws(Role), """{"Bool":{"aws:SecureTransport":"true","aws:ViaAWSService":"true"}}""")),
+        ["a set operator of a known key"] = new(
+            "IAM condition-single-vs-multi-valued",
+            Decision.Allowed,
+            S("Allow", Aws(Role), """{"ForAllValues:StringEquals":{"aws:PrincipalAccount":["1","111122223333"]}}""")),
+        ["a grant by the role's id"] = new("KMS grants", Decision.Allowed, Root) { Grantee = RoleId },
+        ["a grant to another role's id"] = new("KMS grants", Decision.Denied, Root) { Grantee = "AROAEXAMPLE0000000009" },
+        ["a grant to another role's id, the role unread"] = new(
+            "KMS grants",
+            Decision.Unread,
+            Root) { Grantee = "AROAEXAMPLE0000000009", RoleUnread = true },
+        ["a grant of another account's key"] = new(
+            "KMS grants",
+            Decision.Perhaps,
+            Root) { Grantee = Role, KeyArn = Key.Replace(Account, Other, StringComparison.Ordinal) },
+        ["a grant and a boundary"] = new("KMS grants", Decision.Perhaps, Root) { Grantee = Role, Boundary = Own },
+
         // KMS: grants.
         ["a grant lets the role in"] = new("KMS grants", Decision.Allowed, Root) { Grantee = Role },
         ["a grant for another operation"] = new("KMS grants", Decision.Denied, Root) { Grantee = Role, Operations = "Encrypt" },
@@ -293,6 +384,17 @@ public sealed class AwsDecisionTests
         CallDecision decision = KeyAccessEvaluator.Decide(Access(row), row.Call);
         Assert.True(decision.Decision == row.Expect, $"{row.Source}: expected {row.Expect}, is {decision.Decision}: {decision.Reason}");
     }
+
+    /// <summary>What people read of each row.</summary>
+    [Fact]
+    public void WhatIsSaidOfEachRowIsAsApproved() => Approved.Lines("AwsDecisions.txt", s_table.SelectMany(row => new[]
+    {
+        Line(row.Key, KeyAccessEvaluator.Decide(Access(row.Value), row.Value.Call)),
+        Line($"{row.Key}, by what allows", KeyAccessEvaluator.Allows(Access(row.Value), row.Value.Call)),
+    }));
+
+    private static string Line(string name, CallDecision decision) =>
+        $"{name}: {decision.Decision}{(decision.Explicit ? " by a statement that lasts" : string.Empty)}: {decision.Reason}";
 
     /// <summary>
     /// Every call that reads, or lets read, has to be stopped for certain: statements, own policies, what is proven, and whether at
@@ -364,6 +466,8 @@ public sealed class AwsDecisionTests
         S("Deny", principal, condition).Replace("\"kms:*\"", $"\"{action}\"", StringComparison.Ordinal);
 
     private static string Not(string principal) => Deny(principal).Replace("\"Principal\"", "\"NotPrincipal\"", StringComparison.Ordinal);
+
+    private static string Named(string sid, string statement) => $$"""{"Sid":"{{sid}}",{{statement[1..]}}""";
 
     private static string OwnDeny(string condition = "{}") =>
         $$"""{"Effect":"Deny","Action":"kms:*","Resource":"*","Condition":{{condition}}}""";

@@ -80,7 +80,8 @@ public sealed class MotoTests
         Assert.Equal(CmekKeyState.Planned, key.State);
         Assert.Null(key.KeyUri);
         Assert.True(access.Planned);
-        Assert.Equal(4, host.Questions.Count);
+        Assert.Equal(6, host.Questions.Count);
+        Assert.Equal(2, host.Questions.Count(q => q.Action.StartsWith("name the key alias/", StringComparison.Ordinal)));
         Assert.Contains("CmekToolsUse3f1c2b7a", host.Questions.Last().Action, StringComparison.Ordinal);
         Assert.Contains("\"Keys\": []", await moto.AwsAsync("kms", "list-keys", "--output", "json"), StringComparison.Ordinal);
     }

@@ -106,7 +106,7 @@ public sealed class FleetKeysTests
     {
         await using SandboxShell shell = await SandboxShell.StartAsync(Options);
         shell.Shell.Answer("y", "y", "n");
-        CmekKey[] keys = [.. (await shell.RunAsync("New-CmekKey c1 -Confirm")).Expect().Values<CmekKey>()];
+        CmekKey[] keys = [.. (await shell.RunAsync("New-CmekKey c1 -NoRotation -Confirm")).Expect().Values<CmekKey>()];
         Assert.Equal(
             ["us-east-1", "us-east-1", "us-west-2"],
             shell.Shell.Host.Questions.Select(q => q.Message.Contains("us-west-2", StringComparison.Ordinal) ? "us-west-2" : "us-east-1"));

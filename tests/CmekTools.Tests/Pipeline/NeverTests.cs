@@ -68,7 +68,14 @@ public sealed partial class NeverTests
     ];
 
     // Files and memory.
-    private static readonly string[] s_local = ["Get-CmekJournal", "Test-CmekJournal", "Get-CmekReceipt", "Get-CmekSession"];
+    private static readonly string[] s_local =
+    [
+        "Get-CmekJournal",
+        "Test-CmekJournal",
+        "Get-CmekReceipt",
+        "Get-CmekSession",
+        "Get-CmekSandbox",
+    ];
 
     private static readonly (string Command, string Aws, string Google)[] s_changing =
     [
@@ -134,7 +141,7 @@ public sealed partial class NeverTests
         ("Disable-CmekCluster shop", "cloud:UpdateCmek", "cloud:UpdateCmek"),
         (
             "$global:first = New-CmekKey orders -Tag @{ team = 'books' } | Grant-CmekAccess",
-            "kms:CreateKey kms:CreateAlias kms:TagResource kms:PutKeyPolicy iam:CreateRole iam:TagRole",
+            "kms:CreateKey kms:CreateAlias kms:TagResource kms:EnableKeyRotation kms:PutKeyPolicy iam:CreateRole iam:TagRole",
             "gcp-kms:cryptoKeys.create gcp-kms:cryptoKeys.setIamPolicy gcp-iam:serviceAccounts.create gcp-iam:serviceAccounts.setIamPolicy"
         ),
         ("$first | Enable-CmekCluster -Wait", "cloud:EnableCmek", "cloud:EnableCmek"),

@@ -51,7 +51,9 @@ public sealed class RemoveKeyTests
                     $"param($Uri) Get-CmekKey $Uri | Remove-CmekKey {(life.IsAws ? "-PendingWindowInDays 7" : string.Empty)}",
                     new { Uri = uri })).Values<CmekKey>());
         Assert.Equal(
-            life.IsAws ? ["kms:ScheduleKeyDeletion"] : ["gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy"],
+            life.IsAws
+                ? ["kms:ScheduleKeyDeletion"]
+                : ["gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy"],
             life.Writes);
         Assert.Equal(CmekKeyState.PendingDeletion, key.State);
         Assert.True(key.Changed);

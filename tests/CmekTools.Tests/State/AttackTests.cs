@@ -49,6 +49,42 @@ public sealed class AttackTests
     }
 
     [Fact]
+    public async Task ANameIsTextWhereTheFirstErrorStopsTheOthersToo()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast with { Clusters =
+        [
+            new SandboxClusterOptions("ev" + Evil + "il", "AWS", ["us-east-1"]),
+            new SandboxClusterOptions("shop", "AWS", ["us-east-1"]),
+        ] });
+        IReadOnlyList<CmekCluster> clusters = (await shell.RunAsync("Get-CmekCluster")).Expect().Values<CmekCluster>();
+        string held = clusters.Single(c => c.Name != "shop").Id;
+        TaskCompletionSource arrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource never = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        shell.Server.Before = async r =>
+        {
+            if (!r.RawPath.EndsWith("/cmek", StringComparison.Ordinal))
+            {
+                return null;
+            }
+
+            if (r.RawPath.Contains(held, StringComparison.Ordinal))
+            {
+                arrived.TrySetResult();
+                await never.Task;
+            }
+
+            await arrived.Task;
+            return new SandboxResponse { Status = 403, Body = """{"code":7,"message":"no"}""" };
+        };
+        PowerShellResult result = await shell.RunAsync("Get-CmekCluster | Get-CmekStatus -ErrorAction Stop");
+        never.SetResult();
+        string warning = Assert.Single(result.Warnings);
+        Assert.Contains("Stopped at the first error", warning, StringComparison.Ordinal);
+        Assert.Contains("\\x1b[2K", warning, StringComparison.Ordinal);
+        Assert.DoesNotContain("\u001b", warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task AReceiptThatSomebodyAddedToGivesNobodyAnything()
     {
         await using Life life = await Life.StartAsync("GCP");
