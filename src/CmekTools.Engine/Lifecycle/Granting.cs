@@ -167,8 +167,106 @@ internal static class Granting
                 principal);
         }
 
+        if (principal is null)
+        {
+            await RequireNotCutElsewhereAsync(cluster, uri, wanted, op).ConfigureAwait(false);
+        }
+
         return wanted;
     }
+
+    // A role that a revocation of another cluster cut off still lets that cluster in where it is given a key.
+    private static async Task RequireNotCutElsewhereAsync(CmekCluster cluster, string uri, PrincipalOptions wanted, Operation op)
+    {
+        if (wanted.RoleName is null && wanted.RoleArn is null && wanted.ServiceAccount is null)
+        {
+            return;
+        }
+
+        IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
+        foreach (CmekCluster other in await OthersAsync(cluster, op).ConfigureAwait(false))
+        {
+            (ClusterKey Key, CutMark Cut)? found = null;
+            foreach ((ClusterKey key, string principal) in await OfOtherAsync(other, uri, wanted, op).ConfigureAwait(false))
+            {
+                KeyMarks marks = await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false);
+                if (marks.Cuts.FirstOrDefault(c => c.Principal == principal && c.IsOf(other.Id)) is { } cut)
+                {
+                    found = (key, cut);
+                    break;
+                }
+            }
+
+            if (found is not var (of, by))
+            {
+                continue;
+            }
+
+            string option = cluster.Provider == CmekProvider.AWS ? "-RoleName" : "-ServiceAccount";
+            throw new CmekException(
+                "AccessRevoked",
+                CmekErrorKind.InvalidOperation,
+                $"{by.Principal} was cut off from {of.KeyUri} by a revocation of {other.Name} ({by.Where}), and whoever acts as it could "
+                    + $"use {uri} too. A grant does not let it in again. Nothing was changed.",
+                $"Name another principal with {option}. Restore-CmekAccess -ClusterName {PowerShellText.Quote(other.Name)} gives this one "
+                    + "its access back, where that is meant.",
+                by.Principal);
+        }
+    }
+
+    private static async Task<IReadOnlyList<CmekCluster>> OthersAsync(CmekCluster cluster, Operation op)
+    {
+        List<CmekCluster> others = [];
+        try
+        {
+            await foreach (CmekCluster other in op.Session.Cloud.ListClustersAsync(op.Cancellation).ConfigureAwait(false))
+            {
+                if (other.Id != cluster.Id && other.Provider == cluster.Provider && other is { SupportsCmek: true, State: not "DELETED" })
+                {
+                    others.Add(other);
+                }
+            }
+        }
+        catch (CmekException e)
+        {
+            await op.Host.VerboseAsync(
+                $"Whether another cluster acts as the same principal could not be read: {e.Message}").ConfigureAwait(false);
+        }
+
+        return others;
+    }
+
+    private static async Task<IReadOnlyList<(ClusterKey Key, string Principal)>> OfOtherAsync(
+        CmekCluster other,
+        string uri,
+        PrincipalOptions wanted,
+        Operation op)
+    {
+        try
+        {
+            CmekStatus status = await op.FirstStatusAsync(other).ConfigureAwait(false);
+            ClusterKeys keys = await ClusterKeys.ReadAsync(other, status, op).ConfigureAwait(false);
+            return
+            [
+                .. from key in keys.All
+                   from principal in key.Principals
+                   where wanted.Names(principal) && IsNear(principal, uri, wanted)
+                   select (key, principal),
+            ];
+        }
+        catch (CmekException e)
+        {
+            await op.Host.VerboseAsync(
+                $"Whether {other.Name} acts as the same principal could not be read: {e.Message}").ConfigureAwait(false);
+            return [];
+        }
+    }
+
+    // A role's name is made in the key's own account: one of the same name in another account is another role.
+    private static bool IsNear(string principal, string uri, PrincipalOptions wanted) =>
+        !principal.StartsWith("arn:", StringComparison.Ordinal)
+        || wanted.RoleArn is not null
+        || principal.Split(':')[4] == uri.Split(':')[4];
 
     // Without a name it is the principal that the cluster acts as: the derived one may be long replaced.
     private static PrincipalOptions Default(ClusterKeys keys, string region, string uri, PrincipalOptions options)

@@ -31,6 +31,19 @@ public sealed class RemoveKeyTests
         Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(uri));
     }
 
+    [Fact]
+    public async Task AKeyThatIsNamedByItsProjectsNumberIsTheSameKey()
+    {
+        await using Life life = await Life.StartAsync("GCP");
+        string uri = await life.KeyAsync(life.Regions[0]);
+        string byNumber = uri.Replace(life.Server.Options.GoogleProject, "123456789012", StringComparison.Ordinal);
+        Assert.NotEqual(uri, byNumber);
+        ErrorRecord error = (
+            await life.TryAsync("param($Uri) Remove-CmekKey $Uri -Confirm:$false", new { Uri = byNumber })).ExpectError("KeyInUse");
+        Assert.Contains($"shop/{life.Regions[0]}", error.Exception.Message, StringComparison.Ordinal);
+        Assert.Empty(life.Writes);
+    }
+
     [Theory]
     [InlineData("AWS", "-AliasName spare")]
     [InlineData("GCP", "-KeyRing spare")]
