@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 
 namespace CmekTools.Engine;
@@ -60,6 +61,11 @@ internal sealed record Timings
     /// <summary>How long the question of a break-glass waits to learn who else is hit.</summary>
     public TimeSpan OthersPatience { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>
+    /// True where a service on loopback is paced like the real one: a sandbox that refuses what comes too fast, as the real one does.
+    /// </summary>
+    public bool PacesLoopback { get; init; }
+
     /// <summary>The longest that one call may take.</summary>
     public TimeSpan CallLimit { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -95,11 +101,13 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     private readonly List<string> _all = [];
     private ReadOnce<CmekCluster> _clusters = new();
     private ReadOnce<CmekStatus> _statuses = new();
+    private RecentRead<IReadOnlyList<SeenCluster>> _fleet = new();
     private readonly AsyncLocal<CmekCluster?> _cluster = new();
     private readonly SharedRun _shared = new();
     private readonly ReceiptsOnce _receipts = new();
     private List<CmekJournalEntry>? _unsettled;
     private Operation? _run;
+    private Operation? _whole;
 
     /// <summary>The command's name, for the journal.</summary>
     public string Command { get; } = command;
@@ -165,7 +173,21 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         _run = _run ?? this,
         _clusters = _clusters,
         _statuses = _statuses,
+        _fleet = _fleet,
     };
+
+    /// <summary>
+    /// A part of a record's work that goes on beside its other parts, with changes and answers of its own: what it changes is told with
+    /// the record's too.
+    /// </summary>
+    /// <param name="cluster">The cluster that it is for.</param>
+    public Operation ForPart(CmekCluster cluster)
+    {
+        Operation part = ForRecord(Host, Cancellation, Abort);
+        part._whole = this;
+        part.About(cluster);
+        return part;
+    }
 
     /// <summary>
     /// Takes in what others have given to the shared state, once a run and for no longer than one access to it may take. Where it does
@@ -204,7 +226,11 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         string action = change.Detail is null ? change.Summary : change.Summary + Environment.NewLine + change.Detail;
         if (!await Host.ShouldProcessAsync(change.Target, action).ConfigureAwait(false))
         {
-            Declined |= !Host.WhatIf;
+            for (Operation? one = this; one is not null; one = one._whole)
+            {
+                one.Declined |= !Host.WhatIf;
+            }
+
             return false;
         }
 
@@ -236,7 +262,14 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         lock (_changes)
         {
             _changes.Add(change.Summary);
-            _all.Add(change.Summary);
+        }
+
+        for (Operation? one = this; one is not null; one = one._whole)
+        {
+            lock (one._changes)
+            {
+                one._all.Add(change.Summary);
+            }
         }
 
         await Session.Journal.EndAsync(ticket, "done").ConfigureAwait(false);
@@ -349,6 +382,10 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <summary>A cluster's status as it was when this run first looked: for what does not change within a run.</summary>
     public Task<CmekStatus> FirstStatusAsync(CmekCluster cluster) =>
         _statuses.GetAsync(cluster.Id, () => Session.Cloud.GetCmekAsync(cluster, Cancellation), Cancellation);
+
+    /// <summary>All clusters with their statuses, read once for the records that ask side by side or within a minute.</summary>
+    public Task<IReadOnlyList<SeenCluster>> FleetAsync(Func<Task<IReadOnlyList<SeenCluster>>> read) =>
+        _fleet.GetAsync(KeyUses.Lasting, Session.Time, read, Cancellation);
 
     /// <summary>Takes the summaries of the changes made since the last call.</summary>
     public IReadOnlyList<string> TakeChanges()

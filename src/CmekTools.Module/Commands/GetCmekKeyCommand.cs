@@ -11,7 +11,7 @@ namespace CmekTools.Module.Commands;
 /// </summary>
 [Cmdlet(VerbsCommon.Get, "CmekKey", DefaultParameterSetName = "Cluster")]
 [OutputType(typeof(CmekKey))]
-public sealed class GetCmekKeyCommand : SessionCommand
+public sealed class GetCmekKeyCommand : FleetCommand
 {
     private const string DiscoverSet = "Discover";
     private SessionContext? _unconnected;
@@ -84,30 +84,28 @@ public sealed class GetCmekKeyCommand : SessionCommand
             return;
         }
 
-        await OfClustersAsync(ClusterName).ConfigureAwait(false);
-        foreach (string given in KeyUri)
+        KeyOptions options = new() { Project = Project.FirstOrDefault() };
+        await OfClustersAsync(ClusterName, options).ConfigureAwait(false);
+        foreach (string given in KeyUri.ToArray())
         {
-            await EachAsync(() => OfGivenAsync(given)).ConfigureAwait(false);
+            // An ARN has colons and a resource name slashes; the name or id of a cluster has neither.
+            ClusterArgument? cluster = given.Contains(':', StringComparison.Ordinal) || given.Contains('/', StringComparison.Ordinal)
+                ? null
+                : ClusterArgument.From(given);
+            await (cluster?.IsPattern == true
+                ? OfClustersAsync([cluster], options)
+                : BesideAsync(given, op => OfGivenAsync(given, cluster, options, op))).ConfigureAwait(false);
         }
     }
 
-    private async Task OfGivenAsync(string given)
+    private async Task OfGivenAsync(string given, ClusterArgument? named, KeyOptions options, Operation op)
     {
-        // An ARN has colons and a resource name slashes; the name or id of a cluster has neither.
-        if (!given.Contains(':', StringComparison.Ordinal)
-            && !given.Contains('/', StringComparison.Ordinal)
-            && ClusterArgument.From(given) is { } cluster)
+        CmekCluster? cluster = null;
+        if (named is not null)
         {
             try
             {
-                await OfClustersAsync(
-                    [
-                        cluster.IsPattern
-                            ? cluster
-                            : ClusterArgument.From(await ResolveAsync(cluster, RecentClusters.Lasting, Op).ConfigureAwait(false))!,
-                    ])
-                    .ConfigureAwait(false);
-                return;
+                cluster = await ResolveAsync(named, RecentClusters.Momentary, op).ConfigureAwait(false);
             }
             catch (CmekException e) when (e.ErrorId == "CloudApiNotFound")
             {
@@ -115,12 +113,15 @@ public sealed class GetCmekKeyCommand : SessionCommand
             }
         }
 
-        await Pipeline.OutputAsync(await Keys.GetAsync(given, Op).ConfigureAwait(false)).ConfigureAwait(false);
+        if (cluster is null)
+        {
+            await op.Host.OutputAsync(await Keys.GetAsync(given, op).ConfigureAwait(false)).ConfigureAwait(false);
+            return;
+        }
+
+        await Keys.ListAsync(cluster, options, op).ConfigureAwait(false);
     }
 
-    private Task OfClustersAsync(IEnumerable<ClusterArgument> clusters)
-    {
-        KeyOptions options = new() { Project = Project.FirstOrDefault() };
-        return BesideAsync(clusters, TimeSpan.Zero, (cluster, op) => Keys.ListAsync(cluster, options, op));
-    }
+    private Task OfClustersAsync(IEnumerable<ClusterArgument> clusters, KeyOptions options) =>
+        BesideAsync(clusters, TimeSpan.Zero, (cluster, op) => Keys.ListAsync(cluster, options, op));
 }

@@ -19,13 +19,22 @@ namespace CmekTools.Module.Commands;
         ConfirmImpact = ConfirmImpact.High),
 ]
 [OutputType(typeof(CmekStep))]
-public sealed class RevokeCmekAccessCommand : ClusterCommand
+public sealed class RevokeCmekAccessCommand : SessionCommand
 {
+    private const string ClusterSet = "Cluster";
     private const string KeySet = "Key";
     private const string ManifestSet = "Manifest";
     private readonly List<ClusterRef> _named = [];
     private readonly List<CmekKey> _found = [];
     private SessionContext? _unconnected;
+
+    /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>Keys by their URIs, without asking the service; no connection is needed.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
