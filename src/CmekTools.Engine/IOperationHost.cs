@@ -52,4 +52,7 @@ internal interface IOperationHost
 
     /// <summary>True in a <c>-WhatIf</c> run: reads only.</summary>
     bool WhatIf { get; }
+
+    /// <summary>True where somebody is asked for each change: questions come in the order of the work.</summary>
+    bool AsksEach => false;
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 
 namespace CmekTools.Engine;
@@ -45,6 +46,9 @@ internal sealed record Timings
     /// <summary>How long a key that does not answer is tried again in a break-glass, and a service that is gone is told again.</summary>
     public TimeSpan KeyPatience { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long the proof of a key that is cut lets the cuts of others go first.</summary>
+    public TimeSpan ProofGrace { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>How long the Cloud API may be silent before what is known without it is used.</summary>
     public TimeSpan ServicePatience { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -56,6 +60,11 @@ internal sealed record Timings
 
     /// <summary>How long the question of a break-glass waits to learn who else is hit.</summary>
     public TimeSpan OthersPatience { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>
+    /// True where a service on loopback is paced like the real one: a sandbox that refuses what comes too fast, as the real one does.
+    /// </summary>
+    public bool PacesLoopback { get; init; }
 
     /// <summary>The longest that one call may take.</summary>
     public TimeSpan CallLimit { get; init; } = TimeSpan.FromSeconds(60);
@@ -70,6 +79,7 @@ internal sealed record Timings
         RetryBase = TimeSpan.FromMilliseconds(50),
         CallLimit = TimeSpan.FromSeconds(20),
         KeyTry = TimeSpan.FromSeconds(4),
+        ProofGrace = TimeSpan.FromMilliseconds(100),
         KeyPatience = TimeSpan.FromSeconds(10),
         ServicePatience = TimeSpan.FromSeconds(2),
         OthersPatience = TimeSpan.FromSeconds(2),
@@ -91,10 +101,13 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     private readonly List<string> _all = [];
     private ReadOnce<CmekCluster> _clusters = new();
     private ReadOnce<CmekStatus> _statuses = new();
+    private RecentRead<IReadOnlyList<SeenCluster>> _fleet = new();
     private readonly AsyncLocal<CmekCluster?> _cluster = new();
     private readonly SharedRun _shared = new();
+    private readonly ReceiptsOnce _receipts = new();
     private List<CmekJournalEntry>? _unsettled;
     private Operation? _run;
+    private Operation? _whole;
 
     /// <summary>The command's name, for the journal.</summary>
     public string Command { get; } = command;
@@ -160,7 +173,21 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         _run = _run ?? this,
         _clusters = _clusters,
         _statuses = _statuses,
+        _fleet = _fleet,
     };
+
+    /// <summary>
+    /// A part of a record's work that goes on beside its other parts, with changes and answers of its own: what it changes is told with
+    /// the record's too.
+    /// </summary>
+    /// <param name="cluster">The cluster that it is for.</param>
+    public Operation ForPart(CmekCluster cluster)
+    {
+        Operation part = ForRecord(Host, Cancellation, Abort);
+        part._whole = this;
+        part.About(cluster);
+        return part;
+    }
 
     /// <summary>
     /// Takes in what others have given to the shared state, once a run and for no longer than one access to it may take. Where it does
@@ -199,7 +226,11 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         string action = change.Detail is null ? change.Summary : change.Summary + Environment.NewLine + change.Detail;
         if (!await Host.ShouldProcessAsync(change.Target, action).ConfigureAwait(false))
         {
-            Declined |= !Host.WhatIf;
+            for (Operation? one = this; one is not null; one = one._whole)
+            {
+                one.Declined |= !Host.WhatIf;
+            }
+
             return false;
         }
 
@@ -231,7 +262,14 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         lock (_changes)
         {
             _changes.Add(change.Summary);
-            _all.Add(change.Summary);
+        }
+
+        for (Operation? one = this; one is not null; one = one._whole)
+        {
+            lock (one._changes)
+            {
+                one._all.Add(change.Summary);
+            }
         }
 
         await Session.Journal.EndAsync(ticket, "done").ConfigureAwait(false);
@@ -248,6 +286,12 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <param name="now">The resource now, in the form of the change's Before and After; null where it is not there.</param>
     public async Task SettleAsync(string kind, string target, JsonNode? now)
     {
+        // A journal grows over years. What is urgent does not wait for it to be read; the next command settles what there is to settle.
+        if (Pacing.Urgency.Current)
+        {
+            return;
+        }
+
         foreach (CmekJournalEntry entry in Unsettled().Where(e => e.Kind == kind && e.Target == target))
         {
             bool made = Same(entry.After, now) && entry.After is not null;
@@ -312,6 +356,13 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         }
     }
 
+    /// <summary>Every receipt. A break-glass reads them once, however many clusters it is about; anything else as they are now.</summary>
+    public IReadOnlyList<StoredReceipt> Receipts()
+    {
+        ReceiptStore store = new(Session.Journal.Folder);
+        return Pacing.Urgency.Current ? (_run ?? this)._receipts.Get(store) : store.List();
+    }
+
     private bool Forget(CmekJournalEntry entry)
     {
         lock (_changes)
@@ -331,6 +382,10 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <summary>A cluster's status as it was when this run first looked: for what does not change within a run.</summary>
     public Task<CmekStatus> FirstStatusAsync(CmekCluster cluster) =>
         _statuses.GetAsync(cluster.Id, () => Session.Cloud.GetCmekAsync(cluster, Cancellation), Cancellation);
+
+    /// <summary>All clusters with their statuses, read once for the records that ask side by side or within a minute.</summary>
+    public Task<IReadOnlyList<SeenCluster>> FleetAsync(Func<Task<IReadOnlyList<SeenCluster>>> read) =>
+        _fleet.GetAsync(KeyUses.Lasting, Session.Time, read, Cancellation);
 
     /// <summary>Takes the summaries of the changes made since the last call.</summary>
     public IReadOnlyList<string> TakeChanges()
@@ -396,5 +451,19 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     {
         (node as JsonObject)?.Remove("etag");
         return node;
+    }
+
+    private sealed class ReceiptsOnce
+    {
+        private readonly object _lock = new();
+        private IReadOnlyList<StoredReceipt>? _read;
+
+        public IReadOnlyList<StoredReceipt> Get(ReceiptStore store)
+        {
+            lock (_lock)
+            {
+                return _read ??= store.List();
+            }
+        }
     }
 }

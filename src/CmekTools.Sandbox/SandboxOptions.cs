@@ -74,6 +74,11 @@ internal sealed record SandboxOptions
     public int GoogleQuota { get; init; }
 
     /// <summary>
+    /// AWS: calls past the quotas of KMS (by call, account and region) and past a pace of IAM are refused as AWS refuses them.
+    /// </summary>
+    public bool AwsQuotas { get; init; }
+
+    /// <summary>
     /// Google Cloud: folders and the organization above the project, from below (<c>folders/1</c>, <c>organizations/2</c>); empty: it
     /// stands alone.
     /// </summary>

@@ -72,6 +72,9 @@ public sealed record CmekKey
     /// <summary>Google Cloud: the project that a planned key will be in; a key that is there says it in its URI.</summary>
     internal string? PlannedProject { get; init; }
 
+    /// <summary>It was found by its marks alone, and is cut by itself.</summary>
+    internal bool Discovered { get; init; }
+
     /// <summary>The key's place in the cluster's region, where it was read for a cluster.</summary>
     public CmekKeyPlace Place { get; init; }
 

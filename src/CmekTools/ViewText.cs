@@ -110,18 +110,102 @@ public static partial class ViewText
         return colour is null ? text : colour + text + Reset;
     }
 
-    /// <summary>A key's URI, shortened to what tells keys apart. Lists show it whole.</summary>
+    /// <summary>A key's name: the last part of its URI, whole, in lines. Lists show the URI.</summary>
     /// <param name="uri">An ARN or a resource name; anything else is shown as it is.</param>
-    /// <param name="width">The most characters.</param>
-    public static string Key(string? uri, int width)
+    /// <param name="width">The most characters a line.</param>
+    public static string Key(string? uri, int width) => Words(uri?[(uri.LastIndexOf('/') + 1)..], width);
+
+    /// <summary>
+    /// A name whole, in lines that end where one of its words does: after a hyphen, a dot and the like, and before a capital. Only a
+    /// word that is longer than a line is broken.
+    /// </summary>
+    /// <param name="value">The name, or anything else by its ToString.</param>
+    /// <param name="width">The most characters a line, at least 1.</param>
+    public static string Words(object? value, int width)
     {
-        uri = Plain(uri);
-        string name = uri[(uri.LastIndexOf('/') + 1)..];
-        const int Tail = 4;
-        return name.Length <= width || width <= Tail + 1
-            ? name
-            : string.Concat(name.AsSpan(0, width - Tail - 1), "…", name.AsSpan(name.Length - Tail));
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        string rest = Line(value);
+        StringBuilder lines = new();
+        while (rest.Length > width)
+        {
+            int end = width;
+            while (end > 0 && !IsEndOfWord(rest, end))
+            {
+                end--;
+            }
+
+            end = end > 0 ? end : width;
+            lines.Append(rest, 0, end).Append('\n');
+            rest = rest[end..];
+        }
+
+        return lines.Append(rest).ToString();
     }
+
+    /// <summary>A list in lines, each item whole in its line where it fits.</summary>
+    /// <param name="values">The items.</param>
+    /// <param name="width">The most characters a line, at least 1.</param>
+    public static string List(IEnumerable<object?>? values, int width)
+    {
+        StringBuilder lines = new();
+        int used = 0;
+        foreach (string item in (values ?? []).Select(Line))
+        {
+            bool first = lines.Length == 0;
+            bool fits = !first && used + 2 + item.Length <= width;
+            lines.Append(first ? string.Empty : fits ? ", " : ",\n").Append(item);
+            used = fits ? used + 2 + item.Length : item.Length;
+        }
+
+        return lines.ToString();
+    }
+
+    /// <summary>
+    /// A text in the last column of a table, in lines that end at spaces: the engine would end them anywhere. A word that is longer than
+    /// a line ends as a name does.
+    /// </summary>
+    /// <param name="value">The text, or anything else by its ToString.</param>
+    /// <param name="window">How many characters the window is wide; 80 where a host does not say.</param>
+    /// <param name="used">How many of them the columns before take, with the spaces between.</param>
+    public static string Free(object? value, int window, int used)
+    {
+        int width = Left(window, used);
+        return string.Join('\n', Plain(value).ReplaceLineEndings("\n").Split('\n').SelectMany(l => Lines(l, width)));
+    }
+
+    /// <summary>A list in the last column of a table, each item whole in its line where it fits.</summary>
+    /// <param name="values">The items.</param>
+    /// <param name="window">How many characters the window is wide; 80 where a host does not say.</param>
+    /// <param name="used">How many of them the columns before take, with the spaces between.</param>
+    public static string FreeList(IEnumerable<object?>? values, int window, int used) => List(values, Left(window, used));
+
+    // The engine keeps the window's last column free.
+    private static int Left(int window, int used)
+    {
+        const int Narrowest = 10;
+        return Math.Max(Narrowest, (window > 0 ? window : 80) - used - 1);
+    }
+
+    private static IEnumerable<string> Lines(string text, int width)
+    {
+        StringBuilder line = new();
+        foreach (string part in text.Split(' ').SelectMany(w => w.Length > width ? Words(w, width).Split('\n') : [w]))
+        {
+            if (line.Length > 0 && line.Length + 1 + part.Length > width)
+            {
+                yield return line.ToString();
+                line.Clear();
+            }
+
+            line.Append(line.Length > 0 ? " " : string.Empty).Append(part);
+        }
+
+        yield return line.ToString();
+    }
+
+    // Whether a line may end before this place.
+    private static bool IsEndOfWord(string text, int i) =>
+        (!char.IsLetterOrDigit(text[i - 1]) && !char.IsSurrogate(text[i - 1])) || (char.IsUpper(text[i]) && char.IsLower(text[i - 1]));
 
     /// <summary>A principal without what all principals have: a role's name, or a service account's id.</summary>
     /// <param name="principal">A role's ARN or a service account's email; anything else is shown as it is.</param>

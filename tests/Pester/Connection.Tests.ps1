@@ -227,7 +227,7 @@ Describe 'Who am I' {
         $session.AwsAccount | Should -Be '111122223333'
         $session.AwsIdentity | Should -BeLike 'arn:aws:iam::111122223333:*'
         $session.GoogleProject | Should -Be 'customer-project'
-        $session | Out-String -Width 80 | Should -BeLike "*AwsAccount*111122223333*GoogleProject*customer-project*"
+        $session | Format-List | Out-String -Width 80 | Should -BeLike "*AwsAccount*111122223333*GoogleProject*customer-project*"
         (Get-TestPlan { Revoke-CmekAccess shop -WhatIf })[0] | Should -BeLike "shop of the organization Sandbox, a SANDBOX, as $($session.AwsIdentity) on AWS*"
     }
 }
@@ -283,6 +283,11 @@ Describe 'A command that finds no connection' {
     It 'does not without the key, nor to a sandbox, nor beside one: <Why>' -TestCases @(
         @{ Why = 'no key'; With = { @{} }; Script = '' }
         @{ Why = 'a sandbox''s variables'; With = { $all = @{}; foreach ($name in $variables.Keys) { $all[$name] = $variables[$name] }; $all }; Script = '' }
+        @{
+            Why = 'a connection elsewhere in the process, for a branch without one'; With = { $key }
+            Script = '$null = Connect-CmekCloud; $m = (Get-Module CmekTools).Path; 1 | ForEach-Object -Parallel { Import-Module $using:m; try { Get-CmekCluster -ErrorAction Stop } catch { $_.FullyQualifiedErrorId } }; exit;'
+        }
+        @{ Why = 'after a connection that failed'; With = { $key }; Script = 'try { Connect-CmekCloud -Server http://127.0.0.1:1 -ErrorAction Stop } catch { };' }
         @{ Why = 'a sandbox in the process'; With = { $key }; Script = '$null = Start-CmekSandbox;' }
     ) {
         $text = & $outside (& $With) "$Script try { Get-CmekCluster -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }"

@@ -21,7 +21,7 @@ function Get-TestRepositoryRoot {
 
 <#
 .SYNOPSIS
-The manifest of the module under test: CMEKTOOLS_MODULE, else the newest one that was built here.
+The manifest of the module under test: CMEKTOOLS_MODULE, else the newest one that was built here, else the newest package, unpacked.
 #>
 function Get-TestModulePath {
     [CmdletBinding()]
@@ -35,6 +35,22 @@ function Get-TestModulePath {
     $built = Get-Item -Path (Join-Path (Get-TestRepositoryRoot) 'out/CmekTools/*/CmekTools.psd1') -ErrorAction Ignore |
         Sort-Object { [version]$_.Directory.Name } |
         Select-Object -Last 1
+    if (-not $built) {
+        # After dotnet build -t:PackModule alone there is a package and no module in a folder.
+        $package = Get-Item -Path (Join-Path (Get-TestRepositoryRoot) 'out/CmekTools.*.nupkg') -ErrorAction Ignore |
+            Sort-Object { [version]($_.BaseName -replace '^CmekTools\.') } |
+            Select-Object -Last 1
+        if ($package) {
+            $folder = Join-Path (Get-TestRepositoryRoot) "out/packed/CmekTools/$($package.BaseName -replace '^CmekTools\.')"
+            if ((Get-Item $folder -ErrorAction Ignore).LastWriteTimeUtc -lt $package.LastWriteTimeUtc) {
+                $null = Remove-Item $folder -Recurse -ErrorAction Ignore
+                [System.IO.Compression.ZipFile]::ExtractToDirectory($package.FullName, $folder)
+            }
+
+            $built = Get-Item (Join-Path $folder 'CmekTools.psd1')
+        }
+    }
+
     if (-not $built) {
         throw 'There is no built module: run ./build.ps1 Build, or set CMEKTOOLS_MODULE to the path of a CmekTools.psd1.'
     }

@@ -265,13 +265,13 @@ Describe 'Get-CmekKey on <Cloud>' -ForEach $clouds {
     ) {
         $uris = $access.KeyUri
         $keys = switch ($How) {
-            'by position' { Get-CmekKey $uris }
-            'by value' { $uris | Get-CmekKey }
-            'by the property KeyUri' { $uris | ForEach-Object { [pscustomobject]@{ KeyUri = $_ } } | Get-CmekKey }
-            'by the alias KeyId' { Get-CmekKey -KeyId $uris }
-            'by the property Arn' { $uris | ForEach-Object { [pscustomobject]@{ Arn = $_ } } | Get-CmekKey }
-            'from accesses' { $access | Get-CmekKey }
-            'from region statuses' { (Get-CmekStatus $Name).Regions | Get-CmekKey }
+            'by position' { Get-CmekKey $uris -Ordered }
+            'by value' { $uris | Get-CmekKey -Ordered }
+            'by the property KeyUri' { $uris | ForEach-Object { [pscustomobject]@{ KeyUri = $_ } } | Get-CmekKey -Ordered }
+            'by the alias KeyId' { Get-CmekKey -KeyId $uris -Ordered }
+            'by the property Arn' { $uris | ForEach-Object { [pscustomobject]@{ Arn = $_ } } | Get-CmekKey -Ordered }
+            'from accesses' { $access | Get-CmekKey -Ordered }
+            'from region statuses' { (Get-CmekStatus $Name).Regions | Get-CmekKey -Ordered }
         }
         $keys.KeyUri | Should -Be $uris
         $keys.State | Should -Be 'Enabled', 'Enabled'

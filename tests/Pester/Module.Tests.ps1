@@ -183,7 +183,38 @@ Describe 'The manifest' {
         }
     }
 
-    It 'has the about topic <_>' -ForEach 'about_CmekTools', 'about_CmekTools_Sandbox', 'about_CmekTools_Security' {
+    It 'has a section for each error in its topic, and no table' {
+        $text = Get-Content -Raw (Join-Path $module.ModuleBase 'en-US/about_CmekTools_Errors.help.txt')
+        foreach ($id in 'KeyInUse', 'NotConnected', 'KeysMissing', 'WaitContradicts') { $text | Should -Match "(?m)^  $id \(" }
+        $text | Should -Not -Match '(?m)^\s*\|'
+    }
+
+    It 'is found by these tests as a package too, where nothing else was built' {
+        $root = Join-Path $TestDrive 'packed'
+        $tests = New-Item -ItemType Directory (Join-Path $root 'tests/Pester'), (Join-Path $root 'out')
+        Copy-Item (Join-Path $PSScriptRoot 'Helpers.psm1') $tests[0]
+        [System.IO.Compression.ZipFile]::CreateFromDirectory($module.ModuleBase, (Join-Path $root 'out/CmekTools.0.0.7.nupkg'))
+        $given = $env:CMEKTOOLS_MODULE
+        $env:CMEKTOOLS_MODULE = $null
+        $other = [powershell]::Create()
+        try {
+            $null = $other.AddScript('Import-Module $args[0]; Get-TestModulePath').AddArgument((Join-Path $tests[0] 'Helpers.psm1'))
+            $found = $other.Invoke()
+        }
+        finally {
+            $other.Dispose()
+            $env:CMEKTOOLS_MODULE = $given
+        }
+
+        $found | Should -Be (Join-Path $root 'out/packed/CmekTools/0.0.7/CmekTools.psd1')
+        $found | Should -Exist
+    }
+
+    It 'holds the runbooks that its README names' {
+        (Get-ChildItem (Join-Path $module.ModuleBase 'runbooks') -Filter *.ps1).Name | Should -Contain 'drill.ps1'
+    }
+
+    It 'has the about topic <_>' -ForEach 'about_CmekTools', 'about_CmekTools_Sandbox', 'about_CmekTools_Security', 'about_CmekTools_Errors' {
         Join-Path $module.ModuleBase "en-US/$_.help.txt" | Should -Exist
     }
 }

@@ -1,18 +1,40 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Markdig;
 using Markdig.Syntax;
 
 namespace CmekTools.Build.Help;
 
 /// <summary>Writes an about topic as the engine shows it: text of at most 80 columns under headings in capitals.</summary>
-internal static class AboutWriter
+internal static partial class AboutWriter
 {
     private const int Width = 80;
     private const string Indent = "    ";
 
-    public static string Write(string file)
+    public static string Write(string file) => Write(file, File.ReadAllText(file));
+
+    /// <summary>The page of errors as a topic: each row of its tables is a section of its own, for 80 columns hold no table.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="topic">The topic's name.</param>
+    public static string WriteErrors(string page, string topic)
     {
-        MarkdownDocument document = Markdown.Parse(File.ReadAllText(file));
+        IEnumerable<string> lines =
+        [
+            "# " + topic,
+            .. File.ReadLines(page).Skip(1).Where(l => !Frame().IsMatch(l)).Select(
+                l => Row().Match(l) is { Success: true } row
+                    ? Shown($"### {row.Groups["id"].Value} ({row.Groups["kind"].Value})\n\n{row.Groups["what"].Value}\n\n"
+                        + $"{row.Groups["todo"].Value}\n")
+                    : l),
+        ];
+        return Write(topic + ".md", string.Join('\n', lines));
+
+        static string Shown(string text) => text.Replace("\\|", "|", StringComparison.Ordinal);
+    }
+
+    private static string Write(string file, string markdown)
+    {
+        MarkdownDocument document = Markdown.Parse(markdown);
         if (document.FirstOrDefault() is not HeadingBlock { Level: 1 } title
             || PlainText.Of(title) != Path.GetFileNameWithoutExtension(file))
         {
@@ -65,4 +87,11 @@ internal static class AboutWriter
 
         yield return line.ToString();
     }
+
+    [GeneratedRegex(@"^\| `(?<id>\w+)` \| (?<kind>.*?) \| (?<what>.*?) (?<!\\)\| (?<todo>.*) \|$")]
+    private static partial Regex Row();
+
+    // A table's head, and the line below it.
+    [GeneratedRegex(@"^\| ?(---|Id|Error)")]
+    private static partial Regex Frame();
 }

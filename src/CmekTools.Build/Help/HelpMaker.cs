@@ -38,6 +38,10 @@ internal static class HelpMaker
             File.WriteAllText(Path.Combine(output, Path.GetFileNameWithoutExtension(topic) + ".help.txt"), AboutWriter.Write(topic));
         }
 
+        const string Errors = "about_CmekTools_Errors";
+        File.WriteAllText(
+            Path.Combine(output, Errors + ".help.txt"),
+            AboutWriter.WriteErrors(Path.Combine(docs, "errors.md"), Errors));
         return [];
     }
 

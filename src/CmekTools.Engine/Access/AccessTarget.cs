@@ -26,6 +26,12 @@ internal sealed record AccessTarget(CmekCluster Cluster, string OrganizationId, 
         Remedy = remedy,
     };
 
+    /// <summary>The account of a cluster of which only a key and a principal are known.</summary>
+    public const string UnknownAccount = "unknown";
+
+    /// <summary>False where nobody knows here which account at the provider is the cluster's own.</summary>
+    public bool KnowsAccount => Cluster.AccountId is { Length: > 0 } and not UnknownAccount;
+
     /// <summary>False for a past key: it is given back as it was, and is not made usable where it was not.</summary>
     public bool InUse { get; init; } = true;
 

@@ -128,6 +128,15 @@ internal interface IKeyProvider : IDisposable
     /// <summary>Finds the keys that are marked as the cluster's (by derived name and tags), for a region or all regions.</summary>
     IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op);
 
+    /// <summary>
+    /// Finds every key that is marked as some cluster's, whoever knows of it, with the principals that its policy lets in for that
+    /// cluster. Each is told as soon as it is found; a place that does not answer is an error of its own. Sends no write.
+    /// </summary>
+    /// <param name="places">Where to look; nothing: wherever this provider can be looked at.</param>
+    /// <param name="op">The run.</param>
+    /// <exception cref="CmekException">There is nothing to look with or at: no credentials, no project.</exception>
+    Task DiscoverAsync(DiscoveryPlaces places, Operation op);
+
     /// <summary>Throws where the key cannot be a CMEK: asymmetric, pending deletion, disabled, imported without material…</summary>
     void RequireUsable(CmekKey key);
 

@@ -38,7 +38,9 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
     {
         lock (_lock)
         {
-            return _iam.GetOrAdd(partition, p => new IamClient(Credentials(), Place(new IamConfig(), AwsNames.IamRegion(p)), Retries));
+            return _iam.GetOrAdd(
+                partition,
+                p => new IamClient(Credentials(), Place(new IamConfig(), AwsNames.IamRegion(p)), Retries, Pacing));
         }
     }
 
@@ -132,10 +134,16 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
                     config.MaxStaleConnectionRetries = 0;
                 }
 
-                return new PacedKmsClient(Credentials(), config, Retries);
+                return new PacedKmsClient(Credentials(), config, Retries, Pacing);
             });
         }
     }
+
+    private AwsPacing Pacing() => new(Owner, timings.PacesLoopback);
+
+    // Two profiles may be the same account's; that shows with the first question who is calling.
+    private string Owner() =>
+        _callers.Values.FirstOrDefault()?.Account ?? options.AwsProfileName ?? options.AwsCredentials?.AccessKeyId ?? "default";
 
     private AwsRetries Retries(IClientConfig config) => new(config, timings, time);
 

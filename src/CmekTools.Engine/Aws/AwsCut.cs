@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
@@ -17,6 +18,7 @@ internal sealed class AwsCut(
     private const string SnapshotKind = "aws/1";
     private static readonly TimeSpan s_iamPatience = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_iamSlow = TimeSpan.FromMinutes(1);
+    private readonly ConcurrentDictionary<string, Captured> _captured = new(StringComparer.Ordinal);
     private DateTimeOffset _iamSlowUntil = DateTimeOffset.MinValue;
 
     public async Task<AccessSnapshot> CaptureAsync(AccessTarget target, Operation op)
@@ -27,6 +29,7 @@ internal sealed class AwsCut(
         Task<Seen<KeyMetadata>> data = AwsKeyReader.LookAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
         Task<Seen<IamRole>> iam = AwsKeyReader.TryAsync(roles.RoleAsync(role, op.Cancellation));
         string text = await policy.ConfigureAwait(false);
+        _captured[key.Text] = new Captured(op, text);
         Seen<KeyMetadata> metadata = await data.ConfigureAwait(false);
         Seen<IamRole> answer = await SoonAsync(iam, op).ConfigureAwait(false);
         (IamRole? seen, string? why) = (answer.Value, answer.Why);
@@ -53,6 +56,17 @@ internal sealed class AwsCut(
     {
         KeyArn key = AwsInput.ParseKey(target.KeyUri);
         RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
+        if (role.Text.Contains("${", StringComparison.Ordinal))
+        {
+            // A condition would take it for a variable, and the Deny would stop nobody.
+            throw new CmekException(
+                "RoleNotNameable",
+                CmekErrorKind.InvalidOperation,
+                $"A policy cannot name the role {role.Text}: ${{…}} in a condition stands for something else.",
+                $"To stop every use of the key at once: aws kms disable-key --key-id {key.Text} --region {key.Region}",
+                role.Text);
+        }
+
         PolicyEdit edit = new(
             policy => PolicyEdits.Cut(policy, target.Cluster, role.Text),
             $"cut {role.Text} off: our statement out, a Deny for the role in",
@@ -60,6 +74,11 @@ internal sealed class AwsCut(
         { EnoughWhereIn = true };
         try
         {
+            await EditAsync(key, edit, op, JustRead(key, op)).ConfigureAwait(false);
+        }
+        catch (CmekException e) when (e.ErrorId == "PolicyNotAsWritten")
+        {
+            // Somebody wrote his own over it. Now it is made from his.
             await EditAsync(key, edit, op).ConfigureAwait(false);
         }
         catch (CmekException e) when (e.ErrorId is "PolicyDeadPrincipal" or "PolicyTooLarge")
@@ -112,11 +131,11 @@ internal sealed class AwsCut(
     }
 
     // A policy that KMS does not take for another reason is no fault of whoever runs this: the caller goes on to disable the key.
-    private async Task EditAsync(KeyArn key, PolicyEdit edit, Operation op)
+    private async Task EditAsync(KeyArn key, PolicyEdit edit, Operation op, PolicyDocument? read = null)
     {
         try
         {
-            await policies.EditPolicyAsync(key, edit, op, []).ConfigureAwait(false);
+            await policies.EditPolicyAsync(key, edit, op, [], read).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (e.ErrorId == AwsErrors.PolicyMalformed)
         {
@@ -133,6 +152,13 @@ internal sealed class AwsCut(
                 e);
         }
     }
+
+    // What this very try has captured for the receipt is what the cut is made from: another read would only keep the key open.
+    private PolicyDocument? JustRead(KeyArn key, Operation op) => _captured.TryRemove(key.Text, out Captured? captured)
+        && ReferenceEquals(captured.By, op)
+        && Pacing.Urgency.Current
+            ? PolicyDocument.Parse(captured.Text, key.Text)
+            : null;
 
     private static void CutWithoutDead(PolicyDocument policy, CmekCluster cluster, string roleArn)
     {
@@ -172,4 +198,6 @@ internal sealed class AwsCut(
             return null;
         }
     }
+
+    private sealed record Captured(Operation By, string Text);
 }

@@ -97,11 +97,46 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
         DateTimeOffset now)
     {
         bool off = data.Value is { } metadata && AwsKeyReader.ToState(metadata) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion;
-        if (off || policy.Value is not { } document || target.Cluster.AccountId is not { Length: 12 } account || account == key.Account)
+        if (off || policy.Value is not { } document)
         {
             return decision;
         }
 
+        if (!target.KnowsAccount)
+        {
+            // Any other account that is let in may be the cluster's.
+            return Accounts(document).Where(a => a != key.Account).Aggregate(
+                decision,
+                (d, account) => ByAccount(d, account, key, document, now) is var by && by.Read == Decision.Allowed
+                    ? by with { Read = AccessDecision.Either(d.Read, Decision.Perhaps) }
+                    : by);
+        }
+
+        return target.Cluster.AccountId is not { Length: 12 } own || own == key.Account
+            ? decision
+            : ByAccount(decision, own, key, document, now);
+    }
+
+    // Everybody is somebody of whom nothing is known.
+    private static IEnumerable<string> Accounts(PolicyDocument policy) => policy.Statements
+        .SelectMany(
+            s => s["Principal"] is System.Text.Json.Nodes.JsonObject p ? PolicyJson.Strings(p["AWS"]) : PolicyJson.Strings(s["Principal"]))
+        .Select(p => p switch
+        {
+            "*" => "000000000000",
+            { Length: 12 } when p.All(char.IsAsciiDigit) => p,
+            _ => p.Split(':') is [_, _, _, _, { Length: 12 } account, ..] ? account : string.Empty,
+        })
+        .Append("000000000000")
+        .Where(a => a.Length == 12).Distinct();
+
+    private static AccessDecision ByAccount(
+        AccessDecision decision,
+        string account,
+        KeyArn key,
+        PolicyDocument document,
+        DateTimeOffset now)
+    {
         PolicyPrincipal who = new(account);
         PolicyContext context = PolicyContext.ForKey(key, who, now);
         foreach (string call in s_reading)

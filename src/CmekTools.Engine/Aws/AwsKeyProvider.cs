@@ -17,6 +17,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
     private readonly AwsKeyUse _use;
     private readonly AwsReadiness _readiness;
     private readonly AwsByHand _byHand;
+    private readonly AwsDiscovery _discovery;
 
     /// <summary>Makes the parts for a session; nothing is asked of AWS yet.</summary>
     public AwsKeyProvider(SessionContext session)
@@ -37,6 +38,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _use = new AwsKeyUse(_clients, _reader, roles);
         _readiness = new AwsReadiness(_clients, _reader, _reach);
         _byHand = new AwsByHand(_reader, _reach);
+        _discovery = new AwsDiscovery(_clients, _reader);
         _decisions = new AwsDecisions(_reader, roles, _reach);
         _checks = new AwsChecks(_reader, roles, _reach);
     }
@@ -72,6 +74,9 @@ internal sealed class AwsKeyProvider : IKeyProvider
     /// <inheritdoc/>
     public IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op) =>
         _maker.FindKeysAsync(cluster, region, options, op);
+
+    /// <inheritdoc/>
+    public Task DiscoverAsync(DiscoveryPlaces places, Operation op) => _discovery.DiscoverAsync(places, op);
 
     /// <inheritdoc/>
     public Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op) =>

@@ -135,7 +135,8 @@ internal sealed class AwsKeyUse(AwsClients clients, AwsKeyReader reader, AwsRole
 
     // The shape that a cut has, whatever cluster it is for; anything else under such a name is somebody else's.
     private static string? CutRole(JsonObject statement) =>
-        (statement["Condition"]?["ArnEquals"] as JsonObject)?["aws:PrincipalArn"] is { } arn && PolicyJson.Strings(arn) is [string role]
+        ((statement["Condition"]?["ArnEquals"] ?? statement["Condition"]?["StringEquals"]) as JsonObject)?["aws:PrincipalArn"] is { } arn
+            && PolicyJson.Strings(arn) is [string role]
             && PolicyJson.Same(statement, OurStatements.Revoke(PolicyJson.Text(statement, "Sid")!, role))
             ? role
             : null;

@@ -6,11 +6,17 @@ using CmekTools.Engine.Pacing;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>
-/// Stands inside the SDK's retries: lets each try through in its call's turn, by the quota that AWS publishes for the call in a region,
-/// and tells of it. A service on loopback has no quota.
+/// Stands inside the SDK's retries: lets each try through in its call's turn, by the quota that AWS publishes for the call in an account
+/// and region, and tells of it.
 /// </summary>
-internal sealed class AwsPacing : PipelineHandler
+/// <param name="owner">Whose quota it is: the account, or what the credentials are called while it is not known.</param>
+/// <param name="pacesLoopback">A service on loopback has quotas too.</param>
+internal sealed class AwsPacing(Func<string> owner, bool pacesLoopback) : PipelineHandler
 {
+    // IAM says nothing of its pace, only that there is one. It refuses nobody who does this much; a refusal makes it less.
+    private const int RoleReads = 20;
+    private const int RoleWrites = 5;
+
     // Requests a second by call, as the KMS developer guide lists them; what is not here has hundreds or more.
     private static readonly Dictionary<string, int> s_quotas = new(StringComparer.Ordinal)
     {
@@ -36,17 +42,30 @@ internal sealed class AwsPacing : PipelineHandler
     /// <summary>The quota of a KMS call, requests a second; null where it is so large that it need not be kept.</summary>
     public static int? Quota(string call) => s_quotas.TryGetValue(call, out int quota) ? quota : null;
 
+    private static (string Name, int Permits)? QuotaOf(IRequestContext request, string call) => request.OriginalRequest switch
+    {
+        IamQuery => call.StartsWith("Get", StringComparison.Ordinal)
+            || call.StartsWith("List", StringComparison.Ordinal)
+            || call.StartsWith("Simulate", StringComparison.Ordinal)
+                ? ("reads", RoleReads)
+                : ("writes", RoleWrites),
+        _ => Quota(call) is { } permits ? (call, permits) : null,
+    };
+
     /// <inheritdoc/>
     public override async Task<T> InvokeAsync<T>(IExecutionContext executionContext)
     {
         IRequestContext request = executionContext.RequestContext;
         IClientConfig config = request.ClientConfig;
         string name = request.RequestName;
-        string call = name.EndsWith("Request", StringComparison.Ordinal) ? name[..^"Request".Length] : name;
+        string call = request.OriginalRequest is IamQuery query
+            ? query.Action
+            : name.EndsWith("Request", StringComparison.Ordinal) ? name[..^"Request".Length] : name;
         string place = config.AuthenticationRegion ?? config.RegionEndpoint?.SystemName ?? "?";
-        using PacedCall? turn = IsOnLoopback(config) || Quota(call) is not { } quota
+        using PacedCall? turn = (IsOnLoopback(config) && !pacesLoopback) || QuotaOf(request, call) is not { } quota
             ? null
-            : await Pacers.Provider($"{config.ServiceId} {place}", call, quota).EnterAsync(request.CancellationToken).ConfigureAwait(false);
+            : await Pacers.Provider($"{config.ServiceURL}{config.ServiceId} {place} {owner()}", quota.Name, quota.Permits)
+                .EnterAsync(request.CancellationToken).ConfigureAwait(false);
         TimeSpan waited = turn?.Waited ?? TimeSpan.Zero;
         long start = Stopwatch.GetTimestamp();
         try

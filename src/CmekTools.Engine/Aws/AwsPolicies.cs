@@ -7,19 +7,23 @@ namespace CmekTools.Engine.Aws;
 /// <summary>Changing key policies: read just before, write, read back, compare.</summary>
 internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
 {
+    private static readonly TimeSpan s_besidePatience = TimeSpan.FromSeconds(1);
+
     /// <summary>Changes a key's policy.</summary>
     /// <param name="key">The key.</param>
     /// <param name="edit">The change.</param>
     /// <param name="op">The run.</param>
     /// <param name="changes">Takes the summary.</param>
+    /// <param name="read">The policy where it was read a moment ago, else null.</param>
     /// <returns>True where it is as wanted now; false where the change was declined.</returns>
     public async Task<bool> EditPolicyAsync(
         KeyArn key,
         PolicyEdit edit,
         Operation op,
-        ICollection<string> changes)
+        ICollection<string> changes,
+        PolicyDocument? read = null)
     {
-        PolicyDocument before = await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false);
+        PolicyDocument before = read ?? await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false);
         await op.SettleAsync("kms:PutKeyPolicy", key.Text, before.Root).ConfigureAwait(false);
         PolicyDocument after = before.Clone();
         edit.Apply(after);
@@ -38,12 +42,60 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
             after.Root.DeepClone());
 
         // Nobody is asked in a break-glass, so that what was read is of this moment: a second read would only keep the key open.
-        PolicyDocument? fresh = Pacing.Urgency.Current ? before : null;
         return await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
         {
-            PolicyDocument sent = await PutPatientlyAsync(key, edit, fresh, op, cancellation).ConfigureAwait(false);
+            PolicyDocument sent = Pacing.Urgency.Current
+                ? await PutAtOnceAsync(key, edit, before, op, cancellation).ConfigureAwait(false)
+                : await PutPatientlyAsync(key, edit, null, op, cancellation).ConfigureAwait(false);
             await ReadBackAsync(key, sent, edit, op, cancellation).ConfigureAwait(false);
         }, async cancellation => IsIn(edit, await reader.PolicyAsync(key, cancellation).ConfigureAwait(false))).ConfigureAwait(false);
+    }
+
+    // There is no ETag. A look at the policy goes out beside the write: where it shows another policy than the write was made from,
+    // somebody has written it in between, and what he wrote goes back in beside the change.
+    private async Task<PolicyDocument> PutAtOnceAsync(
+        KeyArn key,
+        PolicyEdit edit,
+        PolicyDocument basis,
+        Operation op,
+        CancellationToken cancellation)
+    {
+        Task<Seen<PolicyDocument>> beside = AwsKeyReader.TryAsync(reader.PolicyAsync(key, cancellation));
+        PolicyDocument sent = await PutPatientlyAsync(key, edit, basis.Clone(), op, cancellation).ConfigureAwait(false);
+        await Task.WhenAny(beside, Task.Delay(s_besidePatience, op.Session.Time, cancellation)).ConfigureAwait(false);
+        if (!beside.IsCompletedSuccessfully
+            || (await beside.ConfigureAwait(false)).Value is not { } there
+            || there.Same(basis)
+            || IsIn(edit, there))
+        {
+            _ = beside.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            return sent;
+        }
+
+        PolicyDocument both = sent.Clone();
+        IReadOnlyList<string> his = PolicyEdits.TakeOver(both, basis, there);
+        string kept = his.Count == 0 ? string.Empty : $" Also in, as he wrote it: {string.Join(", ", his)}.";
+        if (his.Count > 0)
+        {
+            try
+            {
+                sent = await PutPatientlyAsync(key, edit, both, op, cancellation).ConfigureAwait(false);
+            }
+            catch (CmekException e)
+            {
+                // The cut is in. That what he wrote is not is no reason to take a harder way.
+                kept = $" What he wrote is lost, because it could not be written beside it ({e.Message}): "
+                    + $"{PolicyJson.Compact(there.Root)}.";
+            }
+        }
+
+        IReadOnlyList<string> again = PolicyEdits.Names(
+            sent.Statements.Where(s => Has(basis, s) && !Has(there, s)));
+        string back = again.Count == 0 ? string.Empty : $" In again, although he took it out or changed it: {string.Join(", ", again)}.";
+        await op.Host.WarningAsync(
+            $"Somebody else wrote the key policy of {key.Text} in the moment of the cut. The cut is in.{kept}{back} Look at the policy.")
+                .ConfigureAwait(false);
+        return sent;
     }
 
     // There is no ETag: what is sent is made from what is read in the same moment, also when it is tried again.
@@ -132,6 +184,9 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
             "Look at the policy, then run the command again: it changes only what is missing.",
             key.Text);
     }
+
+    private static bool Has(PolicyDocument policy, JsonObject statement) =>
+        policy.Statements.Any(s => PolicyJson.Same(s, statement));
 
     private static bool IsIn(PolicyEdit edit, PolicyDocument seen)
     {

@@ -15,7 +15,11 @@ namespace CmekTools.Engine.Aws;
 /// AWS IAM on the SDK's own runtime (its signer, retries, credentials and endpoint resolution), because the SDK's IAM package is not
 /// to be had from every registry.
 /// </summary>
-internal sealed class IamClient(AWSCredentials credentials, IamConfig config, Func<IClientConfig, AwsRetries> retries)
+internal sealed class IamClient(
+    AWSCredentials credentials,
+    IamConfig config,
+    Func<IClientConfig, AwsRetries> retries,
+    Func<AwsPacing> pacing)
     : AmazonServiceClient(credentials, config), IIamService
 {
     private static readonly IamMetadata s_metadata = new();
@@ -109,6 +113,7 @@ internal sealed class IamClient(AWSCredentials credentials, IamConfig config, Fu
     {
         pipeline.AddHandlerAfter<Marshaller>(new SigV4Only());
         pipeline.ReplaceHandler<RetryHandler>(new RetryHandler(retries(Config)));
+        pipeline.AddHandlerAfter<RetryHandler>(pacing());
     }
 
     private async Task<IReadOnlyList<string>> ListAsync(
@@ -189,13 +194,6 @@ internal sealed class IamClient(AWSCredentials credentials, IamConfig config, Fu
         public string ServiceId => "IAM";
 
         public IDictionary<string, string> OperationNameMapping { get; } = new Dictionary<string, string>();
-    }
-
-    private sealed class IamQuery(string action, IReadOnlyList<(string Name, string Value)> parameters) : AmazonWebServiceRequest
-    {
-        public string Action { get; } = action;
-
-        public IReadOnlyList<(string Name, string Value)> Parameters { get; } = parameters;
     }
 
     private sealed class IamAnswer : AmazonWebServiceResponse

@@ -8,7 +8,8 @@ namespace CmekTools.Engine.Aws;
 internal sealed class PacedKmsClient(
     AWSCredentials credentials,
     AmazonKeyManagementServiceConfig config,
-    Func<IClientConfig, AwsRetries> retries)
+    Func<IClientConfig, AwsRetries> retries,
+    Func<AwsPacing> pacing)
     : AmazonKeyManagementServiceClient(credentials, config)
 {
     /// <inheritdoc/>
@@ -17,6 +18,6 @@ internal sealed class PacedKmsClient(
         base.CustomizeRuntimePipeline(pipeline);
         pipeline.ReplaceHandler<RetryHandler>(new RetryHandler(retries(Config)));
         pipeline.AddHandlerAfter<RetryHandler>(new AwsEmptyAnswers());
-        pipeline.AddHandlerAfter<RetryHandler>(new AwsPacing());
+        pipeline.AddHandlerAfter<RetryHandler>(pacing());
     }
 }

@@ -33,4 +33,17 @@ internal static class GrantReceipts
 
         return new ReceiptAccess(target.Region, target.KeyUri, target.AuthPrincipal, snapshot with { Data = data });
     }
+
+    /// <summary>A newer snapshot with the grants of an earlier one: they are revoked, and only a receipt knows of them.</summary>
+    public static AccessSnapshot Carry(AccessSnapshot earlier, AccessSnapshot newer)
+    {
+        if (earlier.Data[Field] is not JsonArray { Count: > 0 } grants || newer.Data[Field] is not null)
+        {
+            return newer;
+        }
+
+        JsonObject data = (JsonObject)newer.Data.DeepClone();
+        data[Field] = grants.DeepClone();
+        return newer with { Data = data };
+    }
 }

@@ -46,6 +46,9 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     /// <summary>Other copies of the key that were found and that nobody named.</summary>
     public IReadOnlyList<KeyReplica> Replicas => _replicas;
 
+    /// <summary>Can there be copies of the key, as its name has it?</summary>
+    public bool MayHaveCopies => provider.MaterialOf(KeyUri) != KeyUri;
+
     private string Region => Accesses[0].Target.Region;
 
     /// <summary>Reads, writes the receipt and cuts. It never throws, but where the run is stopped.</summary>
@@ -84,7 +87,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     }
 
     /// <summary>Reads until it is known whether the key is cut, and says so. It never throws, but where the run is stopped.</summary>
-    /// <param name="reach">What else opens the key, being read since the beginning.</param>
+    /// <param name="reach">What else opens the key, being read.</param>
     public async Task ProveAsync(Task<KeyReach> reach)
     {
         AccessDecision[] decisions = await Task.WhenAll(Accesses.Select(WatchAsync)).ConfigureAwait(false);
@@ -146,11 +149,23 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             return earlier;
         }
 
-        return new ReceiptAccess(
-            target.Region,
-            target.KeyUri,
-            target.AuthPrincipal,
-            await provider.CaptureAsync(target, part).ConfigureAwait(false));
+        AccessSnapshot now = await provider.CaptureAsync(target, part).ConfigureAwait(false);
+        return new ReceiptAccess(target.Region, target.KeyUri, target.AuthPrincipal, Kept(access, now));
+    }
+
+    // What was captured before a cut stands, although the cut is tried again: where its answer was lost, or something else lets the
+    // principal in all the same, the policy that is read now has the cut in it already.
+    private AccessSnapshot Kept(CutAccess access, AccessSnapshot now)
+    {
+        ReceiptAccess? had = access.Book.Document.Accesses.FirstOrDefault(a => a.Identity == Id(access));
+        if (had is null)
+        {
+            return now;
+        }
+
+        return provider.WasCut(access.Target, now) && !provider.WasCut(access.Target, had.Snapshot)
+            ? had.Snapshot
+            : GrantReceipts.Carry(had.Snapshot, now);
     }
 
     private async Task<bool> IsOpenAsync(AccessTarget target, Operation part)
@@ -292,11 +307,17 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     {
         List<string> others = [];
         List<string> open = [];
+        List<string> perhaps = [];
         foreach (KeyGrant grant in reach.Grants.Where(g => g.Opens))
         {
             if (Accesses.FirstOrDefault(a => grant.IsClusters(a.Target)) is not { } own)
             {
                 others.Add($"{grant.GrantId} ({grant.Grantee})");
+                if (Accesses.Any(a => !a.Target.KnowsAccount) && !IsOfKeysAccount(grant))
+                {
+                    perhaps.Add($"the grant {grant.GrantId} to {grant.Grantee} may be the cluster's: its account is not known here");
+                }
+
                 continue;
             }
 
@@ -321,8 +342,12 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             }
         }
 
-        return new GrantVerdict(others, open);
+        return new GrantVerdict(others, open, perhaps);
     }
+
+    // The account stands in the key's own name; a service of AWS has none.
+    private bool IsOfKeysAccount(KeyGrant grant) =>
+        KeyUri.Split(':') is [_, _, _, _, { } account, ..] && grant.Grantee.Contains(account, StringComparison.Ordinal);
 
     // A key that is off lets nobody in, whatever grants there are; else what could not be read leaves the whole unread.
     private static (CmekCutState State, string Why) Conclude(AccessDecision decision, KeyReach reach, GrantVerdict grants)
@@ -333,6 +358,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         {
             CmekCutState.Cut when off => (CmekCutState.Cut, why),
             CmekCutState.Cut when grants.Open.Count > 0 => (CmekCutState.Open, string.Join("; ", grants.Open)),
+            CmekCutState.Cut when grants.Perhaps.Count > 0 => (CmekCutState.Perhaps, string.Join("; ", grants.Perhaps)),
             CmekCutState.Cut when reach.Unread.Count > 0 => (CmekCutState.Unread, string.Join("; ", reach.Unread)),
             _ => (decision.Cut, why),
         };
@@ -401,5 +427,6 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     /// <summary>What became of the grants that open a key.</summary>
     /// <param name="Others">Those of others, named.</param>
     /// <param name="Open">Those of the cluster that could not be revoked, and why.</param>
-    private sealed record GrantVerdict(IReadOnlyList<string> Others, IReadOnlyList<string> Open);
+    /// <param name="Perhaps">Those of which it is not known whether they are the cluster's.</param>
+    private sealed record GrantVerdict(IReadOnlyList<string> Others, IReadOnlyList<string> Open, IReadOnlyList<string> Perhaps);
 }

@@ -24,7 +24,7 @@ internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps,
     public async Task BeginAsync()
     {
         ReceiptStore store = new(op.Session.Journal.Folder);
-        StoredReceipt? open = store.NewestOpen(subject.Cluster.Id, op.Session.Organization.Id);
+        StoredReceipt? open = ReceiptStore.NewestOpen(op.Receipts(), subject.Cluster.Id, op.Session.Organization.Id);
 
         // Another machine's stays its own; what it captured goes into the one that is begun here.
         StoredReceipt? others = open is not null && !store.IsOwn(open.Path) ? open : null;
@@ -103,7 +103,7 @@ internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps,
             return;
         }
 
-        SavedReceipt saved = ReceiptStore.SaveOrFallback(_path, _document);
+        SavedReceipt saved = await SaveInTimeAsync().ConfigureAwait(false);
         if (saved.Place == SavedPlace.StateFolder)
         {
             op.Session.Shared?.Offer();
@@ -131,5 +131,20 @@ internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps,
         await op.Host.WarningAsync(
             $"The receipt of {subject.Cluster.Name} cannot be written anywhere ({saved.Why}). Keep this text, it is what undoes the "
                 + $"cut: {saved.Text}").ConfigureAwait(false);
+    }
+
+    // A disk that does not answer is worse than one that is full: it gives no error.
+    private async Task<SavedReceipt> SaveInTimeAsync()
+    {
+        (string path, ReceiptDocument document) = (_path, _document);
+        try
+        {
+            return await Task.Run(() => ReceiptStore.SaveOrFallback(path, document), CancellationToken.None)
+                .WaitAsync(JournalWriter.DiskPatience, op.Session.Time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return ReceiptStore.SaveElsewhere(document, $"{path} was not written in {JournalWriter.DiskPatience.TotalSeconds:0} s");
+        }
     }
 }

@@ -195,10 +195,15 @@ internal sealed class Revocation
                     return;
                 }
 
-                Task<KeyReach> reach = Task.Run(() => ReachAsync(key, provider, begun));
+                // Only what may have copies is looked at for them at once: they are to be cut as well. The rest is for the proof.
+                Task<KeyReach>? reach = key.MayHaveCopies ? Task.Run(() => ReachAsync(key, provider, begun)) : null;
                 await key.CutAsync().ConfigureAwait(false);
                 cut.TrySetResult();
-                await key.ProveAsync(reach).ConfigureAwait(false);
+
+                // What proves takes none of the way from what cuts; but no proof waits long for another key.
+                await Task.WhenAny(AllAsync(_cuts), Task.Delay(_op.Timings.ProofGrace, _op.Session.Time, _op.Cancellation))
+                    .ConfigureAwait(false);
+                await key.ProveAsync(reach ?? Task.Run(() => ReachAsync(key, provider, begun))).ConfigureAwait(false);
             }
             finally
             {

@@ -160,7 +160,7 @@ internal sealed class SubjectFinder(Operation op, int count)
         // A name that somebody has given to another cluster, where anybody may write, does not make the one that was seen from here
         // ambiguous.
         InventoryEntry[] seen = [.. op.Session.Inventory.List()];
-        IReadOnlyList<StoredReceipt> receipts = new ReceiptStore(op.Session.Journal.Folder).List();
+        IReadOnlyList<StoredReceipt> receipts = op.Receipts();
         CmekCluster[] known = Called(named, seen.Where(e => e.Proven), receipts.Where(r => r.Seal == CmekSealState.Verified));
         known = known.Length > 0 ? known : Called(named, seen, receipts);
         return known.Length > 1
@@ -235,6 +235,6 @@ internal sealed class SubjectFinder(Operation op, int count)
         Provider = provider,
         Plan = "UNKNOWN",
         State = "UNKNOWN",
-        AccountId = "unknown",
+        AccountId = AccessTarget.UnknownAccount,
     };
 }

@@ -144,7 +144,7 @@ internal sealed class ClusterKeys
     /// <summary>The cluster's receipts that are this user's own, newest first: what anybody may have written says nothing.</summary>
     public static IReadOnlyList<StoredReceipt> Receipts(CmekCluster cluster, Operation op) =>
     [
-        .. new ReceiptStore(op.Session.Journal.Folder).List()
+        .. op.Receipts()
             .Where(r => ReceiptTrust.Judge(r, cluster.Id, op.Session.Organization.Id).Standing == ReceiptStanding.Verified),
     ];
 

@@ -7,7 +7,12 @@ namespace CmekTools.Engine.Clusters;
 /// </summary>
 internal static class KeyUses
 {
-    /// <summary>Reads who uses keys. Each cluster is read once for all of them.</summary>
+    /// <summary>
+    /// How long who uses a key is taken for what was seen: what is asked of a person in between may be answered much later.
+    /// </summary>
+    public static TimeSpan Lasting { get; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Reads who uses keys. Each cluster is read once for all of them, and for the other records of the run.</summary>
     /// <param name="keyUris">The keys.</param>
     /// <param name="except">The id of a cluster that does not count, or null.</param>
     /// <param name="gone">Ids of clusters that the caller vouches are gone: their marks keep nothing.</param>
@@ -19,7 +24,7 @@ internal static class KeyUses
         IReadOnlyCollection<string> gone,
         Operation op)
     {
-        List<Fleet> fleet = await FleetAsync(op).ConfigureAwait(false);
+        IReadOnlyList<SeenCluster> fleet = await op.FleetAsync(() => ReadFleetAsync(op)).ConfigureAwait(false);
         CmekKeyUse[][] rows = await Task.WhenAll(
             keyUris.Distinct(StringComparer.Ordinal).Select(k => OfKeyAsync(k, fleet, except, gone, op))).ConfigureAwait(false);
         return rows.SelectMany(r => r).ToLookup(r => r.KeyUri, StringComparer.Ordinal);
@@ -43,11 +48,9 @@ internal static class KeyUses
             keyUri);
     }
 
-    private sealed record Fleet(CmekCluster Cluster, CmekStatus? Status, string? Why);
-
-    private static async Task<List<Fleet>> FleetAsync(Operation op)
+    private static async Task<IReadOnlyList<SeenCluster>> ReadFleetAsync(Operation op)
     {
-        List<Task<Fleet>> reads = [];
+        List<Task<SeenCluster>> reads = [];
         using SemaphoreSlim gate = new(8);
         await foreach (CmekCluster cluster in op.Session.Cloud.ListClustersAsync(op.Cancellation).ConfigureAwait(false))
         {
@@ -59,21 +62,22 @@ internal static class KeyUses
             reads.Add(
                 cluster.SupportsCmek
                     ? ReadAsync(cluster)
-                    : Task.FromResult(new Fleet(cluster, new CmekStatus { ClusterId = cluster.Id, ClusterName = cluster.Name }, null)));
+                    : Task.FromResult(
+                        new SeenCluster(cluster, new CmekStatus { ClusterId = cluster.Id, ClusterName = cluster.Name }, null)));
         }
 
         return [.. await Task.WhenAll(reads).ConfigureAwait(false)];
 
-        async Task<Fleet> ReadAsync(CmekCluster cluster)
+        async Task<SeenCluster> ReadAsync(CmekCluster cluster)
         {
             await gate.WaitAsync(op.Cancellation).ConfigureAwait(false);
             try
             {
-                return new Fleet(cluster, await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false), null);
+                return new SeenCluster(cluster, await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false), null);
             }
             catch (CmekException e)
             {
-                return new Fleet(cluster, null, e.Message);
+                return new SeenCluster(cluster, null, e.Message);
             }
             finally
             {
@@ -84,7 +88,7 @@ internal static class KeyUses
 
     private static async Task<CmekKeyUse[]> OfKeyAsync(
         string uri,
-        List<Fleet> fleet,
+        IReadOnlyList<SeenCluster> fleet,
         string? except,
         IReadOnlyCollection<string> gone,
         Operation op)
@@ -102,7 +106,7 @@ internal static class KeyUses
         bool primary = reach.Replicas.Any(r => r.IsPrimary && r.KeyUri == identity.Uri);
         List<CmekKeyUse> uses = [];
         HashSet<string> read = [];
-        foreach (Fleet one in fleet)
+        foreach (SeenCluster one in fleet)
         {
             bool counts = one.Cluster.Id != except;
             if (one.Status is null)
@@ -152,7 +156,7 @@ internal static class KeyUses
         foreach (IGrouping<string, KeyMark> mark in marks.Marks.GroupBy(m => m.ClusterMark, StringComparer.OrdinalIgnoreCase))
         {
             KeyMark first = mark.First();
-            Fleet? named = fleet.FirstOrDefault(f => first.IsOf(f.Cluster.Id));
+            SeenCluster? named = fleet.FirstOrDefault(f => first.IsOf(f.Cluster.Id));
             string where = string.Join(" and ", mark.Select(m => m.Where).Distinct());
             bool vouched = gone.Any(first.IsOf) || (except is not null && first.IsOf(except));
             if (named is null)

@@ -60,13 +60,15 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         await TryAsync(failures, () => PolicyEdit.Key(cloud, target.KeyUri, clients.Written, op).Settled(op.Timings.CutWatch)
             .EditAsync(
                 $"take {member} and {own} out of every binding of the key",
-                p => IamTree.Remove(p, member) | IamTree.Remove(p, own))).ConfigureAwait(false);
+                p => IamTree.Remove(p, member) | RemoveOwn(p, target))).ConfigureAwait(false);
         bool denied = await mayDeny.ConfigureAwait(false) && await DenyAsync(cloud, target, op).ConfigureAwait(false);
         Evidence account = await principals.FindAsync(target.AuthPrincipal, op).ConfigureAwait(false);
         if (!account.Missing)
         {
             await TryAsync(failures, () => PolicyEdit.Account(cloud, target.AuthPrincipal, clients.Written, op).Settled(op.Timings.CutWatch)
-                .EditAsync($"take {own} out of every binding of the service account", p => IamTree.Remove(p, own))).ConfigureAwait(false);
+                .EditAsync(
+                    $"take {own} out of every binding of the service account",
+                    p => RemoveOwn(p, target))).ConfigureAwait(false);
             if (options.DisablePrincipal && !GcpPrincipals.IsDisabled(account.Value))
             {
                 await TryAsync(failures, () => principals.DisableAsync(target.AuthPrincipal, op)).ConfigureAwait(false);
@@ -125,22 +127,38 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
             op).ConfigureAwait(false);
 
         string member = "serviceAccount:" + target.AuthPrincipal;
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
-        if (state != AccountState.Planned)
+        string[] owns =
+        [
+            .. OwnPrincipals.Of(
+                target,
+                [snapshot?.Data["key_policy"] as JsonObject, snapshot?.Data["service_account_policy"] as JsonObject])
+                .Where(o => target.KnowsAccount || !o.Contains($"@{AccessTarget.UnknownAccount}.", StringComparison.Ordinal))
+                .Select(o => "serviceAccount:" + o),
+        ];
+        if (state != AccountState.Planned && owns.Length > 0)
         {
             await PolicyEdit.Account(cloud, target.AuthPrincipal, clients.Written, op, young: state == AccountState.New)
                 .EditAsync(
-                    $"let {own} take tokens of the account again",
-                    PutBack(snapshot?.Data["service_account_policy"], own, IamTree.TokenRole)).ConfigureAwait(false);
+                    $"let {string.Join(", ", owns)} take tokens of the account again",
+                    p => owns.Aggregate(
+                        false,
+                        (changed, own) => PutBack(snapshot?.Data["service_account_policy"], own, IamTree.TokenRole)(p) || changed))
+                .ConfigureAwait(false);
         }
 
         Func<JsonObject, bool> putBack = PutBack(snapshot?.Data["key_policy"], member, IamTree.CryptoRole);
         await PolicyEdit.Key(cloud, target.KeyUri, clients.Written, op)
             .EditAsync(
                 $"let {member} use the key again",
-                p => putBack(p) | PutBackOwn(snapshot?.Data["key_policy"], p, own)).ConfigureAwait(false);
+                p => owns.Aggregate(
+                    putBack(p),
+                    (changed, own) => PutBackOwn(snapshot?.Data["key_policy"], p, own) || changed)).ConfigureAwait(false);
         await CutLabel.TakeAsync(cloud, target, op).ConfigureAwait(false);
     }
+
+    // Of a cluster of which nothing is known, whoever has the form of its own principal is taken for it.
+    private static bool RemoveOwn(JsonObject policy, AccessTarget target) =>
+        OwnPrincipals.Of(target, [policy]).Aggregate(false, (changed, own) => IamTree.Remove(policy, "serviceAccount:" + own) || changed);
 
     // Where a snapshot has the member, exactly that comes back; else what a grant would write.
     private static Func<JsonObject, bool> PutBack(JsonNode? snapshot, string member, string role) =>

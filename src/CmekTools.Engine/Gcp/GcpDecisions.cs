@@ -25,10 +25,13 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     }
 
     /// <summary>What the policies alone decide.</summary>
-    public static AccessDecision Decide(AccessTarget target, AccessEvidence evidence)
+    public static AccessDecision Decide(AccessTarget target, AccessEvidence evidence) => OwnPrincipals.Of(target, evidence)
+        .Select(own => Decide(target, evidence, "serviceAccount:" + own))
+        .Aggregate((one, other) => AccessDecision.Either(one.Read, other.Read) == one.Read ? one : other);
+
+    private static AccessDecision Decide(AccessTarget target, AccessEvidence evidence, string own)
     {
         string member = "serviceAccount:" + target.AuthPrincipal;
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
         IamJudge judge = evidence.Judge;
         Judgement use = UseOf(evidence, member);
         Judgement token = judge.Decide(evidence.AccountChain, 0, own, Permissions.GetAccessToken, Horizon.Now);

@@ -11,6 +11,8 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
     /// <summary>Days between automatic rotations where nobody says how many.</summary>
     public const int DefaultRotationDays = 90;
 
+    private static readonly OneAtATime s_rings = new();
+
     /// <summary>Finds the region's key, or makes it and completes what is missing.</summary>
     public async Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
     {
@@ -147,6 +149,15 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
 
     private static async Task<bool> EnsureRingAsync(IGoogleCloud cloud, GcpKeyName name, Operation op)
     {
+        if (await GcpKeyReader.TryAsync(cloud.GetKeyRingAsync(name.RingName, op.Cancellation)).ConfigureAwait(false) is not null)
+        {
+            return true;
+        }
+
+        // Clusters share a ring, and whoever comes second has not made it.
+        using IDisposable hold = await s_rings.HoldAsync(
+            $"{op.Session.Cloud.Server} {name.RingName}",
+            op.Cancellation).ConfigureAwait(false);
         if (await GcpKeyReader.TryAsync(cloud.GetKeyRingAsync(name.RingName, op.Cancellation)).ConfigureAwait(false) is not null)
         {
             return true;

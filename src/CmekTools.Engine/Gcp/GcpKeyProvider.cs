@@ -17,6 +17,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
     private readonly GcpChecks _checks;
     private readonly GcpReadiness _readiness;
     private readonly GcpByHand _byHand;
+    private readonly GcpDiscovery _discovery;
 
     public GcpKeyProvider(SessionContext session)
     {
@@ -32,6 +33,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _reach = new GcpReach(_clients, evidence);
         _checks = new GcpChecks(evidence);
         _byHand = new GcpByHand(_clients);
+        _discovery = new GcpDiscovery(_clients);
         _readiness = new GcpReadiness(session, _clients, evidence);
     }
 
@@ -62,6 +64,9 @@ internal sealed class GcpKeyProvider : IKeyProvider
     /// <inheritdoc/>
     public IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op) =>
         _reader.FindKeysAsync(cluster, region, options, op);
+
+    /// <inheritdoc/>
+    public Task DiscoverAsync(DiscoveryPlaces places, Operation op) => _discovery.DiscoverAsync(places, op);
 
     /// <inheritdoc/>
     public Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op) =>

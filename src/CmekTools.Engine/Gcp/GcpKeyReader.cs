@@ -130,7 +130,7 @@ internal sealed class GcpKeyReader(GcpClients clients)
 
     internal static string State(JsonObject? version) => version?["state"]?.ToString() ?? string.Empty;
 
-    private static CmekKey ToKey(GcpKeyName name, JsonObject key, IReadOnlyList<JsonObject> versions)
+    internal static CmekKey ToKey(GcpKeyName name, JsonObject key, IReadOnlyList<JsonObject> versions)
     {
         JsonObject? primary = key["primary"] as JsonObject;
         int? days = int.TryParse(

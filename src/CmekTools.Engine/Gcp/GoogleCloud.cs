@@ -162,6 +162,23 @@ internal sealed class GoogleCloud : IGoogleCloud
             new JsonObject { ["cryptoKeyVersionId"] = version },
             cancellation);
 
+    public async Task<IReadOnlyList<JsonObject>> ListLocationsAsync(string project, CancellationToken cancellation) => Items(
+        await ListAsync(_kms, Kms, "Listing the locations", "projects/" + project, "v1/{+name}/locations", "locations", cancellation)
+            .ConfigureAwait(false),
+        "locations");
+
+    public async Task<IReadOnlyList<JsonObject>> ListKeyRingsAsync(string location, CancellationToken cancellation) => Items(
+        await ListAsync(_kms, Kms, "Listing the key rings", location, "v1/{+name}/keyRings", "keyRings", cancellation)
+            .ConfigureAwait(false),
+        "keyRings");
+
+    public async Task<IReadOnlyList<JsonObject>> ListKeysAsync(string ring, CancellationToken cancellation) => Items(
+        await ListAsync(_kms, Kms, "Listing the keys", ring, "v1/{+name}/cryptoKeys", "cryptoKeys", cancellation).ConfigureAwait(false),
+        "cryptoKeys");
+
+    private static IReadOnlyList<JsonObject> Items(JsonObject list, string name) =>
+        [.. ((JsonArray)list[name]!).OfType<JsonObject>()];
+
     public async Task<IReadOnlyList<JsonObject>> ListVersionsAsync(string key, CancellationToken cancellation)
     {
         List<JsonObject> versions = [];

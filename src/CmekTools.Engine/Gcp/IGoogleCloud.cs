@@ -20,6 +20,15 @@ internal interface IGoogleCloud : IDisposable
 
     Task<JsonObject> SetPrimaryVersionAsync(string name, string version, CancellationToken cancellation);
 
+    /// <summary>The locations that a project can have keys in.</summary>
+    Task<IReadOnlyList<JsonObject>> ListLocationsAsync(string project, CancellationToken cancellation);
+
+    /// <summary>The key rings of a location.</summary>
+    Task<IReadOnlyList<JsonObject>> ListKeyRingsAsync(string location, CancellationToken cancellation);
+
+    /// <summary>The keys of a ring, with their labels.</summary>
+    Task<IReadOnlyList<JsonObject>> ListKeysAsync(string ring, CancellationToken cancellation);
+
     /// <summary>Every version, oldest first.</summary>
     Task<IReadOnlyList<JsonObject>> ListVersionsAsync(string key, CancellationToken cancellation);
 

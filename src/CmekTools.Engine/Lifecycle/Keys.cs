@@ -10,6 +10,9 @@ internal static class Keys
     // More than anybody moves in a key's life; it ends a search that a fault would make endless.
     private const int GenerationLimit = 100;
 
+    // Regions of one cluster at once; a cluster has few.
+    private const int RegionsBeside = 8;
+
     /// <summary>One key for each region (or for those named); the failure of one region does not stop the next.</summary>
     /// <param name="cluster">The cluster.</param>
     /// <param name="regions">Only these; all where empty.</param>
@@ -39,29 +42,29 @@ internal static class Keys
             : [.. regions.Select(r => newRegions ? RequireNew(cluster, r) : ClusterLookup.RequireRegion(cluster, r)).Distinct()];
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
-        foreach (string region in wanted)
+        // A key that has to do with another region's waits for it: copies for their primary, and one key ring for all of them is made once.
+        // What is asked of a person, and what -WhatIf shows, comes in the order of the regions.
+        bool beside = !options.MultiRegion && options.Location is null && op.Host is { WhatIf: false, AsksEach: false };
+        using SemaphoreSlim turn = new(beside ? RegionsBeside : 1);
+        Task<CmekKey>[] making = [.. wanted.Select(r => InTurnAsync(turn, () => OfRegionAsync(r, op.ForPart(cluster)), op))];
+        await TellAsync(making, op).ConfigureAwait(false);
+
+        async Task<CmekKey> OfRegionAsync(string region, Operation part)
         {
-            try
+            KeyOptions exact = newGeneration ? await NextAsync(keys, region, options, provider, part).ConfigureAwait(false) : options;
+            if (!newGeneration)
             {
-                KeyOptions exact = newGeneration ? await NextAsync(keys, region, options, provider, op).ConfigureAwait(false) : options;
-                if (!newGeneration)
-                {
-                    await RequireNotLeftBehindAsync(keys, region, options, provider, op).ConfigureAwait(false);
-                }
-
-                CmekKey key = await provider.EnsureKeyAsync(cluster, region, exact, op).ConfigureAwait(false);
-                if (!key.Changed && key.State != CmekKeyState.Planned)
-                {
-                    await op.Host.VerboseAsync(
-                        $"{cluster.Name}/{region}: {key.KeyUri} is as it should be; nothing was changed.").ConfigureAwait(false);
-                }
-
-                await op.Host.OutputAsync(key).ConfigureAwait(false);
+                await RequireNotLeftBehindAsync(keys, region, options, provider, part).ConfigureAwait(false);
             }
-            catch (CmekException e)
+
+            CmekKey key = await provider.EnsureKeyAsync(cluster, region, exact, part).ConfigureAwait(false);
+            if (!key.Changed && key.State != CmekKeyState.Planned)
             {
-                await op.Host.ErrorAsync(e).ConfigureAwait(false);
+                await part.Host.VerboseAsync(
+                    $"{cluster.Name}/{region}: {key.KeyUri} is as it should be; nothing was changed.").ConfigureAwait(false);
             }
+
+            return key;
         }
     }
 
@@ -80,25 +83,55 @@ internal static class Keys
         }
 
         ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, tagged, op).ConfigureAwait(false);
-        foreach (ClusterKey known in keys.All)
+        using SemaphoreSlim turn = new(RegionsBeside);
+        Task<CmekKey>[] reading = [.. keys.All.ToArray().Select(k => InTurnAsync(turn, () => ReadAsync(k), op))];
+        await TellAsync(reading, op).ConfigureAwait(false);
+
+        async Task<CmekKey> ReadAsync(ClusterKey known) => await provider.GetKeyAsync(known.KeyUri, op).ConfigureAwait(false) with
         {
-            try
+            ClusterId = cluster.Id,
+            ClusterName = cluster.Name,
+            Region = known.Region,
+            Place = known.Place,
+            RetiredAt = known.RetiredAt,
+            AuthPrincipals = known.Principals,
+        };
+    }
+
+    // Each in its order as soon as it is there. None goes on when its record has ended.
+    private static async Task TellAsync(IReadOnlyList<Task<CmekKey>> keys, Operation op)
+    {
+        try
+        {
+            foreach (Task<CmekKey> key in keys)
             {
-                CmekKey key = await provider.GetKeyAsync(known.KeyUri, op).ConfigureAwait(false);
-                await op.Host.OutputAsync(key with
+                try
                 {
-                    ClusterId = cluster.Id,
-                    ClusterName = cluster.Name,
-                    Region = known.Region,
-                    Place = known.Place,
-                    RetiredAt = known.RetiredAt,
-                    AuthPrincipals = known.Principals,
-                }).ConfigureAwait(false);
+                    await op.Host.OutputAsync(await key.ConfigureAwait(false)).ConfigureAwait(false);
+                }
+                catch (CmekException e)
+                {
+                    await op.Host.ErrorAsync(e).ConfigureAwait(false);
+                }
             }
-            catch (CmekException e)
-            {
-                await op.Host.ErrorAsync(e).ConfigureAwait(false);
-            }
+        }
+        finally
+        {
+            await Task.WhenAll((IEnumerable<Task>)keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    // Begins in the order in which they are asked for.
+    private static async Task<CmekKey> InTurnAsync(SemaphoreSlim turn, Func<Task<CmekKey>> work, Operation op)
+    {
+        await turn.WaitAsync(op.Cancellation).ConfigureAwait(false);
+        try
+        {
+            return await work().ConfigureAwait(false);
+        }
+        finally
+        {
+            turn.Release();
         }
     }
 

@@ -17,11 +17,8 @@ internal static class Removing
         IKeyProvider provider = op.Session.GetProvider(KeyProviders.FromKeyUri(keyUri));
         provider.ValidateKeyUri(keyUri);
         ForeignOptions.RequireWindow(keyUri, provider.Provider, days is not null);
-        CmekKeyUse[] uses = [.. (await KeyUses.ReadAsync([keyUri], null, gone, op).ConfigureAwait(false))[keyUri]];
-        if (uses.Any(u => u.KeepsKey))
-        {
-            throw KeyUses.InUse(keyUri, uses);
-        }
+        CmekKeyUse[] uses = await RequireUnusedAsync(keyUri, gone, op).ConfigureAwait(false);
+        DateTimeOffset seen = op.Session.Time.GetUtcNow();
 
         CmekKey key = await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false);
         if (provider.Provider != CmekProvider.GCP && key.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed)
@@ -44,6 +41,12 @@ internal static class Removing
                     + "it encrypted can be read").ConfigureAwait(false))
         {
             return key;
+        }
+
+        // A question may have stood for an hour.
+        if (!op.Host.WhatIf && op.Session.Time.GetUtcNow() - seen > KeyUses.Lasting)
+        {
+            await RequireUnusedAsync(keyUri, gone, op).ConfigureAwait(false);
         }
 
         if (!begun && op.Host.WhatIf)
@@ -71,5 +74,11 @@ internal static class Removing
         }
 
         return changes.Count == 0 ? key : await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false) with { Changes = changes };
+    }
+
+    private static async Task<CmekKeyUse[]> RequireUnusedAsync(string keyUri, IReadOnlyCollection<string> gone, Operation op)
+    {
+        CmekKeyUse[] uses = [.. (await KeyUses.ReadAsync([keyUri], null, gone, op).ConfigureAwait(false))[keyUri]];
+        return uses.Any(u => u.KeepsKey) ? throw KeyUses.InUse(keyUri, uses) : uses;
     }
 }

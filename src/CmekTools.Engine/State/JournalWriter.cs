@@ -38,8 +38,14 @@ internal sealed class JournalWriter
     private static readonly string s_tool = typeof(JournalWriter).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?
         .InformationalVersion.Split('+')[0] ?? "unknown";
 
+    /// <summary>How long a break-glass waits for a disk before it writes elsewhere.</summary>
+    public static readonly TimeSpan DiskPatience = TimeSpan.FromSeconds(2);
+
+    // One writes, and the others wait without a thread of their own: a pool that waits for a disk answers nobody.
+    private readonly OneAtATime _one = new();
     private readonly object _lock = new();
     private string? _fallback;
+    private volatile bool _stuck;
 
     public JournalWriter(string folder, TimeProvider? time = null)
     {
@@ -193,14 +199,18 @@ internal sealed class JournalWriter
         Exception failure;
         try
         {
-            string line;
-            lock (_lock)
-            {
-                line = Append(FilePath, entry);
-            }
-
+            string line = op.JournalNeed == JournalNeed.Required
+                ? await AppendOneAsync(entry).ConfigureAwait(false)
+                : await AppendInTimeAsync(entry).ConfigureAwait(false);
             Sink?.Send(line);
             return;
+        }
+        catch (TimeoutException e)
+        {
+            // The line is written twice where the disk comes back; its id tells.
+            _stuck = true;
+            entry = (JsonObject)entry.DeepClone();
+            failure = e;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.SecurityException)
         {
@@ -225,6 +235,36 @@ internal sealed class JournalWriter
 
         Sink?.Send(Chained(entry, null));
         await ElsewhereAsync(entry, failure, op).ConfigureAwait(false);
+    }
+
+    private async Task<string> AppendOneAsync(JsonObject entry)
+    {
+        using IDisposable held = await _one.HoldAsync(FilePath, CancellationToken.None).ConfigureAwait(false);
+        return Append(FilePath, entry);
+    }
+
+    // A disk that does not answer, or somebody who holds the journal's lock and does not go on, must not keep a key open.
+    private async Task<string> AppendInTimeAsync(JsonObject entry)
+    {
+        JsonObject own = (JsonObject)entry.DeepClone();
+        Task<string> writing = _stuck ? new TaskCompletionSource<string>().Task : Task.Run(() => AppendOneAsync(own));
+        try
+        {
+            return await writing.WaitAsync(_stuck ? TimeSpan.Zero : DiskPatience, Time).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            _ = writing.ContinueWith(
+                t =>
+                {
+                    _stuck = false;
+                    return t.Exception;
+                },
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+            throw new TimeoutException($"it was not written in {DiskPatience.TotalSeconds:0} s", e);
+        }
     }
 
     private async Task ElsewhereAsync(JsonObject entry, Exception failure, Operation op)

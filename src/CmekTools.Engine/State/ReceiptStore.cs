@@ -30,9 +30,12 @@ internal enum SavedPlace
 /// <summary>A receipt that was written as well as it could be.</summary>
 /// <param name="Place">Where it lies.</param>
 /// <param name="Path">The file; null where it lies nowhere.</param>
-/// <param name="Text">The receipt's text, sealed.</param>
 /// <param name="Why">Why it is not in the state folder; null where it is.</param>
-internal sealed record SavedReceipt(SavedPlace Place, string? Path, string Text, string? Why);
+internal sealed record SavedReceipt(SavedPlace Place, string? Path, string? Why)
+{
+    /// <summary>The receipt's text, sealed, where it is not in the state folder; else empty.</summary>
+    public string Text { get; init; } = string.Empty;
+}
 
 /// <summary>The folder of receipts: one file a revocation.</summary>
 internal sealed class ReceiptStore(string stateFolder)
@@ -103,15 +106,20 @@ internal sealed class ReceiptStore(string stateFolder)
     /// The newest receipt of a cluster whose revocation still stands and which may be acted on unasked: sealed by this user, of this
     /// organization. Null where there is none.
     /// </summary>
-    public StoredReceipt? NewestOpen(string clusterId, string organizationId) =>
-        Open(clusterId).FirstOrDefault(r => ReceiptTrust.Judge(r, clusterId, organizationId).Standing == ReceiptStanding.Verified);
+    public StoredReceipt? NewestOpen(string clusterId, string organizationId) => NewestOpen(List(), clusterId, organizationId);
+
+    /// <summary>The same among receipts that were read already.</summary>
+    public static StoredReceipt? NewestOpen(IEnumerable<StoredReceipt> read, string clusterId, string organizationId) =>
+        Open(read, clusterId).FirstOrDefault(r => ReceiptTrust.Judge(r, clusterId, organizationId).Standing == ReceiptStanding.Verified);
 
     /// <summary>
     /// Every receipt of a cluster whose revocation still stands, trusted or not, newest first: good for refusing and for telling, not
     /// for giving.
     /// </summary>
-    public IReadOnlyList<StoredReceipt> Open(string clusterId) =>
-        [.. List().Where(r => r.Document.ClusterId == clusterId && r.Document.IsOpen)];
+    public IReadOnlyList<StoredReceipt> Open(string clusterId) => [.. Open(List(), clusterId)];
+
+    private static IEnumerable<StoredReceipt> Open(IEnumerable<StoredReceipt> read, string clusterId) =>
+        read.Where(r => r.Document.ClusterId == clusterId && r.Document.IsOpen);
 
     /// <summary>Reads one.</summary>
     /// <exception cref="CmekException"><c>ReceiptUnreadable</c> or <c>ReceiptInvalid</c>.</exception>
@@ -204,21 +212,27 @@ internal sealed class ReceiptStore(string stateFolder)
     /// </summary>
     public static SavedReceipt SaveOrFallback(string path, ReceiptDocument document)
     {
-        string text = Sealed(document with { Revision = NextRevision() });
         string why;
         try
         {
             Save(path, document);
-            return new SavedReceipt(SavedPlace.StateFolder, path, text, null);
+            return new SavedReceipt(SavedPlace.StateFolder, path, null);
         }
         catch (CmekException e)
         {
             why = e.Message;
         }
 
+        return SaveElsewhere(document, why);
+    }
+
+    /// <summary>Writes a receipt into the folder for temporary files; where that does not work either, its text is what is left.</summary>
+    public static SavedReceipt SaveElsewhere(ReceiptDocument document, string why)
+    {
+        string text = Sealed(document with { Revision = NextRevision() });
         return Fallback.TryWrite(FileName(document), text) is { } elsewhere
-            ? new SavedReceipt(SavedPlace.TemporaryFolder, elsewhere, text, why)
-            : new SavedReceipt(SavedPlace.Nowhere, null, text, why);
+            ? new SavedReceipt(SavedPlace.TemporaryFolder, elsewhere, why) { Text = text }
+            : new SavedReceipt(SavedPlace.Nowhere, null, why) { Text = text };
     }
 
     // Milliseconds, so that it grows from process to process too.

@@ -66,6 +66,8 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
 
     internal override async Task ProcessAsync()
     {
+        // Also where it then fails: no command takes another way instead.
+        Sessions.Chosen();
         if (ProfileName is not null)
         {
             // Not in the middle of the first change.

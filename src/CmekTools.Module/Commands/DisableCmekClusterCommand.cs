@@ -6,7 +6,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Moves a cluster back to CockroachDB-managed encryption; keys and grants are left alone.</summary>
 [Cmdlet(VerbsLifecycle.Disable, "CmekCluster", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekStatus))]
-public sealed class DisableCmekClusterCommand : ClusterFleetCommand
+public sealed class DisableCmekClusterCommand : ClusterCommand
 {
     /// <summary>Wait: the default, said aloud.</summary>
     [Parameter]

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CmekTools.Engine;
 using CmekTools.Engine.BreakGlass;
 
 namespace CmekTools.Module.Commands;
@@ -8,7 +9,7 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(string), typeof(FileInfo))]
 public sealed class ExportCmekBreakGlassCommand : ClusterCommand
 {
-    private readonly HashSet<string> _written = [];
+    private bool _written;
 
     /// <summary>The file to write; the text is the output where not given.</summary>
     [Parameter(Position = 1)]
@@ -19,25 +20,32 @@ public sealed class ExportCmekBreakGlassCommand : ClusterCommand
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    // One file holds one cluster's sheet: whose, and who is refused, follows from the order in which they were given.
+    /// <inheritdoc/>
+    internal override FleetOptions Beside => Path is null ? base.Beside : FleetOptions.One;
+
     internal override async Task ProcessAsync()
     {
-        foreach (ClusterArgument cluster in ClusterName)
+        foreach (ClusterArgument cluster in ClusterName.ToArray())
         {
-            RefuseWildcards(cluster);
-            await WriteAsync(new ClusterRef(cluster.Name, cluster.Id, cluster.Known)).ConfigureAwait(false);
+            await BesideAsync(cluster.ToString(), op =>
+            {
+                RefuseWildcards(cluster);
+                return WriteAsync(new ClusterRef(cluster.Name, cluster.Id, cluster.Known), op);
+            }).ConfigureAwait(false);
         }
     }
 
-    private async Task WriteAsync(ClusterRef named)
+    private async Task WriteAsync(ClusterRef named, Operation op)
     {
-        string text = await Sheet.WriteAsync(named, Op).ConfigureAwait(false);
+        string text = await Sheet.WriteAsync(named, op).ConfigureAwait(false);
         if (Path is null)
         {
-            await Pipeline.OutputAsync(text).ConfigureAwait(false);
+            await op.Host.OutputAsync(text).ConfigureAwait(false);
             return;
         }
 
-        if (!_written.Add(Path))
+        if (_written)
         {
             throw new CmekException(
                 "FileExists",
@@ -47,6 +55,7 @@ public sealed class ExportCmekBreakGlassCommand : ClusterCommand
                 Path);
         }
 
+        _written = true;
         await TextExport.WriteAsync(this, Path, "the sheet", text, Force).ConfigureAwait(false);
     }
 }

@@ -1,3 +1,4 @@
+using CmekTools.Engine;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
@@ -16,12 +17,12 @@ public enum CmekManifestForm
 /// <summary>Writes what a cluster uses (or what accesses say) as the vendor's manifest or as Terraform.</summary>
 [Cmdlet(VerbsData.Export, "CmekManifest", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
 [OutputType(typeof(string), typeof(FileInfo))]
-public sealed class ExportCmekManifestCommand : SessionCommand
+public sealed class ExportCmekManifestCommand : FleetCommand
 {
     private const string ClusterSet = "Cluster";
     private const string AccessSet = "Access";
     private readonly List<CmekAccess> _accesses = [];
-    private readonly HashSet<string> _written = [];
+    private bool _written;
 
     /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
@@ -51,6 +52,10 @@ public sealed class ExportCmekManifestCommand : SessionCommand
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    // One file holds one cluster's manifest: whose, and who is refused, follows from the order in which they were given.
+    /// <inheritdoc/>
+    internal override FleetOptions Beside => Path is null ? base.Beside : FleetOptions.One;
+
     internal override async Task ProcessAsync()
     {
         foreach (CmekAccess access in InputObject)
@@ -58,89 +63,50 @@ public sealed class ExportCmekManifestCommand : SessionCommand
             await EachAsync(async () => _accesses.Add(await BoundAsync(access, Op).ConfigureAwait(false))).ConfigureAwait(false);
         }
 
-        foreach (ClusterArgument given in ClusterName)
-        {
-            await EachAsync(
-                async () =>
-                    await WriteAsync(
-                        (await ResolveAsync(given, RecentClusters.Momentary, Op).ConfigureAwait(false)).Id,
-                        null).ConfigureAwait(false))
-                .ConfigureAwait(false);
-        }
+        await BesideAsync(ClusterName, RecentClusters.Momentary, (cluster, op) => WriteAsync(cluster, null, op)).ConfigureAwait(false);
     }
 
     internal override async Task EndAsync()
     {
         foreach (IGrouping<string, CmekAccess> group in _accesses.GroupBy(a => a.ClusterId, StringComparer.OrdinalIgnoreCase))
         {
-            await EachAsync(() => WriteAsync(group.Key, [.. group])).ConfigureAwait(false);
+            CmekAccess[] accesses = [.. group];
+            await BesideAsync(accesses[0].ClusterName ?? group.Key, async op =>
+                await WriteAsync(await op.GetClusterAsync(group.Key).ConfigureAwait(false), accesses, op).ConfigureAwait(false))
+                .ConfigureAwait(false);
         }
     }
 
-    private async Task WriteAsync(string clusterId, IReadOnlyList<CmekAccess>? accesses)
+    private async Task WriteAsync(CmekCluster cluster, IReadOnlyList<CmekAccess>? accesses, Operation op)
     {
-        CmekCluster cluster = await Op.GetClusterAsync(clusterId).ConfigureAwait(false);
-        accesses ??= ManifestWriter.FromStatus(cluster, await Context.Cloud.GetCmekAsync(cluster, Cancellation).ConfigureAwait(false));
+        accesses ??= ManifestWriter.FromStatus(
+            cluster,
+            await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false));
         if (Path is null)
         {
-            await Pipeline.OutputAsync(TextOf(cluster, accesses, [])).ConfigureAwait(false);
+            await op.Host.OutputAsync(TextOf(cluster, accesses, [])).ConfigureAwait(false);
             return;
         }
 
-        string path = string.Empty;
-        await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(Path)).ConfigureAwait(false);
-        if (!_written.Add(path))
+        if (_written)
         {
             throw new CmekException(
                 "FileExists",
                 CmekErrorKind.ResourceExists,
-                $"{path} holds the manifest of another cluster of this run.",
+                $"{Path} holds the manifest of another cluster of this run.",
                 "Give each cluster its own file: … | ForEach-Object { Export-CmekManifest $_.Name \"$($_.Name).json\" }",
-                path);
+                Path);
         }
 
         // What was agreed to is the owner's, and not for a new export to forget.
+        string path = string.Empty;
+        await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(Path)).ConfigureAwait(false);
         string text = TextOf(
             cluster,
             accesses,
             As == CmekManifestForm.Json && File.Exists(path) ? Manifests.TryReadAccepted(path) : []);
-        if (File.Exists(path) && !Force)
-        {
-            if (string.Equals(await File.ReadAllTextAsync(path, Cancellation).ConfigureAwait(false), text, StringComparison.Ordinal))
-            {
-                await Pipeline.OutputAsync(new FileInfo(path)).ConfigureAwait(false);
-                return;
-            }
-
-            throw new CmekException(
-                "FileExists",
-                CmekErrorKind.ResourceExists,
-                $"{path} is there already and says something else.",
-                "Give another -Path, or -Force to overwrite it.",
-                path);
-        }
-
-        if (!await Pipeline.ShouldProcessAsync(path, "write the manifest" + Environment.NewLine + text).ConfigureAwait(false))
-        {
-            return;
-        }
-
-        try
-        {
-            await File.WriteAllTextAsync(path, text, Cancellation).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CmekException(
-                "FileUnwritable",
-                CmekErrorKind.WriteError,
-                $"{path} cannot be written: {e.Message}",
-                "Give another -Path, in a folder that is there and that you may write to.",
-                path,
-                e);
-        }
-
-        await Pipeline.OutputAsync(new FileInfo(path)).ConfigureAwait(false);
+        _written = true;
+        await TextExport.WriteAsync(this, Path, "the manifest", text, Force).ConfigureAwait(false);
     }
 
     private string TextOf(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, IReadOnlyList<AcceptedDifference> accepted) =>

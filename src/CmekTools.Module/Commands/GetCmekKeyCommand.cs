@@ -1,15 +1,21 @@
 using System.Management.Automation;
+using CmekTools.Engine;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module.Commands;
 
-/// <summary>Reads keys: any by its URI, or all of a cluster, the ones in use first and past ones marked.</summary>
+/// <summary>
+/// Reads keys: any by its URI, all of a cluster, the ones in use first and past ones marked, or all that are marked as a cluster's.
+/// </summary>
 [Cmdlet(VerbsCommon.Get, "CmekKey", DefaultParameterSetName = "Cluster")]
 [OutputType(typeof(CmekKey))]
-public sealed class GetCmekKeyCommand : SessionCommand
+public sealed class GetCmekKeyCommand : FleetCommand
 {
+    private const string DiscoverSet = "Discover";
+    private SessionContext? _unconnected;
+
     /// <summary>The key's ARN, or its resource name without a version. What is neither is taken as a cluster: all of its keys.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = "Uri", ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
@@ -27,40 +33,79 @@ public sealed class GetCmekKeyCommand : SessionCommand
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
     public ClusterArgument[] ClusterName { get; set; } = [];
 
-    /// <summary>Google Cloud: the project that holds the keys.</summary>
+    /// <summary>Look for every key that is marked as a cluster's, at the providers alone; no connection is needed.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = DiscoverSet)]
+    public SwitchParameter Discover { get; set; }
+
+    /// <summary>AWS: the regions that -Discover looks in; all where neither -Region nor -Project is given.</summary>
+    [Parameter(ParameterSetName = DiscoverSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RegionCompleter))]
+    public string[] Region { get; set; } = [];
+
+    /// <summary>Google Cloud: the project that holds the keys; for -Discover the projects to look in.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
-    public string? Project { get; set; }
+    public string[] Project { get; set; } = [];
 
     /// <inheritdoc/>
     internal override bool TakesWildcards => true;
 
+    /// <inheritdoc/>
+    internal override bool NeedsSession => !Discover;
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _unconnected?.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    internal override Task BeginAsync() => !Discover && Project.Length > 1
+        ? throw new CmekException(
+            "ProjectInvalid",
+            CmekErrorKind.InvalidArgument,
+            "Several projects are for -Discover; a cluster's keys are looked for in one.",
+            "Give one -Project, or -Discover without a cluster.",
+            Project)
+        : Task.CompletedTask;
+
     internal override async Task ProcessAsync()
     {
-        await OfClustersAsync(ClusterName).ConfigureAwait(false);
-        foreach (string given in KeyUri)
+        if (Discover)
         {
-            await EachAsync(() => OfGivenAsync(given)).ConfigureAwait(false);
+            SessionContext context = (Session ?? RunspaceSession)?.Context as SessionContext
+                ?? (_unconnected ??= Connecting.Unconnected());
+            await Discovering.DiscoverAsync(new DiscoveryPlaces(Region, Project), OperationOn(context)).ConfigureAwait(false);
+            return;
+        }
+
+        KeyOptions options = new() { Project = Project.FirstOrDefault() };
+        await OfClustersAsync(ClusterName, options).ConfigureAwait(false);
+        foreach (string given in KeyUri.ToArray())
+        {
+            // An ARN has colons and a resource name slashes; the name or id of a cluster has neither.
+            ClusterArgument? cluster = given.Contains(':', StringComparison.Ordinal) || given.Contains('/', StringComparison.Ordinal)
+                ? null
+                : ClusterArgument.From(given);
+            await (cluster?.IsPattern == true
+                ? OfClustersAsync([cluster], options)
+                : BesideAsync(given, op => OfGivenAsync(given, cluster, options, op))).ConfigureAwait(false);
         }
     }
 
-    private async Task OfGivenAsync(string given)
+    private async Task OfGivenAsync(string given, ClusterArgument? named, KeyOptions options, Operation op)
     {
-        // An ARN has colons and a resource name slashes; the name or id of a cluster has neither.
-        if (!given.Contains(':', StringComparison.Ordinal)
-            && !given.Contains('/', StringComparison.Ordinal)
-            && ClusterArgument.From(given) is { } cluster)
+        CmekCluster? cluster = null;
+        if (named is not null)
         {
             try
             {
-                await OfClustersAsync(
-                    [
-                        cluster.IsPattern
-                            ? cluster
-                            : ClusterArgument.From(await ResolveAsync(cluster, RecentClusters.Lasting, Op).ConfigureAwait(false))!,
-                    ])
-                    .ConfigureAwait(false);
-                return;
+                cluster = await ResolveAsync(named, RecentClusters.Momentary, op).ConfigureAwait(false);
             }
             catch (CmekException e) when (e.ErrorId == "CloudApiNotFound")
             {
@@ -68,12 +113,15 @@ public sealed class GetCmekKeyCommand : SessionCommand
             }
         }
 
-        await Pipeline.OutputAsync(await Keys.GetAsync(given, Op).ConfigureAwait(false)).ConfigureAwait(false);
+        if (cluster is null)
+        {
+            await op.Host.OutputAsync(await Keys.GetAsync(given, op).ConfigureAwait(false)).ConfigureAwait(false);
+            return;
+        }
+
+        await Keys.ListAsync(cluster, options, op).ConfigureAwait(false);
     }
 
-    private Task OfClustersAsync(IEnumerable<ClusterArgument> clusters)
-    {
-        KeyOptions options = new() { Project = Project };
-        return BesideAsync(clusters, TimeSpan.Zero, (cluster, op) => Keys.ListAsync(cluster, options, op));
-    }
+    private Task OfClustersAsync(IEnumerable<ClusterArgument> clusters, KeyOptions options) =>
+        BesideAsync(clusters, TimeSpan.Zero, (cluster, op) => Keys.ListAsync(cluster, options, op));
 }

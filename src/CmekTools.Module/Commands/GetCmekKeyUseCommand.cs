@@ -6,9 +6,9 @@ namespace CmekTools.Module.Commands;
 /// <summary>Lists who uses a key: clusters, principals, grants, copies, and what could not be read. Reads only.</summary>
 [Cmdlet(VerbsCommon.Get, "CmekKeyUse")]
 [OutputType(typeof(CmekKeyUse))]
-public sealed class GetCmekKeyUseCommand : SessionCommand
+public sealed class GetCmekKeyUseCommand : FleetCommand
 {
-    private readonly List<string> _uris = [];
+    private readonly HashSet<string> _seen = [];
 
     /// <summary>The key's ARN or resource name.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -16,24 +16,19 @@ public sealed class GetCmekKeyUseCommand : SessionCommand
     [ArgumentCompleter(typeof(KeyUriCompleter))]
     public string[] KeyUri { get; set; } = [];
 
-    internal override Task ProcessAsync()
+    internal override async Task ProcessAsync()
     {
-        _uris.AddRange(KeyUri.Where(u => !_uris.Contains(u)));
-        return Task.CompletedTask;
-    }
-
-    // The clusters are read once for all keys that were piped.
-    internal override async Task EndAsync()
-    {
-        foreach (string uri in _uris)
+        foreach (string uri in KeyUri.Where(_seen.Add).ToArray())
         {
-            Context.GetProvider(Engine.KeyProviders.FromKeyUri(uri)).ValidateKeyUri(uri);
-        }
-
-        ILookup<string, CmekKeyUse> uses = await KeyUses.ReadAsync(_uris, null, [], Op).ConfigureAwait(false);
-        foreach (CmekKeyUse use in _uris.SelectMany(u => uses[u]))
-        {
-            await Pipeline.OutputAsync(use).ConfigureAwait(false);
+            // The clusters are read once for all keys that come shortly after each other.
+            await BesideAsync(uri, async op =>
+            {
+                op.Session.GetProvider(Engine.KeyProviders.FromKeyUri(uri)).ValidateKeyUri(uri);
+                foreach (CmekKeyUse use in (await KeyUses.ReadAsync([uri], null, [], op).ConfigureAwait(false))[uri])
+                {
+                    await op.Host.OutputAsync(use).ConfigureAwait(false);
+                }
+            }).ConfigureAwait(false);
         }
     }
 }

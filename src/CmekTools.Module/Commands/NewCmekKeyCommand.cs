@@ -9,7 +9,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Makes one key for each region of a cluster, or finds the ones that are there.</summary>
 [Cmdlet(VerbsCommon.New, "CmekKey", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekKey))]
-public sealed class NewCmekKeyCommand : ClusterFleetCommand
+public sealed class NewCmekKeyCommand : ClusterCommand
 {
     /// <summary>Only these regions; all of the cluster's where not given.</summary>
     [Parameter]

@@ -14,18 +14,12 @@ namespace CmekTools.Module.Commands;
         "PSUseShouldProcessForStateChangingFunctions",
         Justification = "It writes a text and changes nothing."),
 ]
-public sealed class NewCmekSupportRequestCommand : SessionCommand
+public sealed class NewCmekSupportRequestCommand : ClusterCommand
 {
     private const string OrganizationSet = "Organization";
-    private const string ClusterSet = "Cluster";
-
-    /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    [Alias("Name", "ClusterId", "Id", "Cluster")]
-    [ClusterTransformation]
-    [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    private CmekOrganization? _organization;
+    private CmekJournalEntry[]? _journal;
+    private ReceiptDocument[]? _receipts;
 
     /// <summary>What it is about: Recover or Disable for a cluster; without one, turning CMEK on for the organization.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = ClusterSet)]
@@ -33,7 +27,8 @@ public sealed class NewCmekSupportRequestCommand : SessionCommand
 
     internal override async Task ProcessAsync()
     {
-        CmekOrganization organization = await Context.Cloud.GetOrganizationAsync(Cancellation).ConfigureAwait(false);
+        _organization ??= await Context.Cloud.GetOrganizationAsync(Cancellation).ConfigureAwait(false);
+        CmekOrganization organization = _organization;
         if (ParameterSetName == OrganizationSet || Purpose == CmekSupportPurpose.EnableOrganization)
         {
             await Pipeline.OutputAsync(
@@ -47,22 +42,19 @@ public sealed class NewCmekSupportRequestCommand : SessionCommand
             return;
         }
 
-        foreach (ClusterArgument given in ClusterName)
+        CmekJournalEntry[] journal = _journal ??= [.. JournalReader.Read(Context.Journal.FilePath)];
+        ReceiptDocument[] receipts = _receipts ??= [.. new ReceiptStore(Context.Journal.Folder).List().Select(r => r.Document)];
+        CmekSupportPurpose purpose = Purpose;
+        await BesideAsync(RecentClusters.Lasting, async (cluster, op) =>
         {
-            await EachAsync(async () =>
-            {
-                CmekCluster cluster = await ResolveAsync(given, RecentClusters.Lasting, Op).ConfigureAwait(false);
-                CmekStatus status = await Context.Cloud.GetCmekAsync(cluster, Cancellation).ConfigureAwait(false);
-                CmekJournalEntry[] journal = [.. JournalReader.Read(Context.Journal.FilePath)];
-                IEnumerable<ReceiptDocument> receipts = new ReceiptStore(Context.Journal.Folder).List().Select(r => r.Document);
-                await Pipeline.OutputAsync(SupportRequests.Write(
-                    Purpose,
-                    organization,
-                    status,
-                    SupportRequests.Facts(Purpose, status, receipts, journal),
-                    SupportRequests.DoneTo(status, journal),
-                    Context.Time.GetUtcNow())).ConfigureAwait(false);
-            }).ConfigureAwait(false);
-        }
+            CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+            await op.Host.OutputAsync(SupportRequests.Write(
+                purpose,
+                organization,
+                status,
+                SupportRequests.Facts(purpose, status, receipts, journal),
+                SupportRequests.DoneTo(status, journal),
+                op.Session.Time.GetUtcNow())).ConfigureAwait(false);
+        }).ConfigureAwait(false);
     }
 }

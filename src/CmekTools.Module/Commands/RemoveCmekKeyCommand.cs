@@ -6,7 +6,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Schedules a key's deletion, only where no cluster lists the key, past ones included.</summary>
 [Cmdlet(VerbsCommon.Remove, "CmekKey", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(CmekKey))]
-public sealed class RemoveCmekKeyCommand : SessionCommand
+public sealed class RemoveCmekKeyCommand : FleetCommand
 {
     /// <summary>The key's ARN or resource name.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -24,9 +24,11 @@ public sealed class RemoveCmekKeyCommand : SessionCommand
     [ValidateNotNullOrEmpty]
     public string[] GoneClusterId { get; set; } = [];
 
-    internal override async Task ProcessAsync()
+    internal override Task ProcessAsync()
     {
         int? days = MyInvocation.BoundParameters.ContainsKey(nameof(PendingWindowInDays)) ? PendingWindowInDays : null;
-        await Pipeline.OutputAsync(await Removing.RemoveAsync(KeyUri, days, GoneClusterId, Op).ConfigureAwait(false)).ConfigureAwait(false);
+        (string uri, string[] gone) = (KeyUri, GoneClusterId);
+        return BesideAsync(uri, async op =>
+            await op.Host.OutputAsync(await Removing.RemoveAsync(uri, days, gone, op).ConfigureAwait(false)).ConfigureAwait(false));
     }
 }

@@ -9,7 +9,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Gives a cluster its access back, from a receipt where there is one, proves it, and writes the support request.</summary>
 [Cmdlet(VerbsData.Restore, "CmekAccess", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CmekStep), typeof(CmekRestorePlan))]
-public sealed class RestoreCmekAccessCommand : ClusterFleetCommand
+public sealed class RestoreCmekAccessCommand : ClusterCommand
 {
     private const string ReceiptSet = "Receipt";
 

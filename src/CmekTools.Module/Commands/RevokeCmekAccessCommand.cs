@@ -19,12 +19,22 @@ namespace CmekTools.Module.Commands;
         ConfirmImpact = ConfirmImpact.High),
 ]
 [OutputType(typeof(CmekStep))]
-public sealed class RevokeCmekAccessCommand : ClusterCommand
+public sealed class RevokeCmekAccessCommand : SessionCommand
 {
+    private const string ClusterSet = "Cluster";
     private const string KeySet = "Key";
     private const string ManifestSet = "Manifest";
     private readonly List<ClusterRef> _named = [];
+    private readonly List<CmekKey> _found = [];
     private SessionContext? _unconnected;
+
+    /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public ClusterArgument[] ClusterName { get; set; } = [];
 
     /// <summary>Keys by their URIs, without asking the service; no connection is needed.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
@@ -98,10 +108,13 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
     /// <summary>A pipeline that has had enough of the output, or a preference that stops at an error, must not leave keys open.</summary>
     internal override bool GoesOnUnheard => true;
 
-    /// <inheritdoc/>
-    internal override bool NeedsSession => !ByHand;
+    private bool Listed => ParameterSetName is KeySet or ManifestSet;
 
-    private bool ByHand => ParameterSetName is KeySet or ManifestSet;
+    // Keys that Get-CmekKey -Discover found are cut as they were found: what says whose they are is a tag.
+    private bool ByHand => Listed || _found.Count > 0;
+
+    /// <summary>What comes through the pipeline may be keys that need no connection: it is made when that is known.</summary>
+    internal override bool NeedsSession => !ByHand && (_named.Count > 0 || !MyInvocation.ExpectingInput);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -129,10 +142,16 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
 
     internal override Task ProcessAsync()
     {
-        if (!ByHand)
+        if (!Listed)
         {
             foreach (ClusterArgument given in ClusterName)
             {
+                if (given.Found is { } key)
+                {
+                    _found.Add(key);
+                    continue;
+                }
+
                 RefuseWildcards(given);
                 _named.Add(new ClusterRef(given.Name, given.Id, given.Known));
             }
@@ -146,6 +165,17 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
         if (!ByHand && _named.Count == 0)
         {
             return;
+        }
+
+        await PrepareAsync().ConfigureAwait(false);
+        if (_found.Count > 0 && (_named.Count > 0 || ServiceOnly || Permanent))
+        {
+            throw new CmekException(
+                "ScopeContradicts",
+                CmekErrorKind.InvalidArgument,
+                "Keys that Get-CmekKey -Discover found are only cut off: without clusters beside them, -ServiceOnly or -Permanent. Nothing "
+                    + "was cut.",
+                "Pipe them alone, and name the clusters in a second command.");
         }
 
         RevokeOptions options = new()
@@ -169,7 +199,14 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
             return;
         }
 
-        IReadOnlyList<CmekAccess> accesses = ManifestPath is null ? GivenKeys() : await ManifestAsync(ManifestPath).ConfigureAwait(false);
+        IReadOnlyList<CmekAccess> accesses = _found.Count > 0
+            ? await FoundKeysAsync().ConfigureAwait(false)
+            : ManifestPath is null ? GivenKeys() : await ManifestAsync(ManifestPath).ConfigureAwait(false);
+        if (accesses.Count == 0)
+        {
+            return;
+        }
+
         SessionContext context = (Session ?? RunspaceSession)?.Context as SessionContext ?? (_unconnected = Connecting.Unconnected());
         await Revocation.RevokeAsync(
             async op => Fitting(await SubjectFinder.OfKeysAsync(accesses, op).ConfigureAwait(false)),
@@ -195,6 +232,21 @@ public sealed class RevokeCmekAccessCommand : ClusterCommand
         string path = given;
         await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(given)).ConfigureAwait(false);
         return Manifests.ReadUnbound(path);
+    }
+
+    private async Task<IReadOnlyList<CmekAccess>> FoundKeysAsync()
+    {
+        foreach (CmekKey key in _found.Where(k => k.AuthPrincipals.Count == 0))
+        {
+            await Pipeline.ErrorAsync(new CmekException(
+                "KeyPrincipalUnknown",
+                CmekErrorKind.ObjectNotFound,
+                $"Who uses {key.KeyUri} is not known: its policy could not be read, or names nobody. It was not cut.",
+                $"Name him: Revoke-CmekAccess -KeyUri {key.KeyUri} -AuthPrincipal …",
+                key)).ConfigureAwait(false);
+        }
+
+        return [.. _found.SelectMany(k => k.AuthPrincipals.Select(p => ByHandAccess.Of(k.KeyUri!, p, k.Region)))];
     }
 
     private IReadOnlyList<CmekAccess> GivenKeys()

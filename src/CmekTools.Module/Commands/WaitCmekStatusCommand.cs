@@ -7,7 +7,7 @@ namespace CmekTools.Module.Commands;
 /// <summary>Waits until every region of a cluster is in a state.</summary>
 [Cmdlet(VerbsLifecycle.Wait, "CmekStatus", DefaultParameterSetName = ClusterSet)]
 [OutputType(typeof(CmekStatus))]
-public sealed class WaitCmekStatusCommand : ClusterFleetCommand
+public sealed class WaitCmekStatusCommand : ClusterCommand
 {
     /// <summary>The state to wait for.</summary>
     [Parameter]

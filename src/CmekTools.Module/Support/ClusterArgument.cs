@@ -23,6 +23,9 @@ public sealed class ClusterArgument
     /// <summary>The cluster as it was read before, or null.</summary>
     internal CmekCluster? Known { get; private init; }
 
+    /// <summary>The key that was found by its marks, where it is one: of more use than the cluster that it says it is of.</summary>
+    internal CmekKey? Found { get; private init; }
+
     /// <summary>True where it may stand for several clusters.</summary>
     internal bool IsPattern => Id is null && WildcardPattern.ContainsWildcardCharacters(Name);
 
@@ -59,6 +62,8 @@ public sealed class ClusterArgument
                 return already;
             case CmekCluster cluster:
                 return new ClusterArgument { Name = cluster.Name, Id = cluster.Id, Known = cluster };
+            case CmekKey { Discovered: true } key:
+                return new ClusterArgument { Name = key.ClusterName, Id = key.ClusterId, Found = key };
             case Guid id:
                 return new ClusterArgument { Id = id.ToString() };
             case string text:

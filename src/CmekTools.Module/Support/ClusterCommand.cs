@@ -3,8 +3,8 @@ using System.Management.Automation;
 
 namespace CmekTools.Module;
 
-/// <summary>A cmdlet that works on clusters, given by name, by id or as objects.</summary>
-public abstract class ClusterCommand : SessionCommand
+/// <summary>A cmdlet that works on many clusters side by side, each given by name, by id or as an object.</summary>
+public abstract class ClusterCommand : FleetCommand
 {
     /// <summary>The parameter set for clusters.</summary>
     protected const string ClusterSet = "Cluster";

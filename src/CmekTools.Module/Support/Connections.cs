@@ -49,11 +49,6 @@ internal static class Connections
                 + "with the service's error. Connect again when it answers.").ConfigureAwait(false);
         }
 
-        if (sandbox)
-        {
-            Sandboxes.Connected();
-        }
-
         CmekSession session = new()
         {
             Server = options.Server,

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using CmekTools.Engine;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Module;
 
@@ -137,7 +138,7 @@ internal sealed class Fleet : IDisposable
         if (_begun > 1 && _clock.Elapsed >= s_long)
         {
             await _command.Pipeline.TellAsync(
-                FleetReport.Summary(_command.CommandName, _gone, _clock.Elapsed, _slowest)).ConfigureAwait(false);
+                FleetText.Summary(_command.CommandName, _gone, _clock.Elapsed, _slowest)).ConfigureAwait(false);
         }
     }
 
@@ -188,7 +189,11 @@ internal sealed class Fleet : IDisposable
 
                 _shownAt = _clock.Elapsed;
                 _shown = true;
-                status = FleetReport.Status(_records, _gone, _clock.Elapsed, _complete);
+                status = FleetText.Status(
+                    [.. _records.Where(r => r.EndedAt is null).Select(r => new FleetStanding(r.Name, r.Label, r.BegunAt))],
+                    _gone,
+                    _clock.Elapsed,
+                    _complete);
                 percent = _complete ? 100 * (_gone.Done + _gone.Failed) / _begun : -1;
                 progress = null;
             }

@@ -7,6 +7,7 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
 {
     private readonly object _lock = new();
     private List<object>? _held = [];
+    private bool _confirmed;
 
     /// <summary>What it is about, for people.</summary>
     public string Name { get; } = name;
@@ -33,6 +34,9 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
     public bool WhatIf => pipeline.WhatIf;
 
     /// <inheritdoc/>
+    public bool AsksEach => pipeline.AsksEach;
+
+    /// <inheritdoc/>
     public Task OutputAsync(object value) => IsHeldBack(value) ? Task.CompletedTask : pipeline.OutputAsync(value);
 
     /// <inheritdoc/>
@@ -56,10 +60,17 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
     }
 
     /// <inheritdoc/>
-    public Task<bool> ShouldProcessAsync(string target, string action) => pipeline.ShouldProcessAsync(target, action);
+    public Task<bool> ShouldProcessAsync(string target, string action) =>
+        pipeline.ShouldProcessAsync(target, action, Volatile.Read(ref _confirmed));
 
     /// <inheritdoc/>
-    public Task<bool> ConfirmRunAsync(string target, string action) => pipeline.ConfirmRunAsync(target, action);
+    public async Task<bool> ConfirmRunAsync(string target, string action)
+    {
+        // The answer is this record's: another one's yes is none for it, and its no takes none back.
+        bool confirmed = await pipeline.AskRunAsync(target, action, "Nothing was changed; give -Confirm:$false.").ConfigureAwait(false);
+        Volatile.Write(ref _confirmed, confirmed && !WhatIf);
+        return confirmed;
+    }
 
     /// <inheritdoc/>
     public Task<bool> ShouldContinueAsync(string query, string caption) => pipeline.ShouldContinueAsync(query, caption);

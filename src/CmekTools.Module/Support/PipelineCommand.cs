@@ -83,7 +83,7 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     /// <inheritdoc/>
     protected sealed override void BeginProcessing()
     {
-        Pipeline = new PipelineHost(this, _queue, IsWhatIf());
+        Pipeline = new PipelineHost(this, _queue, IsWhatIf()) { AsksEach = AsksForMedium() };
         bool debug = Wants("Debug");
         _trace = debug || Wants("Verbose") ? message => Pipeline.TraceAsync(message, debug) : null;
         StopsAtErrors = Preference("ErrorAction") == ActionPreference.Stop;
@@ -199,6 +199,19 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
         }
 
         return LanguagePrimitives.IsTrue(SessionState.PSVariable.GetValue("WhatIfPreference"));
+    }
+
+    // -Confirm, or a preference that asks for what has a medium impact, as nearly every change here has.
+    private bool AsksForMedium()
+    {
+        if (MyInvocation.BoundParameters.TryGetValue("Confirm", out object? bound))
+        {
+            return LanguagePrimitives.IsTrue(bound);
+        }
+
+        return SessionState.PSVariable.GetValue("ConfirmPreference") is { } value
+            && LanguagePrimitives.TryConvertTo(value, out ConfirmImpact from)
+            && from is ConfirmImpact.Low or ConfirmImpact.Medium;
     }
 
     private bool Wants(string stream) => Preference(stream) is not (null or ActionPreference.SilentlyContinue or ActionPreference.Ignore);

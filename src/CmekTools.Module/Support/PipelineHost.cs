@@ -15,6 +15,9 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     /// <inheritdoc/>
     public bool WhatIf { get; } = whatIf;
 
+    /// <inheritdoc/>
+    public bool AsksEach { get; init; }
+
     /// <summary>True where <c>-Force</c> takes the place of the questions (not of a second confirmation).</summary>
     public bool Force { get; set; }
 
@@ -120,7 +123,13 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     }
 
     /// <inheritdoc/>
-    public Task<bool> ShouldProcessAsync(string target, string action) => PostAsync(() =>
+    public Task<bool> ShouldProcessAsync(string target, string action) => ShouldProcessAsync(target, action, _runConfirmed);
+
+    /// <summary>Asks for one change.</summary>
+    /// <param name="target">The resource.</param>
+    /// <param name="action">The change.</param>
+    /// <param name="confirmed">It belongs to a run of changes that was answered with yes already.</param>
+    public Task<bool> ShouldProcessAsync(string target, string action, bool confirmed) => PostAsync(() =>
     {
         string text = Shown($"{target}: {action}");
         if (WhatIf && !_planned.Add(text))
@@ -129,7 +138,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
             return false;
         }
 
-        if (!WhatIf && (Force || _runConfirmed))
+        if (!WhatIf && (Force || confirmed))
         {
             command.WriteVerbose(text);
             return true;
@@ -139,7 +148,18 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     });
 
     /// <inheritdoc/>
-    public Task<bool> ConfirmRunAsync(string target, string action) => PostAsync(() =>
+    public async Task<bool> ConfirmRunAsync(string target, string action)
+    {
+        bool confirmed = await AskRunAsync(target, action, "Nothing was cut; give -Force.").ConfigureAwait(false);
+        _runConfirmed = confirmed && !WhatIf;
+        return confirmed;
+    }
+
+    /// <summary>Asks for a run of changes; whose they are has to remember the answer.</summary>
+    /// <param name="target">The resource.</param>
+    /// <param name="action">The changes.</param>
+    /// <param name="otherwise">What is said where nobody can be asked.</param>
+    public Task<bool> AskRunAsync(string target, string action, string otherwise) => PostAsync(() =>
     {
         string text = Shown($"{target}: {action}");
         if (WhatIf)
@@ -148,9 +168,10 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
             return true;
         }
 
-        _runConfirmed = Force
-            || Ask(() => command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm"), "Nothing was cut; give -Force.");
-        return _runConfirmed;
+        return Force
+            || Ask(
+                () => command.ShouldProcess(text, text + Environment.NewLine + "Go on?", "Confirm"),
+                otherwise);
     });
 
     /// <inheritdoc/>

@@ -6,20 +6,16 @@ namespace CmekTools.Module;
 internal static class Sandboxes
 {
     private static readonly ConcurrentDictionary<Uri, CmekSandbox> s_running = [];
-    private static volatile bool s_connected;
 
     /// <summary>Those that run.</summary>
     public static IReadOnlyList<CmekSandbox> Running => [.. s_running.Values.OrderBy(s => s.StartedAt)];
 
-    /// <summary>True where one runs here, or one was connected to from here.</summary>
-    public static bool InPlay => s_connected || !s_running.IsEmpty;
+    /// <summary>True where one runs here.</summary>
+    public static bool InPlay => !s_running.IsEmpty;
 
     /// <summary>Remembers one that was started.</summary>
     public static void Add(CmekSandbox sandbox) => s_running[sandbox.BaseAddress] = sandbox;
 
     /// <summary>Forgets one that was stopped.</summary>
     public static void Remove(CmekSandbox sandbox) => s_running.TryRemove(sandbox.BaseAddress, out _);
-
-    /// <summary>Notes that a connection to one was made.</summary>
-    public static void Connected() => s_connected = true;
 }

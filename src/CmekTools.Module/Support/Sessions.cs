@@ -10,16 +10,21 @@ internal static class Sessions
     private static readonly ConditionalWeakTable<Runspace, CmekSession> s_sessions = [];
 
     private static readonly ConditionalWeakTable<Runspace, object> s_ended = [];
+    private static volatile bool s_chosen;
+
+    /// <summary>Notes that somebody said where to connect.</summary>
+    public static void Chosen() => s_chosen = true;
 
     /// <summary>
-    /// True where a command may connect by itself: COCKROACH_API_KEY is set, nobody ended this runspace's connection, and no sandbox is
-    /// in play. Whoever tries things out in a sandbox must not be taken to the real service by a branch that has no connection, and the
-    /// variables of a sandbox lead to none.
+    /// True where a command may connect by itself: COCKROACH_API_KEY is set, nobody ended this runspace's connection, no sandbox runs
+    /// here, and nobody in this process has said with Connect-CmekCloud where to go. A branch that has no connection must not go from a
+    /// sandbox, another organization or another profile to wherever the variables lead; and those of a sandbox lead nowhere.
     /// </summary>
     public static async Task<bool> MayConnectAsync(PipelineCommand command)
     {
         if (string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable("COCKROACH_API_KEY"))
             || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("GOOGLE_SANDBOX_ACCESS_TOKEN"))
+            || s_chosen
             || Sandboxes.InPlay)
         {
             return false;

@@ -11,6 +11,9 @@ internal sealed class AwsWorld(SandboxServer server)
     /// <summary>The clock; what has to wait for IAM to spread goes by it, so that tests need not wait.</summary>
     public Func<DateTimeOffset> Clock { get; set; } = () => server.Options.Clock.GetUtcNow();
 
+    /// <summary>How many calls are answered.</summary>
+    public AwsQuota Quota { get; } = new(server);
+
     /// <summary>Now.</summary>
     public DateTimeOffset Now => Clock();
 

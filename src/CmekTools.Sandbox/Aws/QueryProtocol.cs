@@ -18,6 +18,11 @@ internal static class QueryProtocol
         {
             AwsCaller caller = check().Credential.ToCaller();
             request.Caller = caller.Arn;
+            if (request.Service == "iam")
+            {
+                world.Quota.TakeIam(caller.AccountId, request.IsWrite);
+            }
+
             IEnumerable<object?>? result = invoke(new QueryCall(world, caller, QueryCall.ReadForm(request.Text)));
             return Respond(200, id, space, new XElement(
                 request.Operation + "Response",

@@ -87,6 +87,24 @@ public sealed class ProviderConformanceTests
 
     [Theory]
     [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.DiscoverAsync))]
+    public async Task EveryMarkedKeyIsFoundWithWhoIsLetInAndNoOther(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        CmekKey others = await scene.KeyAsync(scene.Other);
+        scene.Server.ClearExchanges();
+        CmekKey[] found = await scene.DiscoveredAsync();
+        Assert.Equal(
+            new[] { target.KeyUri, others.KeyUri! }.Order(StringComparer.Ordinal),
+            found.Select(k => k.KeyUri!).Order(StringComparer.Ordinal));
+        Assert.Equal([target.AuthPrincipal], found.Single(k => k.KeyUri == target.KeyUri).AuthPrincipals);
+        Assert.Empty(found.Single(k => k.KeyUri == others.KeyUri).AuthPrincipals);
+        Assert.Empty(scene.Writes);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
     [Covers(nameof(IKeyProvider.GrantAsync), nameof(IKeyProvider.EvaluateAsync), nameof(IKeyProvider.CheckAsync))]
     public async Task WhatWasGrantedIsAllowedPassesItsChecksAndIsNotGrantedTwice(string cloud)
     {

@@ -126,6 +126,17 @@ internal sealed class ProviderScene : IAsyncDisposable
         return [.. found];
     }
 
+    /// <summary>Every marked key of the region or project.</summary>
+    public async Task<CmekKey[]> DiscoveredAsync()
+    {
+        TestOperationHost host = new();
+        DiscoveryPlaces places = Cloud == CmekProvider.AWS
+            ? new DiscoveryPlaces([Region], [])
+            : new DiscoveryPlaces([], [GcpWire.Project]);
+        await Provider.DiscoverAsync(places, Run(host));
+        return [.. host.Output.OfType<CmekKey>()];
+    }
+
     /// <summary>The key's policy as the cloud has it, as a text that is the same for the same content.</summary>
     public async Task<string> PolicyAsync(string keyUri)
     {

@@ -60,6 +60,31 @@ public sealed class ScriptTests
     }
 
     [Theory]
+    [InlineData("powershell.md", "nothing", true)]
+    [InlineData("powershell.md", "grants may not be read", false)]
+    [InlineData("github-actions.md", "nothing", true)]
+    [InlineData("github-actions.md", "grants may not be read", false)]
+    public async Task WhatThePagesTellToRunEndsWithZeroOnlyWhereEveryKeyIsCut(string page, string wrong, bool well)
+    {
+        string text = await File.ReadAllTextAsync(
+            Path.Combine(ExternalProgram.RepositoryRoot, "docs", "automation", page),
+            TestContext.Current.CancellationToken);
+        string script = page == "powershell.md"
+            ? Assert.Single(text.Split("```powershell\n"), b => b.StartsWith("$last = @(Revoke-CmekAccess", StringComparison.Ordinal))
+                .Split("```")[0]
+            : System.Text.RegularExpressions.Regex.Match(text, "`(\\./runbooks/emergency-revoke\\.ps1 [^`]+)`").Groups[1].Value;
+        await using Life life = await Life.StartAsync("AWS");
+        life.Answer(r => wrong != "nothing" && r.Operation == "ListGrants" ? Faults.Refused : null);
+
+        // As GitHub begins every step.
+        FinishedProgram run = await RunAsync(
+            life,
+            $"$ErrorActionPreference = 'stop'; Set-Location '{ExternalProgram.RepositoryRoot}'\n{script}");
+        Assert.Contains(life.Writes, w => w == "kms:PutKeyPolicy");
+        Assert.True((run.Code == 0) == well, $"code {run.Code}\n{run.Output}\n{run.Errors}");
+    }
+
+    [Theory]
     [InlineData("nothing", 0)]
     [InlineData("grants may not be read", 1)]
     [InlineData("the service is down", 2)]

@@ -20,7 +20,8 @@ internal sealed class EngineKit : IDisposable
         string organizationId,
         ProviderOptions providers,
         Timings timings,
-        JournalWriter? journal = null)
+        JournalWriter? journal = null,
+        TimeProvider? time = null)
     {
         _folder = Path.Combine(Path.GetTempPath(), "cmektools-test-" + Guid.NewGuid().ToString("N")[..12]);
         CmekOrganization organization = new() { Id = organizationId, Name = "Example" };
@@ -29,7 +30,8 @@ internal sealed class EngineKit : IDisposable
             organization,
             providers,
             timings,
-            journal ?? new JournalWriter(_folder));
+            journal ?? new JournalWriter(_folder),
+            time);
     }
 
     /// <summary>The session.</summary>
@@ -46,7 +48,7 @@ internal sealed class EngineKit : IDisposable
             journal);
 
     /// <summary>A session with a sandbox, Cloud API and providers; the credentials are those that the sandbox hands out.</summary>
-    public static EngineKit Create(SandboxServer server, Timings? timings = null)
+    public static EngineKit Create(SandboxServer server, Timings? timings = null, TimeProvider? time = null)
     {
         IReadOnlyDictionary<string, string> env = server.Environment;
         ProviderOptions providers = new()
@@ -63,7 +65,8 @@ internal sealed class EngineKit : IDisposable
             server.Options.ApiKey,
             server.Options.OrganizationId,
             providers,
-            timings ?? Timings.Sandbox);
+            timings ?? Timings.Sandbox,
+            time: time);
     }
 
     /// <summary>A run of a command in this session, which ends with the test.</summary>

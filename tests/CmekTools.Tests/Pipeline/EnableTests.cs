@@ -187,6 +187,6 @@ public sealed class EnableTests
         string status = (await shell.RunAsync("Get-CmekStatus shop")).Expect().Text;
         Assert.Matches(@"shop\s+AWS\s+ENABLED\s+us-east-1=ENABLED", status);
         string keys = (await shell.RunAsync("New-CmekKey shop -EnableRotation")).Expect().Text;
-        Assert.Matches(@"shop\s+us-east-1\s+Enabled\s+[0-9a-f-]{9}…[0-9a-f]{4}\s+365 d\s+False", keys);
+        Assert.Matches(@"shop\s+us-east-1\s+Enabled\s+[0-9a-f]{8}-[0-9a-f-]{15}\s+365 d\s+[0-9a-f]{12}", keys);
     }
 }

@@ -128,7 +128,7 @@ public sealed partial class ExampleTests : IDisposable
     ]
     private static partial Regex Times();
 
-    [GeneratedRegex(@"\b[0-9a-f]{8}[0-9a-f-]*…([0-9a-f]{4})?|\b(mrk-[0-9a-f]+|[0-9a-f]{8,}|A(ROA|KIA|SIA)[A-Z0-9]{16,17})\b")]
+    [GeneratedRegex(@"\b([0-9a-f]{8}-)?([0-9a-f]{4}-){2,3}([0-9a-f]{12})?|\b(mrk-[0-9a-f]+|[0-9a-f]{8,}|A(ROA|KIA|SIA)[A-Z0-9]{16,17})\b")]
     private static partial Regex Ids();
 
     [GeneratedRegex(@"\d+(\.\d+)?")]

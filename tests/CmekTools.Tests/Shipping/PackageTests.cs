@@ -27,8 +27,8 @@ public sealed class PackageTests : IDisposable
         using ZipArchive zip = ZipFile.OpenRead(first);
         Assert.Single(zip.Entries.Select(e => e.LastWriteTime).Distinct());
         string[] names = [.. zip.Entries.Select(e => e.FullName)];
-        foreach (string file in new[]
-        {
+        foreach (string file in (string[])
+        [
             "CmekTools.nuspec",
             "CmekTools.psd1",
             "CmekTools.psm1",
@@ -43,7 +43,10 @@ public sealed class PackageTests : IDisposable
             "bin/AWSSDK.SSOOIDC.dll",
             "en-US/CmekTools.Module.dll-Help.xml",
             "en-US/about_CmekTools.help.txt",
-        })
+            "en-US/about_CmekTools_Errors.help.txt",
+            .. Directory.GetFiles(Path.Combine(ExternalProgram.RepositoryRoot, "runbooks"), "*.ps1").Select(
+                f => "runbooks/" + Path.GetFileName(f)),
+        ])
         {
             Assert.Contains(file, names);
         }
@@ -134,9 +137,11 @@ public sealed class PackageTests : IDisposable
             function Use-Installed {
                 & dotnet '{{ExternalProgram.PowerShellProgram}}' -NoProfile -NonInteractive -Command '
                     $sandbox = Start-CmekSandbox -StateTime 0:0:0.05 -RateLimit 0
-                    $null = Connect-CmekCloud -Sandbox $sandbox
+                    $null = Connect-CmekCloud -Sandbox $sandbox -StateFolder $env:CMEKTOOLS_STATE
                     $states = (Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait).State
-                    "used $((Get-Module CmekTools).Version) $states"
+                    $null = Revoke-CmekAccess shop -KeyOnly -Force
+                    $kept = "receipts $(@(Get-CmekReceipt).Seal), journal $((Test-CmekJournal).Result)"
+                    "used $((Get-Module CmekTools).Version) $states, $kept"
                     (Get-Help Get-CmekStatus).Synopsis'
             }
             Install-PSResource CmekTools -Version 0.0.9 -Repository Here
@@ -164,10 +169,12 @@ public sealed class PackageTests : IDisposable
         string[] lines = [.. run.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
         string synopsis = lines[2];
         Assert.EndsWith(".", synopsis, StringComparison.Ordinal);
+
+        // The newer version goes on with the receipt that the older one left open for the same cluster, and makes no second one.
         Assert.Equal(
             [
-                "installed 0.0.9", "used 0.0.9 ENABLED ENABLED", synopsis,
-                $"installed {version} 0.0.9", $"used {version} ENABLED ENABLED", synopsis,
+                "installed 0.0.9", "used 0.0.9 ENABLED ENABLED, receipts Verified, journal Pass", synopsis,
+                $"installed {version} 0.0.9", $"used {version} ENABLED ENABLED, receipts Verified, journal Pass", synopsis,
                 "installed", "left 0",
             ],
             lines);

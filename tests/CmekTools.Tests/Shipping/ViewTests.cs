@@ -32,6 +32,53 @@ public sealed class ViewTests
             Assert.Equal(headers.Length, v.Descendants("TableColumnItem").Count());
         });
 
+    [Theory]
+    [InlineData("northamerica-northeast1", 14, "northamerica-\nnortheast1")]
+    [InlineData("SupportRequest", 14, "SupportRequest")]
+    [InlineData("SupportRequest", 9, "Support\nRequest")]
+    [InlineData("80483be4-714a-40a1-b0d3-9ca5c50bb1d7", 24, "80483be4-714a-40a1-b0d3-\n9ca5c50bb1d7")]
+    [InlineData("abcdefghij", 4, "abcd\nefgh\nij")]
+    [InlineData(null, 4, "")]
+    public void NamesAreBrokenWhereTheirWordsEnd(string? name, int width, string shown) => Assert.Equal(shown, ViewText.Words(name, width));
+
+    [Fact]
+    public void ListsAreBrokenBetweenTheirItems() =>
+        Assert.Equal("us-east-1, us-west-2,\neu-west-1", ViewText.List(["us-east-1", "us-west-2", "eu-west-1"], 21));
+
+    [Fact]
+    public void TextEndsItsLinesAtSpaces() =>
+        Assert.Equal("the cluster\nis still\nrunning", ViewText.Free("the cluster is still running", 72, 60));
+
+    /// <summary>No state, step, key or cluster is cut or broken within a word, however wide the window is.</summary>
+    [Theory]
+    [InlineData(80)]
+    [InlineData(120)]
+    [InlineData(200)]
+    public async Task NothingIsCutInTheWholeLifeOfKeys(int columns)
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync();
+        shell.Shell.Host.Width = columns;
+        foreach (string script in (string[])
+            [
+                "Get-CmekCluster", "Get-CmekCluster | New-CmekKey", "Get-CmekCluster | New-CmekKey | Grant-CmekAccess",
+                "Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait | ForEach-Object Regions",
+                "Get-CmekStatus", "Get-CmekCluster | Get-CmekKey", "Revoke-CmekAccess shop, ledger -Force", "Get-CmekReceipt",
+                "Restore-CmekAccess shop, ledger -WarningAction Ignore", "Get-CmekJournal",
+            ])
+        {
+            string text = (await shell.RunAsync(script)).Expect().Text;
+            Assert.DoesNotContain("…", text, StringComparison.Ordinal);
+            Assert.All(text.Split('\n'), l => Assert.True(l.TrimEnd().Length <= columns, l));
+
+            // What these outputs say begins with the first half nowhere without the second one behind it.
+            string[] words = ["us-east-|1", "us-west-|2", "us-centr|al1", "ENABLE|D", "REVOKE|D", "SupportR|equest", "ledg|er", "runnin|g"];
+            foreach (string word in words)
+            {
+                Assert.DoesNotMatch(word.Replace("|", "(?!", StringComparison.Ordinal) + ")", text);
+            }
+        }
+    }
+
     [Fact]
     public void EveryOutputTypeHasATableAndAList()
     {

@@ -66,8 +66,11 @@ internal static class OurStatements
         ["Principal"] = "*",
         ["Action"] = "kms:*",
         ["Resource"] = "*",
-        ["Condition"] = new JsonObject { ["ArnEquals"] = new JsonObject { ["aws:PrincipalArn"] = roleArn } },
+        ["Condition"] = new JsonObject { [Equal(roleArn)] = new JsonObject { ["aws:PrincipalArn"] = roleArn } },
     };
+
+    // A role's path may have * and ? in it. ArnEquals takes them for any text, and would hit other roles too.
+    private static string Equal(string roleArn) => roleArn.AsSpan().IndexOfAny('*', '?') < 0 ? "ArnEquals" : "StringEquals";
 
     /// <summary>Lets the cluster's account assume the role, for this organization only.</summary>
     public static JsonObject Trust(string sid, string partition, string account, string externalId) => new()
@@ -102,7 +105,7 @@ internal static class OurStatements
     /// <summary>The role that a statement of ours cuts off, or null where the statement is not such a one.</summary>
     public static string? RevokedRole(JsonObject statement, CmekCluster cluster) =>
         IsSid(statement, RevokeSid(cluster)) && statement["Condition"] is JsonObject { Count: 1 } condition
-            && condition["ArnEquals"] is JsonObject { Count: 1 } arn
+            && (condition["ArnEquals"] ?? condition["StringEquals"]) is JsonObject { Count: 1 } arn
         && PolicyJson.Strings(arn["aws:PrincipalArn"]) is [string role]
         && PolicyJson.Same(statement, Revoke(PolicyJson.Text(statement, "Sid")!, role))
             ? role
@@ -124,6 +127,22 @@ internal static class OurStatements
             && PolicyJson.Text(s, "Effect") == "Allow"
         && PolicyJson.Strings(s["Resource"]) is ["*"] && PolicyJson.Strings(s["Action"]) is { Count: > 0 } actions
         && actions.All(a => Actions.Contains(a, StringComparer.OrdinalIgnoreCase));
+
+    /// <summary>The roles that our statements let in, and those that they cut off, of whatever cluster.</summary>
+    public static IReadOnlyList<string> Roles(PolicyDocument policy) =>
+    [
+        .. policy.Statements
+            .Where(s => PolicyJson.Text(s, "Sid")?.StartsWith("CmekTools", StringComparison.Ordinal) == true)
+            .Select(s => OnlyPrincipal(s) ?? Condition(s, "ArnEquals") ?? Condition(s, "StringEquals"))
+            .OfType<string>()
+            .Where(r => AwsNames.TryParseRole(r) is not null)
+            .Distinct(StringComparer.Ordinal),
+    ];
+
+    private static string? Condition(JsonObject statement, string how) =>
+        (statement["Condition"] as JsonObject)?[how] is JsonObject arn && PolicyJson.Strings(arn["aws:PrincipalArn"]) is [string role]
+            ? role
+            : null;
 
     private static bool IsSid(JsonObject statement, string sid) => PolicyJson.Text(statement, "Sid") is { } has
         && (has == sid || (has.StartsWith(sid + "x", StringComparison.Ordinal) && has[(sid.Length + 1)..].All(char.IsAsciiDigit)));

@@ -104,6 +104,38 @@ internal static class PolicyEdits
         }
     }
 
+    /// <summary>
+    /// Takes over what somebody else has written beside a policy that was read earlier: his new statements, and his in place of those of
+    /// the same Sid.
+    /// </summary>
+    /// <param name="policy">Takes them.</param>
+    /// <param name="basis">What was read.</param>
+    /// <param name="there">What he wrote.</param>
+    /// <returns>What was taken over, for people.</returns>
+    public static IReadOnlyList<string> TakeOver(PolicyDocument policy, PolicyDocument basis, PolicyDocument there)
+    {
+        JsonObject[] news = [.. there.Statements.Where(s => !basis.Statements.Any(b => PolicyJson.Same(s, b)))];
+        foreach (JsonObject statement in news)
+        {
+            JsonObject copy = (JsonObject)statement.DeepClone();
+            if (PolicyJson.Text(statement, "Sid") is { } sid && policy.Statements.FirstOrDefault(
+                s => PolicyJson.Text(s, "Sid") == sid) is { } same)
+            {
+                policy.Replace(same, copy);
+            }
+            else
+            {
+                policy.Add(copy);
+            }
+        }
+
+        return Names(news);
+    }
+
+    /// <summary>Statements as people call them: by the Sid, else what they say.</summary>
+    public static IReadOnlyList<string> Names(IEnumerable<JsonObject> statements) =>
+        [.. statements.Select(s => PolicyJson.Text(s, "Sid") ?? PolicyJson.Compact(s))];
+
     // A new role in place of one that was cut off is another principal, and not stopped by the old one's Deny.
     public static void RequireNotRevoked(PolicyDocument policy, CmekCluster cluster, KeyArn key, string? roleName)
     {

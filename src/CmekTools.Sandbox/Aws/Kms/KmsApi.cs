@@ -15,6 +15,7 @@ internal static class KmsApi
             SignedBy signed = check();
             AwsCaller caller = signed.Credential.ToCaller();
             request.Caller = caller.Arn;
+            world.Quota.TakeKms(caller.AccountId, signed.Region, request.Operation);
             return Respond(200, Invoke(world, caller, signed.Region, request.Operation, Body(request.Text)).ToJsonString());
         }
         catch (AwsErrorException e)

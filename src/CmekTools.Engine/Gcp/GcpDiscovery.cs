@@ -1,0 +1,110 @@
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Gcp.Policies;
+
+namespace CmekTools.Engine.Gcp;
+
+/// <summary>Finds keys by our labels, project by project and location by location. Sends no write.</summary>
+internal sealed class GcpDiscovery(GcpClients clients)
+{
+    private const int Width = 16;
+
+    public async Task DiscoverAsync(DiscoveryPlaces places, Operation op)
+    {
+        string[] projects = places.Projects.Count > 0
+            ? [.. places.Projects.Select(GcpNames.RequireProject).Distinct(StringComparer.Ordinal)]
+            : [clients.ProjectOf(null)];
+        IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
+        using SemaphoreSlim gate = new(Width);
+        await Task.WhenAll(projects.Select(p => ProjectAsync(cloud, p, gate, op))).ConfigureAwait(false);
+    }
+
+    private static async Task ProjectAsync(IGoogleCloud cloud, string project, SemaphoreSlim gate, Operation op)
+    {
+        IReadOnlyList<JsonObject> locations = [];
+        if (await InTimeAsync(
+            $"the project {project}",
+            async ct => locations = await cloud.ListLocationsAsync(project, ct).ConfigureAwait(false),
+            op).ConfigureAwait(false))
+        {
+            await Task.WhenAll(
+                locations.Select(l => l["locationId"]?.ToString()).OfType<string>().Select(async location =>
+                {
+                    await gate.WaitAsync(op.Cancellation).ConfigureAwait(false);
+                    try
+                    {
+                        string place = $"projects/{project}/locations/{location}";
+                        await InTimeAsync(place, ct => LocationAsync(cloud, place, op, ct), op).ConfigureAwait(false);
+                    }
+                    finally
+                    {
+                        gate.Release();
+                    }
+                })).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task LocationAsync(IGoogleCloud cloud, string place, Operation op, CancellationToken cancellation)
+    {
+        foreach (JsonObject ring in await cloud.ListKeyRingsAsync(place, cancellation).ConfigureAwait(false))
+        {
+            foreach (JsonObject key in await cloud.ListKeysAsync(ring["name"]!.ToString(), cancellation).ConfigureAwait(false))
+            {
+                if (key["labels"]?[GcpNames.ClusterLabel] is not null)
+                {
+                    await op.Host.OutputAsync(await FoundAsync(cloud, key, cancellation).ConfigureAwait(false)).ConfigureAwait(false);
+                }
+            }
+        }
+    }
+
+    private static async Task<CmekKey> FoundAsync(IGoogleCloud cloud, JsonObject key, CancellationToken cancellation)
+    {
+        string name = key["name"]!.ToString();
+        Task<IReadOnlyList<JsonObject>> versions = cloud.ListVersionsAsync(name, cancellation);
+        Evidence policy = await Evidence.OfAsync(cloud.GetKmsPolicyAsync(name, cancellation), "cloudkms.cryptoKeys.getIamPolicy", name)
+            .ConfigureAwait(false);
+        IReadOnlyList<JsonObject> seen = [];
+        try
+        {
+            seen = await versions.ConfigureAwait(false);
+        }
+        catch (CmekServiceException e) when (e.StatusCode == 403)
+        {
+            // The key's own answer has its primary version.
+        }
+
+        return GcpKeyReader.ToKey(GcpNames.ParseKey(name), key, seen) with { Discovered = true, AuthPrincipals = Accounts(policy.Value) };
+    }
+
+    // Whoever is bound to the key as a service account: one that a cluster acts as is among them, where it is let in on the key itself.
+    private static IReadOnlyList<string> Accounts(JsonObject? policy) => policy is null
+        ? []
+        :
+        [
+            .. IamTree.Bindings(policy).SelectMany(IamTree.Members)
+                .Where(m => m.StartsWith("serviceAccount:", StringComparison.Ordinal))
+                .Select(m => m["serviceAccount:".Length..])
+                .Where(m => GcpNames.IsAccount(m) && !m.StartsWith("crl-kms-user-", StringComparison.Ordinal))
+                .Distinct(StringComparer.Ordinal),
+        ];
+
+    private static async Task<bool> InTimeAsync(string place, Func<CancellationToken, Task> look, Operation op)
+    {
+        using CancellationTokenSource time = new(op.Timings.KeyTry, op.Session.Time);
+        using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation, time.Token);
+        try
+        {
+            await look(budget.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
+        {
+            Exception failure = time.IsCancellationRequested
+                ? new TimeoutException($"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s", e)
+                : e;
+            await op.Host.ErrorAsync(DiscoveryPlaces.NotSearched(place, failure)).ConfigureAwait(false);
+            return false;
+        }
+    }
+}
