@@ -283,6 +283,38 @@ internal static class Restoration
             }
         }
 
+        foreach (RestoreItem item in plan.Items.Where(i => i.Revives).DistinctBy(i => i.Target.KeyUri))
+        {
+            op.TakeChanges();
+            try
+            {
+                await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
+                await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+                if (item.Marked && !op.Declined)
+                {
+                    await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
+                }
+
+                IReadOnlyList<string> changes = op.TakeChanges();
+                if (!op.Host.WhatIf)
+                {
+                    await steps.DoneAsync(
+                        "Restore",
+                        item.Target.Region,
+                        changes.Count == 0 ? "declined" : string.Join("; ", changes.Distinct())).ConfigureAwait(false);
+                }
+            }
+            catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
+            {
+                failures.Add(e);
+                op.TakeChanges();
+                await steps.DoneAsync(
+                    "Restore",
+                    item.Target.Region,
+                    $"NOT restored, {item.Target.KeyUri} ({KeyPlaceText.Of(item.Key.Place)}): {e.Message}").ConfigureAwait(false);
+            }
+        }
+
         return done;
     }
 

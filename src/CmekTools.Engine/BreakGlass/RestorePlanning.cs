@@ -10,6 +10,12 @@ internal sealed record RestoreItem(ClusterKey Key, AccessTarget Target, AccessSn
     /// <summary>The key says that a revocation switched it off.</summary>
     public bool Marked { get; init; }
 
+    /// <summary>
+    /// A past key that nobody is let in to by this restore, and that a revocation switched off: it is brought back, and whoever is cut
+    /// off stays so.
+    /// </summary>
+    public bool Revives { get; init; }
+
     /// <summary>True where something is to be done.</summary>
     public bool Acts => Shown.Action is CmekRestoreAction.GiveBack or CmekRestoreAction.Grant or CmekRestoreAction.LeftRetired;
 }
@@ -96,7 +102,7 @@ internal static class RestorePlanning
                             named,
                             open,
                             sources,
-                            all) { Stays = !wanted.Contains(principal) },
+                            all) { Stays = !wanted.Contains(principal), Alone = wanted.Length == 0 },
                         provider,
                         op));
             }
@@ -181,6 +187,9 @@ internal static class RestorePlanning
     {
         /// <summary>It is not one of those that are to be let in.</summary>
         public bool Stays { get; init; }
+
+        /// <summary>Nobody is to be let in to the key.</summary>
+        public bool Alone { get; init; }
     }
 
     // The principal that is named, as the cluster knows it; where it does not know it, its name stands for what the grant will make.
@@ -208,10 +217,18 @@ internal static class RestorePlanning
             // A key that is switched off lets nobody in: whoever is not to come in stays out when it is enabled again.
             bool cut = inOpen || marks.Cuts.Any(c => c.Principal == q.Principal && c.IsOf(q.Cluster.Id))
                 || (key.Needed && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false));
+            bool revives = q.Alone
+                && !key.Needed
+                && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false)
+                && Retirements.ByRevocation(marks, key.KeyUri, op);
             string why = q.Named is null ? $"the cluster acts as {string.Join(", ", q.Acting)} now" : "another one is named";
             return (
-                cut
-                    ? Item(CmekRestoreAction.StaysCut, $"{why}; name this one with -RoleName or -ServiceAccount to let it in again", null)
+                cut || revives
+                    ? Item(
+                        CmekRestoreAction.StaysCut,
+                        $"{why}; name this one with -RoleName or -ServiceAccount to let it in again"
+                            + (revives ? ". The key itself comes back: a revocation switched it off" : string.Empty),
+                        null) with { Revives = revives }
                     : null,
                 marks.Cuts);
         }

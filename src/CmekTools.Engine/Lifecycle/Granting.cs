@@ -190,6 +190,13 @@ internal static class Granting
             foreach ((ClusterKey key, string principal) in await OfOtherAsync(other, uri, wanted, op).ConfigureAwait(false))
             {
                 KeyMarks marks = await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false);
+                if (marks.Unread.Count > 0)
+                {
+                    await op.Host.WarningAsync(
+                        $"{other.Name} acts as {principal} too, and whether a revocation cut it off could not be seen: "
+                            + string.Join("; ", marks.Unread)).ConfigureAwait(false);
+                }
+
                 if (marks.Cuts.FirstOrDefault(c => c.Principal == principal && c.IsOf(other.Id)) is { } cut)
                 {
                     found = (key, cut);

@@ -114,6 +114,7 @@ public sealed class PreflightAwsTests(SharedSession shared) : IClassFixture<Shar
         ["scope: another account makes grants"] = Widens(_ => Statement("Allow", $"arn:aws:iam::{OtherAccount}:root", "kms:CreateGrant")),
         ["scope: a grant lets somebody decrypt"] = new(GrantedAsync, "Warn AwsKeyGrants", "aws kms revoke-grant", WithAws),
         ["scope: another account decrypts"] = Widens(_ => Statement("Allow", $"arn:aws:iam::{OtherAccount}:root", "kms:Decrypt")),
+        ["scope: another account beside the role"] = Widens(s => Beside(s.Principal, $"arn:aws:iam::{OtherAccount}:root")),
         ["scope: a user decrypts"] = Widens(s => Statement("Allow", s.Aws.Aws.Admin.Arn, "kms:De*")),
         ["scope: no root"] = new(NoRootAsync, "Warn AwsKeyPolicyRoot", "Add a statement that allows kms:*"),
         ["scope: a deleted principal beside"] = new(DeadBesideAsync, "Warn AwsKeyPolicyPrincipal", "Take these ids out"),
@@ -239,6 +240,14 @@ public sealed class PreflightAwsTests(SharedSession shared) : IClassFixture<Shar
 
     private static Defect Trusts(Action<JsonObject> edit, string off) =>
         new(s => s.TrustAsync((_, ours) => edit(ours)), off, Grant, InSession, Everywhere: true);
+
+    // One statement that names the cluster's principal is no proof that it is the cluster's alone.
+    private static JsonObject Beside(string role, string other)
+    {
+        JsonObject statement = Statement("Allow", role, "kms:Decrypt");
+        statement["Principal"] = new JsonObject { ["AWS"] = new JsonArray(role, other) };
+        return statement;
+    }
 
     private static JsonObject Action(string effect, string principal, string action)
     {

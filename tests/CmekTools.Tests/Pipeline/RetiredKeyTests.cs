@@ -1,6 +1,9 @@
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Sandbox;
+using CmekTools.Sandbox.Aws;
+using CmekTools.Sandbox.CloudApi;
+using CmekTools.Sandbox.Gcp;
 using CmekTools.Tests.Kit;
 using CmekTools.Tests.Sandbox;
 using Xunit;
@@ -97,6 +100,35 @@ public sealed class RetiredKeyTests
         (await second.RunAsync(Restore)).Expect();
         Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
         Assert.DoesNotContain("revoked", await MarksAsync(life, past), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("AWS", "-RoleName")]
+    [InlineData("GCP", "-ServiceAccount")]
+    public async Task APastKeyComesBackAlsoWhereOnlyAReplacedPrincipalIsKnownForIt(string provider, string option)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await using SandboxShell second = await SandboxShell.StartAsync(server: life.Server);
+        string region = life.Regions[0];
+        string past = await life.KeyAsync(region);
+        string burnt = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
+        await life.RunAsync($"New-CmekKey shop -Region {region} {Move}");
+        await life.RunAsync(
+            $"$null = Revoke-CmekAccess shop -Force; $null = Restore-CmekAccess shop {option} rescue -Wait "
+                + "-WarningAction SilentlyContinue");
+        (await second.RunAsync(Revoke)).Expect();
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(past));
+
+        await life.RunAsync(Restore);
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
+        Assert.DoesNotContain("revoked", await MarksAsync(life, past), StringComparison.Ordinal);
+        CloudCluster shop = life.Server.Exclusively(() => life.Server.Get<CloudApiService>().Store.All.Single(c => c.Name == "shop"));
+        ClusterIdentity identity = new(shop.Id, shop.AccountId, life.Server.Options.OrganizationId);
+        Assert.NotNull(
+            life.Server.Exclusively(
+                () => life.IsAws
+                    ? life.Server.Get<AwsService>().TryUse(identity, past, burnt)
+                    : life.Server.Get<GcpService>().TryUse(identity, past, burnt)));
     }
 
     private static bool IsMark(SandboxRequest request) =>
