@@ -192,10 +192,15 @@ public sealed class RevokeTests
                         life.IsAws ? " -PendingWindowInDays 7" : string.Empty))).Values<CmekStep>(),
         ];
         Assert.Single(life.Shell.Shell.Host.Questions);
-        // On Google Cloud the automatic rotation stops first, and each version is disabled before it is destroyed.
+        // The key is marked, so that a restore on another machine knows whose deletion it is. On Google Cloud the automatic rotation
+        // stops then, and each version is disabled before it is destroyed.
         string[] one = life.IsAws
-            ? ["kms:ScheduleKeyDeletion"]
-            : ["gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy"];
+            ? ["kms:TagResource", "kms:ScheduleKeyDeletion"]
+            :
+            [
+                "gcp-kms:cryptoKeys.patch", "gcp-kms:cryptoKeys.patch",
+                "gcp-kms:cryptoKeyVersions.patch", "gcp-kms:cryptoKeyVersions.destroy",
+            ];
         // The two keys go side by side.
         Assert.Equal([.. one.Concat(one).Order(StringComparer.Ordinal)], life.Writes.Order(StringComparer.Ordinal));
         Assert.Equal(life.Regions, steps.Where(s => s.Step == "Deletion").Select(s => s.Region!).Order(StringComparer.Ordinal));
