@@ -247,14 +247,14 @@ internal sealed class Operation(string command, SessionContext session, IOperati
         {
             await send(Abort).ConfigureAwait(false);
         }
-        catch (Exception e) when (look is not null && (LostAnswer.IsLost(e) || LostAnswer.MayBeOvertaken(e)))
+        catch (Exception e) when (look is not null && (AnswerLoss.IsLost(e) || AnswerLoss.MayBeOvertaken(e)))
         {
             await LookAfterAsync(ticket, look, e).ConfigureAwait(false);
         }
         catch (Exception e)
         {
             // The failure is what the caller has to hear, whatever becomes of this entry.
-            await Session.Journal.TryEndAsync(ticket, LostAnswer.OutcomeOf(e), e.Message).ConfigureAwait(false);
+            await Session.Journal.TryEndAsync(ticket, AnswerLoss.OutcomeOf(e), e.Message).ConfigureAwait(false);
             throw;
         }
 
@@ -425,7 +425,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
 
         if (!made)
         {
-            await Session.Journal.TryEndAsync(ticket, LostAnswer.OutcomeOf(lost), lost.Message).ConfigureAwait(false);
+            await Session.Journal.TryEndAsync(ticket, AnswerLoss.OutcomeOf(lost), lost.Message).ConfigureAwait(false);
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(lost);
         }
 

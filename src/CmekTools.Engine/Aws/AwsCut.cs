@@ -11,7 +11,7 @@ internal sealed class AwsCut(
     AwsKeyReader reader,
     AwsRoleReader roles,
     AwsPrincipals principals,
-    AwsPolicies policies,
+    KeyPolicyWriter policies,
     AwsKeyLife life,
     AwsReach reach)
 {
@@ -67,8 +67,8 @@ internal sealed class AwsCut(
                 role.Text);
         }
 
-        PolicyEdit edit = new(
-            policy => PolicyEdits.Cut(policy, target.Cluster, role.Text),
+        KeyPolicyChange edit = new(
+            policy => OurPolicyEdits.Cut(policy, target.Cluster, role.Text),
             $"cut {role.Text} off: our statement out, a Deny for the role in",
             role.Text)
         { EnoughWhereIn = true };
@@ -83,7 +83,7 @@ internal sealed class AwsCut(
         }
         catch (CmekException e) when (e.ErrorId is "PolicyDeadPrincipal" or "PolicyTooLarge")
         {
-            List<string> dead = PolicyEdits.DeadPrincipals(await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false));
+            List<string> dead = OurPolicyEdits.DeadPrincipals(await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false));
             if (dead.Count == 0)
             {
                 throw;
@@ -117,8 +117,8 @@ internal sealed class AwsCut(
         GrantRole now = await principals.RepairRoleAsync(target, role, snapshot, op).ConfigureAwait(false);
         await policies.EditPolicyAsync(
             key,
-            new PolicyEdit(
-                policy => PolicyEdits.Restore(policy, before, target.Cluster, role.Text, now.Id),
+            new KeyPolicyChange(
+                policy => OurPolicyEdits.Restore(policy, before, target.Cluster, role.Text, now.Id),
                 $"give {role.Text} its access back: the Deny out, the statement back",
                 role.Text)
             {
@@ -131,7 +131,7 @@ internal sealed class AwsCut(
     }
 
     // A policy that KMS does not take for another reason is no fault of whoever runs this: the caller goes on to disable the key.
-    private async Task EditAsync(KeyArn key, PolicyEdit edit, Operation op, PolicyDocument? read = null)
+    private async Task EditAsync(KeyArn key, KeyPolicyChange edit, Operation op, PolicyDocument? read = null)
     {
         try
         {
@@ -162,8 +162,8 @@ internal sealed class AwsCut(
 
     private static void CutWithoutDead(PolicyDocument policy, CmekCluster cluster, string roleArn)
     {
-        PolicyEdits.TakeDeadOut(policy);
-        PolicyEdits.Cut(policy, cluster, roleArn);
+        OurPolicyEdits.TakeDeadOut(policy);
+        OurPolicyEdits.Cut(policy, cluster, roleArn);
     }
 
     // The cut does not need the role, so it waits for IAM a moment at most; and not again once IAM has been slow.

@@ -63,7 +63,7 @@ internal static class AwsErrors
             {
                 return await CallAsync(permission, target, call, cancellation).ConfigureAwait(false);
             }
-            catch (CmekServiceException e) when ((e.ErrorId == Throttled || (e.StatusCode == 0 && State.LostAnswer.NeverConnected(e)))
+            catch (CmekServiceException e) when ((e.ErrorId == Throttled || (e.StatusCode == 0 && State.AnswerLoss.NeverConnected(e)))
                 && attempt < op.Timings.RetryCount)
             {
                 await op.DelayAsync(op.Timings.RetryBase * (1 << Math.Min(attempt, 5))).ConfigureAwait(false);

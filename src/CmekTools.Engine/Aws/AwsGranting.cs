@@ -5,7 +5,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Giving a cluster's role the use of a key.</summary>
-internal sealed class AwsGranting(AwsKeyReader reader, AwsPrincipals principals, AwsPolicies policies)
+internal sealed class AwsGranting(AwsKeyReader reader, AwsPrincipals principals, KeyPolicyWriter policies)
 {
     public async Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op)
     {
@@ -26,7 +26,7 @@ internal sealed class AwsGranting(AwsKeyReader reader, AwsPrincipals principals,
             await reader.RequireOwnAccountAsync(arn, op.Cancellation).ConfigureAwait(false);
 
             // Before any write: an emergency revocation is not undone in passing.
-            PolicyEdits.RequireNotRevoked(
+            OurPolicyEdits.RequireNotRevoked(
                 await reader.PolicyAsync(arn, op.Cancellation).ConfigureAwait(false),
                 cluster,
                 arn,
@@ -47,18 +47,18 @@ internal sealed class AwsGranting(AwsKeyReader reader, AwsPrincipals principals,
         {
             PolicyDocument before = await reader.PolicyAsync(arn, op.Cancellation).ConfigureAwait(false);
             PolicyDocument after = before.Clone();
-            PolicyEdits.AllowUse(after, cluster, role.Arn, null);
+            OurPolicyEdits.AllowUse(after, cluster, role.Arn, null);
             await op.Host.ShouldProcessAsync(
                 arn.Text,
                 $"let {role.Arn} use the key{Environment.NewLine}{PolicyJson.Diff(before.Root, after.Root)}").ConfigureAwait(false);
         }
         else
         {
-            PolicyEdit edit = new(
+            KeyPolicyChange edit = new(
                 policy =>
                 {
-                    PolicyEdits.RequireNotRevoked(policy, cluster, arn, AwsNames.TryParseRole(role.Arn)?.Name);
-                    PolicyEdits.AllowUse(policy, cluster, role.Arn, role.Id);
+                    OurPolicyEdits.RequireNotRevoked(policy, cluster, arn, AwsNames.TryParseRole(role.Arn)?.Name);
+                    OurPolicyEdits.AllowUse(policy, cluster, role.Arn, role.Id);
                 },
                 $"let {role.Arn} use the key",
                 role.Arn)

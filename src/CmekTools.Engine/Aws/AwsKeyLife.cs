@@ -30,7 +30,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         {
             made = await op.ChangeAsync(
                 new PlannedChange(RotationChange, key.Text, "make new key material (the ARN stays, older material goes on decrypting)"),
-                cancellation => Surely.SendAsync<object>(
+                cancellation => LostAnswerRetry.SendAsync<object>(
                     op,
                     $"the rotation of {key.Text}",
                     async token => await AwsErrors.CallOnceAsync(
@@ -41,7 +41,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                         token).ConfigureAwait(false),
                     async _ => before is not null && await reader.RotationsAsync(key, op).ConfigureAwait(false) is { } now
                         ? now.Count > before.Count ? now : null
-                        : throw Surely.OutcomeUnknown($"the rotation of {key.Text}", null),
+                        : throw LostAnswerRetry.OutcomeUnknown($"the rotation of {key.Text}", null),
                     op.Timings.PropagationLimit,
                     cancellation)).ConfigureAwait(false);
         }

@@ -294,7 +294,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 Policy = policy.Text(),
                 Tags = ToTags(tags),
             };
-            made = await Surely.SendAsync(
+            made = await LostAnswerRetry.SendAsync(
                 op,
                 $"the key for {cluster.Name}/{region}",
                 async token => (await AwsErrors.CallOnceAsync(
@@ -316,7 +316,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         foreach (CmekJournalEntry entry in op.Unsettled().Where(e => e.Kind == "kms:CreateKey" && e.Target == $"{cluster.Name}/{region}"))
         {
             TimeSpan left = entry.Time + op.Timings.PropagationLimit - op.Session.Time.GetUtcNow();
-            KeyMetadata? found = await Surely.LookAsync(
+            KeyMetadata? found = await LostAnswerRetry.LookAsync(
                 op,
                 $"the key for {cluster.Name}/{region} of {entry.Time:u}",
                 _ => FindTaggedAsync(cluster, region, options, op),

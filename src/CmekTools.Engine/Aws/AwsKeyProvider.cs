@@ -16,7 +16,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
     private readonly AwsReach _reach;
     private readonly AwsKeyUse _use;
     private readonly AwsReadiness _readiness;
-    private readonly AwsByHand _byHand;
+    private readonly AwsSheet _byHand;
     private readonly AwsDiscovery _discovery;
 
     /// <summary>Makes the parts for a session; nothing is asked of AWS yet.</summary>
@@ -31,13 +31,13 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _life = new AwsKeyLife(_clients, _reader);
         AwsRoleReader roles = new(_clients);
         AwsPrincipals principals = new(_clients, roles);
-        AwsPolicies policies = new(_clients, _reader);
+        KeyPolicyWriter policies = new(_clients, _reader);
         _granting = new AwsGranting(_reader, principals, policies);
         _reach = new AwsReach(_clients, _reader);
         _cut = new AwsCut(_reader, roles, principals, policies, _life, _reach);
         _use = new AwsKeyUse(_clients, _reader, roles);
         _readiness = new AwsReadiness(_clients, _reader, _reach);
-        _byHand = new AwsByHand(_reader, _reach);
+        _byHand = new AwsSheet(_reader, _reach);
         _discovery = new AwsDiscovery(_clients, _reader);
         _decisions = new AwsDecisions(_reader, roles, _reach);
         _checks = new AwsChecks(_reader, roles, _reach);

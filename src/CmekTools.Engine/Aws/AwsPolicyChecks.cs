@@ -38,7 +38,7 @@ internal static class AwsPolicyChecks
         yield return DenyCheck(f, policy);
         CallDecision[] byKey = [.. OurStatements.Calls.Select(c => KeyAccessEvaluator.Allows(f.Access, c))];
         string[] missing = [.. OurStatements.Calls.Zip(byKey).Where(p => p.Second.Decision == Decision.Denied).Select(p => p.First)];
-        List<string> dead = PolicyEdits.DeadPrincipals(policy);
+        List<string> dead = OurPolicyEdits.DeadPrincipals(policy);
         bool deadIsOurs = missing.Length == OurStatements.Calls.Count
             && policy.Statements.Any(s => AllowsUse(s) && PolicyJson.Strings((s["Principal"] as JsonObject)?["AWS"]).Any(dead.Contains));
         if (deadIsOurs && !f.Iam.Missing)
@@ -160,7 +160,7 @@ internal static class AwsPolicyChecks
     private static CmekCheck ScopeCheck(AwsFindings f, PolicyDocument policy)
     {
         List<string> wide = [];
-        List<string> dead = PolicyEdits.DeadPrincipals(policy);
+        List<string> dead = OurPolicyEdits.DeadPrincipals(policy);
         string root = AwsNames.AccountRoot(f.Key.Partition, f.Key.Account);
         foreach (JsonObject s in policy.Statements.Where(s => PolicyJson.Text(s, "Effect") == "Allow"))
         {

@@ -64,7 +64,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                         + "is written anew for it.").ConfigureAwait(false);
             }
 
-            TrustDecision trust = TrustPolicies.Decide(
+            TrustDecision trust = TrustJudge.Decide(
                 PolicyDocument.Parse(there.TrustPolicy, role.Text),
                 target.Cluster.AccountId ?? string.Empty,
                 target.OrganizationId,
@@ -157,7 +157,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
         bool mayBeNew = role.CreatedAt is { } made && op.Session.Time.GetUtcNow() - made < op.Timings.PropagationLimit;
         GrantRole result = new(role.Arn, role.Id, mayBeNew, false);
         PolicyDocument trust = PolicyDocument.Parse(role.TrustPolicy, role.Arn);
-        TrustDecision verdict = TrustPolicies.Decide(trust, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
+        TrustDecision verdict = TrustJudge.Decide(trust, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
         if (verdict is { Assume: Decision.Allowed, ExternalId: ExternalIdDemand.Exact or ExternalIdDemand.TakesOthers })
         {
             return result;
@@ -176,7 +176,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
         }
 
         PolicyDocument after = WithTrust(trust, cluster, partition, account, op.Session.Organization.Id);
-        TrustDecision then = TrustPolicies.Decide(after, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
+        TrustDecision then = TrustJudge.Decide(after, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
         if (then.Assume == Decision.Denied)
         {
             throw TrustInvalid(role.Arn, cluster, then, $"Take the Deny out of the trust policy, or give another name with -RoleName.");
@@ -293,7 +293,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                 arn);
         }
 
-        TrustDecision verdict = TrustPolicies.Decide(
+        TrustDecision verdict = TrustJudge.Decide(
             PolicyDocument.Parse(seen.TrustPolicy, arn),
             account,
             op.Session.Organization.Id,

@@ -111,7 +111,7 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
         PolicyDocument after = document.Clone();
         foreach (AccessTarget target in targets)
         {
-            PolicyEdits.Cut(after, target.Cluster, AwsInput.ParseRole(target.AuthPrincipal).Text);
+            OurPolicyEdits.Cut(after, target.Cluster, AwsInput.ParseRole(target.AuthPrincipal).Text);
         }
 
         int size = Encoding.UTF8.GetByteCount(after.Text());
@@ -128,7 +128,7 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
                 $"With the Deny the policy would have {size} bytes; KMS takes {PolicyDocument.SizeLimit}. A cut would disable the key, "
                     + "which stops everybody who uses it.",
                 "Take statements out that nobody needs any more, or join statements that differ in their principals only.");
-        List<string> dead = PolicyEdits.DeadPrincipals(document);
+        List<string> dead = OurPolicyEdits.DeadPrincipals(document);
         yield return dead.Count == 0
             ? first.Check("CutDeadIds", CmekCheckResult.Pass, key.Text, "No statement names a deleted principal.")
             : first.Check(

@@ -152,9 +152,9 @@ internal static class AwsRoleChecks
             yield break;
         }
 
-        TrustDecision verdict = TrustPolicies.Decide(trust, account, f.Target.OrganizationId, f.Now);
+        TrustDecision verdict = TrustJudge.Decide(trust, account, f.Target.OrganizationId, f.Now);
         bool onlyId = verdict.Assume == Decision.Denied && verdict.AllowedWithoutConditions;
-        string[] others = [.. TrustPolicies.Others(trust, account)];
+        string[] others = [.. TrustJudge.Others(trust, account)];
         if (verdict.Assume == Decision.Denied && !onlyId)
         {
             bool denied = trust.Statements.Any(s => PolicyJson.Text(s, "Effect") == "Deny");

@@ -12,6 +12,9 @@ internal enum KeyStage
     /// <summary>A cut was tried and did not work; whether another rung of the ladder did is told by what is read afterwards.</summary>
     Failed,
 
+    /// <summary>Its policy could not be changed, and the key was disabled in its place.</summary>
+    Disabled,
+
     /// <summary>Every change of the cut has been made, or was there.</summary>
     Done,
 }
@@ -21,7 +24,7 @@ internal enum KeyStage
 /// <param name="Target">The key and principal.</param>
 /// <param name="Steps">Where it is told.</param>
 /// <param name="Book">The cluster's receipt.</param>
-internal sealed record CutAccess(RevocationSubject Subject, AccessTarget Target, ClusterSteps Steps, ReceiptBook Book);
+internal sealed record CutAccess(RevocationSubject Subject, AccessTarget Target, RevocationSteps Steps, ReceiptBook Book);
 
 /// <summary>
 /// One key's part of a revocation, by itself: read what the cut may touch, receipt on disk, cut, proof. It waits for no other key, and
@@ -213,7 +216,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             return;
         }
 
-        Stage = KeyStage.Failed;
+        Stage = KeyStage.Disabled;
         if (changes.Count > 0)
         {
             await TryAsync(

@@ -6,7 +6,7 @@ namespace CmekTools.Engine.BreakGlass;
 internal sealed class PermanentRevocation(
     RevocationPlan plan,
     IReadOnlyList<KeyCut> keys,
-    IReadOnlyDictionary<string, ClusterSteps> steps,
+    IReadOnlyDictionary<string, RevocationSteps> steps,
     Operation op)
 {
     /// <summary>Schedules the deletion of every key that no other cluster lists.</summary>
@@ -80,7 +80,7 @@ internal sealed class PermanentRevocation(
     private async Task ScheduleAsync(KeyCut key)
     {
         CutAccess first = key.Accesses[0];
-        ClusterSteps told = first.Steps;
+        RevocationSteps told = first.Steps;
         try
         {
             Access.IKeyProvider provider = op.Session.GetProvider(first.Subject.Cluster.Provider);

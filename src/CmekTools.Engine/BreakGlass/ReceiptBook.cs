@@ -8,7 +8,7 @@ namespace CmekTools.Engine.BreakGlass;
 /// before that key is cut, so
 /// that no key waits until another one has been read.
 /// </summary>
-internal sealed class ReceiptBook(RevocationSubject subject, ClusterSteps steps, bool required, Operation op)
+internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps steps, bool required, Operation op)
 {
     private readonly OneAtATime _one = new();
     private readonly Dictionary<string, ReceiptAccess> _earlier = new(StringComparer.Ordinal);

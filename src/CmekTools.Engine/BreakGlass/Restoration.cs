@@ -42,7 +42,7 @@ internal static class Restoration
 
         RestorePlan plan = await RestorePlanning.MakeAsync(cluster, given, options.Principal, op).ConfigureAwait(false);
         CmekStatus status = plan.Keys.Status;
-        Steps steps = new(cluster, op, restoring: true)
+        RestorationSteps steps = new(cluster, op, restoring: true)
         {
             ReceiptPath = given?.Path ?? (plan.Open.Count > 0 ? plan.Open[0].Path : null),
             Revoked = Revocation.IsRevoked(status),
@@ -226,7 +226,12 @@ internal static class Restoration
     }
 
     private static async Task<List<RestoreItem>> GiveAsync(
-        RestorePlan plan, PrincipalOptions? named, IKeyProvider provider, Steps steps, List<CmekException> failures, Operation op)
+        RestorePlan plan,
+        PrincipalOptions? named,
+        IKeyProvider provider,
+        RestorationSteps steps,
+        List<CmekException> failures,
+        Operation op)
     {
         List<RestoreItem> done = [];
         foreach (RestoreItem stays in plan.Items.Where(i => i.Shown.Action == CmekRestoreAction.StaysCut))
@@ -368,7 +373,7 @@ internal static class Restoration
 
     // Each key with its own result: what is not seen is not called restored.
     private static async Task<List<RestoreItem>> ProveAsync(
-        RestorePlan plan, List<RestoreItem> done, IKeyProvider provider, Steps steps, List<CmekException> failures, Operation op)
+        RestorePlan plan, List<RestoreItem> done, IKeyProvider provider, RestorationSteps steps, List<CmekException> failures, Operation op)
     {
         long start = op.Session.Time.GetTimestamp();
         List<RestoreItem> seen = [];
@@ -487,7 +492,12 @@ internal static class Restoration
 
     // Moves the regions whose keys the cluster needs, and no other: a cluster that left CMEK stays off it, and a region whose key is
     // not back stays as it is.
-    private static async Task MoveAsync(RestorePlan plan, List<RestoreItem> seen, RestoreOptions options, Steps steps, Operation op)
+    private static async Task MoveAsync(
+        RestorePlan plan,
+        List<RestoreItem> seen,
+        RestoreOptions options,
+        RestorationSteps steps,
+        Operation op)
     {
         if (options.Principal is null)
         {
@@ -551,7 +561,7 @@ internal static class Restoration
         CmekStatus status,
         RestoreOptions options,
         bool failed,
-        Steps steps,
+        RestorationSteps steps,
         Operation op)
     {
         CmekCluster cluster = plan.Keys.Cluster;

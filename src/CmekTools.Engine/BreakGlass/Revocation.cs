@@ -17,7 +17,7 @@ internal sealed class Revocation
     private readonly ConcurrentDictionary<string, KeyCut> _keys = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<Task> _running = new();
     private readonly ConcurrentQueue<Task> _cuts = new();
-    private readonly Dictionary<string, ClusterSteps> _steps = [];
+    private readonly Dictionary<string, RevocationSteps> _steps = [];
     private readonly Dictionary<string, ReceiptBook> _books = [];
     private readonly List<ServiceRevocation> _services = [];
 
@@ -107,7 +107,7 @@ internal sealed class Revocation
         foreach (RevocationSubject subject in _plan.Subjects)
         {
             _op.TakeOverShared(subject.Cluster);
-            ClusterSteps steps = new(subject.Cluster, _op.Host, _op.Session.Time) { Revoked = subject.IsRevoked };
+            RevocationSteps steps = new(subject.Cluster, _op.Host, _op.Session.Time) { Revoked = subject.IsRevoked };
             foreach (AccessTarget target in subject.Targets)
             {
                 steps.Expect(target);
@@ -303,7 +303,7 @@ internal sealed class Revocation
         List<string> lines = ["Stopped in the middle of the break-glass."];
         foreach (ServiceRevocation service in _services)
         {
-            ClusterSteps steps = _steps[service.Subject.Cluster.Id];
+            RevocationSteps steps = _steps[service.Subject.Cluster.Id];
             foreach (
                 KeyCut key in _keys.Values.Where(
                     k => k.Accesses.Any(a => a.Subject == service.Subject)).OrderBy(k => k.KeyUri, StringComparer.Ordinal))
@@ -312,6 +312,7 @@ internal sealed class Revocation
                 {
                     (_, CmekCutState.Cut) => "cut, and seen to be",
                     (KeyStage.Done, _) => "cut, not proven",
+                    (KeyStage.Disabled, _) => "disabled in place of a cut, not proven",
                     (KeyStage.Failed, _) => "NOT cut: it failed",
                     _ => "NOT known to be cut: a change may have been under way",
                 };

@@ -23,7 +23,7 @@ internal enum ServiceStage
 /// The vendor's half of a revocation of one cluster: REVOKE, beside the cuts, and the wait for REVOKED. What goes wrong here keeps no
 /// key open.
 /// </summary>
-internal sealed class ServiceRevocation(RevocationSubject subject, ClusterSteps steps, RevokeOptions options, Operation op)
+internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSteps steps, RevokeOptions options, Operation op)
 {
     /// <summary>How far it is.</summary>
     public ServiceStage Stage { get; private set; }

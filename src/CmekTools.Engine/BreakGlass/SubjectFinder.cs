@@ -149,7 +149,7 @@ internal sealed class SubjectFinder(Operation op, int count)
     }
 
     private Task<T> AskAsync<T>(string what, Func<CancellationToken, Task<T>> ask) =>
-        Haste.AskAsync(op.Session.Cloud.Server, what, Patience, ask, op.Cancellation);
+        ShortPatience.AskAsync(op.Session.Cloud.Server, what, Patience, ask, op.Cancellation);
 
     private string Sources(CmekCluster cluster) => op.Session.Inventory.Find(cluster.Id) is { } entry
         ? $"the inventory, last seen {op.Session.Inventory.Age(entry.SeenAt)}, and receipts"

@@ -327,7 +327,7 @@ internal sealed class CloudApiClient : IDisposable
                 .OrderByDescending(k => k.CreatedAt ?? DateTimeOffset.MinValue),
         ];
         CmekState state = ToState(wire?.Status);
-        keys = KeyPlaces.Placed(state, keys);
+        keys = KeyPlaceRules.Placed(state, keys);
         return new CmekRegionStatus
         {
             ClusterId = cluster.Id,
@@ -335,8 +335,8 @@ internal sealed class CloudApiClient : IDisposable
             Region = name,
             State = state,
             Keys = keys,
-            Current = KeyPlaces.Current(keys),
-            Incoming = KeyPlaces.Incoming(keys),
+            Current = KeyPlaceRules.Current(keys),
+            Incoming = KeyPlaceRules.Incoming(keys),
         };
     }
 
@@ -476,7 +476,7 @@ internal sealed class CloudApiClient : IDisposable
 
         try
         {
-            response = await (careful ? _careful : Haste.Current ? _hurried : _patient).ExecuteAsync(
+            response = await (careful ? _careful : ShortPatience.Current ? _hurried : _patient).ExecuteAsync(
                 token => OnceAsync(
                     method,
                     path,

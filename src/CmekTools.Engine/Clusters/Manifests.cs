@@ -23,7 +23,7 @@ internal static class Manifests
             s => string.IsNullOrWhiteSpace(s?.KeySpec?.Uri) || string.IsNullOrWhiteSpace(s.KeySpec.AuthPrincipal));
         return specs.Any(s => s is null) || wrong is not null
             ? throw Invalid(path, $"an entry ({wrong?.Region}) has no uri or no auth_principal.")
-            : [.. specs.Select(s => ByHandAccess.Of(s.KeySpec.Uri!, s.KeySpec.AuthPrincipal!, s.Region))];
+            : [.. specs.Select(s => UnlistedAccess.Of(s.KeySpec.Uri!, s.KeySpec.AuthPrincipal!, s.Region))];
     }
 
     /// <summary>What a manifest declares to be known and agreed to.</summary>

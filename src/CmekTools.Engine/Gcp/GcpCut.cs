@@ -57,7 +57,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
         List<CmekException> failures = [];
         Task<bool> mayDeny = MayDenyAsync(cloud, target, op);
-        await TryAsync(failures, () => PolicyEdit.Key(cloud, target.KeyUri, clients.Written, op).Settled(op.Timings.CutWatch)
+        await TryAsync(failures, () => IamPolicyWriter.Key(cloud, target.KeyUri, clients.Written, op).Settled(op.Timings.CutWatch)
             .EditAsync(
                 $"take {member} and {own} out of every binding of the key",
                 p => IamTree.Remove(p, member) | RemoveOwn(p, target))).ConfigureAwait(false);
@@ -65,7 +65,11 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         Evidence account = await principals.FindAsync(target.AuthPrincipal, op).ConfigureAwait(false);
         if (!account.Missing)
         {
-            await TryAsync(failures, () => PolicyEdit.Account(cloud, target.AuthPrincipal, clients.Written, op).Settled(op.Timings.CutWatch)
+            await TryAsync(failures, () => IamPolicyWriter.Account(
+                cloud,
+                target.AuthPrincipal,
+                clients.Written,
+                op).Settled(op.Timings.CutWatch)
                 .EditAsync(
                     $"take {own} out of every binding of the service account",
                     p => RemoveOwn(p, target))).ConfigureAwait(false);
@@ -137,7 +141,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         ];
         if (state != AccountState.Planned && owns.Length > 0)
         {
-            await PolicyEdit.Account(cloud, target.AuthPrincipal, clients.Written, op, young: state == AccountState.New)
+            await IamPolicyWriter.Account(cloud, target.AuthPrincipal, clients.Written, op, young: state == AccountState.New)
                 .EditAsync(
                     $"let {string.Join(", ", owns)} take tokens of the account again",
                     p => owns.Aggregate(
@@ -147,7 +151,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         }
 
         Func<JsonObject, bool> putBack = PutBack(snapshot?.Data["key_policy"], member, IamTree.CryptoRole);
-        await PolicyEdit.Key(cloud, target.KeyUri, clients.Written, op)
+        await IamPolicyWriter.Key(cloud, target.KeyUri, clients.Written, op)
             .EditAsync(
                 $"let {member} use the key again",
                 p => owns.Aggregate(

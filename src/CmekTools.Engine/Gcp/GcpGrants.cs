@@ -46,8 +46,12 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
 
         string member = "serviceAccount:" + email;
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        PolicyEdit ofAccount = PolicyEdit.Account(cloud, email, clients.Written, op, young: state == AccountState.New);
-        PolicyEdit ofKey = PolicyEdit.Key(cloud, key.KeyUri ?? $"(the key to be made for {cluster.Name}/{region})", clients.Written, op);
+        IamPolicyWriter ofAccount = IamPolicyWriter.Account(cloud, email, clients.Written, op, young: state == AccountState.New);
+        IamPolicyWriter ofKey = IamPolicyWriter.Key(
+            cloud,
+            key.KeyUri ?? $"(the key to be made for {cluster.Name}/{region})",
+            clients.Written,
+            op);
         bool token = await GiveAsync(
             ofAccount,
             there,
@@ -70,7 +74,7 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
     }
 
     // The policy of what is not made yet (in a -WhatIf run) is empty.
-    private static async Task<bool> GiveAsync(PolicyEdit policy, bool there, string role, string member, string summary, Operation op)
+    private static async Task<bool> GiveAsync(IamPolicyWriter policy, bool there, string role, string member, string summary, Operation op)
     {
         if (!there)
         {

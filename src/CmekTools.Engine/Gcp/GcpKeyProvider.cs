@@ -16,7 +16,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
     private readonly GcpReach _reach;
     private readonly GcpChecks _checks;
     private readonly GcpReadiness _readiness;
-    private readonly GcpByHand _byHand;
+    private readonly GcpSheet _byHand;
     private readonly GcpDiscovery _discovery;
 
     public GcpKeyProvider(SessionContext session)
@@ -32,7 +32,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _decisions = new GcpDecisions(_clients, evidence);
         _reach = new GcpReach(_clients, evidence);
         _checks = new GcpChecks(evidence);
-        _byHand = new GcpByHand(_clients);
+        _byHand = new GcpSheet(_clients);
         _discovery = new GcpDiscovery(_clients);
         _readiness = new GcpReadiness(session, _clients, evidence);
     }

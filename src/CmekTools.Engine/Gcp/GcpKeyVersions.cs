@@ -51,7 +51,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
                 keyUri,
                 "make a new key version",
                 Before: JsonValue.Create(known.PrimaryVersion)),
-            async token => newest = await Surely.SendAsync(
+            async token => newest = await LostAnswerRetry.SendAsync(
                 op,
                 $"the new version of {keyUri}",
                 t => cloud.CreateVersionAsync(keyUri, t),

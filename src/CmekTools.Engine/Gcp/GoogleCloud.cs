@@ -42,7 +42,7 @@ internal sealed class GoogleCloud : IGoogleCloud
         _once = Pipeline(
             timings,
             time,
-            e => e is Google.GoogleApiException { HttpStatusCode: HttpStatusCode.TooManyRequests } || State.LostAnswer.NeverConnected(e));
+            e => e is Google.GoogleApiException { HttpStatusCode: HttpStatusCode.TooManyRequests } || State.AnswerLoss.NeverConnected(e));
     }
 
     private static ResiliencePipeline Pipeline(Timings timings, TimeProvider time, Func<Exception, bool> heals) =>

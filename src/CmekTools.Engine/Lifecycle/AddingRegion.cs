@@ -87,7 +87,7 @@ internal static class AddingRegion
                             cluster);
                     }
 
-                    await Enabling.SpreadAsync(cluster, pending, c => Surely.SendAsync(
+                    await Enabling.SpreadAsync(cluster, pending, c => LostAnswerRetry.SendAsync(
                         op,
                         $"the new regions of {cluster.Name}",
                         t => op.Session.Cloud.UpdateClusterAsync(cluster, body, t),

@@ -49,7 +49,7 @@ internal static class ClusterMaking
                         + $", {plan.VirtualCpus} vCPU and {plan.StorageGib} GiB a node",
                     Specs.ToText(json),
                     After: json),
-                async token => cluster = await Surely.SendAsync(
+                async token => cluster = await LostAnswerRetry.SendAsync(
                     op,
                     $"the cluster {plan.Name}",
                     t => op.Session.Cloud.CreateClusterAsync(body, t),

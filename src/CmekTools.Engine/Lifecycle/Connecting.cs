@@ -73,7 +73,7 @@ internal static class Connecting
         {
             organization = known is null
                 ? await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false)
-                : await Haste.AskAsync(
+                : await ShortPatience.AskAsync(
                     options.Server,
                     "Reading the organization",
                     options.Timings.ServicePatience,

@@ -40,7 +40,7 @@ internal static class Disabling
                         Specs.ToText(body),
                         Specs.ToNode(was),
                         Specs.ToNode(body)),
-                    async token => status = await Surely.SendAsync(
+                    async token => status = await LostAnswerRetry.SendAsync(
                         op,
                         $"the disabling of {cluster.Name}",
                         t => op.Session.Cloud.UpdateCmekAsync(cluster, body, t),

@@ -52,7 +52,7 @@ internal static class Enabling
                     Specs.ToText(body),
                     After: Specs.ToNode(body));
                 changed = await op.ChangeAsync(change, async token =>
-                    status = await SpreadAsync(cluster, wanted.Values, c => Surely.SendAsync(
+                    status = await SpreadAsync(cluster, wanted.Values, c => LostAnswerRetry.SendAsync(
                         op,
                         $"the enabling of {cluster.Name}",
                         t => op.Session.Cloud.EnableCmekAsync(cluster, body, t),

@@ -193,7 +193,7 @@ internal static class Updating
         CmekStatus status = before;
         bool changed = await op.ChangeAsync(
             new PlannedChange("cmek:Update", cluster.ToString(), summary, Specs.ToText(body), Specs.ToNode(was), Specs.ToNode(body)),
-            async token => status = await Enabling.SpreadAsync(cluster, accesses, c => Surely.SendAsync(
+            async token => status = await Enabling.SpreadAsync(cluster, accesses, c => LostAnswerRetry.SendAsync(
                 op,
                 $"the change of {cluster.Name}'s keys",
                 t => op.Session.Cloud.UpdateCmekAsync(cluster, body, t),

@@ -102,7 +102,7 @@ public sealed class GetCmekStatusCommand : FleetCommand
         }
 
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
-        await Settling.ByStatusAsync(cluster, status, op).ConfigureAwait(false);
+        await StatusSettling.ByStatusAsync(cluster, status, op).ConfigureAwait(false);
         if (!Detailed)
         {
             if (State.Length == 0 || State.Contains(status.State))

@@ -246,7 +246,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
                 key)).ConfigureAwait(false);
         }
 
-        return [.. _found.SelectMany(k => k.AuthPrincipals.Select(p => ByHandAccess.Of(k.KeyUri!, p, k.Region)))];
+        return [.. _found.SelectMany(k => k.AuthPrincipals.Select(p => UnlistedAccess.Of(k.KeyUri!, p, k.Region)))];
     }
 
     private IReadOnlyList<CmekAccess> GivenKeys()
@@ -260,6 +260,6 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
                 "Give one -AuthPrincipal for all keys, or one for each, in the same order.");
         }
 
-        return [.. KeyUri.Select((uri, i) => ByHandAccess.Of(uri, AuthPrincipal[AuthPrincipal.Length == 1 ? 0 : i]))];
+        return [.. KeyUri.Select((uri, i) => UnlistedAccess.Of(uri, AuthPrincipal[AuthPrincipal.Length == 1 ? 0 : i]))];
     }
 }

@@ -123,13 +123,13 @@ public sealed class AwsCutTests
                 ["Action"] = "kms:Decrypt",
                 ["Resource"] = "*",
             });
-        PolicyEdits.TakeDeadOut(policy);
+        OurPolicyEdits.TakeDeadOut(policy);
         Assert.Equal(4, policy.Statements.Count);
         Assert.Equal("arn:aws:iam::111122223333:role/live", policy.Statements[0]["Principal"]!["AWS"]!.ToString());
         Assert.Equal("*", policy.Statements[1]["Principal"]!.ToString());
         Assert.Equal("arn:aws:iam::111122223333:role/live", policy.Statements[2]["NotPrincipal"]!["AWS"]!.ToString());
         Assert.Equal("""{"Service":"s3.amazonaws.com"}""", policy.Statements[3]["Principal"]!.ToJsonString());
-        Assert.Empty(PolicyEdits.DeadPrincipals(policy));
+        Assert.Empty(OurPolicyEdits.DeadPrincipals(policy));
     }
 
     [Fact]

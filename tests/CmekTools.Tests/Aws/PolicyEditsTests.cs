@@ -82,7 +82,7 @@ public sealed class PolicyEditsTests
         PolicyDocument policy = Parse(before);
         for (int times = 0; times < 2; times++)
         {
-            PolicyEdits.AllowUse(policy, TestClusters.Shop, Role, RoleId);
+            OurPolicyEdits.AllowUse(policy, TestClusters.Shop, Role, RoleId);
             Assert.Equal(P(after), policy.Text());
         }
     }
@@ -91,14 +91,14 @@ public sealed class PolicyEditsTests
     public void ARestorationWithoutWhatWasThereBeforeIsAGrant()
     {
         PolicyDocument policy = Parse(s_root);
-        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
+        OurPolicyEdits.Cut(policy, TestClusters.Shop, Role);
         PolicyDocument cut = policy.Clone();
-        PolicyEdits.Restore(policy, null, TestClusters.Shop, Role, RoleId);
+        OurPolicyEdits.Restore(policy, null, TestClusters.Shop, Role, RoleId);
         Assert.Equal(P(s_root + "," + s_ours), policy.Text());
 
         // Whoever ran it once more has the Deny as "what was there before".
         policy = cut.Clone();
-        PolicyEdits.Restore(policy, cut, TestClusters.Shop, Role, RoleId);
+        OurPolicyEdits.Restore(policy, cut, TestClusters.Shop, Role, RoleId);
         Assert.Equal(P(s_root + "," + s_ours), policy.Text());
     }
 
@@ -107,7 +107,7 @@ public sealed class PolicyEditsTests
     {
         string theirs = $$"""{"Sid":"{{s_use}}","Effect":"Deny","Principal":"*","Action":"kms:Sign","Resource":"*"}""";
         PolicyDocument policy = Parse(s_root + "," + theirs);
-        PolicyEdits.Restore(policy, Parse(s_root + "," + s_ours), TestClusters.Shop, Role, RoleId);
+        OurPolicyEdits.Restore(policy, Parse(s_root + "," + s_ours), TestClusters.Shop, Role, RoleId);
         Assert.Equal(P(s_root + "," + s_ours.Replace(s_use, s_use + "x2", StringComparison.Ordinal) + "," + theirs), policy.Text());
     }
 
@@ -116,12 +116,12 @@ public sealed class PolicyEditsTests
     {
         PolicyDocument policy = Parse(s_root);
         KeyArn key = AwsNames.TryParseKey(Key)!;
-        PolicyEdits.RequireNotRevoked(policy, TestClusters.Shop, key, "shop");
-        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
-        PolicyEdits.RequireNotRevoked(policy, TestClusters.Shop, key, "other");
+        OurPolicyEdits.RequireNotRevoked(policy, TestClusters.Shop, key, "shop");
+        OurPolicyEdits.Cut(policy, TestClusters.Shop, Role);
+        OurPolicyEdits.RequireNotRevoked(policy, TestClusters.Shop, key, "other");
         Assert.Equal(
             "AccessRevoked",
-            Assert.Throws<CmekException>(() => PolicyEdits.RequireNotRevoked(policy, TestClusters.Shop, key, "shop")).ErrorId);
+            Assert.Throws<CmekException>(() => OurPolicyEdits.RequireNotRevoked(policy, TestClusters.Shop, key, "shop")).ErrorId);
     }
 
     /// <summary>A statement, and what is left of it when the ids of deleted principals are taken out.</summary>
@@ -142,9 +142,9 @@ public sealed class PolicyEditsTests
     public void TheDeadAreTakenOut(string statement, string left)
     {
         PolicyDocument policy = Parse(statement);
-        PolicyEdits.TakeDeadOut(policy);
+        OurPolicyEdits.TakeDeadOut(policy);
         Assert.Equal(P(left), policy.Text());
-        Assert.Empty(PolicyEdits.DeadPrincipals(policy));
+        Assert.Empty(OurPolicyEdits.DeadPrincipals(policy));
     }
 
     [Fact]

@@ -129,15 +129,15 @@ public sealed class PolicyTests
     {
         PolicyDocument before = PolicyDocument.Parse(text, Key);
         PolicyDocument policy = PolicyDocument.Parse(text, Key);
-        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
+        OurPolicyEdits.Cut(policy, TestClusters.Shop, Role);
         Assert.All(OurStatements.Calls, call => Assert.Equal(PolicyAnswer.Denied, Ask(policy, call).Answer));
         string cut = policy.Text();
-        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
+        OurPolicyEdits.Cut(policy, TestClusters.Shop, Role);
         Assert.Equal(cut, policy.Text());
-        PolicyEdits.Restore(policy, before, TestClusters.Shop, Role, "AROAEXAMPLE000000001");
+        OurPolicyEdits.Restore(policy, before, TestClusters.Shop, Role, "AROAEXAMPLE000000001");
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(text), policy.Root), policy.Text());
         Assert.Equal(before.Text(), policy.Text());
-        PolicyEdits.Restore(policy, before, TestClusters.Shop, Role, "AROAEXAMPLE000000001");
+        OurPolicyEdits.Restore(policy, before, TestClusters.Shop, Role, "AROAEXAMPLE000000001");
         Assert.Equal(before.Text(), policy.Text());
     }
 
@@ -146,12 +146,12 @@ public sealed class PolicyTests
     {
         PolicyDocument before = PolicyDocument.Parse(P(Root, Ours), Key);
         PolicyDocument policy = PolicyDocument.Parse(P(Root, Ours), Key);
-        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
+        OurPolicyEdits.Cut(policy, TestClusters.Shop, Role);
         policy.Add(
             (JsonObject)JsonNode.Parse(
                 """{"Sid":"New","Effect":"Allow","Principal":"""
                     + """{"AWS":"arn:aws:iam::111122223333:role/x"},"Action":"kms:Decrypt","Resource":"*"}""")!);
-        PolicyEdits.Restore(policy, before, TestClusters.Shop, Role, null);
+        OurPolicyEdits.Restore(policy, before, TestClusters.Shop, Role, null);
         Assert.Equal(
             ["Enable IAM User Permissions", "CmekToolsUse3f1c2b7a", "New"],
             policy.Statements.Select(s => s["Sid"]!.GetValue<string>()));
@@ -162,8 +162,8 @@ public sealed class PolicyTests
     {
         PolicyDocument before = PolicyDocument.Parse(P(Root, Ours.Replace(Role, "AROADEADDEADDEADDEAD1", StringComparison.Ordinal)), Key);
         PolicyDocument policy = before.Clone();
-        PolicyEdits.Cut(policy, TestClusters.Shop, Role);
-        PolicyEdits.Restore(policy, before, TestClusters.Shop, Role, "AROAEXAMPLE000000001");
+        OurPolicyEdits.Cut(policy, TestClusters.Shop, Role);
+        OurPolicyEdits.Restore(policy, before, TestClusters.Shop, Role, "AROAEXAMPLE000000001");
         Assert.Equal(P(Root, Ours), policy.Text());
     }
 
@@ -277,12 +277,12 @@ public sealed class PolicyTests
     {
         string ours = T("999988887777", """{"StringEquals":{"sts:ExternalId":"org"}}""");
         PolicyDocument trust = PolicyDocument.Parse(P(ours, beside), Role);
-        Assert.Equal(demand, TrustPolicies.Decide(trust, "999988887777", "org", DateTimeOffset.UtcNow).ExternalId.ToString());
-        Assert.Equal(others, string.Join(", ", TrustPolicies.Others(trust, "999988887777")));
+        Assert.Equal(demand, TrustJudge.Decide(trust, "999988887777", "org", DateTimeOffset.UtcNow).ExternalId.ToString());
+        Assert.Equal(others, string.Join(", ", TrustJudge.Others(trust, "999988887777")));
     }
 
     private static TrustDecision Trust(string statement) =>
-        TrustPolicies.Decide(PolicyDocument.Parse(P(statement), Role), "999988887777", "org", DateTimeOffset.UtcNow);
+        TrustJudge.Decide(PolicyDocument.Parse(P(statement), Role), "999988887777", "org", DateTimeOffset.UtcNow);
 
     private static string T(string account, string condition, string action = "sts:AssumeRole") =>
         $$"""{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::{{account}}:root"},"Action":"{{action}}","Condition":{{condition}}}""";

@@ -36,12 +36,12 @@ public sealed class KeyPlaceTests
     [InlineData("UNKNOWN", "a:UNKNOWN:0", "InUse", "a", null)]
     public void EachKeyHasItsPlace(string region, string entries, string places, string? current, string? incoming)
     {
-        CmekKeyStatus[] keys = KeyPlaces.Placed(
+        CmekKeyStatus[] keys = KeyPlaceRules.Placed(
             Enum.Parse<CmekState>(region),
             [.. entries.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Parse)]);
         Assert.Equal(places, string.Join(' ', keys.Select(k => k.Place)));
-        Assert.Equal(region == "DISABLED" ? null : current, KeyPlaces.Current(keys)?.KeyUri);
-        Assert.Equal(incoming, KeyPlaces.Incoming(keys)?.KeyUri);
+        Assert.Equal(region == "DISABLED" ? null : current, KeyPlaceRules.Current(keys)?.KeyUri);
+        Assert.Equal(incoming, KeyPlaceRules.Incoming(keys)?.KeyUri);
     }
 
     private static CmekKeyStatus Parse(string entry)

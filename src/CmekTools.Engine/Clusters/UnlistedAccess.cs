@@ -1,7 +1,7 @@
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>A key that somebody gave with its principal, of a cluster that is not looked for.</summary>
-internal static class ByHandAccess
+internal static class UnlistedAccess
 {
     /// <summary>Makes it.</summary>
     /// <exception cref="CmekException"><c>KeyUriInvalid</c>.</exception>

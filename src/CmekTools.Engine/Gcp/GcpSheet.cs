@@ -6,7 +6,7 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>A key's cut and restore as commands of gcloud, for the bindings as they are now. Reads only.</summary>
-internal sealed class GcpByHand(GcpClients clients)
+internal sealed class GcpSheet(GcpClients clients)
 {
     /// <summary>Writes the commands.</summary>
     /// <param name="targets">The accesses to one key.</param>

@@ -6,7 +6,7 @@ namespace CmekTools.Engine;
 /// Sends a request whose answer may be lost: where nobody knows whether it took effect, what it makes is looked for before it is sent
 /// again.
 /// </summary>
-internal static class Surely
+internal static class LostAnswerRetry
 {
     private const int Sends = 4;
 
@@ -39,7 +39,7 @@ internal static class Surely
             {
                 return await send(cancellation).ConfigureAwait(false);
             }
-            catch (CmekServiceException e) when (LostAnswer.IsLost(e) || (lost && LostAnswer.MayBeOvertaken(e)))
+            catch (CmekServiceException e) when (AnswerLoss.IsLost(e) || (lost && AnswerLoss.MayBeOvertaken(e)))
             {
                 lost = true;
                 await op.Host.VerboseAsync($"{e.Message} Nobody knows whether it took effect: {what} is looked for.").ConfigureAwait(false);
@@ -49,7 +49,7 @@ internal static class Surely
                     return found;
                 }
 
-                if (attempt == Sends || !LostAnswer.IsLost(e))
+                if (attempt == Sends || !AnswerLoss.IsLost(e))
                 {
                     throw;
                 }

@@ -6,7 +6,7 @@ namespace CmekTools.Engine.Gcp.Policies;
 /// One resource's IAM policy, and the one way to change it: read, edit, show, write with the etag, and on a lost race read and edit
 /// again, so that nobody's change is overwritten. What was written is read back.
 /// </summary>
-internal sealed class PolicyEdit(
+internal sealed class IamPolicyWriter(
     string target,
     string kind,
     WrittenPolicies written,
@@ -24,13 +24,13 @@ internal sealed class PolicyEdit(
     private TimeSpan Settle { get; set; } = op.Timings.PropagationLimit;
 
     /// <summary>Looks no longer than this at a read that is older than the write.</summary>
-    public PolicyEdit Settled(TimeSpan within)
+    public IamPolicyWriter Settled(TimeSpan within)
     {
         Settle = within;
         return this;
     }
 
-    public static PolicyEdit Key(IGoogleCloud cloud, string uri, WrittenPolicies written, Operation op) =>
+    public static IamPolicyWriter Key(IGoogleCloud cloud, string uri, WrittenPolicies written, Operation op) =>
         new(
             uri,
             "cloudkms:cryptoKeys.setIamPolicy",
@@ -39,7 +39,7 @@ internal sealed class PolicyEdit(
             t => cloud.GetKmsPolicyAsync(uri, t),
             (p, t) => cloud.SetKmsPolicyAsync(uri, p, t));
 
-    public static PolicyEdit Account(IGoogleCloud cloud, string email, WrittenPolicies written, Operation op, bool young = false) =>
+    public static IamPolicyWriter Account(IGoogleCloud cloud, string email, WrittenPolicies written, Operation op, bool young = false) =>
         new(
             email,
             "iam:serviceAccounts.setIamPolicy",

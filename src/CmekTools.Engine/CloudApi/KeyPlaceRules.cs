@@ -4,7 +4,7 @@ namespace CmekTools.Engine.CloudApi;
 /// Tells which of the keys that the service lists for a region is in use, on its way in, failed or past. The service lists states of
 /// keys, not their places: this is the one place where the former become the latter.
 /// </summary>
-internal static class KeyPlaces
+internal static class KeyPlaceRules
 {
     /// <summary>The same keys, each with its place.</summary>
     /// <param name="region">The region's state.</param>

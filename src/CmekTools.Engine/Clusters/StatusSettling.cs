@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>Settles, by what the service says now, the changes of a cluster's CMEK whose answer was lost.</summary>
-internal static class Settling
+internal static class StatusSettling
 {
     /// <summary>Looks at a status that was just read. Where it does not tell, the change stays unsettled.</summary>
     public static async Task ByStatusAsync(CmekCluster cluster, CmekStatus status, Operation op)

@@ -7,7 +7,7 @@ namespace CmekTools.Engine.Aws;
 /// nothing.</param>
 /// <param name="Summary">One line.</param>
 /// <param name="RoleArn">The role that it is about.</param>
-internal sealed record PolicyEdit(Action<PolicyDocument> Apply, string Summary, string RoleArn)
+internal sealed record KeyPolicyChange(Action<PolicyDocument> Apply, string Summary, string RoleArn)
 {
     /// <summary>The role's unique id, which stands for its ARN in what is read back.</summary>
     public string? RoleId { get; init; }

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 namespace CmekTools.Engine.State;
 
 /// <summary>Tells a change that was refused from one whose answer was lost: of the second nobody knows yet whether it was made.</summary>
-internal static class LostAnswer
+internal static class AnswerLoss
 {
     /// <summary>The error id of a change that may have been made and could not be looked for.</summary>
     public const string OutcomeUnknown = "OutcomeUnknown";

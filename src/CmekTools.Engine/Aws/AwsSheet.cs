@@ -5,7 +5,7 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>A key's cut and restore as commands of the aws CLI, with the policy as it is now worked in. Reads only.</summary>
-internal sealed class AwsByHand(AwsKeyReader reader, AwsReach reach)
+internal sealed class AwsSheet(AwsKeyReader reader, AwsReach reach)
 {
     /// <summary>Writes the commands.</summary>
     /// <param name="targets">The accesses to one key.</param>
@@ -27,10 +27,10 @@ internal sealed class AwsByHand(AwsKeyReader reader, AwsReach reach)
         string last = $"aws kms disable-key {on}";
         if (policy.Value is { } document)
         {
-            PolicyEdits.TakeDeadOut(document);
+            OurPolicyEdits.TakeDeadOut(document);
             foreach (AccessTarget target in targets)
             {
-                PolicyEdits.Cut(document, target.Cluster, AwsInput.ParseRole(target.AuthPrincipal).Text);
+                OurPolicyEdits.Cut(document, target.Cluster, AwsInput.ParseRole(target.AuthPrincipal).Text);
             }
 
             cutting.AddRange(

@@ -4,7 +4,7 @@ namespace CmekTools.Engine.CloudApi;
 /// Marks calls that are given up soon, because there is another way to know: they are tried a few times within seconds. It flows with
 /// the work.
 /// </summary>
-internal static class Haste
+internal static class ShortPatience
 {
     private static readonly AsyncLocal<bool> s_current = new();
 

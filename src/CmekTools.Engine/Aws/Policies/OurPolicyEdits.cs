@@ -4,7 +4,7 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Aws.Policies;
 
 /// <summary>What a grant, a cut and a restoration do to a key policy.</summary>
-internal static class PolicyEdits
+internal static class OurPolicyEdits
 {
     // Our statement exactly once, with exactly the five actions for exactly this role; the rest as it was.
     public static void AllowUse(PolicyDocument policy, CmekCluster cluster, string roleArn, string? roleId)

@@ -5,7 +5,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Changing key policies: read just before, write, read back, compare.</summary>
-internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
+internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
 {
     private static readonly TimeSpan s_besidePatience = TimeSpan.FromSeconds(1);
 
@@ -18,7 +18,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
     /// <returns>True where it is as wanted now; false where the change was declined.</returns>
     public async Task<bool> EditPolicyAsync(
         KeyArn key,
-        PolicyEdit edit,
+        KeyPolicyChange edit,
         Operation op,
         ICollection<string> changes,
         PolicyDocument? read = null)
@@ -55,7 +55,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
     // somebody has written it in between, and what he wrote goes back in beside the change.
     private async Task<PolicyDocument> PutAtOnceAsync(
         KeyArn key,
-        PolicyEdit edit,
+        KeyPolicyChange edit,
         PolicyDocument basis,
         Operation op,
         CancellationToken cancellation)
@@ -73,7 +73,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
         }
 
         PolicyDocument both = sent.Clone();
-        IReadOnlyList<string> his = PolicyEdits.TakeOver(both, basis, there);
+        IReadOnlyList<string> his = OurPolicyEdits.TakeOver(both, basis, there);
         string kept = his.Count == 0 ? string.Empty : $" Also in, as he wrote it: {string.Join(", ", his)}.";
         if (his.Count > 0)
         {
@@ -89,7 +89,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
             }
         }
 
-        IReadOnlyList<string> again = PolicyEdits.Names(
+        IReadOnlyList<string> again = OurPolicyEdits.Names(
             sent.Statements.Where(s => Has(basis, s) && !Has(there, s)));
         string back = again.Count == 0 ? string.Empty : $" In again, although he took it out or changed it: {string.Join(", ", again)}.";
         await op.Host.WarningAsync(
@@ -101,7 +101,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
     // There is no ETag: what is sent is made from what is read in the same moment, also when it is tried again.
     private async Task<PolicyDocument> PutPatientlyAsync(
         KeyArn key,
-        PolicyEdit edit,
+        KeyPolicyChange edit,
         PolicyDocument? fresh,
         Operation op,
         CancellationToken cancellation)
@@ -127,7 +127,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
             catch (CmekServiceException e) when (e.ErrorId == AwsErrors.PolicyMalformed)
             {
                 TimeSpan waited = op.Session.Time.GetUtcNow() - start;
-                if (PolicyEdits.DeadPrincipals(policy) is { Count: > 0 } dead)
+                if (OurPolicyEdits.DeadPrincipals(policy) is { Count: > 0 } dead)
                 {
                     throw DeadPrincipal(key, dead, e);
                 }
@@ -155,7 +155,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
     private async Task ReadBackAsync(
         KeyArn key,
         PolicyDocument sent,
-        PolicyEdit edit,
+        KeyPolicyChange edit,
         Operation op,
         CancellationToken cancellation)
     {
@@ -188,7 +188,7 @@ internal sealed class AwsPolicies(AwsClients clients, AwsKeyReader reader)
     private static bool Has(PolicyDocument policy, JsonObject statement) =>
         policy.Statements.Any(s => PolicyJson.Same(s, statement));
 
-    private static bool IsIn(PolicyEdit edit, PolicyDocument seen)
+    private static bool IsIn(KeyPolicyChange edit, PolicyDocument seen)
     {
         PolicyDocument copy = seen.Clone();
         edit.Apply(copy);
