@@ -22,6 +22,7 @@ public sealed class BreakGlassTests
         PowerShellResult result = await life.TryAsync("Restore-CmekAccess shop -Wait");
         life.Server.Before = null;
         Assert.Contains(result.Errors, e => e.FullyQualifiedErrorId.StartsWith("KeyNotFound,", StringComparison.Ordinal));
+        Assert.Contains(result.Output, o => o.BaseObject is CmekStep { Step: "Enabled" });
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
         Assert.Empty((await life.RunAsync("Get-CmekReceipt shop -Open")).Output);
     }
