@@ -252,51 +252,42 @@ internal static class Restoration
         // keys that the cluster needs go first all the same.
         foreach (RestoreItem item in plan.Items.Where(i => i.Acts).Reverse().OrderByDescending(i => i.Key.Needed))
         {
-            op.TakeChanges();
-            try
-            {
-                await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
-                RestoreItem after = await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false);
-                done.Add(after);
-                if (item.Marked && item.Target.InUse && !op.Declined)
+            await EachAsync(
+                item,
+                async () =>
                 {
-                    // Last: a key that waits for its deletion takes no change of its tags.
-                    await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
-                }
-
-                if (!op.Host.WhatIf)
-                {
-                    IReadOnlyList<string> changes = op.TakeChanges();
-                    string none = op.Declined ? "declined"
-                        : item.Shown.Action == CmekRestoreAction.LeftRetired ? "left switched off; nothing was changed"
-                        : "was as it should be; nothing was changed";
-                    await steps.DoneAsync(
-                        "Restore",
-                        item.Target.Region,
-                        changes.Count == 0 ? none : string.Join("; ", changes.Distinct())).ConfigureAwait(false);
-                }
-            }
-            catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
-            {
-                // One key must not keep the cluster from the others, nor the other regions down.
-                failures.Add(e);
-                op.TakeChanges();
-                await steps.DoneAsync(
-                    "Restore",
-                    item.Target.Region,
-                    $"NOT restored, {item.Target.KeyUri} ({KeyPlaceText.Of(item.Key.Place)}): {e.Message}").ConfigureAwait(false);
-            }
+                    done.Add(await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false));
+                    return item.Target.InUse;
+                },
+                item.Shown.Action == CmekRestoreAction.LeftRetired
+                    ? "left switched off; nothing was changed"
+                    : "was as it should be; nothing was changed").ConfigureAwait(false);
         }
 
         foreach (RestoreItem item in plan.Items.Where(i => i.Revives).DistinctBy(i => i.Target.KeyUri))
+        {
+            await EachAsync(
+                item,
+                async () =>
+                {
+                    await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+                    return true;
+                },
+                "was switched on already; nothing was changed").ConfigureAwait(false);
+        }
+
+        return done;
+
+        // One key must not keep the cluster from the others, nor the other regions down.
+        async Task EachAsync(RestoreItem item, Func<Task<bool>> giveBack, string unchanged)
         {
             op.TakeChanges();
             try
             {
                 await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
-                await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
-                if (item.Marked && !op.Declined)
+                if (await giveBack().ConfigureAwait(false) && item.Marked && !op.Declined)
                 {
+                    // Last: a key that waits for its deletion takes no change of its tags.
                     await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
                 }
 
@@ -305,8 +296,9 @@ internal static class Restoration
                 {
                     await steps.DoneAsync(
                         "Restore",
-                        item.Target.Region,
-                        changes.Count == 0 ? "declined" : string.Join("; ", changes.Distinct())).ConfigureAwait(false);
+                        item.Target,
+                        changes.Count > 0 ? string.Join("; ", changes.Distinct()) : op.Declined ? "declined" : unchanged)
+                            .ConfigureAwait(false);
                 }
             }
             catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
@@ -315,12 +307,10 @@ internal static class Restoration
                 op.TakeChanges();
                 await steps.DoneAsync(
                     "Restore",
-                    item.Target.Region,
+                    item.Target,
                     $"NOT restored, {item.Target.KeyUri} ({KeyPlaceText.Of(item.Key.Place)}): {e.Message}").ConfigureAwait(false);
             }
         }
-
-        return done;
     }
 
     // A key that was cut by being disabled has nobody's cut in its policy: whoever is to stay out gets one before it is enabled, or it
@@ -428,7 +418,7 @@ internal static class Restoration
 
                     await steps.DoneAsync(
                         "Access",
-                        item.Target.Region,
+                        item.Target,
                         $"NOT back: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri}: {string.Join("; ", verdict.Reasons)}")
                             .ConfigureAwait(false);
                     break;
@@ -467,7 +457,6 @@ internal static class Restoration
             : $"the policies let {pending[0].AuthPrincipal} use the keys; the service does not act as it yet";
         await steps.DoneAsync(
             "Access",
-            null,
             retired.Count == 0 ? result : $"{result}; {retired.Count} past keys stay switched off").ConfigureAwait(false);
         return seen;
     }
@@ -525,7 +514,6 @@ internal static class Restoration
             steps.KeyCut = changed && steps.UseSeen ? false : steps.KeyCut;
             await steps.DoneAsync(
                 "Move",
-                null,
                 changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
         }
     }
@@ -604,7 +592,7 @@ internal static class Restoration
                 options.Limit,
                 op).ConfigureAwait(false);
             steps.Revoked = false;
-            await steps.DoneAsync("Enabled", null, "every region says ENABLED").ConfigureAwait(false);
+            await steps.DoneAsync("Enabled", "every region says ENABLED").ConfigureAwait(false);
         }
         else if (status.State != CmekState.ENABLED)
         {
