@@ -255,7 +255,7 @@ internal static class Restoration
             op.TakeChanges();
             try
             {
-                await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
+                await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
                 RestoreItem after = await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false);
                 done.Add(after);
                 if (item.Marked && item.Target.InUse && !op.Declined)
@@ -293,7 +293,7 @@ internal static class Restoration
             op.TakeChanges();
             try
             {
-                await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
+                await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
                 await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
                 if (item.Marked && !op.Declined)
                 {
@@ -321,25 +321,6 @@ internal static class Restoration
         }
 
         return done;
-    }
-
-    // A key that was cut by being disabled has nobody's cut in its policy: whoever is to stay out gets one before it is enabled, or it
-    // is not enabled.
-    private static async Task KeepOutAsync(RestorePlan plan, RestoreItem item, IKeyProvider provider, Operation op)
-    {
-        RestoreItem[] others =
-        [
-            .. plan.Items.Where(i => i.Shown.Action == CmekRestoreAction.StaysCut && i.Target.KeyUri == item.Target.KeyUri),
-        ];
-        if (others.Length == 0 || (await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false)).State == CmekKeyState.Enabled)
-        {
-            return;
-        }
-
-        foreach (RestoreItem other in others)
-        {
-            await provider.CutAsync(other.Target, new CutOptions(false), op).ConfigureAwait(false);
-        }
     }
 
     private static async Task<RestoreItem> GiveOneAsync(

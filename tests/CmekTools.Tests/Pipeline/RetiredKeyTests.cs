@@ -122,14 +122,51 @@ public sealed class RetiredKeyTests
         await life.RunAsync(Restore);
         Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
         Assert.DoesNotContain("revoked", await MarksAsync(life, past), StringComparison.Ordinal);
-        CloudCluster shop = life.Server.Exclusively(() => life.Server.Get<CloudApiService>().Store.All.Single(c => c.Name == "shop"));
-        ClusterIdentity identity = new(shop.Id, shop.AccountId, life.Server.Options.OrganizationId);
-        Assert.NotNull(
-            life.Server.Exclusively(
-                () => life.IsAws
-                    ? life.Server.Get<AwsService>().TryUse(identity, past, burnt)
-                    : life.Server.Get<GcpService>().TryUse(identity, past, burnt)));
+        Assert.NotNull(TryUse(life, "shop", past, burnt));
     }
+
+    [Theory]
+    [InlineData("AWS", "-RoleName", true)]
+    [InlineData("AWS", "-RoleName", false)]
+    [InlineData("GCP", "-ServiceAccount", true)]
+    public async Task AKeyThatComesBackDoesNotLetInWhomARevocationOfAnotherClusterCutOff(string provider, string option, bool replaced)
+    {
+        await using Life life = await Life.StartAsync(
+            provider,
+            change: o => o with { Clusters = [.. o.Clusters, new SandboxClusterOptions("orders", provider, [o.Clusters[0].Regions[0]])] });
+        await using SandboxShell second = await SandboxShell.StartAsync(server: life.Server);
+        string burnt = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
+        string key = (await life.RunAsync("(Get-CmekStatus orders).Regions[0].KeyUri")).Values<string>()[0];
+        await life.RunAsync($"param($K) $null = Grant-CmekAccess shop -Region {life.Regions[0]} -KeyUri $K", new { K = key });
+        Assert.Null(TryUse(life, "shop", key, burnt));
+
+        // The key is off while shop's principal is cut off, so that no cut of it is in the key's policy.
+        string permanent = "$null = Revoke-CmekAccess orders -Permanent -ConfirmClusterName orders -Force";
+        string replace = replaced
+            ? $"; $null = Restore-CmekAccess shop {option} rescue -Wait -WarningAction SilentlyContinue"
+            : string.Empty;
+        (await second.RunAsync(permanent)).Expect();
+        await life.RunAsync($"$null = Revoke-CmekAccess shop -Force{replace}");
+        string restore = "Restore-CmekAccess orders -Wait -WarningAction SilentlyContinue";
+        PowerShellResult result = (await second.RunAsync(restore)).Expect();
+        Assert.StartsWith("access is back", result.Values<CmekStep>()[^1].Now, StringComparison.Ordinal);
+        Assert.NotNull(TryUse(life, "shop", key, burnt));
+        Assert.Null(
+            TryUse(
+                life,
+                "orders",
+                key,
+                (await second.RunAsync("Get-CmekStatus orders")).Values<CmekStatus>()[0].Regions[0].AuthPrincipal!));
+    }
+
+    private static object? TryUse(Life life, string cluster, string key, string principal) => life.Server.Exclusively(object? () =>
+    {
+        CloudCluster one = life.Server.Get<CloudApiService>().Store.All.Single(c => c.Name == cluster);
+        ClusterIdentity identity = new(one.Id, one.AccountId, life.Server.Options.OrganizationId);
+        return life.IsAws
+            ? life.Server.Get<AwsService>().TryUse(identity, key, principal)
+            : life.Server.Get<GcpService>().TryUse(identity, key, principal);
+    });
 
     private static bool IsMark(SandboxRequest request) =>
         request.Operation is "TagResource" or "cryptoKeys.patch"
