@@ -34,7 +34,7 @@ internal static class KeepingOut
         }
     }
 
-    private static bool Enables(RestoreItem item) => item.Revives || item.Target.InUse;
+    private static bool Enables(RestoreItem item) => item.Revives || item.Target.Revival != Revival.None;
 
     // Whom the key's policy lets in and a revocation cut off elsewhere: by this cluster's other keys, or by those of another cluster that
     // was given this key too.
