@@ -255,10 +255,10 @@ internal static class Restoration
             op.TakeChanges();
             try
             {
-                await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
+                await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
                 RestoreItem after = await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false);
                 done.Add(after);
-                if (item.Marked && item.Target.InUse && !op.Declined)
+                if (item.Marked && item.Target.Revival != Revival.None && !op.Declined)
                 {
                     // Last: a key that waits for its deletion takes no change of its tags.
                     await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
@@ -293,8 +293,8 @@ internal static class Restoration
             op.TakeChanges();
             try
             {
-                await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
-                await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+                await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
+                await provider.ReviveKeyAsync(item.Target.KeyUri, Revival.AsItWas, op).ConfigureAwait(false);
                 if (item.Marked && !op.Declined)
                 {
                     await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
@@ -306,7 +306,8 @@ internal static class Restoration
                     await steps.DoneAsync(
                         "Restore",
                         item.Target.Region,
-                        changes.Count == 0 ? "declined" : string.Join("; ", changes.Distinct())).ConfigureAwait(false);
+                        changes.Count > 0 ? string.Join("; ", changes.Distinct())
+                            : op.Declined ? "declined" : "left as it was before the revocation; nothing was changed").ConfigureAwait(false);
                 }
             }
             catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
@@ -321,25 +322,6 @@ internal static class Restoration
         }
 
         return done;
-    }
-
-    // A key that was cut by being disabled has nobody's cut in its policy: whoever is to stay out gets one before it is enabled, or it
-    // is not enabled.
-    private static async Task KeepOutAsync(RestorePlan plan, RestoreItem item, IKeyProvider provider, Operation op)
-    {
-        RestoreItem[] others =
-        [
-            .. plan.Items.Where(i => i.Shown.Action == CmekRestoreAction.StaysCut && i.Target.KeyUri == item.Target.KeyUri),
-        ];
-        if (others.Length == 0 || (await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false)).State == CmekKeyState.Enabled)
-        {
-            return;
-        }
-
-        foreach (RestoreItem other in others)
-        {
-            await provider.CutAsync(other.Target, new CutOptions(false), op).ConfigureAwait(false);
-        }
     }
 
     private static async Task<RestoreItem> GiveOneAsync(
@@ -361,12 +343,18 @@ internal static class Restoration
             return item;
         }
 
-        if (item.Target.InUse)
+        if (item.Target.Revival != Revival.None)
         {
-            await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+            await provider.ReviveKeyAsync(item.Target.KeyUri, item.Target.Revival, op).ConfigureAwait(false);
         }
 
         CmekKey key = await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+        if (item.Target.Revival == Revival.AsItWas && key.State != CmekKeyState.Enabled && !op.Host.WhatIf)
+        {
+            // Off before the revocation already.
+            return item;
+        }
+
         CmekAccess access = await provider.GrantAsync(plan.Keys.Cluster, key, item.Target.Region, named, op).ConfigureAwait(false);
         return access.AuthPrincipal is { } principal ? item with { Target = item.Target with { AuthPrincipal = principal } } : item;
     }
