@@ -48,8 +48,9 @@ switch (args.FirstOrDefault())
         return await OtherSide.RunAsync((int)Number("--clusters", 1), options["--regions"].Split(','));
     default:
         await Console.Error.WriteLineAsync(
-            "survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\ninputs [--count N] "
-                + "[--seed N]: wrong input for every parser\n"
-                + "crashes [--seed N] [--lives N]: processes killed at each request\nbreak-glass [--clusters N]: how soon the last key is cut");
+            "survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\n"
+                + "inputs [--count N] [--seed N]: wrong input for every parser\n"
+                + "crashes [--seed N] [--lives N]: processes killed at each request\n"
+                + "break-glass [--clusters N]: how soon the last key is cut").ConfigureAwait(false);
         return 2;
 }
