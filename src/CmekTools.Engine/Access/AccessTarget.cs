@@ -35,6 +35,12 @@ internal sealed record AccessTarget(CmekCluster Cluster, string OrganizationId, 
     /// <summary>False for a past key: it is given back as it was, and is not made usable where it was not.</summary>
     public bool InUse { get; init; } = true;
 
+    /// <summary>True for a past key that a revocation switched off, and that a restore is to bring back.</summary>
+    public bool WasSwitchedOff { get; init; }
+
+    /// <summary>How far a restore brings the key back.</summary>
+    public Revival Revival => InUse ? Revival.ForUse : WasSwitchedOff ? Revival.AsItWas : Revival.None;
+
     /// <summary>The cluster and region, for messages.</summary>
     public override string ToString() => $"{Cluster.Name}/{Region}";
 }

@@ -225,11 +225,12 @@ internal interface IKeyProvider : IDisposable
     Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op);
 
     /// <summary>Cancels a scheduled deletion and enables a disabled key; touches no policy. Safe to call again.</summary>
-    Task ReviveKeyAsync(string keyUri, Operation op);
+    Task ReviveKeyAsync(string keyUri, Revival how, Operation op);
 
     /// <summary>
     /// Marks a key on itself as switched off by a revocation, so that a restore on another machine knows that it is to be brought
-    /// back. To be put on before a deletion is scheduled: afterwards AWS takes no tag. Safe to call again.
+    /// back, and how far: what is off already, and was not switched off by this very provider, stays off. To be put on before a
+    /// deletion is scheduled: afterwards AWS takes no tag. Safe to call again; a mark that is there stays as it is.
     /// </summary>
     Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op);
 

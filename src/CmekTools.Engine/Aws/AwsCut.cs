@@ -109,9 +109,9 @@ internal sealed class AwsCut(
             ? PolicyDocument.Parse(text, $"the receipt of {key.Text}")
             : null;
         // What is to be made usable, and what was retired on purpose, is for the caller to know.
-        if (target.InUse)
+        if (target.Revival != Revival.None)
         {
-            await life.ReviveKeyAsync(key.Text, op).ConfigureAwait(false);
+            await life.ReviveKeyAsync(key.Text, target.Revival, op).ConfigureAwait(false);
         }
 
         GrantRole now = await principals.RepairRoleAsync(target, role, snapshot, op).ConfigureAwait(false);

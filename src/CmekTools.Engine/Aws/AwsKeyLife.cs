@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Amazon.KeyManagementService.Model;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Aws;
 
@@ -8,6 +10,12 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
 {
     /// <summary>The kind of the change that completes a rotation.</summary>
     public const string RotationChange = "kms:RotateKeyOnDemand";
+
+    // Behind the cluster's id in the tag's value: the key was disabled before the revocation already.
+    private const string WasOff = " disabled-before";
+
+    // What a run has disabled itself was on before it, by the run's id.
+    private readonly ConcurrentDictionary<string, string> _disabled = new(StringComparer.Ordinal);
 
     public static string MaterialOf(string keyUri) =>
             AwsInput.ParseKey(keyUri) is { MultiRegion: true } key ? $"{key.Account}/{key.KeyId}" : keyUri;
@@ -42,7 +50,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                     async _ => before is not null && await reader.RotationsAsync(key, op).ConfigureAwait(false) is { } now
                         ? now.Count > before.Count ? now : null
                         : throw LostAnswerRetry.OutcomeUnknown($"the rotation of {key.Text}", null),
-                    op.Timings.PropagationLimit,
+                    op.Timings.Visibility,
                     cancellation)).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (e.ErrorId == "AwsUnsupported")
@@ -131,20 +139,23 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
             return;
         }
 
-        await op.ChangeAsync(
+        if (await op.ChangeAsync(
             new PlannedChange("kms:DisableKey", key.Text, "disable the key"),
             cancellation => AwsErrors.CallAsync(
                 "kms:DisableKey",
                 key.Text,
                 ct => clients.Kms(key.Region).DisableKeyAsync(new DisableKeyRequest { KeyId = key.Text }, ct),
                 cancellation),
-            cancellation => IsAsync(key, s => s == CmekKeyState.Disabled, cancellation)).ConfigureAwait(false);
+            cancellation => IsAsync(key, s => s == CmekKeyState.Disabled, cancellation)).ConfigureAwait(false))
+        {
+            _disabled[key.Text] = op.RunId;
+        }
     }
 
     private async Task<bool> IsAsync(KeyArn key, Func<CmekKeyState, bool> wanted, CancellationToken cancellation) =>
         wanted(AwsKeyReader.ToState(await reader.DescribeAsync(key.Text, key.Region, cancellation).ConfigureAwait(false)));
 
-    public async Task ReviveKeyAsync(string keyUri, Operation op)
+    public async Task ReviveKeyAsync(string keyUri, Revival how, Operation op)
     {
         KeyArn key = AwsInput.ParseKey(keyUri);
         KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
@@ -168,7 +179,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
             state = CmekKeyState.Disabled;
         }
 
-        if (state == CmekKeyState.Disabled)
+        if (state == CmekKeyState.Disabled && (how == Revival.ForUse || !await WasOffAsync(key, op).ConfigureAwait(false)))
         {
             await op.ChangeAsync(
                 new PlannedChange("kms:EnableKey", key.Text, "enable the key"),
@@ -181,6 +192,11 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         }
     }
 
+    private async Task<bool> WasOffAsync(KeyArn key, Operation op) =>
+        (await TagsAsync(key, op).ConfigureAwait(false))?.GetValueOrDefault(AwsNames.RevokedTag)?.EndsWith(
+            WasOff,
+            StringComparison.Ordinal) == true;
+
     public async Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op)
     {
         KeyArn key = AwsInput.ParseKey(keyUri);
@@ -189,6 +205,9 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
             return;
         }
 
+        KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
+        bool wasOff = AwsKeyReader.ToState(data) == CmekKeyState.Disabled && _disabled.GetValueOrDefault(key.Text) != op.RunId;
+        string value = wasOff ? cluster.Id + WasOff : cluster.Id;
         await op.ChangeAsync(
             new PlannedChange(
                 "kms:TagResource",
@@ -196,12 +215,12 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                 $"tag the key with {AwsNames.RevokedTag}: a revocation of {cluster.Name} switches it off",
                 null,
                 new System.Text.Json.Nodes.JsonObject(),
-                new System.Text.Json.Nodes.JsonObject { [AwsNames.RevokedTag] = cluster.Id }),
+                new System.Text.Json.Nodes.JsonObject { [AwsNames.RevokedTag] = value }),
             cancellation => AwsErrors.CallAsync(
                 "kms:TagResource",
                 key.Text,
                 ct => clients.Kms(key.Region).TagResourceAsync(
-                    new TagResourceRequest { KeyId = key.Text, Tags = [new Tag { TagKey = AwsNames.RevokedTag, TagValue = cluster.Id }] },
+                    new TagResourceRequest { KeyId = key.Text, Tags = [new Tag { TagKey = AwsNames.RevokedTag, TagValue = value }] },
                     ct),
                 cancellation)).ConfigureAwait(false);
     }

@@ -94,7 +94,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _life.ScheduleDeletionAsync(keyUri, days, op);
 
     /// <inheritdoc/>
-    public Task ReviveKeyAsync(string keyUri, Operation op) => _life.ReviveKeyAsync(keyUri, op);
+    public Task ReviveKeyAsync(string keyUri, Revival how, Operation op) => _life.ReviveKeyAsync(keyUri, how, op);
 
     /// <inheritdoc/>
     public Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op) => _life.MarkRevokedAsync(keyUri, cluster, op);

@@ -91,7 +91,7 @@ internal sealed class PermanentRevocation(
             // On Google Cloud each version has its own state: what the primary says is not what all say.
             bool gone = first.Subject.Cluster.Provider != CmekProvider.GCP
                 && seen.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
-            if (seen.State is not (CmekKeyState.PendingDeletion or CmekKeyState.Destroyed))
+            if (!gone)
             {
                 await Retirements.PutAsync(key.KeyUri, first.Subject.Cluster, provider, part).ConfigureAwait(false);
             }

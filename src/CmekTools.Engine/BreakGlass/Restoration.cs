@@ -257,7 +257,7 @@ internal static class Restoration
                 async () =>
                 {
                     done.Add(await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false));
-                    return item.Target.InUse;
+                    return item.Target.Revival != Revival.None;
                 },
                 item.Shown.Action == CmekRestoreAction.LeftRetired
                     ? "left switched off; nothing was changed"
@@ -270,10 +270,10 @@ internal static class Restoration
                 item,
                 async () =>
                 {
-                    await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+                    await provider.ReviveKeyAsync(item.Target.KeyUri, Revival.AsItWas, op).ConfigureAwait(false);
                     return true;
                 },
-                "was switched on already; nothing was changed").ConfigureAwait(false);
+                "left as it was before the revocation; nothing was changed").ConfigureAwait(false);
         }
 
         return done;
@@ -284,7 +284,7 @@ internal static class Restoration
             op.TakeChanges();
             try
             {
-                await KeepOutAsync(plan, item, provider, op).ConfigureAwait(false);
+                await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
                 if (await giveBack().ConfigureAwait(false) && item.Marked && !op.Declined)
                 {
                     // Last: a key that waits for its deletion takes no change of its tags.
@@ -313,25 +313,6 @@ internal static class Restoration
         }
     }
 
-    // A key that was cut by being disabled has nobody's cut in its policy: whoever is to stay out gets one before it is enabled, or it
-    // is not enabled.
-    private static async Task KeepOutAsync(RestorePlan plan, RestoreItem item, IKeyProvider provider, Operation op)
-    {
-        RestoreItem[] others =
-        [
-            .. plan.Items.Where(i => i.Shown.Action == CmekRestoreAction.StaysCut && i.Target.KeyUri == item.Target.KeyUri),
-        ];
-        if (others.Length == 0 || (await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false)).State == CmekKeyState.Enabled)
-        {
-            return;
-        }
-
-        foreach (RestoreItem other in others)
-        {
-            await provider.CutAsync(other.Target, new CutOptions(false), op).ConfigureAwait(false);
-        }
-    }
-
     private static async Task<RestoreItem> GiveOneAsync(
         RestorePlan plan,
         RestoreItem item,
@@ -351,12 +332,18 @@ internal static class Restoration
             return item;
         }
 
-        if (item.Target.InUse)
+        if (item.Target.Revival != Revival.None)
         {
-            await provider.ReviveKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+            await provider.ReviveKeyAsync(item.Target.KeyUri, item.Target.Revival, op).ConfigureAwait(false);
         }
 
         CmekKey key = await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+        if (item.Target.Revival == Revival.AsItWas && key.State != CmekKeyState.Enabled && !op.Host.WhatIf)
+        {
+            // Off before the revocation already.
+            return item;
+        }
+
         CmekAccess access = await provider.GrantAsync(plan.Keys.Cluster, key, item.Target.Region, named, op).ConfigureAwait(false);
         return access.AuthPrincipal is { } principal ? item with { Target = item.Target with { AuthPrincipal = principal } } : item;
     }

@@ -309,7 +309,7 @@ internal static class RestorePlanning
         {
             bool off = !key.Needed && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false);
             bool ours = off && Retirements.ByRevocation(marks, key.KeyUri, op);
-            target = ours ? target with { InUse = true } : target;
+            target = ours ? target with { WasSwitchedOff = true } : target;
             return off && !ours;
         }
 

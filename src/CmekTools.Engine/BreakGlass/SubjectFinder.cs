@@ -195,7 +195,8 @@ internal sealed class SubjectFinder(Operation op, int count)
         Regions = [.. receipt.Accesses.Select(a => a.Region).Distinct().Select(r => new CmekRegion { Name = r })],
     };
 
-    private static CmekStatus Unseen(CmekCluster cluster) =>
+    /// <summary>The status of a cluster that nobody was asked about.</summary>
+    internal static CmekStatus Unseen(CmekCluster cluster) =>
         new() { ClusterId = cluster.Id, ClusterName = cluster.Name, Provider = cluster.Provider, State = CmekState.UNKNOWN };
 
     private static async Task<CmekCluster> OwnerAsync(CmekAccess access, Operation op)

@@ -24,11 +24,15 @@ internal static class KeyUses
         IReadOnlyCollection<string> gone,
         Operation op)
     {
-        IReadOnlyList<SeenCluster> fleet = await op.FleetAsync(() => ReadFleetAsync(op)).ConfigureAwait(false);
+        IReadOnlyList<SeenCluster> fleet = await FleetAsync(op).ConfigureAwait(false);
         CmekKeyUse[][] rows = await Task.WhenAll(
             keyUris.Distinct(StringComparer.Ordinal).Select(k => OfKeyAsync(k, fleet, except, gone, op))).ConfigureAwait(false);
         return rows.SelectMany(r => r).ToLookup(r => r.KeyUri, StringComparer.Ordinal);
     }
+
+    /// <summary>Every cluster that this API key sees, with its status; read once for a run.</summary>
+    /// <exception cref="CmekException">The clusters could not be listed.</exception>
+    public static Task<IReadOnlyList<SeenCluster>> FleetAsync(Operation op) => op.FleetAsync(() => ReadFleetAsync(op));
 
     /// <summary>The error for a key that somebody uses, or may use.</summary>
     public static CmekException InUse(string keyUri, IEnumerable<CmekKeyUse> uses)

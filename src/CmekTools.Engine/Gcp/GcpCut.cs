@@ -112,10 +112,14 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
 
         // What is to be made usable, and what was retired on purpose, is for the caller to know.
-        if (target.InUse)
+        if (target.Revival != Revival.None)
         {
             await GcpKeyVersions.ReviveVersionsAsync(
-                cloud, GcpNames.ParseKey(target.KeyUri), snapshot?.Data["versions"] as JsonArray, target.InUse, op).ConfigureAwait(false);
+                cloud,
+                GcpNames.ParseKey(target.KeyUri),
+                snapshot?.Data["versions"] as JsonArray,
+                target.Revival,
+                op).ConfigureAwait(false);
             await GcpKeyVersions.RestoreRotationAsync(
                 cloud,
                 target.KeyUri,

@@ -125,8 +125,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
             grant.KeyUri);
 
     /// <inheritdoc/>
-    public async Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op) =>
-        await RevokedLabel.PutAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), keyUri, cluster, op).ConfigureAwait(false);
+    public Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op) => _versions.MarkRevokedAsync(keyUri, cluster, op);
 
     /// <inheritdoc/>
     public async Task UnmarkRevokedAsync(string keyUri, Operation op) =>
@@ -139,7 +138,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
     public Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op) => _cut.RestoreAsync(target, snapshot, op);
 
     /// <inheritdoc/>
-    public Task ReviveKeyAsync(string keyUri, Operation op) => _versions.ReviveKeyAsync(keyUri, op);
+    public Task ReviveKeyAsync(string keyUri, Revival how, Operation op) => _versions.ReviveKeyAsync(keyUri, how, op);
 
     /// <inheritdoc/>
     public Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op) =>

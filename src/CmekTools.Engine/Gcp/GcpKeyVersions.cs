@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp;
 
@@ -12,6 +14,24 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
     /// <summary>The kind of the change that completes a rotation.</summary>
     public const string RotationChange = "cloudkms:cryptoKeys.updatePrimaryVersion";
 
+    // What a run has disabled itself was on before it, by the run's id.
+    private readonly ConcurrentDictionary<string, string> _disabled = new(StringComparer.Ordinal);
+
+    /// <summary>Marks the key as switched off by a revocation, with the versions that are off already.</summary>
+    public async Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op)
+    {
+        IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
+        IReadOnlyList<JsonObject> versions = await cloud.ListVersionsAsync(keyUri, op.Cancellation).ConfigureAwait(false);
+        if (!versions.Any(v => GcpKeyReader.State(v) is "ENABLED" or "DISABLED"))
+        {
+            // There is nothing that this revocation could switch off.
+            return;
+        }
+
+        JsonObject[] off = [.. versions.Where(v => _disabled.GetValueOrDefault(v["name"]!.ToString()) != op.RunId)];
+        await RevokedLabel.PutAsync(cloud, keyUri, cluster, off, op).ConfigureAwait(false);
+    }
+
     /// <summary>Disables every enabled version.</summary>
     public async Task DisableKeyAsync(string keyUri, Operation op)
     {
@@ -21,14 +41,17 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             if (GcpKeyReader.State(version) == "ENABLED")
             {
                 string name = version["name"]!.ToString();
-                await op.ChangeAsync(
+                if (await op.ChangeAsync(
                     new PlannedChange(
                         "cloudkms:cryptoKeyVersions.patch",
                         name,
                         $"disable version {GcpKeyReader.Version(version)}",
                         Before: version.DeepClone()),
                     token => cloud.SetVersionStateAsync(name, "DISABLED", token),
-                    token => IsAsync(cloud, name, "DISABLED", token)).ConfigureAwait(false);
+                    token => IsAsync(cloud, name, "DISABLED", token)).ConfigureAwait(false))
+                {
+                    _disabled[name] = op.RunId;
+                }
             }
         }
     }
@@ -207,10 +230,10 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
     }
 
     /// <summary>Rescues and enables versions; touches no policy.</summary>
-    public async Task ReviveKeyAsync(string keyUri, Operation op)
+    public async Task ReviveKeyAsync(string keyUri, Revival how, Operation op)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        await ReviveVersionsAsync(cloud, GcpNames.ParseKey(keyUri), null, inUse: true, op).ConfigureAwait(false);
+        await ReviveVersionsAsync(cloud, GcpNames.ParseKey(keyUri), null, how, op).ConfigureAwait(false);
         await RestoreRotationAsync(cloud, keyUri, null, op).ConfigureAwait(false);
     }
 
@@ -296,15 +319,24 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             : text ?? "30 days, the default";
     }
 
-    // Rescues what is scheduled for destruction and enables it; with a snapshot only what that had otherwise. The primary version of a
-    // key in use is enabled in any case: without it the key is of no use.
-    internal static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonArray? snapshot, bool inUse, Operation op)
+    // Rescues what is scheduled for destruction and enables it; what the key's label or a snapshot says was off before stays off. The
+    // primary version of a key in use is enabled in any case: without it the key is of no use.
+    internal static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonArray? snapshot, Revival how, Operation op)
     {
+        bool inUse = how == Revival.ForUse;
         JsonObject seen = await GcpKeyReader.KeyOrThrowAsync(cloud, key, op).ConfigureAwait(false);
-        string? primary = seen["primary"] is JsonObject version ? GcpKeyReader.Version(version) : null;
+        string? primary = seen["primary"] is JsonObject main ? GcpKeyReader.Version(main) : null;
         Dictionary<string, string> was = (snapshot ?? []).OfType<JsonObject>().ToDictionary(
             v => v["version"]?.ToString() ?? string.Empty,
             GcpKeyReader.State);
+        foreach ((string version, string state) in RevokedLabel.Off(seen))
+        {
+            was[version] = state;
+        }
+
+        // What neither of them names was on, where it was a revocation that switched the key off.
+        bool told = how == Revival.AsItWas || RevokedLabel.Read(seen) is not null;
+        bool untold = RevokedLabel.TellsNotAll(seen);
         List<string> off = [];
         foreach (JsonObject one in await cloud.ListVersionsAsync(key.ToString(), op.Cancellation).ConfigureAwait(false))
         {
@@ -328,7 +360,7 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
                 state = rescued ? "DISABLED" : state;
             }
 
-            bool wanted = (inUse && id == primary) || before == "ENABLED" || (before is null && rescued);
+            bool wanted = (inUse && id == primary) || before == "ENABLED" || (before is null && (rescued || told) && !untold);
             if (state == "DISABLED" && wanted)
             {
                 await op.ChangeAsync(

@@ -27,6 +27,9 @@ internal static partial class GcpNames
     /// <summary>The label with the id of the cluster whose revocation switched a key off.</summary>
     public const string RevokedLabel = "cmektools-revoked";
 
+    /// <summary>Which versions were off before the revocation: "2d_3s".</summary>
+    public const string RevokedOffLabel = "cmektools-revoked-off";
+
     /// <summary>Reads a key's resource name.</summary>
     /// <exception cref="CmekException"><c>KeyUriInvalid</c>.</exception>
     public static GcpKeyName ParseKey(string uri)

@@ -3,11 +3,17 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>
-/// The label by which a key says that a revocation switched it off: the cluster's id and, where the key rotated by itself, the period
-/// in seconds ("…_7776000s"), which the scheduling of its destruction takes away.
+/// The labels by which a key says that a revocation switched it off: the cluster's id and, where the key rotated by itself, the period
+/// in seconds ("…_7776000s"), which the scheduling of its destruction takes away; and the versions that were off before it ("2d_3s":
+/// version 2 disabled, version 3 scheduled to be destroyed), which are to stay so.
 /// </summary>
 internal static class RevokedLabel
 {
+    private const int LongestValue = 63;
+
+    // There were more of them than a label holds.
+    private const string More = "more";
+
     /// <summary>The label's value, or null.</summary>
     public static string? Read(JsonObject key) => key["labels"]?[GcpNames.RevokedLabel]?.ToString();
 
@@ -17,8 +23,27 @@ internal static class RevokedLabel
             ? new JsonObject { ["rotationPeriod"] = period }
             : null;
 
-    /// <summary>Puts it on; one that is there stays as it is.</summary>
-    public static Task PutAsync(IGoogleCloud cloud, string keyUri, CmekCluster cluster, Operation op) => KeyLabels.EditAsync(
+    /// <summary>The versions that were off before the revocation, with their states then.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> Off(JsonObject key) =>
+        from part in OffParts(key)
+        where part.Length > 1 && part[..^1].All(char.IsAsciiDigit) && part[^1] is 'd' or 's'
+        select KeyValuePair.Create(part[..^1], part[^1] == 'd' ? "DISABLED" : "DESTROY_SCHEDULED");
+
+    /// <summary>True where more versions were off than the label could name.</summary>
+    public static bool TellsNotAll(JsonObject key) => OffParts(key).Contains(More);
+
+    /// <summary>Puts them on; what is there stays as it is.</summary>
+    /// <param name="cloud">Google Cloud.</param>
+    /// <param name="keyUri">The key.</param>
+    /// <param name="cluster">Whose revocation.</param>
+    /// <param name="before">The versions that the revocation has not touched.</param>
+    /// <param name="op">The run.</param>
+    public static Task PutAsync(
+        IGoogleCloud cloud,
+        string keyUri,
+        CmekCluster cluster,
+        IReadOnlyList<JsonObject> before,
+        Operation op) => KeyLabels.EditAsync(
         cloud,
         keyUri,
         (labels, key) =>
@@ -30,16 +55,47 @@ internal static class RevokedLabel
 
             string period = key["rotationPeriod"] is { } rotation ? $"_{rotation}" : string.Empty;
             labels[GcpNames.RevokedLabel] = GcpNames.Label(cluster.Id + period);
+            if (OffText(before) is { Length: > 0 } off)
+            {
+                labels[GcpNames.RevokedOffLabel] = off;
+            }
+
             return true;
         },
         $"label the key with {GcpNames.RevokedLabel}: a revocation of {cluster.Name} switches it off",
         op);
 
-    /// <summary>Takes it off.</summary>
+    /// <summary>Takes them off.</summary>
     public static Task TakeAsync(IGoogleCloud cloud, string keyUri, Operation op) => KeyLabels.EditAsync(
         cloud,
         keyUri,
-        (labels, _) => labels.Remove(GcpNames.RevokedLabel),
+        (labels, _) => labels.Remove(GcpNames.RevokedLabel) | labels.Remove(GcpNames.RevokedOffLabel),
         $"take the label {GcpNames.RevokedLabel} off the key",
         op);
+
+    private static string[] OffParts(JsonObject key) => Read(key) is null
+        ? []
+        : key["labels"]?[GcpNames.RevokedOffLabel]?.ToString().Split('_') ?? [];
+
+    private static string OffText(IEnumerable<JsonObject> versions)
+    {
+        string text = string.Empty;
+        foreach (JsonObject version in versions)
+        {
+            string? part = GcpKeyReader.State(version) switch
+            {
+                "DISABLED" => $"{GcpKeyReader.Version(version)}d",
+                "DESTROY_SCHEDULED" => $"{GcpKeyReader.Version(version)}s",
+                _ => null,
+            };
+            if (part is not null && text.Length + part.Length + More.Length + 2 > LongestValue)
+            {
+                return $"{text}_{More}";
+            }
+
+            text += part is null ? string.Empty : text.Length == 0 ? part : "_" + part;
+        }
+
+        return text;
+    }
 }

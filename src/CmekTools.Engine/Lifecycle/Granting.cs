@@ -153,17 +153,23 @@ internal static class Granting
                 uri);
         }
 
-        if (principal is not null && !acting.Contains(principal) && await IsCutOffAsync(keys, principal, op).ConfigureAwait(false))
+        if (principal is not null && await CutOff.FromAsync(keys, principal, op).ConfigureAwait(false) is { } from)
         {
             string option = cluster.Provider == CmekProvider.AWS ? "-RoleName" : "-ServiceAccount";
             string now = acting.Length == 0 ? "no principal" : string.Join(", ", acting);
             throw new CmekException(
                 "AccessRevoked",
                 CmekErrorKind.InvalidOperation,
-                $"{principal} was cut off from the keys of {cluster.Name}, which acts as {now} now. A grant does not let it in again, "
-                    + "on no key. Nothing was changed.",
-                $"Name the principal in use, or a new one, with {option}. Restore-CmekAccess -ClusterName "
-                    + $"{PowerShellText.Quote(cluster.Name)} {option} NAME lets this one in again, where that is meant.",
+                acting.Contains(principal)
+                    ? $"{principal}, as which {cluster.Name} acts, is cut off from {from.KeyUri}. A grant does not let it in again, on no "
+                        + "key. Nothing was changed."
+                    : $"{principal} was cut off from the keys of {cluster.Name}, which acts as {now} now. A grant does not let it in "
+                        + "again, on no key. Nothing was changed.",
+                acting.Contains(principal)
+                    ? $"Restore-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} gives it its access back; with {option} it "
+                        + $"moves the cluster to another principal. For other keys under another principal, name that one with {option}."
+                    : $"Name the principal in use, or a new one, with {option}. Restore-CmekAccess -ClusterName "
+                        + $"{PowerShellText.Quote(cluster.Name)} {option} NAME lets this one in again, where that is meant.",
                 principal);
         }
 
@@ -285,26 +291,5 @@ internal static class Granting
 
         string[] acting = keys.InUse(region)?.Principal is { } own ? [own] : [.. keys.Acting];
         return acting.Length == 1 ? options.For(acting[0], uri) : options;
-    }
-
-    private static async Task<bool> IsCutOffAsync(ClusterKeys keys, string principal, Operation op)
-    {
-        IKeyProvider provider = op.Session.GetProvider(keys.Cluster.Provider);
-        foreach (ClusterKey key in keys.All.Where(k => k.Principals.Contains(principal)))
-        {
-            if (provider.CutLeavesMark
-                ? (
-                    await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false)).Cuts.Any(
-                        c => c.Principal == principal && c.IsOf(keys.Cluster.Id))
-                : (
-                    await provider.EvaluateAsync(
-                        new AccessTarget(keys.Cluster, keys.OrganizationId, key.Region, key.KeyUri, principal),
-                        op).ConfigureAwait(false)).Use == Decision.Denied)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

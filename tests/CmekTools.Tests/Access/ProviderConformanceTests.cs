@@ -231,11 +231,11 @@ public sealed class ProviderConformanceTests
         Assert.Empty(scene.Writes);
 
         string policy = await scene.PolicyAsync(target.KeyUri);
-        await scene.Provider.ReviveKeyAsync(target.KeyUri, scene.Run());
+        await scene.Provider.ReviveKeyAsync(target.KeyUri, Revival.ForUse, scene.Run());
         Assert.Equal(policy, await scene.PolicyAsync(target.KeyUri));
         Assert.Equal(CmekCutState.Open, (await scene.Provider.EvaluateAsync(target, scene.Run())).Cut);
         scene.Server.ClearExchanges();
-        await scene.Provider.ReviveKeyAsync(target.KeyUri, scene.Run());
+        await scene.Provider.ReviveKeyAsync(target.KeyUri, Revival.ForUse, scene.Run());
         Assert.Empty(scene.Writes);
     }
 
@@ -256,7 +256,7 @@ public sealed class ProviderConformanceTests
         Assert.Equal(CmekKeyState.PendingDeletion, key.State);
         Assert.Throws<CmekException>(() => scene.Provider.RequireUsable(key));
         Assert.Equal(CmekCutState.Cut, (await scene.Provider.EvaluateAsync(target, scene.Run())).Cut);
-        await scene.Provider.ReviveKeyAsync(target.KeyUri, scene.Run());
+        await scene.Provider.ReviveKeyAsync(target.KeyUri, Revival.ForUse, scene.Run());
         Assert.Equal(CmekKeyState.Enabled, (await scene.Provider.GetKeyAsync(target.KeyUri, scene.Run())).State);
     }
 
@@ -284,7 +284,7 @@ public sealed class ProviderConformanceTests
 
         await scene.Provider.ScheduleDeletionAsync(target.KeyUri, 30, scene.Run());
         Assert.Equal(RetirementMark.Revocation, (await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run())).Retirement);
-        await scene.Provider.ReviveKeyAsync(target.KeyUri, scene.Run());
+        await scene.Provider.ReviveKeyAsync(target.KeyUri, Revival.ForUse, scene.Run());
         await scene.Provider.UnmarkRevokedAsync(target.KeyUri, scene.Run());
         marks = await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run());
         Assert.Equal(RetirementMark.None, marks.Retirement);

@@ -176,11 +176,11 @@ public sealed class GcpSandboxTests
         Assert.Equal(snapshot.Data["versions"]!.ToJsonString(), now["versions"]!.ToJsonString());
 
         await kit.Gcp.ScheduleDeletionAsync(target.KeyUri, 7, kit.Run());
-        await kit.Gcp.ReviveKeyAsync(target.KeyUri, kit.Run());
+        await kit.Gcp.ReviveKeyAsync(target.KeyUri, Revival.ForUse, kit.Run());
         now = (await kit.Gcp.CaptureAsync(target, kit.Run())).Data;
         Assert.All(now["versions"]!.AsArray(), v => Assert.Equal("ENABLED", (string?)v!["state"]));
         TestOperationHost again = new();
-        await kit.Gcp.ReviveKeyAsync(target.KeyUri, kit.Run(again));
+        await kit.Gcp.ReviveKeyAsync(target.KeyUri, Revival.ForUse, kit.Run(again));
         Assert.Empty(again.Questions);
     }
 

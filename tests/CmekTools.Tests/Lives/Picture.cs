@@ -63,6 +63,9 @@ internal sealed class Picture
     /// <summary>Whom a cluster acts as.</summary>
     public IReadOnlyList<string> Acting(string cluster) => [.. Clusters[cluster].SelectMany(r => r.Acting).Distinct()];
 
+    /// <summary>Is it of a key that the cluster runs on, or is to?</summary>
+    public bool Needs(Pair access) => Clusters[access.Cluster].Any(r => r.Goal?.Uri == access.KeyUri);
+
     /// <summary>Every access that the service lists for a cluster.</summary>
     public IEnumerable<Pair> Listed(string cluster) =>
         Clusters[cluster].SelectMany(r => r.Listed).Select(k => new Pair(cluster, k.Uri, k.Principal)).Distinct();

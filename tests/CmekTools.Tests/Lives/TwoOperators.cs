@@ -361,8 +361,10 @@ internal sealed class TwoOperators : IAsyncDisposable
         foreach (Pair opened in _now.Open.Except(before.Open))
         {
             bool cut = _cut.Contains(opened);
-            bool burnt = _cut.Any(c => c.Cluster == opened.Cluster && c.Principal == opened.Principal)
-                && !before.Acting(opened.Cluster).Contains(opened.Principal);
+            bool acts = before.Acting(opened.Cluster).Contains(opened.Principal);
+            bool burnt = _cut.Any(
+                c => c.Cluster == opened.Cluster && c.Principal == opened.Principal
+                    && (!acts || (before.Needs(c) && !before.Open.Contains(c))));
             bool restores = act is { Kind: ActKind.Restore, WhatIf: false } && act.Clusters.Contains(opened.Cluster)
                 && (act.Named is { } named ? NameOf(opened.Principal) == named : before.Acting(opened.Cluster).Contains(opened.Principal));
             Rule(

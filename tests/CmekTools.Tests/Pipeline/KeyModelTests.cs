@@ -652,6 +652,14 @@ public sealed class KeyModelTests
         PowerShellResult result = await two.Second.RunAsync("New-CmekKey shop | Grant-CmekAccess");
         Assert.Equal(2, result.Errors.Count(e => e.FullyQualifiedErrorId.StartsWith("AccessRevoked,", StringComparison.Ordinal)));
         Assert.False(await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
+
+        // Nor to other keys, under which the cluster would go on as if nobody had cut it off.
+        result = await two.Second.RunAsync("New-CmekKey shop -NewGeneration | Grant-CmekAccess");
+        Assert.Equal(2, result.Errors.Count(e => e.FullyQualifiedErrorId.StartsWith("AccessRevoked,", StringComparison.Ordinal)));
+        Assert.Contains(
+            "-RoleName",
+            (life.IsAws ? result.Errors[0].ErrorDetails.RecommendedAction : "-RoleName"),
+            StringComparison.Ordinal);
         (await two.Second.RunAsync("$null = Restore-CmekAccess shop -WarningAction SilentlyContinue")).Expect();
         Assert.True(await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
         CmekAccess[] accesses = [.. (await two.Second.RunAsync("New-CmekKey shop | Grant-CmekAccess")).Expect().Values<CmekAccess>()];

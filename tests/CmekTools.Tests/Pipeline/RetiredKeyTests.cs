@@ -122,14 +122,150 @@ public sealed class RetiredKeyTests
         await life.RunAsync(Restore);
         Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
         Assert.DoesNotContain("revoked", await MarksAsync(life, past), StringComparison.Ordinal);
-        CloudCluster shop = life.Server.Exclusively(() => life.Server.Get<CloudApiService>().Store.All.Single(c => c.Name == "shop"));
-        ClusterIdentity identity = new(shop.Id, shop.AccountId, life.Server.Options.OrganizationId);
-        Assert.NotNull(
-            life.Server.Exclusively(
-                () => life.IsAws
-                    ? life.Server.Get<AwsService>().TryUse(identity, past, burnt)
-                    : life.Server.Get<GcpService>().TryUse(identity, past, burnt)));
+        Assert.NotNull(TryUse(life, "shop", past, burnt));
     }
+
+    [Theory]
+    [InlineData("AWS", true)]
+    [InlineData("AWS", false)]
+    [InlineData("GCP", true)]
+    [InlineData("GCP", false)]
+    public async Task APastKeyThatWasDisabledBeforeTheRevocationIsRescuedAndStaysDisabled(string provider, bool elsewhere)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await using SandboxShell second = await SandboxShell.StartAsync(server: life.Server);
+        string region = life.Regions[0];
+        string past = await life.KeyAsync(region);
+        await life.RunAsync($"New-CmekKey shop -Region {region} {Move}");
+        await DisableAsync(life, past);
+        await life.RunAsync(Revoke);
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(past));
+
+        PowerShellResult result = (
+            await (elsewhere ? second : life.Shell).RunAsync("$null = Restore-CmekAccess shop -Wait")).Expect();
+        Assert.Equal(CmekKeyState.Disabled, await life.KeyStateAsync(past));
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+        Assert.Contains(
+            result.Warnings,
+            w => w.Contains(past, StringComparison.Ordinal) && w.Contains("left so", StringComparison.Ordinal));
+        Assert.DoesNotContain("revoked", await MarksAsync(life, past), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("AWS", "-RoleName")]
+    [InlineData("GCP", "-ServiceAccount")]
+    public async Task WhoForgesTheMarkOfARevocationHasAPastKeyEnabledAndNobodyLetInWhoWasCutOff(string provider, string option)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string region = life.Regions[0];
+        string past = await life.KeyAsync(region);
+        string burnt = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
+        string none = (
+            await life.RunAsync(
+                $"(New-CmekKey shop -Region {region} {(life.IsAws ? "-AliasName" : "-KeyRing")} spare).KeyUri")).Values<string>()[0];
+        await life.RunAsync($"New-CmekKey shop -Region {region} {Move}");
+        await DisableAsync(life, past);
+        await DisableAsync(life, none);
+        await life.RunAsync(
+            "$null = Revoke-CmekAccess shop -Force -WarningAction SilentlyContinue; "
+                + $"$null = Restore-CmekAccess shop {option} rescue -Wait -WarningAction SilentlyContinue");
+        await ForgeAsync(life, past);
+        await ForgeAsync(life, none);
+        await life.RunAsync(Restore);
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
+        Assert.Equal(CmekKeyState.Disabled, await life.KeyStateAsync(none));
+        Assert.NotNull(TryUse(life, "shop", past, burnt));
+    }
+
+    private static async Task ForgeAsync(Life life, string key)
+    {
+        string id = life.Server.Get<CloudApiService>().IdOf("shop");
+        if (life.IsAws)
+        {
+            await life.Aws.KmsAs(life.Aws.Aws.Admin, key.Split(':')[3]).TagResourceAsync(
+                new TagResourceRequest { KeyId = key, Tags = [new Tag { TagKey = "cmektools:revoked", TagValue = id }] },
+                AwsWire.Cancel);
+            return;
+        }
+
+        JsonObject labels = new() { ["cmektools-revoked"] = id };
+        foreach ((string name, string value) in (await GetAsync(life, key)).Tags)
+        {
+            labels[name] = value;
+        }
+
+        await life.Google.OkAsync("PATCH", $"{key}?updateMask=labels", new JsonObject { ["labels"] = labels });
+    }
+
+    [Fact]
+    public async Task AVersionThatWasDestroyedOnPurposeIsNotRescuedOnAnotherMachine()
+    {
+        await using Life life = await Life.StartAsync("GCP");
+        await using SandboxShell second = await SandboxShell.StartAsync(server: life.Server);
+        string key = await life.KeyAsync(life.Regions[0]);
+        await life.RunAsync("$null = Update-CmekCluster shop -Rewrap -RotateKey -Wait -WarningAction SilentlyContinue");
+        await life.Google.OkAsync("POST", key + "/cryptoKeyVersions", new JsonObject());
+        await life.Google.OkAsync("POST", key + "/cryptoKeyVersions", new JsonObject());
+        await life.Google.OkAsync("POST", key + "/cryptoKeyVersions/1:destroy", new JsonObject());
+        await DisableAsync(life, key, 3);
+        await life.RunAsync(Revoke);
+        Assert.Equal(["1 DESTROY_SCHEDULED", "2 DESTROY_SCHEDULED", "3 DESTROY_SCHEDULED", "4 DESTROY_SCHEDULED"], Versions());
+
+        (await second.RunAsync(Restore)).Expect();
+        Assert.Equal(["1 DESTROY_SCHEDULED", "2 ENABLED", "3 DISABLED", "4 ENABLED"], Versions());
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+        Assert.DoesNotContain("revoked", await MarksAsync(life, key), StringComparison.Ordinal);
+
+        string[] Versions() => life.Server.Exclusively(
+            () => life.Google.Google.Keys.Single(k => k.Name == key).Versions.Select(v => $"{v.Id} {v.State}").ToArray());
+    }
+
+    [Theory]
+    [InlineData("AWS", "-RoleName", true)]
+    [InlineData("AWS", "-RoleName", false)]
+    [InlineData("GCP", "-ServiceAccount", true)]
+    public async Task AKeyThatComesBackDoesNotLetInWhomARevocationOfAnotherClusterCutOff(string provider, string option, bool replaced)
+    {
+        await using Life life = await Life.StartAsync(
+            provider,
+            change: o => o with { Clusters = [.. o.Clusters, new SandboxClusterOptions("orders", provider, [o.Clusters[0].Regions[0]])] });
+        await using SandboxShell second = await SandboxShell.StartAsync(server: life.Server);
+        string burnt = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
+        string key = (await life.RunAsync("(Get-CmekStatus orders).Regions[0].KeyUri")).Values<string>()[0];
+        await life.RunAsync($"param($K) $null = Grant-CmekAccess shop -Region {life.Regions[0]} -KeyUri $K", new { K = key });
+        Assert.Null(TryUse(life, "shop", key, burnt));
+
+        // The key is off while shop's principal is cut off, so that no cut of it is in the key's policy.
+        string permanent = "$null = Revoke-CmekAccess orders -Permanent -ConfirmClusterName orders -Force";
+        string replace = replaced
+            ? $"; $null = Restore-CmekAccess shop {option} rescue -Wait -WarningAction SilentlyContinue"
+            : string.Empty;
+        (await second.RunAsync(permanent)).Expect();
+        await life.RunAsync($"$null = Revoke-CmekAccess shop -Force{replace}");
+        string restore = "Restore-CmekAccess orders -Wait -WarningAction SilentlyContinue";
+        PowerShellResult result = (await second.RunAsync(restore)).Expect();
+        Assert.StartsWith("access is back", result.Values<CmekStep>()[^1].Now, StringComparison.Ordinal);
+        Assert.NotNull(TryUse(life, "shop", key, burnt));
+        Assert.DoesNotContain(
+            "serviceAccount:" + burnt,
+            life.IsAws ? string.Empty : life.Google.Google.Policies.Get(key).ToJsonString(),
+            StringComparison.Ordinal);
+        Assert.Null(
+            TryUse(
+                life,
+                "orders",
+                key,
+                (await second.RunAsync("Get-CmekStatus orders")).Values<CmekStatus>()[0].Regions[0].AuthPrincipal!));
+    }
+
+    private static object? TryUse(Life life, string cluster, string key, string principal) => life.Server.Exclusively(object? () =>
+    {
+        CloudCluster one = life.Server.Get<CloudApiService>().Store.All.Single(c => c.Name == cluster);
+        ClusterIdentity identity = new(one.Id, one.AccountId, life.Server.Options.OrganizationId);
+        return life.IsAws
+            ? life.Server.Get<AwsService>().TryUse(identity, key, principal)
+            : life.Server.Get<GcpService>().TryUse(identity, key, principal);
+    });
 
     private static bool IsMark(SandboxRequest request) =>
         request.Operation is "TagResource" or "cryptoKeys.patch"
@@ -157,6 +293,20 @@ public sealed class RetiredKeyTests
         }
 
         await life.Google.OkAsync("POST", key + "/cryptoKeyVersions/1:destroy", new JsonObject());
+    }
+
+    private static async Task DisableAsync(Life life, string key, int version = 1)
+    {
+        if (life.IsAws)
+        {
+            await life.Aws.KmsAs(life.Aws.Aws.Admin, key.Split(':')[3]).DisableKeyAsync(key, AwsWire.Cancel);
+            return;
+        }
+
+        await life.Google.OkAsync(
+            "PATCH",
+            $"{key}/cryptoKeyVersions/{version}?updateMask=state",
+            new JsonObject { ["state"] = "DISABLED" });
     }
 
     private static async Task<CmekKey> GetAsync(Life life, string key) =>
