@@ -566,10 +566,10 @@ internal static class Restoration
         }
 
         // A past key that did not come back is told, and keeps nobody waiting: the cluster comes up with the keys that it needs.
-        bool needed = wanted.Values.All(
+        bool comesUp = !failed || wanted.Values.All(
             w => seen.Any(
                 s => s.Target.KeyUri == w.KeyUri && (options.Principal is not null || s.Target.AuthPrincipal == w.AuthPrincipal)));
-        if (options.Wait && needed)
+        if (options.Wait && comesUp)
         {
             StatusGoal keys = StatusGoal.Keys("Waiting for the vendor's recovery", wanted);
             // REVOKED and REVOKE_FAILED are where this starts from, so they are no end here.

@@ -44,6 +44,7 @@ internal sealed class JournalWriter
     // One writes, and the others wait without a thread of their own: a pool that waits for a disk answers nobody.
     private readonly OneAtATime _one = new();
     private readonly object _lock = new();
+    private readonly List<WaitingLine> _waiting = [];
     private string? _fallback;
     private volatile bool _stuck;
 
@@ -149,11 +150,24 @@ internal sealed class JournalWriter
     /// <summary>Appends an entry to a journal's file, chained to the line before it.</summary>
     /// <returns>The line.</returns>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public static string Append(string path, JsonObject entry)
+    public static string Append(string path, JsonObject entry) => Append(path, [entry])[0];
+
+    private static List<string> Append(string path, IReadOnlyList<JsonObject> entries)
     {
-        string line = string.Empty;
-        StateFiles.AppendLine(path, last => line = Chained(entry, last), () => JournalHead.Note(path, HashOf(line)));
-        return line;
+        List<string> lines = [];
+        StateFiles.AppendLines(
+            path,
+            last =>
+            {
+                foreach (JsonObject entry in entries)
+                {
+                    lines.Add(Chained(entry, lines.Count == 0 ? last : lines[^1]));
+                }
+
+                return lines;
+            },
+            () => JournalHead.Note(path, HashOf(lines[^1])));
+        return lines;
     }
 
     private JsonObject Entry(JournalTicket ticket, string phase, string? message)
@@ -237,10 +251,59 @@ internal sealed class JournalWriter
         await ElsewhereAsync(entry, failure, op).ConfigureAwait(false);
     }
 
+    // A disk takes a hundred lines in the time of one: whoever's turn it is writes what all the others wait with.
     private async Task<string> AppendOneAsync(JsonObject entry)
     {
-        using IDisposable held = await _one.HoldAsync(FilePath, CancellationToken.None).ConfigureAwait(false);
-        return Append(FilePath, entry);
+        WaitingLine own = new(entry);
+        lock (_lock)
+        {
+            _waiting.Add(own);
+        }
+
+        using (await _one.HoldAsync(FilePath, CancellationToken.None).ConfigureAwait(false))
+        {
+            WaitingLine[] all;
+            lock (_lock)
+            {
+                all = [.. _waiting];
+                _waiting.Clear();
+            }
+
+            WriteAll(all);
+        }
+
+        return await own.Line.Task.ConfigureAwait(false);
+    }
+
+    private void WriteAll(WaitingLine[] all)
+    {
+        if (all.Length == 0)
+        {
+            // Another one's turn brought this one's line along.
+            return;
+        }
+
+        try
+        {
+            List<string> lines = Append(FilePath, [.. all.Select(w => w.Entry)]);
+            for (int i = 0; i < all.Length; i++)
+            {
+                all[i].Line.SetResult(lines[i]);
+            }
+        }
+        catch (Exception e)
+        {
+            // None of them is on disk. Each run decides by itself what that means.
+            foreach (WaitingLine waiting in all)
+            {
+                waiting.Line.SetException(e);
+            }
+        }
+    }
+
+    private sealed record WaitingLine(JsonObject Entry)
+    {
+        public TaskCompletionSource<string> Line { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
     // A disk that does not answer, or somebody who holds the journal's lock and does not go on, must not keep a key open.

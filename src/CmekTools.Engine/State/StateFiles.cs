@@ -41,7 +41,14 @@ internal static class StateFiles
     /// <param name="path">The file.</param>
     /// <param name="next">Makes the line (without its end) from the last whole line, which is null in a new file.</param>
     /// <param name="written">Is told once the line is on disk, while nobody else writes.</param>
-    public static void AppendLine(string path, Func<string?, string> next, Action? written = null)
+    public static void AppendLine(string path, Func<string?, string> next, Action? written = null) =>
+        AppendLines(path, last => [next(last)], written);
+
+    /// <summary>Appends several lines, as <see cref="AppendLine"/> does one: one write, and one wait for the disk.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="next">Makes the lines (without their ends) from the last whole line, which is null in a new file.</param>
+    /// <param name="written">Is told once the lines are on disk, while nobody else writes.</param>
+    public static void AppendLines(string path, Func<string?, IReadOnlyList<string>> next, Action? written = null)
     {
         EnsureFolder(Path.GetDirectoryName(path)!);
         using FileStream held = FileLock.Hold(path + ".lock");
@@ -51,7 +58,7 @@ internal static class StateFiles
         using FileStream file = new(path, options);
         long end = file.Length;
         (string? last, bool whole) = Tail(file, end);
-        byte[] bytes = Encoding.UTF8.GetBytes((whole ? string.Empty : "\n") + next(last) + "\n");
+        byte[] bytes = Encoding.UTF8.GetBytes((whole ? string.Empty : "\n") + string.Join("\n", next(last)) + "\n");
         file.Position = end;
         try
         {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
@@ -229,6 +230,51 @@ public sealed class JournalFileTests
             (
                 await Assert.ThrowsAsync<CmekException>(
                     () => op.ChangeAsync(new PlannedChange("test:Cut", "k", "cut"), _ => Task.CompletedTask))).ErrorId);
+    }
+
+    /// <summary>Lines that wait together are written together: each stands there once, before its change is sent, in a whole chain.</summary>
+    [Fact]
+    public async Task AHundredAtOnceHaveTheirLinesBeforeTheyAreSent()
+    {
+        using EngineKit kit = EngineKit.Create();
+        string path = await SomeChangesAsync(kit, 1);
+        ConcurrentBag<string> early = [];
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(i => Task.Run(() => kit.Run(new TestOperationHost()).ChangeAsync(
+            new PlannedChange($"test:{i}", "key", "do it"),
+            _ =>
+            {
+                if (!JournalReader.Read(path).Any(e => e.Kind == $"test:{i}"))
+                {
+                    early.Add($"test:{i}");
+                }
+
+                return Task.CompletedTask;
+            }))));
+        Assert.Empty(early);
+        Assert.Equal(CmekCheckResult.Pass, Assert.Single(JournalCheck.Run(path)).Result);
+        CmekJournalEntry[] entries = [.. JournalReader.Read(path)];
+        Assert.Equal(101, entries.Length);
+        Assert.All(entries, e => Assert.Equal("done", e.Outcome));
+        Assert.Equal(202, File.ReadLines(path).Count());
+    }
+
+    [Fact]
+    public async Task OfManyAtOnceNoneIsSentWhereTheLinesCannotBeWritten()
+    {
+        using EngineKit kit = EngineKit.Create();
+        string path = await SomeChangesAsync(kit, 1);
+        File.Delete(path);
+        Directory.CreateDirectory(path);
+        int sent = 0;
+        CmekException[] errors = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Task.Run(
+            () => Assert.ThrowsAsync<CmekException>(() => kit.Run(new TestOperationHost()).ChangeAsync(
+                new PlannedChange($"test:{i}", "key", "do it"),
+                _ => Task.FromResult(Interlocked.Increment(ref sent)))))));
+        Assert.All(errors, e => Assert.Equal("JournalUnwritable", e.ErrorId));
+        Assert.Equal(0, sent);
+        Directory.Delete(path);
+        await ChangeAsync(kit, "test:Next");
+        Assert.Equal("test:Next", Assert.Single(JournalReader.Read(path)).Kind);
     }
 
     [Fact]
