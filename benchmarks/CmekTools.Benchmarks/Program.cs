@@ -1,10 +1,12 @@
 using System.Globalization;
 using CmekTools.Benchmarks.BreakGlass;
 using CmekTools.Benchmarks.Inputs;
+using CmekTools.Benchmarks.Processes;
 using CmekTools.Benchmarks.Survival;
 
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- survive [--seed N] [--lives N] [--rate 0.2] [--verbose]
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- inputs [--count N] [--seed N]
+// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- crashes [--seed N] [--lives N]
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- break-glass [--clusters 40]
 Dictionary<string, string> options = new(StringComparer.OrdinalIgnoreCase);
 for (int i = 1; i < args.Length; i++)
@@ -36,13 +38,19 @@ switch (args.FirstOrDefault())
             $"{count} wrong inputs for {Parsers.All.Count} parsers: {wrong.Count} ended with what is no error of "
                 + "CmekTools, or not in time.");
         return wrong.Count == 0 ? 0 : 1;
+    case "crashes":
+        return await Crashes.RunAsync((int)Number("--seed", 1), (int)Number("--lives", int.MaxValue));
+    case "worker":
+        return await Worker.RunAsync();
     case "break-glass":
         return await ReachTable.RunAsync((int)Number("--clusters", 40));
     case "other-side":
         return await OtherSide.RunAsync((int)Number("--clusters", 1), options["--regions"].Split(','));
     default:
         await Console.Error.WriteLineAsync(
-            "survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\ninputs [--count N] "
-                + "[--seed N]: wrong input for every parser\nbreak-glass [--clusters N]: how soon the last key is cut");
+            "survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\n"
+                + "inputs [--count N] [--seed N]: wrong input for every parser\n"
+                + "crashes [--seed N] [--lives N]: processes killed at each request\n"
+                + "break-glass [--clusters N]: how soon the last key is cut").ConfigureAwait(false);
         return 2;
 }

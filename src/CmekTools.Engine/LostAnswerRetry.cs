@@ -8,7 +8,7 @@ namespace CmekTools.Engine;
 /// </summary>
 internal static class LostAnswerRetry
 {
-    private const int Sends = 4;
+    private const int Sends = 3;
 
     // What cannot be looked at in a quarter of the longest call will not be seen soon: the user is told instead.
     private const int BlindPart = 4;
@@ -16,7 +16,9 @@ internal static class LostAnswerRetry
     /// <summary>Sends until it is known to be made, or refused.</summary>
     /// <param name="op">The run.</param>
     /// <param name="what">What is looked for, in words: "the key for shop/us-east-1".</param>
-    /// <param name="send">One request. It is sent at most four times.</param>
+    /// <param name="send">
+    /// One request. It is sent at most three times, and at most twice where the service gives the same error each time.
+    /// </param>
     /// <param name="look">What the request made, as it is there now; null where it is not there.</param>
     /// <param name="visible">
     /// How long what was made may stay out of sight: so long it is looked for before the request is sent again. Zero for one look.
@@ -32,24 +34,27 @@ internal static class LostAnswerRetry
         CancellationToken cancellation)
         where T : class
     {
-        bool lost = false;
+        CmekServiceException? lost = null;
         for (int attempt = 1; ; attempt++)
         {
             try
             {
                 return await send(cancellation).ConfigureAwait(false);
             }
-            catch (CmekServiceException e) when (AnswerLoss.IsLost(e) || (lost && AnswerLoss.MayBeOvertaken(e)))
+            catch (CmekServiceException e) when (AnswerLoss.IsLost(e) || (lost is not null && AnswerLoss.MayBeOvertaken(e)))
             {
-                lost = true;
+                // The whole time was waited for the first one already, and showed what this error is worth. The journal keeps the second
+                // as unknown, and the next command waits for what is left of its time before it makes anything.
+                bool same = lost is not null && IsSame(lost, e);
+                lost = e;
                 await op.Host.VerboseAsync($"{e.Message} Nobody knows whether it took effect: {what} is looked for.").ConfigureAwait(false);
-                if (await LookAsync(op, what, look, visible, cancellation).ConfigureAwait(false) is { } found)
+                if (await LookAsync(op, what, look, same ? TimeSpan.Zero : visible, cancellation).ConfigureAwait(false) is { } found)
                 {
                     await op.Host.VerboseAsync($"The answer was lost, and {what} is there.").ConfigureAwait(false);
                     return found;
                 }
 
-                if (attempt == Sends || !AnswerLoss.IsLost(e))
+                if (same || attempt == Sends || !AnswerLoss.IsLost(e))
                 {
                     throw;
                 }
@@ -59,13 +64,18 @@ internal static class LostAnswerRetry
         }
     }
 
+    // An answer of the service's own, not a connection that broke.
+    private static bool IsSame(CmekServiceException one, CmekServiceException other) =>
+        other.StatusCode >= 500 && one.StatusCode == other.StatusCode && one.Code == other.Code;
+
     /// <summary>The failure of a change whose answer was lost and that could not be looked for.</summary>
     public static CmekException OutcomeUnknown(string what, Exception? cause) => new(
         "OutcomeUnknown",
         CmekErrorKind.ConnectionError,
         $"An answer was lost, and {what} could not be looked for{(cause is null ? "." : ": " + cause.Message)} Whether "
             + "it was made is not known.",
-        "Run the same command again: it looks for it first.",
+        "Run the same command again: it looks for it first."
+            + ((cause as CmekException)?.RecommendedAction is { } remedy ? $" Before that: {remedy}" : string.Empty),
         what,
         cause);
 
@@ -89,7 +99,7 @@ internal static class LostAnswerRetry
 
                 seen = true;
             }
-            catch (CmekServiceException e) when (e.Kind is CmekErrorKind.PermissionDenied or CmekErrorKind.AuthenticationError)
+            catch (CmekException e) when (e.Kind is CmekErrorKind.PermissionDenied or CmekErrorKind.AuthenticationError)
             {
                 throw OutcomeUnknown(what, e);
             }

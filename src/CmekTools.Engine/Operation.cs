@@ -31,6 +31,9 @@ internal sealed record Timings
     /// <summary>The longest that IAM is waited for.</summary>
     public TimeSpan PropagationLimit { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How long what was made may stay out of sight: so long it is looked for before it is made a second time.</summary>
+    public TimeSpan Visibility { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>How long a cut is watched before it is believed.</summary>
     public TimeSpan CutWatch { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -75,6 +78,7 @@ internal sealed record Timings
         StatusPoll = TimeSpan.FromMilliseconds(50),
         PropagationPoll = TimeSpan.FromMilliseconds(50),
         PropagationLimit = TimeSpan.FromSeconds(20),
+        Visibility = TimeSpan.FromSeconds(2),
         CutWatch = TimeSpan.FromMilliseconds(100),
         RetryBase = TimeSpan.FromMilliseconds(50),
         CallLimit = TimeSpan.FromSeconds(20),

@@ -312,7 +312,7 @@ internal sealed class WholeLife : IAsyncDisposable
         };
         // The pauses and limits of the real services cost nothing in simulated time.
         Timings timings = _options.Live
-            ? Timings.Sandbox with { RetryBase = TimeSpan.FromMilliseconds(5), PropagationLimit = TimeSpan.FromSeconds(1) }
+            ? Timings.Sandbox with { RetryBase = TimeSpan.FromMilliseconds(5), Visibility = TimeSpan.FromSeconds(1) }
             : new();
         return new SessionContext(
             new CloudApiClient(_server.BaseAddress, _server.Options.ApiKey, timings, _clock),

@@ -51,7 +51,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                     async _ => before is not null && await reader.RotationsAsync(key, op).ConfigureAwait(false) is { } now
                         ? now.Count > before.Count ? now : null
                         : throw LostAnswerRetry.OutcomeUnknown($"the rotation of {key.Text}", null),
-                    op.Timings.PropagationLimit,
+                    op.Timings.Visibility,
                     cancellation)).ConfigureAwait(false);
         }
         catch (CmekServiceException e) when (e.ErrorId == "AwsUnsupported")

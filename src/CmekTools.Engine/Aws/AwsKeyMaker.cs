@@ -12,13 +12,16 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 {
     // Enough to be quick in an account of hundreds of keys, few enough not to be throttled.
     private const int SearchWidth = 8;
+
+    // An error names so many keys; more would hide what to do about them.
+    private const int HiddenShown = 5;
     private const int DefaultRotationDays = 365;
 
     public async IAsyncEnumerable<CmekKey> FindKeysAsync(CmekCluster cluster, string? region, KeyOptions options, Operation op)
     {
         foreach (string place in region is null ? cluster.Regions.Select(r => r.Name) : [region])
         {
-            if (await FindAsync(cluster, place, options, op).ConfigureAwait(false) is { } found)
+            if (await FindAsync(cluster, place, options, mustKnow: false, op).ConfigureAwait(false) is { } found)
             {
                 yield return (
                     await reader.ReadKeyAsync(
@@ -53,7 +56,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 
         List<string> changes = [];
         string alias = AwsNames.Alias(cluster, region, options.AliasName, options.Generation);
-        KeyMetadata? found = await FindAsync(cluster, region, options, op).ConfigureAwait(false)
+        KeyMetadata? found = await FindAsync(cluster, region, options, mustKnow: true, op).ConfigureAwait(false)
             ?? await LeftByEarlierRunAsync(cluster, region, options, op).ConfigureAwait(false);
         if (found is not null)
         {
@@ -153,7 +156,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         $"rotate the key every {options.RotationPeriodDays ?? DefaultRotationDays} days";
 
     // By the alias, which is one call; and where it is absent by the tags, for a run that stopped between CreateKey and CreateAlias.
-    private async Task<KeyMetadata?> FindAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
+    // Who is to make a key where there is none must know that there is none; who only looks takes what can be seen.
+    private async Task<KeyMetadata?> FindAsync(CmekCluster cluster, string region, KeyOptions options, bool mustKnow, Operation op)
     {
         string alias = AwsNames.Alias(cluster, region, options.AliasName, options.Generation);
         try
@@ -179,19 +183,35 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 $"There is no {alias} in {region}; looking for a key with the tags of {cluster.Name}/{region}.").ConfigureAwait(false);
         }
 
-        return await FindTaggedAsync(cluster, region, options, op).ConfigureAwait(false);
+        return await FindTaggedAsync(cluster, region, options, mustKnow, op).ConfigureAwait(false);
     }
 
-    private async Task<KeyMetadata?> FindTaggedAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
+    private async Task<KeyMetadata?> FindTaggedAsync(
+        CmekCluster cluster, string region, KeyOptions options, bool mustKnow, Operation op)
     {
         List<KeyMetadata> ours = [];
-        await foreach (KeyMetadata key in SearchByTagsAsync(cluster, region, op).ConfigureAwait(false))
+        List<string> hidden = [];
+        foreach (MarkedKey look in await SearchByTagsAsync(cluster, region, op).ConfigureAwait(false))
         {
+            if (look.Mark == KeyMark.Hidden)
+            {
+                hidden.Add(look.Arn);
+                continue;
+            }
+
+            KeyMetadata key = await reader.DescribeAsync(look.Arn, region, op.Cancellation).ConfigureAwait(false);
+
             // A new alias by name asks for a new key: only one that an interrupted run has left without any alias is taken for it.
-            if ((options.AliasName is null && options.Generation == 1) || !await HasAliasAsync(key.Arn, region, op).ConfigureAwait(false))
+            if (AwsKeyReader.ToState(key) is not CmekKeyState.PendingDeletion
+                && (!AsksForAnother(options) || !await HasAliasAsync(key.Arn, region, op).ConfigureAwait(false)))
             {
                 ours.Add(key);
             }
+        }
+
+        if (ours.Count == 0 && mustKnow && hidden.Count > 0)
+        {
+            await RequireOthersAsync(cluster, region, options, hidden, op).ConfigureAwait(false);
         }
 
         if (ours.Count > 1)
@@ -204,13 +224,70 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         return ours.OrderBy(k => k.CreationDate).FirstOrDefault();
     }
 
+    private static bool AsksForAnother(KeyOptions options) => options.AliasName is not null || options.Generation > 1;
+
     private async Task<bool> HasAliasAsync(string arn, string region, Operation op) =>
         (await reader.AliasesAsync(arn, region, op.Cancellation).ConfigureAwait(false)).Count > 0;
 
-    private async IAsyncEnumerable<KeyMetadata> SearchByTagsAsync(CmekCluster cluster, string region, Operation op)
+    // A key whose tags are hidden may be the cluster's own. What it is for is said by its description too; who may not see that either
+    // has only the names: a run that broke off leaves a key without any.
+    private async Task RequireOthersAsync(
+        CmekCluster cluster, string region, KeyOptions options, IReadOnlyList<string> hidden, Operation op)
     {
-        using SemaphoreSlim gate = new(SearchWidth);
-        List<Task<string?>> looks = [];
+        string[] perhaps = [.. (await SideBySideAsync(hidden, MayBeOursAsync, op).ConfigureAwait(false)).OfType<string>()];
+        if (perhaps.Length == 0)
+        {
+            return;
+        }
+
+        string more = perhaps.Length > HiddenShown ? $" and {perhaps.Length - HiddenShown} more" : string.Empty;
+        throw new CmekException(
+            "KeyTagsUnread",
+            CmekErrorKind.PermissionDenied,
+            $"Whether {cluster.Name}/{region} has a key already cannot be told: there is none with its alias, and the tags of "
+                + $"{string.Join(", ", perhaps.Take(HiddenShown))}{more} cannot be read, which may be it. No key was made.",
+            "Allow kms:ListResourceTags and kms:DescribeKey on it and run the command again; or use a key that you know by its ARN: "
+                + $"Grant-CmekAccess -ClusterName {PowerShellText.Quote(cluster.Name)} -Region {PowerShellText.Quote(region)} -KeyUri ARN",
+            cluster);
+
+        async Task<string?> MayBeOursAsync(string arn)
+        {
+            Seen<KeyMetadata> seen = await AwsKeyReader.TryAsync(
+                reader.DescribeAsync(arn, region, op.Cancellation)).ConfigureAwait(false);
+            if (seen.Missing || (seen.Value is { } key && IsAnothers(key, cluster, region)))
+            {
+                return null;
+            }
+
+            bool described = seen.Value is not null && !string.IsNullOrEmpty(seen.Value.Description);
+            if (described && !AsksForAnother(options))
+            {
+                return arn;
+            }
+
+            Seen<IReadOnlyList<string>> names = await AwsKeyReader.TryAsync(
+                reader.AliasesAsync(arn, region, op.Cancellation)).ConfigureAwait(false);
+            return names.Value is { Count: > 0 } ? null : arn;
+        }
+    }
+
+    private static bool IsAnothers(KeyMetadata key, CmekCluster cluster, string region) =>
+        key.KeyManager == KeyManagerType.AWS
+        || AwsKeyReader.ToState(key) is CmekKeyState.PendingDeletion
+        || key.KeyUsage != KeyUsageType.ENCRYPT_DECRYPT
+        || (!string.IsNullOrEmpty(key.Description) && key.Description != Description(cluster, region)
+            && key.Description != UnnumberedDescription(cluster, region));
+
+    private static string Description(CmekCluster cluster, string region) =>
+        $"CMEK of the CockroachDB Cloud cluster {cluster.Name} ({cluster.Id}), region {region}";
+
+    // What keys were described by before the cluster's id was in it.
+    private static string UnnumberedDescription(CmekCluster cluster, string region) =>
+        $"CMEK of the CockroachDB Cloud cluster {cluster.Name}, region {region}";
+
+    private async Task<IReadOnlyList<MarkedKey>> SearchByTagsAsync(CmekCluster cluster, string region, Operation op)
+    {
+        List<string> arns = [];
         string? marker = null;
         do
         {
@@ -220,34 +297,30 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 region,
                 ct => clients.Kms(region).ListKeysAsync(new ListKeysRequest { Marker = from }, ct),
                 op.Cancellation).ConfigureAwait(false);
-            looks.AddRange((page.Keys ?? []).Select(k => OursAsync(k.KeyArn)));
+            arns.AddRange((page.Keys ?? []).Select(k => k.KeyArn));
             marker = page.Truncated == true ? page.NextMarker : null;
         }
         while (!string.IsNullOrEmpty(marker));
+        return [.. (await SideBySideAsync(arns, MarkAsync, op).ConfigureAwait(false)).Where(k => k.Mark != KeyMark.Anothers)];
 
-        foreach (string? arn in await Task.WhenAll(looks).ConfigureAwait(false))
-        {
-            if (arn is not null)
-            {
-                KeyMetadata key = await reader.DescribeAsync(arn, region, op.Cancellation).ConfigureAwait(false);
-                if (AwsKeyReader.ToState(key) is not CmekKeyState.PendingDeletion)
-                {
-                    yield return key;
-                }
-            }
-        }
+        async Task<MarkedKey> MarkAsync(string arn) => new(
+            arn,
+            await AwsKeyReader.SeenAsync(reader.TagsAsync(arn, region, op.Cancellation)).ConfigureAwait(false) is not { } tags
+                ? KeyMark.Hidden
+                : IsOurs(tags, cluster, region) ? KeyMark.Ours : KeyMark.Anothers);
+    }
 
-        async Task<string?> OursAsync(string arn)
+    private static async Task<T[]> SideBySideAsync<T>(IReadOnlyList<string> arns, Func<string, Task<T>> look, Operation op)
+    {
+        using SemaphoreSlim gate = new(SearchWidth);
+        return await Task.WhenAll(arns.Select(InTurnAsync)).ConfigureAwait(false);
+
+        async Task<T> InTurnAsync(string arn)
         {
             await gate.WaitAsync(op.Cancellation).ConfigureAwait(false);
             try
             {
-                return IsOurs(
-                    await AwsKeyReader.SeenAsync(reader.TagsAsync(arn, region, op.Cancellation)).ConfigureAwait(false),
-                    cluster,
-                    region)
-                    ? arn
-                    : null;
+                return await look(arn).ConfigureAwait(false);
             }
             finally
             {
@@ -255,6 +328,17 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             }
         }
     }
+
+    private enum KeyMark
+    {
+        Ours,
+        Anothers,
+
+        /// <summary>Its tags cannot be read.</summary>
+        Hidden,
+    }
+
+    private sealed record MarkedKey(string Arn, KeyMark Mark);
 
     private static bool IsOurs(IReadOnlyDictionary<string, string>? tags, CmekCluster cluster, string region) =>
         tags is not null && tags.GetValueOrDefault(AwsNames.ClusterIdTag) == cluster.Id
@@ -265,7 +349,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         AwsCaller caller = await clients.CallerAsync(region, op.Cancellation).ConfigureAwait(false);
         IReadOnlyDictionary<string, string> tags = AllTags(cluster, region, options);
         PolicyDocument policy = PolicyDocument.Create(OurStatements.Root(caller.Partition, caller.Account));
-        string description = $"CMEK of the CockroachDB Cloud cluster {cluster.Name}, region {region}";
+        string description = Description(cluster, region);
         JsonObject request = new()
         {
             ["Description"] = description,
@@ -303,8 +387,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                     op,
                     ct => clients.KmsOnce(region).CreateKeyAsync(create, ct),
                     token).ConfigureAwait(false)).KeyMetadata,
-                _ => FindTaggedAsync(cluster, region, options, op),
-                op.Timings.PropagationLimit,
+                _ => FindTaggedAsync(cluster, region, options, mustKnow: true, op),
+                op.Timings.Visibility,
                 cancellation).ConfigureAwait(false);
         }).ConfigureAwait(false);
         return made;
@@ -315,11 +399,11 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
     {
         foreach (CmekJournalEntry entry in op.Unsettled().Where(e => e.Kind == "kms:CreateKey" && e.Target == $"{cluster.Name}/{region}"))
         {
-            TimeSpan left = entry.Time + op.Timings.PropagationLimit - op.Session.Time.GetUtcNow();
+            TimeSpan left = entry.Time + op.Timings.Visibility - op.Session.Time.GetUtcNow();
             KeyMetadata? found = await LostAnswerRetry.LookAsync(
                 op,
                 $"the key for {cluster.Name}/{region} of {entry.Time:u}",
-                _ => FindTaggedAsync(cluster, region, options, op),
+                _ => FindTaggedAsync(cluster, region, options, mustKnow: true, op),
                 left > TimeSpan.Zero && !op.Host.WhatIf ? left : TimeSpan.Zero,
                 op.Cancellation).ConfigureAwait(false);
             if (found is not null)
@@ -346,7 +430,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
     {
         foreach (string place in cluster.Regions.Select(r => r.Name).Where(r => r != region))
         {
-            KeyMetadata? found = await FindAsync(cluster, place, options, op).ConfigureAwait(false);
+            KeyMetadata? found = await FindAsync(cluster, place, options, mustKnow: true, op).ConfigureAwait(false);
             if (found?.MultiRegionConfiguration?.PrimaryKey is { Arn: { } arn, Region: { } at })
             {
                 return new PrimaryPlace(at, arn);
@@ -384,6 +468,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         {
             ["KeyId"] = primary.KeyUri,
             ["ReplicaRegion"] = region,
+            ["Description"] = Description(cluster, region),
             ["Policy"] = policy.Root.DeepClone(),
             ["Tags"] = AwsChanges.ToJson(tags),
         };
@@ -406,6 +491,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                     {
                         KeyId = AwsInput.ParseKey(primary.KeyUri!).KeyId,
                         ReplicaRegion = region,
+                        Description = Description(cluster, region),
                         Policy = policy.Text(),
                         Tags = ToTags(tags),
                     },

@@ -38,14 +38,16 @@ internal sealed class EngineKit : IDisposable
     public SessionContext Session { get; }
 
     /// <summary>A session whose Cloud API is not there: for what only talks to a provider.</summary>
-    public static EngineKit Create(ProviderOptions? providers = null, Timings? timings = null, JournalWriter? journal = null) =>
+    public static EngineKit Create(
+        ProviderOptions? providers = null, Timings? timings = null, JournalWriter? journal = null, TimeProvider? time = null) =>
         new(
             new Uri("http://127.0.0.1:9/"),
             "unused",
             OrganizationId,
             providers ?? new ProviderOptions(),
             timings ?? Timings.Sandbox,
-            journal);
+            journal,
+            time);
 
     /// <summary>A session with a sandbox, Cloud API and providers; the credentials are those that the sandbox hands out.</summary>
     public static EngineKit Create(SandboxServer server, Timings? timings = null, TimeProvider? time = null)

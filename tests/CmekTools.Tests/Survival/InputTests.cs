@@ -1,4 +1,5 @@
 using CmekTools.Benchmarks.Inputs;
+using CmekTools.Engine.Access;
 using CmekTools.Engine.Gcp.Policies;
 using Xunit;
 
@@ -36,5 +37,28 @@ public sealed class InputTests
             DateTimeOffset.UnixEpoch);
         Assert.True(Enum.IsDefined(IamConditions.Holds(expression, scope)));
         Assert.True(Enum.IsDefined(IamConditions.EverHolds(expression, scope)));
+    }
+
+    // Found by the million inputs: brackets that stood in a string or a comment for CmekTools, and not for the library.
+    [Theory]
+    [InlineData("//\r")]
+    [InlineData("\"\"\"\" || \"")]
+    [InlineData("' || '")]
+    [InlineData("r'\\' || '' + ")]
+    [InlineData("'\\' || '' + ")]
+    [InlineData("\"a\n\" || \"")]
+    [InlineData("b'\\' || [\"")]
+    [InlineData("'//' || '")]
+    public void BracketsThatOnlyTheLibrarySeesEndNothingEither(string before)
+    {
+        ConditionScope scope = new(
+            ["projects/a/locations/us-east1/keyRings/r/cryptoKeys/k"],
+            "cloudkms.googleapis.com/CryptoKey",
+            DateTimeOffset.UnixEpoch);
+        foreach (string brackets in new[] { new string('[', 3000), new string('(', 3000), new string(')', 1500) + new string('(', 2500) })
+        {
+            Assert.Equal(Decision.Perhaps, IamConditions.EverHolds(before + brackets, scope));
+            Assert.Equal(Decision.Perhaps, IamConditions.Holds(before + brackets + "'\"\n", scope));
+        }
     }
 }

@@ -61,7 +61,7 @@ public sealed class LostAnswerTests
             server,
             Timings.Sandbox with
             {
-                PropagationLimit = TimeSpan.FromMilliseconds(400),
+                Visibility = TimeSpan.FromMilliseconds(400),
                 StatusPoll = TimeSpan.FromMilliseconds(10),
                 RetryBase = TimeSpan.FromMilliseconds(5),
             });
@@ -214,7 +214,7 @@ public sealed class LostAnswerTests
             Clusters = [new SandboxClusterOptions("shop", "AWS", ["us-east-1"])],
             Faults = [FaultRule.Parse($"kms:CreateKey {kind} nth=1")],
         });
-        using EngineKit kit = EngineKit.Create(server, Timings.Sandbox with { PropagationLimit = TimeSpan.FromMilliseconds(300) });
+        using EngineKit kit = EngineKit.Create(server, Timings.Sandbox with { Visibility = TimeSpan.FromMilliseconds(300) });
         TestOperationHost host = new();
         Operation op = kit.Run(host);
         CmekCluster cluster = await kit.Session.Cloud.GetClusterAsync(

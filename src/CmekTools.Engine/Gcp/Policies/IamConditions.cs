@@ -73,7 +73,7 @@ internal static partial class IamConditions
     private static bool IsKnown(string expression, ConditionScope scope)
     {
         string code = expression.Length <= LongestTold ? StripText(expression) : string.Empty;
-        if (!IsShallow(code))
+        if (!IsShallow(code) || expression.Count(c => c is '(' or '[' or '{' or '?') > MostBrackets)
         {
             return false;
         }
@@ -106,6 +106,9 @@ internal static partial class IamConditions
 
     private const int LongestTold = 4096;
     private const int DeepestTold = 32;
+
+    // In the text as it stands, strings and comments too: where the library sees the end of one of them elsewhere, nothing is too deep.
+    private const int MostBrackets = 128;
 
     // A name with what is selected from it, or a function.
     private static bool IsKnownWord(string word) => word is "true" or "false" or "in" or "timestamp" or "duration" or "size" or "r"
@@ -142,7 +145,7 @@ internal static partial class IamConditions
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time : null;
 
     [GeneratedRegex("""
-        //[^\n]*|[rR]?(?:"{3}(?:[^\\]|\\.)*?"{3}|'{3}(?:[^\\]|\\.)*?'{3}|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+        //[^\r\n]*|[rR]?(?:"{3}(?:[^\\]|\\.)*?"{3}|'{3}(?:[^\\]|\\.)*?'{3}|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
         """, RegexOptions.IgnorePatternWhitespace | RegexOptions.Singleline)]
     private static partial Regex Text();
 

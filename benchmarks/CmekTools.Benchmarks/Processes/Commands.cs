@@ -1,0 +1,143 @@
+using CmekTools.Engine;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.BreakGlass;
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.State;
+using CmekTools.Benchmarks.Survival;
+
+namespace CmekTools.Benchmarks.Processes;
+
+/// <summary>The commands that change something, by name, as a worker runs them.</summary>
+internal static class Commands
+{
+    private static readonly SwitchOptions s_wait = new(true, TimeSpan.FromMinutes(2), false);
+
+    /// <summary>A cluster's life: each begins where those before it ended.</summary>
+    public static IReadOnlyList<string> All { get; } =
+        ["begin", "rewrap", "generation", "move", "region", "add-region", "revoke", "restore", "spare", "remove", "disable"];
+
+    /// <summary>Those that a race is between.</summary>
+    public static IReadOnlyList<string> Racing { get; } = ["grant", "revoke", "restore", "rewrap"];
+
+    /// <summary>Connects with what a sandbox says.</summary>
+    public static SessionContext Connect(IReadOnlyDictionary<string, string> variables, string folder)
+    {
+        Uri address = new(variables["ADDRESS"]);
+        Timings timings = Timings.Sandbox with { StatusPoll = TimeSpan.FromMilliseconds(20), CutWatch = TimeSpan.FromMilliseconds(20) };
+        return new SessionContext(
+            new CloudApiClient(address, variables["COCKROACH_API_KEY"], timings),
+            new CmekOrganization { Id = variables["ORGANIZATION"], Name = "Sandbox" },
+            new ProviderOptions
+            {
+                AwsEndpoint = address,
+                AwsCredentials = (variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]),
+                GoogleKmsEndpoint = address,
+                GoogleIamEndpoint = address,
+                GoogleAccessToken = variables["GOOGLE_SANDBOX_ACCESS_TOKEN"],
+                GoogleProject = variables["PROJECT"],
+            },
+            timings,
+            new JournalWriter(folder));
+    }
+
+    /// <summary>Runs one.</summary>
+    /// <returns>Keys and accesses that came out.</returns>
+    /// <exception cref="CmekException">It failed, or a record of it did.</exception>
+    public static async Task<Outcome> RunAsync(Order order, SessionContext session, CancellationToken cancellation)
+    {
+        ListeningHost host = new();
+        Operation op = new(order.Command, session, host, cancellation);
+        CmekCluster cluster = await session.Cloud.GetClusterAsync(order.Cluster, cancellation).ConfigureAwait(false);
+        IReadOnlyList<CmekAccess> accesses = [];
+        IReadOnlyList<CmekAccess> given =
+        [
+            .. order.Accesses.Select(a => a with { ClusterName = cluster.Name, Provider = cluster.Provider }),
+        ];
+        KeyOptions rotating = new() { EnableRotation = true };
+        switch (order.Command)
+        {
+            case "begin":
+                await Keys.MakeAsync(cluster, [], false, false, rotating, op).ConfigureAwait(false);
+                accesses = await GrantAsync().ConfigureAwait(false);
+                await Enabling.EnableAsync(cluster, accesses, s_wait, op).ConfigureAwait(false);
+                break;
+            case "rewrap":
+                await Updating.RewrapAsync(cluster, [], true, s_wait, op).ConfigureAwait(false);
+                break;
+            case "generation":
+                await Keys.MakeAsync(cluster, [], false, true, rotating, op).ConfigureAwait(false);
+                accesses = await GrantAsync().ConfigureAwait(false);
+                break;
+            case "move":
+                await Updating.MoveAsync(cluster, given, false, false, s_wait, op).ConfigureAwait(false);
+                break;
+            case "region":
+                await Keys.MakeAsync(cluster, [order.Key!], true, false, rotating, op).ConfigureAwait(false);
+                accesses = await GrantAsync().ConfigureAwait(false);
+                break;
+            case "add-region":
+                await AddingRegion.AddAsync(cluster, given, 3, s_wait, op).ConfigureAwait(false);
+                break;
+            case "revoke":
+                await Revocation.RevokeAsync(
+                    o => SubjectFinder.FindAsync([new ClusterRef(null, order.Cluster, null)], o),
+                    new RevokeOptions { Unasked = true, Limit = TimeSpan.FromMinutes(2) },
+                    op).ConfigureAwait(false);
+                break;
+            case "restore":
+                await Restoration.RestoreAsync(
+                    cluster,
+                    null,
+                    new RestoreOptions(null, true, TimeSpan.FromMinutes(2)) { AcceptChanges = true },
+                    op).ConfigureAwait(false);
+                break;
+            case "spare":
+                KeyOptions spare = cluster.Provider == CmekProvider.AWS
+                    ? new KeyOptions { AliasName = cluster.Name + "-spare" }
+                    : new KeyOptions { KeyName = cluster.Name + "-spare" };
+                await Keys.MakeAsync(cluster, [cluster.Regions[0].Name], false, false, spare, op).ConfigureAwait(false);
+                break;
+            case "remove":
+                await Removing.RemoveAsync(order.Key!, null, [], op).ConfigureAwait(false);
+                break;
+            case "disable":
+                await Disabling.DisableAsync(cluster, s_wait, op).ConfigureAwait(false);
+                break;
+            case "grant":
+                foreach (CmekAccess access in given)
+                {
+                    CmekKey key = await session.GetProvider(cluster.Provider).GetKeyAsync(access.KeyUri!, op).ConfigureAwait(false);
+                    PrincipalOptions principal = cluster.Provider == CmekProvider.AWS
+                        ? new PrincipalOptions { RoleName = order.Key }
+                        : new PrincipalOptions { ServiceAccount = order.Key };
+                    await Granting.GrantAsync(cluster, access.Region!, key, null, principal, op).ConfigureAwait(false);
+                }
+
+                break;
+            default:
+                throw new ArgumentException($"There is no command {order.Command}.", nameof(order));
+        }
+
+        return host.Errors.FirstOrDefault() is { } error
+            ? throw error
+            : new Outcome([.. host.Output.OfType<CmekKey>()], accesses);
+
+        async Task<IReadOnlyList<CmekAccess>> GrantAsync()
+        {
+            List<CmekAccess> granted = [];
+            foreach (CmekKey key in host.Output.OfType<CmekKey>())
+            {
+                granted.Add(
+                    await Granting.GrantAsync(cluster, key.Region!, key, null, new PrincipalOptions(), op).ConfigureAwait(false));
+            }
+
+            return granted;
+        }
+    }
+
+    /// <summary>What came out of a command.</summary>
+    /// <param name="Keys">Keys.</param>
+    /// <param name="Accesses">Accesses that were granted.</param>
+    internal sealed record Outcome(IReadOnlyList<CmekKey> Keys, IReadOnlyList<CmekAccess> Accesses);
+}

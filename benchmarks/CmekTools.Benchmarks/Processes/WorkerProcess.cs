@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using CmekTools.Sandbox;
+
+namespace CmekTools.Benchmarks.Processes;
+
+/// <summary>The process of a <see cref="Worker"/>, from outside.</summary>
+internal sealed class WorkerProcess : IDisposable
+{
+    private readonly Process _process;
+
+    private WorkerProcess(Process process) => _process = process;
+
+    /// <summary>What a worker has to know of a sandbox.</summary>
+    public static IReadOnlyDictionary<string, string> Variables(SandboxServer server) =>
+        new Dictionary<string, string>(server.Environment, StringComparer.Ordinal)
+        {
+            ["ADDRESS"] = server.BaseAddress.ToString(),
+            ["ORGANIZATION"] = server.Options.OrganizationId,
+            ["PROJECT"] = server.Options.GoogleProject,
+        };
+
+    /// <summary>Starts one and waits until it is ready.</summary>
+    public static async Task<WorkerProcess> StartAsync(SandboxServer server, string folder)
+    {
+        // Beside this assembly there is the program's own, also where it is a test that runs.
+        ProcessStartInfo start = new("dotnet", [typeof(WorkerProcess).Assembly.Location, "worker"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
+        foreach ((string name, string value) in Variables(server))
+        {
+            start.Environment[name] = value;
+        }
+
+        start.Environment[Worker.Folder] = folder;
+        WorkerProcess worker = new(Process.Start(start)!);
+        return await worker.AnswerAsync().ConfigureAwait(false) is null
+            ? worker
+            : throw new InvalidOperationException("A worker did not start.");
+    }
+
+    /// <summary>Has a command run.</summary>
+    /// <returns>Null where it is done, or what went wrong, <see cref="Killed"/> where the process ended.</returns>
+    public async Task<string?> RunAsync(Order order)
+    {
+        await _process.StandardInput.WriteLineAsync(order.ToLine()).ConfigureAwait(false);
+        await _process.StandardInput.FlushAsync().ConfigureAwait(false);
+        return await AnswerAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>What a run answers whose process was killed.</summary>
+    public const string Killed = "killed";
+
+    /// <summary>Ends it as nothing else does: without a word (SIGKILL).</summary>
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            Kill();
+        }
+
+        _process.Dispose();
+    }
+
+    private async Task<string?> AnswerAsync()
+    {
+        string? line = await _process.StandardOutput.ReadLineAsync().ConfigureAwait(false);
+        if (line is null)
+        {
+            return Killed;
+        }
+
+        JsonNode answer = JsonNode.Parse(line)!;
+        return answer["id"] is { } id ? $"{id}: {answer["message"]}" : null;
+    }
+}
