@@ -287,7 +287,7 @@ Describe 'A command that finds no connection' {
             Why = 'a connection elsewhere in the process, for a branch without one'; With = { $key }
             Script = '$null = Connect-CmekCloud; $m = (Get-Module CmekTools).Path; 1 | ForEach-Object -Parallel { Import-Module $using:m; try { Get-CmekCluster -ErrorAction Stop } catch { $_.FullyQualifiedErrorId } }; exit;'
         }
-        @{ Why = 'after a connection that failed'; With = { $key }; Script = 'try { Connect-CmekCloud -Server http://127.0.0.1:1 -ErrorAction Stop } catch { };' }
+        @{ Why = 'after a connection that failed'; With = { $key }; Script = 'try { Connect-CmekCloud -ApiKey (ConvertTo-SecureString wrong -AsPlainText -Force) -ErrorAction Stop } catch { };' }
         @{ Why = 'a sandbox in the process'; With = { $key }; Script = '$null = Start-CmekSandbox;' }
     ) {
         $text = & $outside (& $With) "$Script try { Get-CmekCluster -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }"

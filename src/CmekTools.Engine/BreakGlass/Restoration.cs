@@ -252,51 +252,42 @@ internal static class Restoration
         // keys that the cluster needs go first all the same.
         foreach (RestoreItem item in plan.Items.Where(i => i.Acts).Reverse().OrderByDescending(i => i.Key.Needed))
         {
-            op.TakeChanges();
-            try
-            {
-                await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
-                RestoreItem after = await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false);
-                done.Add(after);
-                if (item.Marked && item.Target.Revival != Revival.None && !op.Declined)
+            await EachAsync(
+                item,
+                async () =>
                 {
-                    // Last: a key that waits for its deletion takes no change of its tags.
-                    await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
-                }
-
-                if (!op.Host.WhatIf)
-                {
-                    IReadOnlyList<string> changes = op.TakeChanges();
-                    string none = op.Declined ? "declined"
-                        : item.Shown.Action == CmekRestoreAction.LeftRetired ? "left switched off; nothing was changed"
-                        : "was as it should be; nothing was changed";
-                    await steps.DoneAsync(
-                        "Restore",
-                        item.Target.Region,
-                        changes.Count == 0 ? none : string.Join("; ", changes.Distinct())).ConfigureAwait(false);
-                }
-            }
-            catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
-            {
-                // One key must not keep the cluster from the others, nor the other regions down.
-                failures.Add(e);
-                op.TakeChanges();
-                await steps.DoneAsync(
-                    "Restore",
-                    item.Target.Region,
-                    $"NOT restored, {item.Target.KeyUri} ({KeyPlaceText.Of(item.Key.Place)}): {e.Message}").ConfigureAwait(false);
-            }
+                    done.Add(await GiveOneAsync(plan, item, named, provider, op).ConfigureAwait(false));
+                    return item.Target.Revival != Revival.None;
+                },
+                item.Shown.Action == CmekRestoreAction.LeftRetired
+                    ? "left switched off; nothing was changed"
+                    : "was as it should be; nothing was changed").ConfigureAwait(false);
         }
 
         foreach (RestoreItem item in plan.Items.Where(i => i.Revives).DistinctBy(i => i.Target.KeyUri))
+        {
+            await EachAsync(
+                item,
+                async () =>
+                {
+                    await provider.ReviveKeyAsync(item.Target.KeyUri, Revival.AsItWas, op).ConfigureAwait(false);
+                    return true;
+                },
+                "left as it was before the revocation; nothing was changed").ConfigureAwait(false);
+        }
+
+        return done;
+
+        // One key must not keep the cluster from the others, nor the other regions down.
+        async Task EachAsync(RestoreItem item, Func<Task<bool>> giveBack, string unchanged)
         {
             op.TakeChanges();
             try
             {
                 await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
-                await provider.ReviveKeyAsync(item.Target.KeyUri, Revival.AsItWas, op).ConfigureAwait(false);
-                if (item.Marked && !op.Declined)
+                if (await giveBack().ConfigureAwait(false) && item.Marked && !op.Declined)
                 {
+                    // Last: a key that waits for its deletion takes no change of its tags.
                     await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
                 }
 
@@ -305,9 +296,9 @@ internal static class Restoration
                 {
                     await steps.DoneAsync(
                         "Restore",
-                        item.Target.Region,
-                        changes.Count > 0 ? string.Join("; ", changes.Distinct())
-                            : op.Declined ? "declined" : "left as it was before the revocation; nothing was changed").ConfigureAwait(false);
+                        item.Target,
+                        changes.Count > 0 ? string.Join("; ", changes.Distinct()) : op.Declined ? "declined" : unchanged)
+                            .ConfigureAwait(false);
                 }
             }
             catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
@@ -316,12 +307,10 @@ internal static class Restoration
                 op.TakeChanges();
                 await steps.DoneAsync(
                     "Restore",
-                    item.Target.Region,
+                    item.Target,
                     $"NOT restored, {item.Target.KeyUri} ({KeyPlaceText.Of(item.Key.Place)}): {e.Message}").ConfigureAwait(false);
             }
         }
-
-        return done;
     }
 
     private static async Task<RestoreItem> GiveOneAsync(
@@ -416,7 +405,7 @@ internal static class Restoration
 
                     await steps.DoneAsync(
                         "Access",
-                        item.Target.Region,
+                        item.Target,
                         $"NOT back: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri}: {string.Join("; ", verdict.Reasons)}")
                             .ConfigureAwait(false);
                     break;
@@ -455,7 +444,6 @@ internal static class Restoration
             : $"the policies let {pending[0].AuthPrincipal} use the keys; the service does not act as it yet";
         await steps.DoneAsync(
             "Access",
-            null,
             retired.Count == 0 ? result : $"{result}; {retired.Count} past keys stay switched off").ConfigureAwait(false);
         return seen;
     }
@@ -513,7 +501,6 @@ internal static class Restoration
             steps.KeyCut = changed && steps.UseSeen ? false : steps.KeyCut;
             await steps.DoneAsync(
                 "Move",
-                null,
                 changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
         }
     }
@@ -578,7 +565,11 @@ internal static class Restoration
             await steps.AskAsync(request).ConfigureAwait(false);
         }
 
-        if (options.Wait && !failed)
+        // A past key that did not come back is told, and keeps nobody waiting: the cluster comes up with the keys that it needs.
+        bool needed = wanted.Values.All(
+            w => seen.Any(
+                s => s.Target.KeyUri == w.KeyUri && (options.Principal is not null || s.Target.AuthPrincipal == w.AuthPrincipal)));
+        if (options.Wait && needed)
         {
             StatusGoal keys = StatusGoal.Keys("Waiting for the vendor's recovery", wanted);
             // REVOKED and REVOKE_FAILED are where this starts from, so they are no end here.
@@ -588,7 +579,7 @@ internal static class Restoration
                 options.Limit,
                 op).ConfigureAwait(false);
             steps.Revoked = false;
-            await steps.DoneAsync("Enabled", null, "every region says ENABLED").ConfigureAwait(false);
+            await steps.DoneAsync("Enabled", "every region says ENABLED").ConfigureAwait(false);
         }
         else if (status.State != CmekState.ENABLED)
         {

@@ -1,3 +1,5 @@
+using CmekTools.Engine.Access;
+
 namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>Tells, step by step, what has been seen done and which of the truths holds now.</summary>
@@ -25,11 +27,17 @@ internal sealed class RestorationSteps(CmekCluster cluster, Operation op, bool r
 
     /// <summary>What only the vendor can do has been written down for a ticket.</summary>
     public Task AskAsync(CmekSupportRequest request) =>
-        DoneAsync("SupportRequest", null, $"to be sent to {request.Address}: {request.Subject}", request);
+        TellAsync("SupportRequest", null, $"to be sent to {request.Address}: {request.Subject}", request);
 
-    /// <summary>A step has been done.</summary>
-    public Task DoneAsync(string step, string? region, string result, CmekSupportRequest? request = null)
+    /// <summary>A step that concerns the whole cluster has been done.</summary>
+    public Task DoneAsync(string step, string result) => TellAsync(step, null, result);
+
+    /// <summary>A step has been done for one key.</summary>
+    public Task DoneAsync(string step, AccessTarget key, string result) => TellAsync(step, key, result);
+
+    private Task TellAsync(string step, AccessTarget? key, string result, CmekSupportRequest? request = null)
     {
+        string? region = key?.Region;
         TimeSpan took = op.Session.Time.GetElapsedTime(_start);
         _start = op.Session.Time.GetTimestamp();
         DateTimeOffset now = op.Session.Time.GetUtcNow();
@@ -39,6 +47,7 @@ internal sealed class RestorationSteps(CmekCluster cluster, Operation op, bool r
             ClusterId = cluster.Id,
             ClusterName = cluster.Name,
             Region = region,
+            KeyUri = key?.KeyUri,
             Step = step,
             Result = result,
             Now = Now(),

@@ -25,6 +25,7 @@ public sealed class BreakGlassTests
         PowerShellResult result = await life.TryAsync($"Restore-CmekAccess shop {principal} -Wait");
         life.Server.Before = null;
         Assert.Contains(result.Errors, e => e.FullyQualifiedErrorId.StartsWith("KeyNotFound,", StringComparison.Ordinal));
+        Assert.Contains(result.Output, o => o.BaseObject is CmekStep { Step: "Enabled" });
         CmekStatus status = await life.StatusAsync();
         Assert.Equal(CmekState.ENABLED, status.State);
         Assert.All(status.Regions, r => Assert.EndsWith(principal.Split(' ')[^1], r.AuthPrincipal, StringComparison.Ordinal));

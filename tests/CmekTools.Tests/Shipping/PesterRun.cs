@@ -20,8 +20,8 @@ public sealed record PesterTest(string Name, string Result, string Message, stri
 /// <summary>Runs the files of tests/Pester side by side, each worker in a PowerShell of its own.</summary>
 internal static class PesterRun
 {
-    // Much of the time is spent in waiting for the sandbox's clock: one more than the smallest machine has cores.
-    private const int Workers = 3;
+    // Each compiles PowerShell and the module for itself, which takes longer than what a further one would gain.
+    private const int Workers = 2;
 
     /// <summary>Runs every file of the suite and says what became of each test, and of what was not run as it should be.</summary>
     public static Task<IReadOnlyList<PesterTest>> AllAsync() => RunAsync(Path.Combine(ExternalProgram.RepositoryRoot, "tests", "Pester"));

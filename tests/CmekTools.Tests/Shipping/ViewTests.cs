@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Reflection;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using CmekTools.Build.Help;
 using CmekTools.Tests.Kit;
@@ -13,6 +15,9 @@ public sealed class ViewTests
 {
     private const int Columns = 80;
     private const int NarrowestFreeColumn = 10;
+
+    // Within these $_ is something else than what is shown.
+    private static readonly Regex s_inner = new(@"(ForEach|Where)-Object \{.*\}");
 
     private static XElement[] Views { get; } =
         [
@@ -94,6 +99,25 @@ public sealed class ViewTests
         static string[] Seen(string control) =>
             [.. Views.Where(v => v.Element(control) is not null).SelectMany(v => v.Descendants("TypeName").Select(t => t.Value))];
     }
+
+    // A property that was renamed leaves an empty line in its list, without a word from PowerShell.
+    [Fact]
+    public void EachViewNamesPropertiesThatAreThere() =>
+        Assert.All(Views, v =>
+        {
+            PropertyInfo[] there =
+            [
+                .. v.Descendants("TypeName").Select(
+                    t => typeof(CmekStep).Assembly.GetType(t.Value) ?? typeof(CmekSession).Assembly.GetType(t.Value))
+                    .OfType<Type>().SelectMany(t => t.GetProperties()),
+            ];
+            IEnumerable<string> named = v.Descendants("PropertyName").Select(n => n.Value).Concat(
+                v.Descendants("ScriptBlock").SelectMany(
+                    b => Regex.Matches(s_inner.Replace(b.Value, string.Empty), @"\$_\.(\w+)").Select(m => m.Groups[1].Value)));
+            Assert.True(
+                there.Length == 0 || named.All(n => there.Any(p => p.Name == n)),
+                $"{v.Element("Name")!.Value}: {string.Join(", ", named.Where(n => there.All(p => p.Name != n)).Distinct())}");
+        });
 
     [Theory]
     [InlineData("Get-CmekCluster shop | New-CmekKey -EnableRotation", "365 d")]
