@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Aws;
 
@@ -206,7 +207,8 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         }
 
         KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
-        bool wasOff = AwsKeyReader.ToState(data) == CmekKeyState.Disabled && _disabled.GetValueOrDefault(key.Text) != op.RunId;
+        bool wasOff = AwsKeyReader.ToState(data) == CmekKeyState.Disabled && _disabled.GetValueOrDefault(key.Text) != op.RunId
+            && !SwitchedOff.ByRevocation(op).Contains(key.Text);
         string value = wasOff ? cluster.Id + WasOff : cluster.Id;
         await op.ChangeAsync(
             new PlannedChange(

@@ -36,8 +36,8 @@ internal static class KeepingOut
 
     private static bool Enables(RestoreItem item) => item.Revives || item.Target.Revival != Revival.None;
 
-    // Whom the key's policy lets in and a revocation cut off elsewhere: by this cluster's other keys, or by those of another cluster that
-    // was given this key too.
+    // Whom the key's policy or a grant lets in and a revocation cut off elsewhere: by this cluster's other keys, or by those of another
+    // cluster that was given this key too.
     private static async Task<IReadOnlyList<AccessTarget>> LetInAsync(
         RestorePlan plan,
         RestoreItem item,
@@ -50,7 +50,9 @@ internal static class KeepingOut
             .. plan.Items.Where(i => i.Acts && i.Target.KeyUri == item.Target.KeyUri).Select(i => i.Target.AuthPrincipal),
             .. plan.Named ? [] : plan.Acting,
         ];
-        string[] asked = [.. marks.Users.Except(meant, StringComparer.Ordinal)];
+        KeyReach reach = await provider.ReadReachAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+        IEnumerable<string> grantees = reach.Grants.Where(g => g.Opens).Select(g => g.Grantee);
+        string[] asked = [.. marks.Users.Concat(grantees).Except(meant, StringComparer.Ordinal)];
         if (asked.Length == 0)
         {
             return [];

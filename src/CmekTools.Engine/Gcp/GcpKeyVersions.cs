@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Gcp;
 
@@ -28,8 +29,14 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             return;
         }
 
-        JsonObject[] off = [.. versions.Where(v => _disabled.GetValueOrDefault(v["name"]!.ToString()) != op.RunId)];
-        await RevokedLabel.PutAsync(cloud, keyUri, cluster, off, op).ConfigureAwait(false);
+        // What an earlier run of a revocation has switched off was on before it.
+        IReadOnlySet<string> ours = versions.All(v => GcpKeyReader.State(v) == "ENABLED")
+            ? new HashSet<string>()
+            : SwitchedOff.ByRevocation(op);
+        JsonObject[] before = [.. versions.Where(v => !IsOurs(v["name"]!.ToString()))];
+        await RevokedLabel.PutAsync(cloud, keyUri, cluster, before, op).ConfigureAwait(false);
+
+        bool IsOurs(string name) => _disabled.GetValueOrDefault(name) == op.RunId || ours.Contains(name);
     }
 
     /// <summary>Disables every enabled version.</summary>
@@ -331,13 +338,15 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             GcpKeyReader.State);
         foreach ((string version, string state) in RevokedLabel.Off(seen))
         {
-            was[version] = state;
+            // Whoever may label a key may write this: what a receipt has as on was on.
+            was[version] = was.GetValueOrDefault(version) == "ENABLED" ? "ENABLED" : state;
         }
 
         // What neither of them names was on, where it was a revocation that switched the key off.
         bool told = how == Revival.AsItWas || RevokedLabel.Read(seen) is not null;
         bool untold = RevokedLabel.TellsNotAll(seen);
         List<string> off = [];
+        List<string> doomed = [];
         foreach (JsonObject one in await cloud.ListVersionsAsync(key.ToString(), op.Cancellation).ConfigureAwait(false))
         {
             string id = GcpKeyReader.Version(one);
@@ -360,6 +369,11 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
                 state = rescued ? "DISABLED" : state;
             }
 
+            if (state == "DESTROY_SCHEDULED" && !rescued)
+            {
+                doomed.Add(id);
+            }
+
             bool wanted = (inUse && id == primary) || before == "ENABLED" || (before is null && (rescued || told) && !untold);
             if (state == "DISABLED" && wanted)
             {
@@ -378,6 +392,13 @@ internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
             {
                 off.Add(id);
             }
+        }
+
+        if (doomed.Count > 0)
+        {
+            await op.Host.WarningAsync(
+                $"Of {key} these versions were scheduled to be destroyed before the revocation, and stay so: {string.Join(", ", doomed)}. "
+                    + $"gcloud kms keys versions restore VERSION --key {key} rescues one.").ConfigureAwait(false);
         }
 
         if (off.Count > 0)

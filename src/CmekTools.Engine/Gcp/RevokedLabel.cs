@@ -55,6 +55,7 @@ internal static class RevokedLabel
 
             string period = key["rotationPeriod"] is { } rotation ? $"_{rotation}" : string.Empty;
             labels[GcpNames.RevokedLabel] = GcpNames.Label(cluster.Id + period);
+            labels.Remove(GcpNames.RevokedOffLabel);
             if (OffText(before) is { Length: > 0 } off)
             {
                 labels[GcpNames.RevokedOffLabel] = off;
