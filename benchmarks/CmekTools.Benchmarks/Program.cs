@@ -4,7 +4,7 @@ using CmekTools.Benchmarks.Inputs;
 using CmekTools.Benchmarks.Processes;
 using CmekTools.Benchmarks.Survival;
 
-// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- survive [--seed N] [--lives N] [--rate 0.2] [--verbose]
+// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- survive [--seed N] [--lives N] [--rate 0.2] [--side-by-side N] [--verbose]
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- inputs [--count N] [--seed N]
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- crashes [--seed N] [--lives N]
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- break-glass [--clusters 40]
@@ -25,7 +25,10 @@ switch (args.FirstOrDefault())
             (int)Number("--seed", 1),
             (int)Number("--lives", 1000),
             Number("--rate", 0.2),
+            (int)Number("--side-by-side", 2 * Environment.ProcessorCount),
             options.ContainsKey("--verbose"));
+    case LifeProcess.Verb:
+        return await LifeProcess.RunAsync();
     case "inputs":
         int count = (int)Number("--count", 1_000_000);
         List<string> wrong = Parsers.Run(count, (int)Number("--seed", 1));
@@ -48,7 +51,7 @@ switch (args.FirstOrDefault())
         return await OtherSide.RunAsync((int)Number("--clusters", 1), options["--regions"].Split(','));
     default:
         await Console.Error.WriteLineAsync(
-            "survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\n"
+            "survive [--seed N] [--lives N] [--rate SHARE] [--side-by-side N] [--verbose]: whole lives of keys on services that fail\n"
                 + "inputs [--count N] [--seed N]: wrong input for every parser\n"
                 + "crashes [--seed N] [--lives N]: processes killed at each request\n"
                 + "break-glass [--clusters N]: how soon the last key is cut").ConfigureAwait(false);
