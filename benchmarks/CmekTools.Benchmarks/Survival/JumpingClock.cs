@@ -8,7 +8,7 @@ internal sealed class JumpingClock : TimeProvider, IDisposable
 {
     // So many looks, a millisecond apart, must show nothing going on. Where the threads can be looked at one is enough, and not where a
     // limit of a request may be next: what lies between two sockets is nobody's work.
-    private const int QuietLooksBeforeFar = 12;
+    private const int QuietLooksBeforeFar = 40;
     private readonly int _quietLooks = ThreadStates.CanBeRead ? 1 : 3;
     private readonly ThreadStates _threads = new();
 
@@ -107,7 +107,8 @@ internal sealed class JumpingClock : TimeProvider, IDisposable
         lock (_lock)
         {
             // What came between the look at the threads and this is work.
-            if (ThreadPool.CompletedWorkItemCount + _changes != seen || !_timers.TryDequeue(out Timer? first, out (long Due, long Order) due))
+            if (ThreadPool.CompletedWorkItemCount + _changes != seen
+                || !_timers.TryDequeue(out Timer? first, out (long Due, long Order) due))
             {
                 return;
             }
