@@ -10,7 +10,7 @@ namespace CmekTools.Engine.Gcp;
 internal sealed class GcpChecks(GcpEvidenceReader reader)
 {
     /// <summary>The checks of one access; reads only.</summary>
-    public async IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op)
+    public async IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op, CheckDepth depth)
     {
         AccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
         DateTimeOffset now = op.Session.Time.GetUtcNow();

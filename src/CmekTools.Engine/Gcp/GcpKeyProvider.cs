@@ -156,7 +156,8 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _byHand.WriteAsync(targets, number, op);
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);
+    public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op, CheckDepth depth = CheckDepth.Usual) =>
+        _checks.CheckAsync(target, op, depth);
 
     /// <inheritdoc/>
     public void Dispose() => _clients.Dispose();

@@ -20,7 +20,7 @@ public sealed class AwsContractTests
             """
             $WarningPreference = 'SilentlyContinue'
             New-CmekKey shop -EnableRotation | Grant-CmekAccess | Enable-CmekCluster -Wait
-            Test-CmekAccess shop
+            Test-CmekAccess shop -Deep
             Update-CmekCluster shop -Rewrap -RotateKey -Wait
             $spare = New-CmekKey shop -Region us-east-1 -MultiRegion -AliasName spare
             Get-CmekKeyUse $spare.KeyUri

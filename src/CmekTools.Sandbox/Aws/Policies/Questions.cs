@@ -11,7 +11,7 @@ internal static class Questions
     /// <summary>A question with the global condition keys.</summary>
     public static PolicyQuestion Make(AwsWorld world, AwsCaller caller, string action, string resource)
     {
-        PolicyQuestion question = new(caller, action, resource);
+        PolicyQuestion question = Bare(world, caller, action, resource);
         Add(question, "aws:PrincipalArn", caller.PrincipalArn);
         Add(question, "aws:PrincipalAccount", caller.AccountId);
         Add(question, "aws:PrincipalType", caller.Arn == caller.PrincipalArn ? "User" : "AssumedRole");
@@ -23,6 +23,11 @@ internal static class Questions
         // The sandbox speaks plain HTTP on loopback and stands for an endpoint that is only reached by TLS.
         Add(question, "aws:SecureTransport", "true");
         Add(question, "aws:ViaAWSService", "false");
+        if (resource.Split(':') is ["arn", _, _, { Length: > 0 } region, ..])
+        {
+            Add(question, "aws:RequestedRegion", region);
+        }
+
         if (caller.AccountId == world.CustomerAccount)
         {
             Add(question, "aws:PrincipalOrgID", Organization);
@@ -30,6 +35,12 @@ internal static class Questions
 
         return question;
     }
+
+    /// <summary>A question without any condition key.</summary>
+    public static PolicyQuestion Bare(AwsWorld world, AwsCaller caller, string action, string resource) => new(caller, action, resource)
+    {
+        Organization = caller.AccountId == world.CustomerAccount ? [.. world.ServiceControlPolicies.Select(p => p.Parsed)] : [],
+    };
 
     /// <summary>Adds a condition key; null leaves it absent.</summary>
     public static void Add(PolicyQuestion question, string key, string? value)
