@@ -146,14 +146,18 @@ internal sealed class GcpTroubleshooter(GcpPolicies policies, GcpAuthorizer auth
     {
         string? name = asked.Context["resource"]?["name"]?.ToString();
         string? time = asked.Context["request"]?["receiveTime"]?.ToString();
+        DateTimeOffset at = DateTimeOffset.MinValue;
+        if (time is not null
+            && !DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out at))
+        {
+            throw GcpErrorException.Invalid($"'{time}' is not a time.");
+        }
+
         bool untold = expression.Contains("request.auth", StringComparison.Ordinal)
             || (expression.Contains("resource.", StringComparison.Ordinal) && name is null)
             || (expression.Contains("request.time", StringComparison.Ordinal) && time is null);
         return untold ? "UNKNOWN_CONDITIONAL"
-            : GcpConditions.Holds(
-                expression,
-                name ?? asked.Resource,
-                time is null ? DateTimeOffset.MinValue : DateTimeOffset.Parse(time, CultureInfo.InvariantCulture)) ? "GRANTED"
+            : GcpConditions.Holds(expression, name ?? asked.Resource, at) ? "GRANTED"
             : "NOT_GRANTED";
     }
 

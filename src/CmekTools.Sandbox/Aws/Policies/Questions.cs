@@ -23,11 +23,6 @@ internal static class Questions
         // The sandbox speaks plain HTTP on loopback and stands for an endpoint that is only reached by TLS.
         Add(question, "aws:SecureTransport", "true");
         Add(question, "aws:ViaAWSService", "false");
-        if (resource.Split(':') is ["arn", _, _, { Length: > 0 } region, ..])
-        {
-            Add(question, "aws:RequestedRegion", region);
-        }
-
         if (caller.AccountId == world.CustomerAccount)
         {
             Add(question, "aws:PrincipalOrgID", Organization);
