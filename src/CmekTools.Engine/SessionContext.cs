@@ -85,6 +85,12 @@ internal sealed class SessionContext : IDisposable
     /// </summary>
     public SharedState? Shared { get; init; }
 
+    /// <summary>The KMS key that receipts are sealed by; null where they are sealed with the user's own secret.</summary>
+    public string? SealKey { get; init; }
+
+    /// <summary>Why the KMS key that was asked for gave no secret; null where it did, or none was asked for.</summary>
+    public string? NoSealKey { get; init; }
+
     /// <summary>Why the service is not asked: its failure when the session was made; null for a session that is connected.</summary>
     public CmekException? Offline { get; init; }
 

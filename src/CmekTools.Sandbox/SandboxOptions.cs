@@ -93,6 +93,7 @@ internal sealed record SandboxOptions
         StaleReads = StaleReads > TimeSpan.Zero ? StaleReads : TimeSpan.FromMilliseconds(400),
         MissingIsDenied = true,
         DisableBeforeDestroy = true,
+        AwsQuotas = true,
         GoogleQuota = GoogleQuota > 0 ? GoogleQuota : 40,
         GoogleAncestors = GoogleAncestors.Count > 0 ? GoogleAncestors : ["folders/223344556677", "organizations/334455667788"],
     };

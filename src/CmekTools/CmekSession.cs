@@ -43,6 +43,9 @@ public sealed class CmekSession
     /// <summary>The place of the state that is shared with other people and machines; null where none is.</summary>
     public string? SharedState { get; init; }
 
+    /// <summary>The KMS key that receipts are sealed by; null where they are sealed with the user's own secret.</summary>
+    public string? SealKey { get; init; }
+
     /// <summary>The AWS account that commands act in; null until a command has heard from AWS whose it is.</summary>
     public string? AwsAccount => AwsIdentity?.Split(':') is [_, _, _, _, { Length: > 0 } account, ..] ? account : null;
 

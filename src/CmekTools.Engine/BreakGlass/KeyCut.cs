@@ -99,7 +99,6 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         for (int i = 0; i < Accesses.Count; i++)
         {
             (CmekCutState state, string why) = Conclude(decisions[i], beside, grants);
-            Accesses[i].Steps.Seen(Accesses[i].Target, state);
             if (state != CmekCutState.Cut)
             {
                 await op.Host.ErrorAsync(NotCut(Accesses[i].Target, state, why)).ConfigureAwait(false);
@@ -111,7 +110,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             string said = state == CmekCutState.Cut
                 ? $"{Accesses[i].Target.AuthPrincipal} is cut off: {why}{others}"
                 : $"NOT proven: {why}{others}";
-            await Accesses[i].Steps.DoneAsync("Proof", Accesses[i].Target.Region, KeyUri, said).ConfigureAwait(false);
+            await Accesses[i].Steps.SeenAsync(Accesses[i].Target, state, "Proof", said).ConfigureAwait(false);
         }
     }
 

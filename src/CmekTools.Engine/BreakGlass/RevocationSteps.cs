@@ -44,12 +44,16 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
         }
     }
 
-    /// <summary>What was read of an access.</summary>
-    public void Seen(AccessTarget target, CmekCutState state)
+    /// <summary>
+    /// What was read of an access is known, and told, at once: of two keys that are proven beside each other, the first does not speak
+    /// for the second.
+    /// </summary>
+    public Task SeenAsync(AccessTarget target, CmekCutState state, string step, string result)
     {
         lock (_lock)
         {
             _states[(target.KeyUri, target.AuthPrincipal)] = state;
+            return TellAsync(step, target.Region, target.KeyUri, result);
         }
     }
 
@@ -80,26 +84,30 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
         };
     }
 
+    // The steps stand in the order in which what they say became so: the host only takes them into its queue here.
     private Task TellAsync(string step, string? region, string? keyUri, string result)
     {
-        CmekCutState all = All;
-        bool revoked = Revoked;
-        return host.OutputAsync(new CmekStep
+        lock (_lock)
         {
-            ClusterId = cluster.Id,
-            ClusterName = cluster.Name,
-            Region = region,
-            KeyUri = keyUri,
-            Step = step,
-            Result = result,
-            Now = Now(all, revoked),
-            CutState = keyUri is null ? all : Of(keyUri),
-            KeyCut = all switch { CmekCutState.Cut => true, CmekCutState.Open => false, _ => null },
-            Revoked = revoked,
-            DurationSeconds = Math.Round(time.GetElapsedTime(_start).TotalSeconds, 3),
-            At = time.GetUtcNow(),
-            ReceiptPath = ReceiptPath,
-        });
+            CmekCutState all = All;
+            bool revoked = Revoked;
+            return host.OutputAsync(new CmekStep
+            {
+                ClusterId = cluster.Id,
+                ClusterName = cluster.Name,
+                Region = region,
+                KeyUri = keyUri,
+                Step = step,
+                Result = result,
+                Now = Now(all, revoked),
+                CutState = keyUri is null ? all : Of(keyUri),
+                KeyCut = all switch { CmekCutState.Cut => true, CmekCutState.Open => false, _ => null },
+                Revoked = revoked,
+                DurationSeconds = Math.Round(time.GetElapsedTime(_start).TotalSeconds, 3),
+                At = time.GetUtcNow(),
+                ReceiptPath = ReceiptPath,
+            });
+        }
     }
 
     private static string Now(CmekCutState all, bool revoked) => (all, revoked) switch

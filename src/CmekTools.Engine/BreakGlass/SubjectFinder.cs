@@ -88,6 +88,7 @@ internal sealed class SubjectFinder(Operation op, int count)
     private async Task<RevocationSubject> FindAsync(ClusterRef named)
     {
         CmekException? silent = null;
+        JournalledCluster? journalled = null;
         CmekCluster cluster;
         try
         {
@@ -95,13 +96,15 @@ internal sealed class SubjectFinder(Operation op, int count)
         }
         catch (CmekException e) when (e.ErrorId is not ("ClusterNameAmbiguous" or "ClusterContradicts"))
         {
-            if (Remembered(named) is not { } remembered)
+            CmekCluster? remembered = Remembered(named);
+            journalled = remembered is null ? Journalled(named) : null;
+            if ((remembered ?? journalled?.Cluster) is not { } known)
             {
                 throw;
             }
 
             silent = e;
-            cluster = remembered;
+            cluster = known;
         }
 
         ClusterLookup.RequireName(cluster, named.Name);
@@ -121,7 +124,7 @@ internal sealed class SubjectFinder(Operation op, int count)
         }
 
         // What anybody may have written about the cluster's keys is good enough to cut them.
-        IEnumerable<KeyEntry> unproven = Inventory.Unproven(op.Session.Inventory.Find(cluster.Id));
+        IEnumerable<KeyEntry> unproven = Inventory.Unproven(op.Session.Inventory.Find(cluster.Id)).Concat(journalled?.Keys ?? []);
         ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, unproven, op).ConfigureAwait(false);
         RevocationSubject subject = new()
         {
@@ -134,7 +137,7 @@ internal sealed class SubjectFinder(Operation op, int count)
         {
             await op.Host.WarningAsync(
                 $"{(silent is null ? $"The service lists no keys of {cluster.Name} any more." : silent.Message)} {cluster.Name} is cut "
-                    + $"by what is known here: {Sources(cluster)}.").ConfigureAwait(false);
+                    + $"by what is known here: {(journalled is null ? Sources(cluster) : "the journal")}.").ConfigureAwait(false);
         }
 
         return subject;
@@ -163,20 +166,29 @@ internal sealed class SubjectFinder(Operation op, int count)
         IReadOnlyList<StoredReceipt> receipts = op.Receipts();
         CmekCluster[] known = Called(named, seen.Where(e => e.Proven), receipts.Where(r => r.Seal == CmekSealState.Verified));
         known = known.Length > 0 ? known : Called(named, seen, receipts);
-        return known.Length > 1
-            ? throw new CmekException(
-                "ClusterNameAmbiguous",
-                CmekErrorKind.InvalidArgument,
-                $"{known.Length} clusters that were called '{named}' are known here.",
-                "Give -ClusterId: " + string.Join(", ", known.Select(c => c.Id)),
-                named.Name)
-            : known.FirstOrDefault();
+        return known.Length > 1 ? throw Ambiguous(named, known) : known.FirstOrDefault();
     }
 
+    private JournalledCluster? Journalled(ClusterRef named)
+    {
+        IReadOnlyList<JournalledCluster> all = JournalledKeys.Read(op);
+        CmekCluster[] known = Called(named, all.Select(j => j.Cluster));
+        return known.Length > 1 ? throw Ambiguous(named, known) : all.FirstOrDefault(j => known.Contains(j.Cluster));
+    }
+
+    private static CmekException Ambiguous(ClusterRef named, CmekCluster[] known) => new(
+        "ClusterNameAmbiguous",
+        CmekErrorKind.InvalidArgument,
+        $"{known.Length} clusters that were called '{named}' are known here.",
+        "Give -ClusterId: " + string.Join(", ", known.Select(c => c.Id)),
+        named.Name);
+
     private static CmekCluster[] Called(ClusterRef named, IEnumerable<InventoryEntry> seen, IEnumerable<StoredReceipt> receipts) =>
+        Called(named, seen.Select(e => e.Cluster).Concat(receipts.Select(r => Of(r.Document))));
+
+    private static CmekCluster[] Called(ClusterRef named, IEnumerable<CmekCluster> clusters) =>
     [
-        .. seen.Select(e => e.Cluster)
-            .Concat(receipts.Select(r => Of(r.Document)))
+        .. clusters
             .Where(
                 c => named.Id is { } id
                     ? string.Equals(c.Id, id, StringComparison.OrdinalIgnoreCase)

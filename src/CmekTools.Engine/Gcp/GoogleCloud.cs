@@ -31,10 +31,7 @@ internal sealed class GoogleCloud : IGoogleCloud
     {
         _timings = timings;
         _time = time;
-        _kms = new GoogleService(
-            "cloudkms",
-            options.GoogleKmsEndpoint ?? Address("CLOUDKMS", "https://cloudkms.googleapis.com/"),
-            credentials);
+        _kms = KmsService(options, credentials);
         _iam = new GoogleService("iam", options.GoogleIamEndpoint ?? Address("IAM", "https://iam.googleapis.com/"), credentials);
         _projects = new GoogleService(
             "cloudresourcemanager",
@@ -97,6 +94,40 @@ internal sealed class GoogleCloud : IGoogleCloud
         const string Path = "/storage/v1/";
         return new GoogleService("storage", given.AbsolutePath == Path ? new Uri(given, "/") : given, credential);
     }
+
+    /// <summary>
+    /// A MAC that Cloud KMS makes with a key that does not leave it. What it takes is cloudkms.cryptoKeyVersions.useToSign on the key
+    /// (roles/cloudkms.signer).
+    /// </summary>
+    /// <param name="version">The resource name of a key version with the purpose MAC.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="options">Where Google's services are and who is calling.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="CmekException">Cloud KMS refuses it, or does not answer.</exception>
+    public static async Task<byte[]> MacAsync(string version, byte[] text, ProviderOptions options, CancellationToken cancellation)
+    {
+        GoogleCredential credential = await CredentialAsync(options, cancellation).ConfigureAwait(false);
+        using GoogleService service = KmsService(options, credential);
+        JsonObject body = new() { ["data"] = Convert.ToBase64String(text) };
+        try
+        {
+            JsonObject answer = await GooglePacing.SendAsync(
+                service,
+                new GoogleRequest(service, "POST", "v1/{+name}:macSign", version, body),
+                "Making a MAC",
+                cancellation).ConfigureAwait(false);
+            return Convert.FromBase64String(answer["mac"]?.ToString() ?? string.Empty);
+        }
+        catch (Exception e) when (GcpErrors.IsOfCall(e, cancellation))
+        {
+            throw GcpErrors.ToException(e, Kms, $"Making a MAC with {version}", version);
+        }
+    }
+
+    private static GoogleService KmsService(ProviderOptions options, IConfigurableHttpClientInitializer credentials) => new(
+        "cloudkms",
+        options.GoogleKmsEndpoint ?? Address("CLOUDKMS", "https://cloudkms.googleapis.com/"),
+        credentials);
 
     private static async Task<GoogleCredential> CredentialAsync(ProviderOptions options, CancellationToken cancellation)
     {

@@ -33,6 +33,9 @@ internal sealed record ConnectOptions
     /// <summary>The state that is shared with others: a folder or a bucket's address; null: none.</summary>
     public string? SharedState { get; init; }
 
+    /// <summary>The KMS key that seals come from (<see cref="SealKeys"/>); null: the user's own secret.</summary>
+    public string? SealKey { get; init; }
+
     /// <summary>A second place for the journal's lines: a file, or <see cref="JournalSink.SystemLog"/>; null: none.</summary>
     public string? JournalSink { get; init; }
 
@@ -54,6 +57,9 @@ internal static class Connecting
         Secrets.NoteEnvironment();
         Secrets.Note(options.ApiKey, options.Providers.AwsCredentials?.SecretAccessKey, options.Providers.GoogleAccessToken);
         Validate(options);
+        Task<SealKeyAnswer>? seal = options.SealKey is { } sealKey
+            ? SealKeys.AskAsync(sealKey, options.Providers, options.Timings, cancellation)
+            : null;
         string key = options.ApiKey.Trim();
         JournalWriter journal = new(options.StateFolder ?? JournalWriter.DefaultFolder())
         {
@@ -109,8 +115,12 @@ internal static class Connecting
             throw;
         }
 
+        SealKeyAnswer? answer = seal is null ? null : await seal.ConfigureAwait(false);
+        Seal.Own.Use(answer?.Secret);
         return new SessionContext(cloud, organization, options.Providers, options.Timings, journal)
         {
+            SealKey = answer?.Secret is null ? null : options.SealKey,
+            NoSealKey = answer?.Why,
             Who = new Who { ApiKeyId = Who.KeyIdOf(key) },
             IsSandbox = options.IsSandbox,
             Offline = offline,
@@ -160,6 +170,11 @@ internal static class Connecting
                 CmekErrorKind.AuthenticationError,
                 string.IsNullOrWhiteSpace(options.ApiKey) ? "The API key is empty." : "The API key holds characters that no API key has.",
                 "Put the secret key of a service account into COCKROACH_API_KEY, or give -ApiKey (Read-Host -AsSecureString).");
+        }
+
+        if (options.SealKey is { } sealKey)
+        {
+            SealKeys.Require(sealKey);
         }
 
         if (!options.Server.IsAbsoluteUri || options.Server.Scheme is not ("https" or "http") || options.Server.UserInfo.Length > 0)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -17,9 +18,25 @@ internal sealed class Seal(SealSecret secret)
     private const string Member = "seal";
     private const string Algorithm = "HMAC-SHA256";
     private static readonly JsonSerializerOptions s_canonical = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private readonly ConcurrentDictionary<string, byte[]> _given = new(StringComparer.Ordinal);
+    private volatile byte[]? _shared;
 
     /// <summary>The seal of this user.</summary>
     public static Seal Own { get; } = new(SealSecret.Own);
+
+    /// <summary>
+    /// From now on this process seals with a secret that a KMS key gave (<see cref="SealKeys"/>); with null, with the user's own again.
+    /// What one that was given before has sealed is still known.
+    /// </summary>
+    public void Use(byte[]? given)
+    {
+        if (given is not null)
+        {
+            _given[SealSecret.NameOf(given)] = given;
+        }
+
+        _shared = given;
+    }
 
     /// <summary>Seals a document in place of what seal it had.</summary>
     /// <param name="document">The document; it is changed.</param>
@@ -28,7 +45,7 @@ internal sealed class Seal(SealSecret secret)
     public bool TryAdd(JsonObject document, string purpose)
     {
         document.Remove(Member);
-        if (secret.ReadOrMake() is not { } key)
+        if ((_shared ?? secret.ReadOrMake()) is not { } key)
         {
             return false;
         }
@@ -53,7 +70,7 @@ internal sealed class Seal(SealSecret secret)
             return CmekSealState.Broken;
         }
 
-        if (secret.Read() is not { } key || name != SealSecret.NameOf(key))
+        if ((_given.GetValueOrDefault(name) ?? secret.Read()) is not { } key || name != SealSecret.NameOf(key))
         {
             return CmekSealState.Elsewhere;
         }

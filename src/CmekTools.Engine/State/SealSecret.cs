@@ -9,7 +9,8 @@ namespace CmekTools.Engine.State;
 /// </summary>
 internal sealed class SealSecret(Func<string?> path)
 {
-    private const int Size = 32;
+    /// <summary>The bytes of a secret.</summary>
+    public const int Size = 32;
 
     /// <summary>This user's secret.</summary>
     public static SealSecret Own { get; } = new(DefaultPath);

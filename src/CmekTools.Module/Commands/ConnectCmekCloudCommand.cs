@@ -54,6 +54,14 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
     [ValidateNotNullOrEmpty]
     public string? SharedState { get; set; }
 
+    /// <summary>
+    /// The KMS key that receipts and inventory are sealed by, so that machines trust each other's: the ARN of an HMAC_256 key, or a
+    /// version of a Cloud KMS key with the purpose MAC. CMEKTOOLS_SEAL_KEY where not given, and none for a sandbox.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? SealKey { get; set; }
+
     /// <summary>Cloud API requests a second; the service's own limit (10 a user) where not given, 0 for none.</summary>
     [Parameter]
     [ValidateRange(0, 10000)]
@@ -80,7 +88,11 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
             options = options with { RequestsPerSecond = RequestsPerSecond };
         }
 
-        options = options with { SharedState = await SharedAsync().ConfigureAwait(false) };
+        options = options with
+        {
+            SharedState = await SharedAsync().ConfigureAwait(false),
+            SealKey = SealKey ?? (Sandbox is null ? options.SealKey : null),
+        };
         if (StateFolder is not null && !SharedAddress.IsUri(StateFolder))
         {
             string folder = string.Empty;

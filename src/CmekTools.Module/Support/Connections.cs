@@ -12,6 +12,9 @@ internal static class Connections
     /// <summary>The variable with the Cloud API's requests a second.</summary>
     public const string LimitVariable = "CMEKTOOLS_REQUESTS_PER_SECOND";
 
+    /// <summary>The variable with the KMS key that seals come from.</summary>
+    public const string SealKeyVariable = "CMEKTOOLS_SEAL_KEY";
+
     /// <summary>What the environment says of a connection.</summary>
     public static ConnectOptions OfEnvironment()
     {
@@ -28,6 +31,7 @@ internal static class Connections
             ApiKey = Environment.GetEnvironmentVariable("COCKROACH_API_KEY") ?? string.Empty,
             RequestsPerSecond = Limit(Environment.GetEnvironmentVariable(LimitVariable)),
             SharedState = SharedAddress.OfEnvironment(),
+            SealKey = Environment.GetEnvironmentVariable(SealKeyVariable) is { } key && !string.IsNullOrWhiteSpace(key) ? key.Trim() : null,
         };
     }
 
@@ -49,6 +53,13 @@ internal static class Connections
                 + "with the service's error. Connect again when it answers.").ConfigureAwait(false);
         }
 
+        if (context.NoSealKey is { } why)
+        {
+            await command.Pipeline.WarningAsync(
+                $"The seal key {options.SealKey} gave no secret: {why} What this session writes is sealed with this user's own secret, "
+                    + "and what others sealed by that key is not taken for proven. Mend it and connect again.").ConfigureAwait(false);
+        }
+
         CmekSession session = new()
         {
             Server = options.Server,
@@ -56,6 +67,7 @@ internal static class Connections
             IsSandbox = sandbox,
             IsOffline = context.Offline is not null,
             SharedState = context.Shared?.Address,
+            SealKey = context.SealKey,
             GoogleProject = options.Providers.GoogleProject,
             ConnectedAt = DateTimeOffset.UtcNow,
             Identity = context.Who.Of,

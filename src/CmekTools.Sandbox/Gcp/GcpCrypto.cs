@@ -75,12 +75,55 @@ internal static class GcpCrypto
         };
     }
 
-    /// <summary>The version, where it can be used.</summary>
-    public static GcpKeyVersion Usable(GcpKey key, GcpKeyVersion? version)
+    /// <summary>A MAC of a text with one version.</summary>
+    public static JsonObject MacSign(GcpKey key, JsonObject body, GcpKeyVersion by)
     {
-        if (key.Purpose != "ENCRYPT_DECRYPT")
+        byte[] data = Bytes(body, "data");
+        byte[] mac = Mac(key, data, by);
+        JsonObject answer = new()
         {
-            throw GcpErrorException.Precondition($"{key.Name} has the purpose {key.Purpose}; it cannot encrypt.");
+            ["name"] = by.Name,
+            ["mac"] = Convert.ToBase64String(mac),
+            ["macCrc32c"] = Crc32C.Of(mac).ToString(CultureInfo.InvariantCulture),
+            ["protectionLevel"] = by.Protection,
+        };
+        if (Checked(body, "dataCrc32c", data))
+        {
+            answer["verifiedDataCrc32c"] = true;
+        }
+
+        return answer;
+    }
+
+    /// <summary>Whether a MAC is a text's.</summary>
+    public static JsonObject MacVerify(GcpKey key, JsonObject body, GcpKeyVersion by)
+    {
+        byte[] data = Bytes(body, "data");
+        bool same = CryptographicOperations.FixedTimeEquals(Mac(key, data, by), Bytes(body, "mac"));
+        return new JsonObject
+        {
+            ["name"] = by.Name,
+            ["success"] = same,
+            ["verifiedDataCrc32c"] = Checked(body, "dataCrc32c", data),
+            ["verifiedSuccessIntegrity"] = same,
+            ["protectionLevel"] = by.Protection,
+        };
+    }
+
+    private static byte[] Mac(GcpKey key, byte[] data, GcpKeyVersion version)
+    {
+        Usable(key, version, "MAC");
+        return version.Algorithm == "HMAC_SHA256"
+            ? HMACSHA256.HashData(version.Material, data)
+            : throw GcpErrorException.Invalid($"The sandbox has no {version.Algorithm}.");
+    }
+
+    /// <summary>The version, where it can be used.</summary>
+    public static GcpKeyVersion Usable(GcpKey key, GcpKeyVersion? version, string purpose = "ENCRYPT_DECRYPT")
+    {
+        if (key.Purpose != purpose)
+        {
+            throw GcpErrorException.Precondition($"{key.Name} has the purpose {key.Purpose}, not {purpose}.");
         }
 
         return version?.State == "ENABLED"

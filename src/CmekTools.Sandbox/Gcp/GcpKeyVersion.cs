@@ -16,6 +16,8 @@ internal sealed class GcpKeyVersion(string name, string algorithm, string protec
 
     public string Protection { get; } = protection;
 
+    public string Algorithm { get; } = algorithm;
+
     public byte[] Material { get; } = RandomNumberGenerator.GetBytes(32);
 
     public string State => _state == "DESTROY_SCHEDULED" && _destroyAt <= clock.GetUtcNow() ? "DESTROYED" : _state;
@@ -64,7 +66,7 @@ internal sealed class GcpKeyVersion(string name, string algorithm, string protec
             ["name"] = Name,
             ["state"] = State,
             ["protectionLevel"] = Protection,
-            ["algorithm"] = algorithm,
+            ["algorithm"] = Algorithm,
             ["createTime"] = _created,
             ["generateTime"] = _created,
         };

@@ -217,6 +217,8 @@ internal sealed partial class GcpKms(
             ("GET", null) => "get",
             ("PATCH", null) => "update",
             (_, "encrypt") => "useToEncrypt",
+            (_, "macSign") => "useToSign",
+            (_, "macVerify") => "useToVerify",
             (_, var verb) => verb ?? "get",
         };
         authorizer.Require(call.Caller, "cloudkms.cryptoKeyVersions." + permission, name);
@@ -240,6 +242,10 @@ internal sealed partial class GcpKms(
                 break;
             case ("POST", "encrypt"):
                 return GcpCrypto.Encrypt(key, call.Body, version);
+            case ("POST", "macSign"):
+                return GcpCrypto.MacSign(key, call.Body, version);
+            case ("POST", "macVerify"):
+                return GcpCrypto.MacVerify(key, call.Body, version);
             case ("POST", "restore"):
                 version.Restore();
                 break;

@@ -8,6 +8,7 @@ namespace CmekTools.Sandbox.Gcp;
 /// </summary>
 internal sealed class GcpRoles
 {
+    private static readonly string[] s_macs = ["cloudkms.cryptoKeyVersions.useToSign", "cloudkms.cryptoKeyVersions.useToVerify"];
     private static readonly string[] s_crypto = ["cloudkms.cryptoKeyVersions.useToEncrypt", "cloudkms.cryptoKeyVersions.useToDecrypt"];
 
     private static readonly string[] s_kmsReads =
@@ -70,7 +71,7 @@ internal sealed class GcpRoles
         // As the reviewer of deny policies too: a sandbox's operator sees what decides.
         ["roles/owner"] =
         [
-            .. s_crypto, .. s_kmsReads, .. s_kmsWrites, .. s_kmsPolicies, .. s_accountReads, .. s_accountWrites, .. s_aboveReads,
+            .. s_crypto, .. s_macs, .. s_kmsReads, .. s_kmsWrites, .. s_kmsPolicies, .. s_accountReads, .. s_accountWrites, .. s_aboveReads,
             "iam.serviceAccounts.setIamPolicy",
             "iam.serviceAccounts.actAs",
             "iam.serviceAccountKeys.create",
@@ -94,7 +95,9 @@ internal sealed class GcpRoles
         ["roles/cloudkms.cryptoKeyEncrypterDecrypter"] = s_crypto,
         ["roles/cloudkms.cryptoKeyEncrypter"] = [s_crypto[0]],
         ["roles/cloudkms.cryptoKeyDecrypter"] = [s_crypto[1]],
-        ["roles/cloudkms.cryptoOperator"] = s_crypto,
+        ["roles/cloudkms.cryptoOperator"] = [.. s_crypto, .. s_macs],
+        ["roles/cloudkms.signer"] = [s_macs[0]],
+        ["roles/cloudkms.signerVerifier"] = s_macs,
         ["roles/iam.serviceAccountTokenCreator"] =
         [
             "iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken", "iam.serviceAccounts.implicitDelegation",

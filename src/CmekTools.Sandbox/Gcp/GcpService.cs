@@ -149,7 +149,8 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         };
         request.Operation = $"{collection}.{operation}";
         request.IsWrite = operation is not (
-            "get" or "list" or "getIamPolicy" or "testIamPermissions" or "getAncestry" or "encrypt" or "decrypt" or "generateAccessToken");
+            "get" or "list" or "getIamPolicy" or "testIamPermissions" or "getAncestry" or "encrypt" or "decrypt" or "macSign" or "macVerify"
+            or "generateAccessToken");
         return true;
     }
 

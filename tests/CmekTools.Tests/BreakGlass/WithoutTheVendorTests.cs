@@ -140,6 +140,42 @@ public sealed class WithoutTheVendorTests
             (steps[^1].Step, steps[^1].KeyCut, steps[^1].Now));
     }
 
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task WhereInventoryAndReceiptsAreLostTheJournalKnowsTheKeys(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        CmekStatus status = await life.StatusAsync();
+
+        // What is left of the inventory is another cluster's.
+        string seen = Assert.Single(Directory.GetFiles(Path.Combine(life.Shell.StateFolder, "inventory"), "*.json"));
+        string other = Guid.NewGuid().ToString();
+        File.WriteAllText(
+            Path.Combine(Path.GetDirectoryName(seen)!, other + ".json"),
+            File.ReadAllText(seen).Replace(status.ClusterId, other, StringComparison.Ordinal).Replace(
+                "\"shop\"",
+                "\"elsewhere\"",
+                StringComparison.Ordinal));
+        File.Delete(seen);
+        Break(life, "503");
+        await ConnectAsync(life);
+        PowerShellResult result = await life.TryAsync("Revoke-CmekAccess shop -Force -KeyOnly");
+        Assert.Empty(result.Errors);
+        Assert.Contains(
+            result.Warnings,
+            w => w.Contains("shop is cut by what is known here: the journal.", StringComparison.Ordinal));
+        Assert.Equal(
+            status.Regions.Select(r => r.KeyUri!),
+            result.Values<CmekStep>().Where(
+                s => s is { Step: "Proof", CutState: CmekCutState.Cut }).Select(s => s.KeyUri!).Order(StringComparer.Ordinal));
+
+        // A cluster that nobody knows is not found, and nothing is cut.
+        life.Server.ClearExchanges();
+        Assert.Single((await life.TryAsync("Revoke-CmekAccess nobody -Force -KeyOnly")).Errors);
+        Assert.Empty(life.Writes);
+    }
+
     private static void Break(Life life, string failure) => life.Server.Before = async r =>
     {
         if (r.Service != "cloud")

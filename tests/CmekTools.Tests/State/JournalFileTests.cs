@@ -232,7 +232,9 @@ public sealed class JournalFileTests
                     () => op.ChangeAsync(new PlannedChange("test:Cut", "k", "cut"), _ => Task.CompletedTask))).ErrorId);
     }
 
-    /// <summary>Lines that wait together are written together: each stands there once, before its change is sent, in a whole chain.</summary>
+    /// <summary>
+    /// Lines that wait together are written together: each stands there once, before its change is sent, in a whole chain.
+    /// </summary>
     [Fact]
     public async Task AHundredAtOnceHaveTheirLinesBeforeTheyAreSent()
     {

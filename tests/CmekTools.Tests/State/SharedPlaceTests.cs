@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using CmekTools.Engine;
 using CmekTools.Engine.State.Shared;
 using CmekTools.Sandbox;
@@ -83,7 +84,40 @@ public sealed class SharedPlaceTests
 
         using FolderPlace place = new(folder.Path);
         Assert.Equal(new SharedText("100", "100"), await place.ReadAsync(PlaceProcess.Name, 100, Cancellation));
-        Assert.InRange(Directory.GetFiles(Path.Combine(folder.Path, "leases")).Length, 1, 2);
+
+        // What was written over within the last minute keeps its name, so that whoever looked before it is refused; then it goes.
+        string[] files = Directory.GetFiles(Path.Combine(folder.Path, "leases"));
+        Assert.All(files, f => Assert.Matches(@"count\.v[0-9]+\.json$", f));
+        foreach (string file in files)
+        {
+            File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddMinutes(-2));
+        }
+
+        Assert.NotNull(await place.WriteAsync(PlaceProcess.Name, "101", "100", Cancellation));
+        Assert.Equal(
+            ["count.v100.json", "count.v101.json"],
+            Directory.GetFiles(Path.Combine(folder.Path, "leases")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>A version that somebody has already gone on from was won, however soon he was.</summary>
+    [Fact]
+    public async Task WhoeverIsOvertakenRightAfterHisWriteHasWrittenOnce()
+    {
+        using TempFolder folder = new();
+        using FolderPlace place = new(folder.Path);
+        int[] written = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+        {
+            int won = 0;
+            for (int i = 0; i < 60; i++)
+            {
+                string? over = (await place.ReadAsync(PlaceProcess.Name, 100, Cancellation))?.Version;
+                won += await place.WriteAsync(PlaceProcess.Name, "x", over, Cancellation) is null ? 0 : 1;
+            }
+
+            return won;
+        })));
+        string? last = (await place.ReadAsync(PlaceProcess.Name, 100, Cancellation))?.Version;
+        Assert.Equal(written.Sum().ToString(CultureInfo.InvariantCulture), last);
     }
 
     [Fact]

@@ -16,6 +16,12 @@ internal sealed partial class FolderPlace(string folder) : ISharedPlace
     // Longer numbers would overflow before anybody could have written so often.
     private const long LastVersion = 999_999_999_999;
 
+    // So long a version's name stays taken after others wrote over it: whoever looked before them and writes after them is refused it.
+    private static readonly TimeSpan s_kept = TimeSpan.FromMinutes(1);
+
+    // Who took longer from the look to the name (a machine that slept) may have been given a name that had been cleared away.
+    private static readonly TimeSpan s_away = s_kept / 2;
+
     /// <inheritdoc/>
     public string Address { get; } = Path.GetFullPath(folder);
 
@@ -79,6 +85,7 @@ internal sealed partial class FolderPlace(string folder) : ISharedPlace
     public Task<string?> WriteAsync(string name, string text, string? over, CancellationToken cancellation) => Run<string?>(
         () =>
         {
+            DateTimeOffset looked = DateTimeOffset.UtcNow;
             long? there = Newest(name)?.Version;
             if ((there is { } version ? Text(version) : null) != over)
             {
@@ -107,14 +114,14 @@ internal sealed partial class FolderPlace(string folder) : ISharedPlace
                 File.Delete(temporary);
             }
 
-            // Who was away so long that the name of its next version had been used and cleared away has not won it.
-            if (Newest(name) is { } after && after.Version > next)
+            // A later one is there because somebody read this one and went on from it, or because this one came too late.
+            if ((DateTimeOffset.UtcNow - looked).Duration() > s_away && Newest(name) is { } after && after.Version > next)
             {
                 File.Delete(path);
                 return null;
             }
 
-            ClearBefore(name, next - 1);
+            ClearBefore(name, next - 1, File.GetLastWriteTimeUtc(path) - s_kept);
             return Text(next);
         },
         cancellation);
@@ -260,14 +267,15 @@ internal sealed partial class FolderPlace(string folder) : ISharedPlace
         }
     }
 
-    // The one before stays for those who are about to open it.
-    private void ClearBefore(string name, long version)
+    // The one before stays for those who are about to open it, and what was written a moment ago for those who are about to write over
+    // it. Times are compared among the files: the clock is the file system's.
+    private void ClearBefore(string name, long version, DateTime writtenBefore)
     {
         string file = SharedNames.FileOf(name);
         foreach (FileInfo found in Files(name[..name.IndexOf('/', StringComparison.Ordinal)], file[..^".json".Length] + ".*"))
         {
             (string own, long number) = Split(found.Name);
-            if (own == file && number < version)
+            if (own == file && number < version && found.LastWriteTimeUtc < writtenBefore)
             {
                 try
                 {

@@ -89,16 +89,62 @@ internal static class KeyCrypto
         return answer;
     }
 
-    private static KmsKey Usable(KmsCall call, KmsKey key)
+    /// <summary>GenerateMac.</summary>
+    public static JsonObject GenerateMac(KmsCall call)
+    {
+        (KmsKey key, byte[] mac) = Mac(call, "kms:GenerateMac");
+        return new JsonObject
+        {
+            ["Mac"] = Convert.ToBase64String(mac),
+            ["MacAlgorithm"] = call.Text("MacAlgorithm"),
+            ["KeyId"] = key.Arn,
+        };
+    }
+
+    /// <summary>VerifyMac: what is not the message's MAC is an error.</summary>
+    public static JsonObject VerifyMac(KmsCall call)
+    {
+        (KmsKey key, byte[] mac) = Mac(call, "kms:VerifyMac");
+        return CryptographicOperations.FixedTimeEquals(mac, call.Bytes("Mac"))
+            ? new JsonObject { ["KeyId"] = key.Arn, ["MacValid"] = true, ["MacAlgorithm"] = call.Text("MacAlgorithm") }
+            : throw new AwsErrorException("KMSInvalidMacException", "The MAC is not valid.");
+    }
+
+    private static (KmsKey Key, byte[] Mac) Mac(KmsCall call, string action)
+    {
+        byte[] message = call.Bytes("Message");
+        KmsKey key = call.Key(action, aliases: true);
+        DemandUsage(call, key, "GENERATE_VERIFY_MAC");
+        string algorithm = call.Text("MacAlgorithm") ?? string.Empty;
+        if (algorithm != key.Spec.Replace("HMAC_", "HMAC_SHA_", StringComparison.Ordinal))
+        {
+            throw new AwsErrorException("InvalidKeyUsageException", $"Algorithm {algorithm} is incompatible with key spec {key.Spec}.");
+        }
+
+        byte[] material = key.Material.Versions[0].Bytes;
+        return (key, algorithm switch
+        {
+            "HMAC_SHA_256" => HMACSHA256.HashData(material, message),
+            "HMAC_SHA_384" => HMACSHA384.HashData(material, message),
+            "HMAC_SHA_512" => HMACSHA512.HashData(material, message),
+            _ => throw new AwsErrorException("UnsupportedOperationException", $"The sandbox has no {algorithm}."),
+        });
+    }
+
+    private static void DemandUsage(KmsCall call, KmsKey key, string usage)
     {
         call.DemandUsable(key);
-        if (key.Usage != "ENCRYPT_DECRYPT")
+        if (key.Usage != usage)
         {
             throw new AwsErrorException(
                 "InvalidKeyUsageException",
                 $"{key.Arn} key usage is {key.Usage} which is not valid for this operation.");
         }
+    }
 
+    private static KmsKey Usable(KmsCall call, KmsKey key)
+    {
+        DemandUsage(call, key, "ENCRYPT_DECRYPT");
         if (!key.IsSymmetric)
         {
             throw new AwsErrorException(

@@ -67,6 +67,8 @@ internal static class KmsApi
             "ReEncrypt" => KeyCrypto.ReEncrypt(call),
             "GenerateDataKey" => KeyCrypto.GenerateDataKey(call, plaintext: true),
             "GenerateDataKeyWithoutPlaintext" => KeyCrypto.GenerateDataKey(call, plaintext: false),
+            "GenerateMac" => KeyCrypto.GenerateMac(call),
+            "VerifyMac" => KeyCrypto.VerifyMac(call),
             _ => throw new AwsErrorException("UnknownOperationException", $"The sandbox does not know the operation {operation}."),
         };
     }
@@ -75,6 +77,7 @@ internal static class KmsApi
     public static bool WorksAcrossAccounts(string action) =>
         action is "kms:DescribeKey" or "kms:GetKeyRotationStatus" or "kms:Encrypt" or "kms:Decrypt"
         or "kms:ReEncryptFrom" or "kms:ReEncryptTo" or "kms:GenerateDataKey" or "kms:GenerateDataKeyWithoutPlaintext"
+        or "kms:GenerateMac" or "kms:VerifyMac"
         or "kms:CreateGrant" or "kms:ListGrants" or "kms:RevokeGrant" or "kms:RetireGrant";
 
     private static JsonObject Body(string text)
