@@ -134,6 +134,17 @@ public sealed class GcpContractTests
             ["purpose"] = "ASYMMETRIC_SIGN",
             ["versionTemplate"] = new JsonObject { ["algorithm"] = "EC_SIGN_P256_SHA256", ["protectionLevel"] = "HSM" },
         });
+        await wire.OkAsync("POST", ring + "/cryptoKeys?cryptoKeyId=mac", new JsonObject
+        {
+            ["purpose"] = "MAC",
+            ["versionTemplate"] = new JsonObject { ["algorithm"] = "HMAC_SHA256" },
+        });
+        string version = ring + "/cryptoKeys/mac/cryptoKeyVersions/1";
+        JsonObject mac = await wire.OkAsync("POST", version + ":macSign", new JsonObject { ["data"] = GcpWire.Base64("text") });
+        await wire.OkAsync(
+            "POST",
+            version + ":macVerify",
+            new JsonObject { ["data"] = GcpWire.Base64("text"), ["mac"] = mac["mac"]!.ToString() });
         await wire.OkAsync("GET", ring + "/cryptoKeys?pageSize=1");
         await wire.OkAsync("GET", key + "/cryptoKeyVersions?pageSize=1");
         await wire.OkAsync(
