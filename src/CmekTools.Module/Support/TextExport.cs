@@ -1,3 +1,5 @@
+using System.Management.Automation;
+
 namespace CmekTools.Module;
 
 /// <summary>
@@ -55,6 +57,13 @@ internal static class TextExport
                 e);
         }
 
-        await command.Pipeline.OutputAsync(new FileInfo(path)).ConfigureAwait(false);
+        // As Get-Item gives it: a bare FileInfo has neither size nor mode in PowerShell's own view of files.
+        IEnumerable<PSObject> files = [];
+        await command.Pipeline.OnPipelineAsync(
+            () => files = command.InvokeProvider.Item.Get([path], force: true, literalPath: true)).ConfigureAwait(false);
+        foreach (PSObject file in files)
+        {
+            await command.Pipeline.OutputAsync(file).ConfigureAwait(false);
+        }
     }
 }
