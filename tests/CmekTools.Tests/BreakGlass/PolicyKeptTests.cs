@@ -242,7 +242,7 @@ public sealed class PolicyKeptTests
                 "PutRolePolicy",
                 ("RoleName", name),
                 ("PolicyName", "own"),
-                ("PolicyDocument", AwsWire.Policy(AwsWire.Statement("Allow", null, "kms:*"))));
+                ("PolicyDocument", AwsWire.Policy(AwsWire.Statement("Allow", null, "kms:Encrypt kms:Decrypt kms:GenerateDataKey*"))));
             return made.Descendants("Arn").Single().Value;
         }
 
