@@ -211,7 +211,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     private async Task<bool> IsOpenAsync(AccessTarget target, Operation part)
     {
         using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(part.Cancellation);
-        soon.CancelAfter(op.Timings.ServicePatience);
+        using ITimer limit = soon.CancelAfter(op.Timings.ServicePatience, op.Session.Time);
         try
         {
             return (

@@ -39,7 +39,7 @@ internal static class OthersHit
         async Task AskAsync()
         {
             using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
-            soon.CancelAfter(op.Timings.OthersPatience);
+            using ITimer limit = soon.CancelAfter(op.Timings.OthersPatience, op.Session.Time);
             try
             {
                 List<Task> reads = [];

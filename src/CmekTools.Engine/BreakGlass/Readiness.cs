@@ -236,7 +236,7 @@ internal sealed class Readiness(bool keyOnly, Operation op)
         where T : class
     {
         using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
-        budget.CancelAfter(op.Timings.KeyTry);
+        using ITimer limit = budget.CancelAfter(op.Timings.KeyTry, op.Session.Time);
         Operation part = op.ForRecord(op.Host, budget.Token, budget.Token);
         try
         {

@@ -20,7 +20,7 @@ internal sealed record ReadinessScope(IReadOnlyList<ClusterRef> Clusters, string
         if (unread is null)
         {
             using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
-            soon.CancelAfter(op.Timings.CallLimit);
+            using ITimer limit = soon.CancelAfter(op.Timings.CallLimit, op.Session.Time);
             try
             {
                 List<CmekCluster> listed = [];

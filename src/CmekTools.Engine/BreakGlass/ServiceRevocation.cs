@@ -189,7 +189,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
         }
 
         using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
-        soon.CancelAfter(op.Timings.ServicePatience);
+        using ITimer limit = soon.CancelAfter(op.Timings.ServicePatience, op.Session.Time);
         try
         {
             CmekStatus now = await op.Session.Cloud.GetCmekAsync(Subject.Cluster, soon.Token).ConfigureAwait(false);

@@ -152,7 +152,7 @@ internal sealed class SubjectFinder(Operation op, int count)
     }
 
     private Task<T> AskAsync<T>(string what, Func<CancellationToken, Task<T>> ask) =>
-        ShortPatience.AskAsync(op.Session.Cloud.Server, what, Patience, ask, op.Cancellation);
+        ShortPatience.AskAsync(op.Session.Cloud.Server, what, Patience, op.Session.Time, ask, op.Cancellation);
 
     private string Sources(CmekCluster cluster) => op.Session.Inventory.Find(cluster.Id) is { } entry
         ? $"the inventory, last seen {op.Session.Inventory.Age(entry.SeenAt)}, and receipts"
@@ -224,7 +224,7 @@ internal sealed class SubjectFinder(Operation op, int count)
 
         // The tag's id makes the statement one that the cluster's own restore knows again; it is not needed for the cut.
         using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
-        soon.CancelAfter(op.Timings.OthersPatience);
+        using ITimer limit = soon.CancelAfter(op.Timings.OthersPatience, op.Session.Time);
         try
         {
             CmekKey key = await keys.GetKeyAsync(access.KeyUri!, op.ForRecord(op.Host, soon.Token, soon.Token)).ConfigureAwait(false);

@@ -17,11 +17,12 @@ internal static class ShortPatience
         Uri server,
         string what,
         TimeSpan patience,
+        TimeProvider time,
         Func<CancellationToken, Task<T>> ask,
         CancellationToken cancellation)
     {
         using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        soon.CancelAfter(patience);
+        using ITimer limit = soon.CancelAfter(patience, time);
         s_current.Value = true;
         try
         {

@@ -126,7 +126,7 @@ internal static class CutLabel
         Operation outer)
     {
         using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(outer.Cancellation);
-        soon.CancelAfter(outer.Timings.OthersPatience);
+        using ITimer limit = soon.CancelAfter(outer.Timings.OthersPatience, outer.Session.Time);
         Operation op = outer.ForRecord(outer.Host, soon.Token, outer.Abort);
         try
         {

@@ -83,6 +83,7 @@ internal static class Connecting
                     options.Server,
                     "Reading the organization",
                     options.Timings.ServicePatience,
+                    TimeProvider.System,
                     cloud.GetOrganizationAsync,
                     cancellation).ConfigureAwait(false);
         }
