@@ -24,6 +24,9 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
     /// <summary>True once an error was told of it.</summary>
     public bool Failed { get; private set; }
 
+    /// <summary>True once it waits for the service.</summary>
+    public bool Waits { get; private set; }
+
     /// <summary>Its part of the run.</summary>
     public Operation? Operation { get; set; }
 
@@ -76,7 +79,11 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
     public Task<bool> ShouldContinueAsync(string query, string caption) => pipeline.ShouldContinueAsync(query, caption);
 
     /// <inheritdoc/>
-    public void BeginsToWait() => fleet.LeavePlace(this);
+    public void BeginsToWait()
+    {
+        Waits = true;
+        fleet.LeavePlace(this);
+    }
 
     /// <summary>Its turn in the order of the records has come: what it held back goes out, and what comes later goes out at once.</summary>
     public async Task ReleaseAsync()

@@ -70,6 +70,11 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
             Pipeline?.Detach();
             _stop.Cancel();
             _fleet?.WaitUntilStopped();
+            if (_abort.IsCancellationRequested && _fleet is not null && FleetReport.Interrupted(_fleet.Unfinished) is { } stands)
+            {
+                _ = Pipeline?.LastWordAsync(stands);
+            }
+
             _fleet?.Dispose();
 
             // Where the end was not come to: nobody shall be kept from a cluster by a command that is gone.
