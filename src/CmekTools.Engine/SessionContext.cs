@@ -14,6 +14,9 @@ internal sealed record ProviderOptions
     /// <summary>The AWS endpoint for KMS, STS and IAM; null: the SDK's own resolution (environment, profile, public).</summary>
     public Uri? AwsEndpoint { get; init; }
 
+    /// <summary>The AWS endpoint for STS and IAM where they are elsewhere than KMS; null: as <see cref="AwsEndpoint"/> says.</summary>
+    public Uri? AwsIamEndpoint { get; init; }
+
     /// <summary>Fixed AWS credentials (a sandbox's); null: the SDK's own chain.</summary>
     public (string AccessKeyId, string SecretAccessKey)? AwsCredentials { get; init; }
 

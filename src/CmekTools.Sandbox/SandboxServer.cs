@@ -21,6 +21,7 @@ internal sealed class SandboxServer : IAsyncDisposable
     private readonly List<ISandboxService> _services = [];
     private readonly Dictionary<string, string> _environment = [];
     private readonly ConcurrentQueue<SandboxExchange> _exchanges = new();
+    private readonly ConcurrentDictionary<Uri, Socket> _shut = new();
     private readonly object _lock = new();
     private readonly CancellationTokenSource _stop = new();
     private int _disposed;
@@ -81,6 +82,47 @@ internal sealed class SandboxServer : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Opens one more port for the same services. Its connections end with each answer, so that it can be shut.</summary>
+    public Uri AddDoor()
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            Uri door = new($"http://127.0.0.1:{FreePort()}/");
+            try
+            {
+                Open(door);
+                return door;
+            }
+            catch (HttpListenerException) when (attempt < 20)
+            {
+                _listener.Prefixes.Remove(door.ToString());
+            }
+        }
+    }
+
+    /// <summary>From now on connections to a door are refused; what was asked before is answered.</summary>
+    public void Shut(Uri door)
+    {
+        _listener.Prefixes.Remove(door.ToString());
+
+        // Bound and not listening: connections are refused, and nobody else gets the port.
+        Socket keeper = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        _shut[door] = keeper;
+        keeper.Bind(new IPEndPoint(IPAddress.Loopback, door.Port));
+    }
+
+    /// <summary>Opens a door that was shut.</summary>
+    /// <exception cref="HttpListenerException">Somebody else has the port.</exception>
+    public void Open(Uri door)
+    {
+        if (_shut.TryRemove(door, out Socket? keeper))
+        {
+            keeper.Dispose();
+        }
+
+        _listener.Prefixes.Add(door.ToString());
+    }
+
     /// <summary>Adds a variable that points other programs here; for the services, at their start.</summary>
     public void AddVariable(string name, string value) => _environment[name] = value;
 
@@ -106,6 +148,11 @@ internal sealed class SandboxServer : IAsyncDisposable
 
         await _stop.CancelAsync().ConfigureAwait(false);
         _listener.Close();
+        foreach (Socket keeper in _shut.Values)
+        {
+            keeper.Dispose();
+        }
+
         await _loop.ConfigureAwait(false);
         _stop.Dispose();
     }
@@ -167,6 +214,7 @@ internal sealed class SandboxServer : IAsyncDisposable
     private async Task AnswerAsync(HttpListenerContext context)
     {
         Interlocked.Increment(ref _working);
+        context.Response.KeepAlive = context.Request.IsLocal && context.Request.LocalEndPoint.Port == BaseAddress.Port;
         try
         {
             SandboxRequest request = await ReadAsync(context.Request).ConfigureAwait(false);

@@ -157,7 +157,8 @@ internal sealed class AwsClients(ProviderOptions options, Timings timings, TimeP
         }
 
         config.AuthenticationRegion = region;
-        if (options.AwsEndpoint is { } endpoint)
+        Uri? given = config is IamConfig or AmazonSecurityTokenServiceConfig ? options.AwsIamEndpoint : null;
+        if ((given ?? options.AwsEndpoint) is { } endpoint)
         {
             config.ServiceURL = endpoint.ToString();
         }
