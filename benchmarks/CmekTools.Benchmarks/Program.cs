@@ -8,6 +8,8 @@ using CmekTools.Benchmarks.Survival;
 //   survive [--seed N] [--lives N] [--rate 0.2] [--side-by-side N] [--verbose]
 //   inputs [--count N] [--seed N]
 //   crashes [--seed N] [--lives N]
+//   restarts [--provider AWS|GCP] [--form Refused|Answerless|Hanging] [--lives N]
+//   long [--clusters 50] [--minutes 115]
 //   races [--seed N] [--count N] [--processes N]
 //   break-glass [--clusters 40]
 Dictionary<string, string> options = new(StringComparer.OrdinalIgnoreCase);
@@ -45,6 +47,13 @@ switch (args.FirstOrDefault())
         return wrong.Count == 0 ? 0 : 1;
     case "crashes":
         return await Crashes.RunAsync((int)Number("--seed", 1), (int)Number("--lives", int.MaxValue));
+    case "restarts":
+        return await Restarts.RunAsync(
+            options.TryGetValue("--provider", out string? cloud) ? [cloud.ToUpperInvariant()] : ["AWS", "GCP"],
+            options.TryGetValue("--form", out string? form) ? [Enum.Parse<AwayForm>(form, ignoreCase: true)] : Enum.GetValues<AwayForm>(),
+            (int)Number("--lives", int.MaxValue));
+    case "long":
+        return await LongWait.RunAsync((int)Number("--clusters", 50), TimeSpan.FromMinutes(Number("--minutes", 115)));
     case "races":
         return await Races.RunAsync((int)Number("--seed", 1), (int)Number("--count", 1000), (int)Number("--processes", 2));
     case "worker":
@@ -58,6 +67,8 @@ switch (args.FirstOrDefault())
             "survive [--seed N] [--lives N] [--rate SHARE] [--side-by-side N] [--verbose]: whole lives of keys on services that fail\n"
                 + "inputs [--count N] [--seed N]: wrong input for every parser\n"
                 + "crashes [--seed N] [--lives N]: processes killed at each request\n"
+                + "restarts [--provider AWS|GCP] [--form FORM] [--lives N]: a service goes away for ten minutes at each request\n"
+                + "long [--clusters N] [--minutes N]: a long wait for many clusters, with credentials that end meanwhile\n"
                 + "races [--seed N] [--count N] [--processes N]: processes on the same keys at once, and a stranger\n"
                 + "break-glass [--clusters N]: how soon the last key is cut").ConfigureAwait(false);
         return 2;
