@@ -107,7 +107,11 @@ internal sealed class Revocation
         foreach (RevocationSubject subject in _plan.Subjects)
         {
             _op.TakeOverShared(subject.Cluster);
-            RevocationSteps steps = new(subject.Cluster, _op.Host, _op.Session.Time) { Revoked = subject.IsRevoked };
+            RevocationSteps steps = new(subject.Cluster, _op.Host, _op.Session.Time)
+            {
+                Revoked = subject.IsRevoked,
+                Unseen = subject.Silent is not null || subject.Unknown,
+            };
             foreach (AccessTarget target in subject.Targets)
             {
                 steps.Expect(target);
@@ -156,6 +160,15 @@ internal sealed class Revocation
         }
 
         await AllAsync(_running).ConfigureAwait(false);
+        foreach (ServiceRevocation service in _services.Where(s => s.Stage != ServiceStage.Told && _plan.Options.Cuts))
+        {
+            // What could not be begun was told by the cluster's own task.
+            if (begun[service.Subject.Cluster.Id].IsCompletedSuccessfully)
+            {
+                await _books[service.Subject.Cluster.Id].CloseEmptyAsync().ConfigureAwait(false);
+            }
+        }
+
         if (!_op.Host.WhatIf)
         {
             await _op.Host.ProgressAsync(new OperationProgress("Break-glass", string.Empty, 100, Completed: true)).ConfigureAwait(false);

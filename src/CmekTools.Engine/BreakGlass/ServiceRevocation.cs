@@ -48,6 +48,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
         if (Subject.IsRevoking)
         {
             Stage = ServiceStage.Told;
+            steps.Unseen = false;
             steps.Revoked = Subject.IsRevoked;
             await op.Host.VerboseAsync(
                 $"{Subject.Cluster.Name} is {Subject.Status.State} already; REVOKE is not sent again.").ConfigureAwait(false);
@@ -73,6 +74,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
                 if (sent)
                 {
                     Stage = ServiceStage.Told;
+                    steps.Unseen = false;
                     await steps.DoneAsync("Revoke", "the service has taken the REVOKE").ConfigureAwait(false);
                 }
 
@@ -92,6 +94,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
             if (await IsRevokingAsync(failure).ConfigureAwait(false))
             {
                 Stage = ServiceStage.Told;
+                steps.Unseen = false;
                 await steps.DoneAsync("Revoke", "the service is revoking").ConfigureAwait(false);
                 return;
             }

@@ -100,6 +100,17 @@ internal sealed class SubjectFinder(Operation op, int count)
             journalled = remembered is null ? Journalled(named) : null;
             if ((remembered ?? journalled?.Cluster) is not { } known)
             {
+                if (op.Session.Offline is not null && e.ErrorId == "NotConnected")
+                {
+                    throw new CmekException(
+                        e.ErrorId,
+                        e.Kind,
+                        $"{Sentence(e.Message)} Inventory, receipts and journal here know nothing of '{named}'. Nothing was cut for it.",
+                        e.RecommendedAction,
+                        named.Name,
+                        e);
+                }
+
                 throw;
             }
 
@@ -136,12 +147,15 @@ internal sealed class SubjectFinder(Operation op, int count)
         if (subject.Targets.Count > 0 && (silent is not null || status.State == CmekState.UNKNOWN))
         {
             await op.Host.WarningAsync(
-                $"{(silent is null ? $"The service lists no keys of {cluster.Name} any more." : silent.Message)} {cluster.Name} is cut "
-                    + $"by what is known here: {(journalled is null ? Sources(cluster) : "the journal")}.").ConfigureAwait(false);
+                $"{(silent is null ? $"The service lists no keys of {cluster.Name} any more." : Sentence(silent.Message))} The keys of "
+                    + $"{cluster.Name} are those that are known here, by {(journalled is null ? Sources(cluster) : "the journal")}.")
+                        .ConfigureAwait(false);
         }
 
         return subject;
     }
+
+    private static string Sentence(string message) => message.EndsWith('.') ? message : message + ".";
 
     private async Task<CmekCluster> LookAsync(ClusterRef named, CancellationToken cancellation)
     {

@@ -137,21 +137,36 @@ internal static class Connecting
         TimeProvider.System,
         mirror => [new InventoryShelf(stateFolder, mirror)]);
 
-    /// <summary>A session without any connection, for keys that are given by hand.</summary>
-    public static SessionContext Unconnected()
+    /// <summary>What a command says that finds no connection.</summary>
+    /// <param name="more">What else can be done.</param>
+    public static CmekException NotConnected(string more) => new(
+        "NotConnected",
+        CmekErrorKind.ConnectionError,
+        "There is no connection to CockroachDB Cloud in this runspace.",
+        $"Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session. {more}");
+
+    /// <summary>
+    /// A session without any connection, for keys that are given by hand and clusters that were seen here before. It is of the
+    /// organization that this user's inventory is of, where that is of one alone.
+    /// </summary>
+    /// <param name="why">Why there is none; null: nobody has connected.</param>
+    public static SessionContext Unconnected(CmekException? why = null)
     {
-        CmekException why = new(
-            "NotConnected",
-            CmekErrorKind.ConnectionError,
-            "There is no connection to CockroachDB Cloud in this runspace.",
-            "Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session.");
-        CloudApiClient cloud = new(ConnectOptions.PublicServer, "none", new Timings()) { Closed = why };
+        why ??= NotConnected(
+            "Without one: Revoke-CmekAccess NAME cuts a cluster that was seen here before; Revoke-CmekAccess -KeyUri URI -AuthPrincipal "
+                + "WHO, or -ManifestPath FILE, cuts keys that are given by hand; Get-CmekKey -Discover | Revoke-CmekAccess finds them by "
+                + "their tags and labels.");
+        string folder = JournalWriter.DefaultFolder();
+        InventoryEntry[] seen = [.. new Inventory(folder, TimeProvider.System).List().Where(e => e.Proven)];
+        InventoryEntry? one = seen.DistinctBy(e => (e.Organization.Id, e.Server)).Count() == 1 ? seen[0] : null;
+        Uri server = Uri.TryCreate(one?.Server, UriKind.Absolute, out Uri? known) ? known : ConnectOptions.PublicServer;
+        CloudApiClient cloud = new(server, "none", new Timings()) { Closed = why };
         return new SessionContext(
             cloud,
-            new CmekOrganization { Id = string.Empty, Name = "unknown" },
+            one?.Organization ?? new CmekOrganization { Id = string.Empty, Name = "unknown" },
             new ProviderOptions(),
             new Timings(),
-            new JournalWriter(JournalWriter.DefaultFolder())) { Offline = why };
+            new JournalWriter(folder)) { Offline = why };
     }
 
     private static InventoryEntry? Known(string stateFolder, Uri server) =>

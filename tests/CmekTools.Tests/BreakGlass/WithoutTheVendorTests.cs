@@ -27,7 +27,7 @@ public sealed class WithoutTheVendorTests
         Assert.True(result.Values<CmekStep>()[^1].KeyCut);
         Assert.Contains(
             result.Warnings,
-            w => w.Contains("shop is cut by what is known here: the inventory, last seen", StringComparison.Ordinal));
+            w => w.Contains("The keys of shop are those that are known here, by the inventory, last seen", StringComparison.Ordinal));
 
         // A new session with the same state folder: the service's own words, the age, and the break-glass works; the REVOKE that could
         // not be sent is the error at the end.
@@ -164,7 +164,7 @@ public sealed class WithoutTheVendorTests
         Assert.Empty(result.Errors);
         Assert.Contains(
             result.Warnings,
-            w => w.Contains("shop is cut by what is known here: the journal.", StringComparison.Ordinal));
+            w => w.Contains("The keys of shop are those that are known here, by the journal.", StringComparison.Ordinal));
         Assert.Equal(
             status.Regions.Select(r => r.KeyUri!),
             result.Values<CmekStep>().Where(
