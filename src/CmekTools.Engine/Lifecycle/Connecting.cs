@@ -78,7 +78,12 @@ internal static class Connecting
         try
         {
             organization = known is null
-                ? await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false)
+                ? await ShortPatience.AskAsync(
+                    options.Server,
+                    "Reading the organization",
+                    options.Timings.CallLimit,
+                    cloud.GetOrganizationAsync,
+                    cancellation).ConfigureAwait(false)
                 : await ShortPatience.AskAsync(
                     options.Server,
                     "Reading the organization",
@@ -89,9 +94,9 @@ internal static class Connecting
         catch (CmekException e) when (known is not null)
         {
             cloud.Dispose();
-            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = e };
+            offline = Offline(e);
+            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = offline };
             organization = known.Organization;
-            offline = e;
         }
         catch (CmekException e) when (look is not null && IsSilence(e))
         {
@@ -104,9 +109,9 @@ internal static class Connecting
                 throw;
             }
 
-            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = e };
+            offline = Offline(e);
+            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = offline };
             organization = seen.Organization;
-            offline = e;
         }
         catch
         {
@@ -171,6 +176,16 @@ internal static class Connecting
 
     private static InventoryEntry? Known(string stateFolder, Uri server) =>
         new Inventory(stateFolder, TimeProvider.System).List().FirstOrDefault(e => e.Server == server.GetLeftPart(UriPartial.Authority));
+
+    // What an offline session says from now on: nothing is sent by it, so that the same command again would say the same.
+    private static CmekException Offline(CmekException e) => new(
+        e.ErrorId,
+        e.Kind,
+        e.Message,
+        "This session is offline since it was made, and asks the service for nothing: run Connect-CmekCloud again when the service answers, "
+            + $"and then this command.{(IsSilence(e) ? string.Empty : " " + e.RecommendedAction)}",
+        e.Target,
+        e);
 
     // A key that is refused is no silence.
     private static bool IsSilence(CmekException e) =>

@@ -77,15 +77,16 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
         Operation op = run.ForRecord(new QuietHost(Pipeline), run.Cancellation, run.Abort);
         Readiness readiness = new(KeyOnly, op);
         await TellAsync(readiness.OfStateFolder()).ConfigureAwait(false);
+        CmekException? silent = KeyOnly && _named.Count > 0 ? null : await readiness.AskServiceAsync().ConfigureAwait(false);
         if (!KeyOnly)
         {
-            await TellAsync(readiness.OfService()).ConfigureAwait(false);
+            await TellAsync(readiness.OfService(silent)).ConfigureAwait(false);
         }
 
         IReadOnlyList<ClusterRef> named = _named;
         if (_named.Count == 0)
         {
-            ReadinessScope scope = await ReadinessScope.ReadAsync(op).ConfigureAwait(false);
+            ReadinessScope scope = await ReadinessScope.ReadAsync(silent, op).ConfigureAwait(false);
             named = scope.Clusters;
             if (scope.Unread is { } why)
             {

@@ -87,7 +87,7 @@ public abstract class SessionCommand : PipelineCommand
     /// <param name="op">The run.</param>
     /// <exception cref="CmekException"><c>ClusterNotFound</c>, <c>ClusterNameAmbiguous</c>, <c>ClusterContradicts</c>,
     /// <c>WildcardRefused</c>.</exception>
-    internal async Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op)
+    internal virtual async Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op)
     {
         RefuseWildcards(given);
         if (given.Id is null)
