@@ -1,6 +1,7 @@
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Checks;
 using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Text;
 
@@ -136,11 +137,16 @@ internal sealed class Readiness(bool keyOnly, Operation op)
         return checks;
     }
 
-    private static CmekCheck KeysKnown(RevocationSubject subject)
+    private CmekCheck KeysKnown(RevocationSubject subject)
     {
         int keys = subject.Keys.All.Count;
-        string seen = $"{keys} {(keys == 1 ? "key" : "keys")} with {subject.Keys.Principals.Count} "
-            + $"{(subject.Keys.Principals.Count == 1 ? "principal" : "principals")} would be cut";
+        string those = $"{keys} {(keys == 1 ? "key" : "keys")} with {subject.Keys.Principals.Count} "
+            + $"{(subject.Keys.Principals.Count == 1 ? "principal" : "principals")}";
+        DateTimeOffset? cut = ClusterKeys.Receipts(subject.Cluster, op).FirstOrDefault(r => r.Document.IsOpen)?.Document.CreatedAt;
+        string seen = cut is { } since
+            ? $"{those} are known, and a cut of {since.UtcDateTime:yyyy-MM-dd HH:mm}Z stands by its receipt; what is open again would "
+                + "be cut"
+            : subject.IsRevoked ? $"{those} are known, and the service says REVOKED; what is open would be cut" : $"{those} would be cut";
         return subject.Silent is null
             ? Of(subject, "CutKeys", CmekCheckResult.Pass, $"{seen}, by the service, the inventory and receipts.")
             : Of(

@@ -224,7 +224,10 @@ internal static class Restoration
         }
 
         string[] Named(Func<RestoreItem, IReadOnlyList<string>> of) =>
-            [.. plan.Items.Where(i => i.Acts).SelectMany(i => of(i).Select(n => $"{n} on {i.Shown.KeyUri}")).Distinct(StringComparer.Ordinal)];
+        [
+            .. plan.Items.Where(i => i.Acts).SelectMany(
+                i => of(i).Select(n => $"{n} on {i.Shown.KeyUri}")).Distinct(StringComparer.Ordinal),
+        ];
     }
 
     private static IEnumerable<CmekException> Untold(RestorePlan plan)

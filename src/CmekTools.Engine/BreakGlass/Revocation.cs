@@ -44,9 +44,19 @@ internal sealed class Revocation
         try
         {
             RevocationPlan plan = await RevocationPlan.MakeAsync(await find(op).ConfigureAwait(false), options, op).ConfigureAwait(false);
-            if (plan.Subjects.Count > 0 && await outer.Host.ConfirmRunAsync(plan.Target(op), plan.Question(op)).ConfigureAwait(false))
+            if (plan.Subjects.Count == 0)
+            {
+                return;
+            }
+
+            if (await outer.Host.ConfirmRunAsync(plan.Target(op), plan.Question(op)).ConfigureAwait(false))
             {
                 await RunAsync(plan, outer, op, host).ConfigureAwait(false);
+            }
+            else
+            {
+                await outer.Host.WarningAsync(
+                    $"{(options.Cuts ? "Nothing was cut" : "The service was not told")}, because you said no.").ConfigureAwait(false);
             }
         }
         finally

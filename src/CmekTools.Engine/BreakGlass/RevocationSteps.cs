@@ -61,7 +61,7 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
         lock (_lock)
         {
             _states[(target.KeyUri, target.AuthPrincipal)] = state;
-            return TellAsync(step, target.Region, target.KeyUri, result);
+            return TellAsync(step, target.Region, target.KeyUri, result, target.AuthPrincipal);
         }
     }
 
@@ -93,7 +93,7 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
     }
 
     // The steps stand in the order in which what they say became so: the host only takes them into its queue here.
-    private Task TellAsync(string step, string? region, string? keyUri, string result)
+    private Task TellAsync(string step, string? region, string? keyUri, string result, string? principal = null)
     {
         lock (_lock)
         {
@@ -105,6 +105,7 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
                 ClusterName = cluster.Name,
                 Region = region,
                 KeyUri = keyUri,
+                AuthPrincipal = principal,
                 Step = step,
                 Result = result,
                 Now = Now(all, revoked, Unseen),

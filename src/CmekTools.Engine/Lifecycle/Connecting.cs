@@ -182,8 +182,8 @@ internal static class Connecting
         e.ErrorId,
         e.Kind,
         e.Message,
-        "This session is offline since it was made, and asks the service for nothing: run Connect-CmekCloud again when the service answers, "
-            + $"and then this command.{(IsSilence(e) ? string.Empty : " " + e.RecommendedAction)}",
+        "This session is offline since it was made, and asks the service for nothing: run Connect-CmekCloud again when the service "
+            + $"answers, and then this command.{(IsSilence(e) ? string.Empty : " " + e.RecommendedAction)}",
         e.Target,
         e);
 

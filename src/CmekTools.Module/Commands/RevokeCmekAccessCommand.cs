@@ -75,6 +75,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     /// </summary>
     [Parameter(ParameterSetName = ClusterSet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
     public string? ConfirmClusterName { get; set; }
 
     /// <summary>AWS: days until a scheduled deletion happens.</summary>

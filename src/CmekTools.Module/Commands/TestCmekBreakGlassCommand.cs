@@ -13,6 +13,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     private readonly List<ClusterRef> _named = [];
     private SessionContext? _unconnected;
     private bool _ready = true;
+    private bool _refused;
 
     /// <summary>The clusters: exact names, ids, or objects that say one of them; every cluster that is known where none is given.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
@@ -46,20 +47,31 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
         base.Dispose(disposing);
     }
 
-    internal override Task ProcessAsync()
+    internal override async Task ProcessAsync()
     {
-        _named.AddRange(ClusterName.Select(c => new ClusterRef(c.Name, c.Id, c.Known)));
-        return Task.CompletedTask;
+        foreach (ClusterArgument given in ClusterName)
+        {
+            if (given.IsPattern)
+            {
+                // Which clusters were meant is not known, and so it is not known whether they could be cut.
+                _ready = false;
+                _refused = true;
+                await Pipeline.ErrorAsync(SessionCommand.WildcardRefused(given, CommandName)).ConfigureAwait(false);
+                continue;
+            }
+
+            _named.Add(new ClusterRef(given.Name, given.Id, given.Known));
+        }
     }
 
     internal override async Task EndAsync()
     {
-        if (MyInvocation.ExpectingInput && _named.Count == 0)
+        if (MyInvocation.ExpectingInput && _named.Count == 0 && !_refused)
         {
             // An empty pipeline asked about nothing; of nothing it is not known whether it could be cut.
             await TellAsync(None()).ConfigureAwait(false);
         }
-        else
+        else if (_named.Count > 0 || !_refused)
         {
             await CheckAsync().ConfigureAwait(false);
         }

@@ -131,14 +131,17 @@ public abstract class SessionCommand : PipelineCommand
     {
         if (given.IsPattern && !TakesWildcards)
         {
-            throw new CmekException(
-                "WildcardRefused",
-                CmekErrorKind.InvalidArgument,
-                $"'{given.Name}' has wildcards, and {CommandName} takes clusters by their exact names.",
-                $"See first which clusters it means: Get-CmekCluster {PowerShellText.Quote(given.Name!)}; and pipe them.",
-                given.Name);
+            throw WildcardRefused(given, CommandName);
         }
     }
+
+    /// <summary>What is said where a name with wildcards is refused.</summary>
+    internal static CmekException WildcardRefused(ClusterArgument given, string command) => new(
+        "WildcardRefused",
+        CmekErrorKind.InvalidArgument,
+        $"'{given.Name}' has wildcards, and {command} takes clusters by their exact names.",
+        $"See first which clusters it means: Get-CmekCluster {PowerShellText.Quote(given.Name!)}; and pipe them.",
+        given.Name);
 
     // However many names come, the clusters are listed once, and again only for a name that was not among them.
     private async Task<CmekCluster> ByNameAsync(string name, TimeSpan within, Operation op)

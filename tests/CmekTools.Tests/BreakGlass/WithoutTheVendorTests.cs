@@ -203,7 +203,10 @@ public sealed class WithoutTheVendorTests
         int asked = life.Server.Exchanges.Where(e => e.Request.Service == "cloud").GroupBy(
             e => e.Request.Method + e.Request.RawPath).Max(g => g.Count());
         Assert.InRange(asked, 1, 4);
-        Assert.Contains("Connect-CmekCloud again gives an offline session", failed.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        Assert.Contains(
+            "Connect-CmekCloud again gives an offline session",
+            failed.ErrorDetails.RecommendedAction,
+            StringComparison.Ordinal);
     }
 
     [Fact]

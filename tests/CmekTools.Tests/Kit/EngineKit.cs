@@ -73,14 +73,17 @@ internal sealed class EngineKit : IDisposable
     }
 
     /// <summary>A session without a Cloud API and with a sandbox's providers, as a command without any connection has.</summary>
-    public static EngineKit Unconnected(SandboxServer server, string stateFolder)
+    public static EngineKit Unconnected(
+        SandboxServer server,
+        string stateFolder,
+        Func<ProviderOptions, ProviderOptions>? change = null)
     {
         using EngineKit connected = Create(server);
         return new EngineKit(
             new Uri("http://127.0.0.1:9/"),
             "none",
             string.Empty,
-            connected.Session.ProviderOptions,
+            change?.Invoke(connected.Session.ProviderOptions) ?? connected.Session.ProviderOptions,
             Timings.Sandbox,
             new JournalWriter(stateFolder),
             offline: CmekTools.Engine.Lifecycle.Connecting.NotConnected(string.Empty));
