@@ -74,6 +74,15 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
         }
     }
 
+    /// <summary>What is known of one access.</summary>
+    public CmekCutState Of(string keyUri, string principal)
+    {
+        lock (_lock)
+        {
+            return _states.GetValueOrDefault((keyUri, principal), CmekCutState.Unread);
+        }
+    }
+
     /// <summary>A step about the whole cluster has been done.</summary>
     public Task DoneAsync(string step, string result) => TellAsync(step, null, null, result);
 
