@@ -89,6 +89,11 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
         Operation op = run.ForRecord(new QuietHost(Pipeline), run.Cancellation, run.Abort);
         Readiness readiness = new(KeyOnly, op);
         await TellAsync(readiness.OfStateFolder()).ConfigureAwait(false);
+        if (ReferenceEquals(context, _unconnected) && !Sessions.MayGoUnconnected)
+        {
+            await TellAsync(Unguessed()).ConfigureAwait(false);
+        }
+
         CmekException? silent = KeyOnly && _named.Count > 0 ? null : await readiness.AskServiceAsync().ConfigureAwait(false);
         if (!KeyOnly)
         {
@@ -132,6 +137,15 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
         Result = CmekCheckResult.Unknown,
         Seen = $"Only clusters that were seen from here before are looked at, for the service's list could not be read: {why}",
         Remedy = "Connect when the service answers, or name the clusters.",
+    };
+
+    private static CmekCheck Unguessed() => new()
+    {
+        Name = "CutClusters",
+        Result = CmekCheckResult.Fail,
+        Seen = "There is no connection in this runspace, and beside another one or a sandbox in this process Revoke-CmekAccess goes by no "
+            + "cluster's name without one.",
+        Remedy = "Connect-CmekCloud, or give -Session.",
     };
 
     private static CmekCheck None() => new()
