@@ -52,6 +52,15 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
         }
     }
 
+    /// <summary>What was read of an access, to be told with what is done about it.</summary>
+    public void Seen(AccessTarget target, CmekCutState state)
+    {
+        lock (_lock)
+        {
+            _states[(target.KeyUri, target.AuthPrincipal)] = state;
+        }
+    }
+
     /// <summary>
     /// What was read of an access is known, and told, at once: of two keys that are proven beside each other, the first does not speak
     /// for the second.
