@@ -108,8 +108,7 @@ internal static class Restoration
         {
             await op.Host.WarningAsync(
                 $"The service was not asked: whether {cluster.Name} comes back is not known, nothing is waited for, and its receipts "
-                    + "stay open. Run the same "
-                + "command again when it answers.").ConfigureAwait(false);
+                    + "stay open. When it answers, run Connect-CmekCloud, and the same command again.").ConfigureAwait(false);
             await TellAsync(failures, op).ConfigureAwait(false);
             return;
         }
