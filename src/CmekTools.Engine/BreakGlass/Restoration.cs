@@ -281,7 +281,7 @@ internal static class Restoration
         // One key must not keep the cluster from the others, nor the other regions down.
         async Task EachAsync(RestoreItem item, Func<Task<bool>> giveBack, string unchanged)
         {
-            op.TakeChanges();
+            int before = op.ChangeCount;
             try
             {
                 await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
@@ -291,7 +291,7 @@ internal static class Restoration
                     await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
                 }
 
-                IReadOnlyList<string> changes = op.TakeChanges();
+                IReadOnlyList<string> changes = op.ChangesSince(before);
                 if (!op.Host.WhatIf)
                 {
                     await steps.DoneAsync(
@@ -304,7 +304,6 @@ internal static class Restoration
             catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
             {
                 failures.Add(e);
-                op.TakeChanges();
                 await steps.DoneAsync(
                     "Restore",
                     item.Target,
