@@ -222,3 +222,38 @@ Describe 'Objects for scripts' {
         (Get-CmekKey shop | ConvertTo-Csv | ConvertFrom-Csv).Tags | Should -BeLike "*cmektools:cluster-name=shop*"
     }
 }
+
+Describe 'A command in a test of somebody''s own' {
+    It 'has parameters that a mock can take over: <_>' -ForEach 'Get-CmekStatus', 'Get-CmekCluster', 'Revoke-CmekAccess', 'Restore-CmekAccess', 'Export-CmekManifest' {
+        $command = $_
+        Mock $command { 'mocked' }
+        & $command shop | Should -Be 'mocked'
+        'shop' | & $command | Should -Be 'mocked'
+        $shop | & $command | Should -Be 'mocked'
+        Should -Invoke $command -Times 3 -Exactly
+    }
+
+    It 'gives a mock''s filter what the caller gave' {
+        Mock Get-CmekStatus { [pscustomobject]@{ State = 'REVOKED' } } -ParameterFilter { $ClusterName -eq 'shop' }
+        Mock Grant-CmekAccess { 'granted' } -ParameterFilter { $Key.KeyUri -eq $access[0].KeyUri }
+        (Get-CmekStatus shop).State | Should -Be 'REVOKED'
+        $access[0] | Grant-CmekAccess | Should -Be 'granted'
+        # Nothing else stands in for what was not meant.
+        { Get-CmekStatus ledger } | Should -Throw
+    }
+
+    It 'names no type that the session cannot see' {
+        $types = (Get-Command -Module CmekTools -CommandType Cmdlet).Parameters.Values.ParameterType |
+            ForEach-Object { $_.HasElementType ? $_.GetElementType() : $_ } |
+            Sort-Object FullName -Unique
+        $types.FullName | Should -Contain 'CmekTools.CmekAccess'
+        $hidden = $types | Where-Object { [System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($_.Assembly).Name -eq 'CmekTools' }
+        $hidden.FullName | Should -BeNullOrEmpty
+    }
+
+    It 'has a signature in its help that can be read' {
+        foreach ($command in (Get-Command -Module CmekTools -CommandType Cmdlet).Name) {
+            Get-Help $command -Full | Out-String | Should -Not -Match 'Culture=|PublicKeyToken'
+        }
+    }
+}

@@ -128,6 +128,7 @@ internal static class MamlWriter
         { IsArray: true } => Shown(type.GetElementType()!) + "[]",
         { IsEnum: true } or { Namespace: "CmekTools" } => type.Name,
         _ => Microsoft.PowerShell.ToStringCodeMethods.Type(PSObject.AsPSObject(type)) is { Length: > 0 } known
+            && !known.Contains(',', StringComparison.Ordinal)
             ? known.Split('.')[^1]
             : type.Name,
     };

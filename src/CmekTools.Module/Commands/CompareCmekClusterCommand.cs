@@ -22,7 +22,7 @@ public sealed class CompareCmekClusterCommand : FleetCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveAccesses = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>The declaration; where it is not given only the providers' policies are looked at.</summary>
     [Parameter(ParameterSetName = ClusterSet)]
@@ -53,7 +53,7 @@ public sealed class CompareCmekClusterCommand : FleetCommand
         }
 
         await BesideAsync(
-            ClusterName,
+            ClusterArgument.All(ClusterName),
             RecentClusters.Momentary,
             (cluster, op) => path is null
                 ? RunAsync(cluster, null, [], op)

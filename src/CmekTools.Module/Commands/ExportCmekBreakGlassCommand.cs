@@ -26,7 +26,7 @@ public sealed class ExportCmekBreakGlassCommand : ClusterCommand
 
     internal override async Task ProcessAsync()
     {
-        foreach (ClusterArgument cluster in ClusterName.ToArray())
+        foreach (ClusterArgument cluster in ClusterArgument.All(ClusterName))
         {
             await BesideAsync(cluster.ToString(), op =>
             {

@@ -18,11 +18,11 @@ public sealed class GetCmekClusterCommand : SessionCommand
     [Alias("ClusterName", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] Name { get; set; } = [];
+    public object[] Name { get; set; } = [];
 
     internal override async Task ProcessAsync()
     {
-        foreach (ClusterArgument given in Name)
+        foreach (ClusterArgument given in ClusterArgument.All(Name))
         {
             _given = true;
             if (given.Id is null)

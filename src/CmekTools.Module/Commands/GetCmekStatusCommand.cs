@@ -22,7 +22,7 @@ public sealed class GetCmekStatusCommand : FleetCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Only clusters in one of these states; with -Detailed only regions.</summary>
     [Parameter]
@@ -40,7 +40,7 @@ public sealed class GetCmekStatusCommand : FleetCommand
 
     internal override async Task ProcessAsync()
     {
-        foreach (ClusterArgument given in ClusterName)
+        foreach (ClusterArgument given in ClusterArgument.All(ClusterName))
         {
             _given = true;
             if (given.Id is null)

@@ -19,7 +19,7 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveReceipts = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public override ClusterArgument[] ClusterName { get; set; } = [];
+    public override object[] ClusterName { get; set; } = [];
 
     /// <summary>The receipt, from Get-CmekReceipt.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ReceiptSet, ValueFromPipeline = true)]
@@ -86,7 +86,7 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
                 return;
             }
 
-            foreach (ClusterArgument cluster in ClusterName)
+            foreach (ClusterArgument cluster in ClusterArgument.All(ClusterName))
             {
                 RefuseWildcards(cluster);
                 ClusterRef named = new(cluster.Name, cluster.Id, null);

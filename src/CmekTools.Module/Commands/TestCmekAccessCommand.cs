@@ -29,7 +29,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveAccesses = true, LeaveReceipts = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>The accesses that are to be used.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
@@ -73,7 +73,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
             await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path)).ConfigureAwait(false);
         }
 
-        foreach (ClusterArgument given in ClusterName)
+        foreach (ClusterArgument given in ClusterArgument.All(ClusterName))
         {
             await CheckGivenAsync(given, path).ConfigureAwait(false);
         }

@@ -20,7 +20,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Leave out what only telling the service needs.</summary>
     [Parameter]
@@ -48,7 +48,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
 
     internal override Task ProcessAsync()
     {
-        _named.AddRange(ClusterName.Select(c => new ClusterRef(c.Name, c.Id, c.Known)));
+        _named.AddRange(ClusterArgument.All(ClusterName).Select(c => new ClusterRef(c.Name, c.Id, c.Known)));
         return Task.CompletedTask;
     }
 

@@ -36,6 +36,13 @@ public sealed class ClusterArgument
         new() { Id = string.IsNullOrEmpty(id) ? null : id, Name = string.IsNullOrEmpty(name) ? null : name };
 
     /// <summary>
+    /// What a parameter with <see cref="ClusterTransformationAttribute"/> holds. Its type is object: a proxy or a mock of the command
+    /// takes over the type and not the transformation, and cannot see this type.
+    /// </summary>
+    internal static ClusterArgument[] All(object[] given) =>
+        [.. given.Select(g => From(g) ?? throw new ArgumentException($"{g} names no cluster.", nameof(given)))];
+
+    /// <summary>
     /// True where it says the thing with this id and these names, without anybody being asked: by the id where it has one, else by the
     /// name, wildcards and all.
     /// </summary>
