@@ -257,3 +257,94 @@ Describe 'A command in a test of somebody''s own' {
         }
     }
 }
+
+Describe 'The order of the input' {
+    It 'is kept by Get-CmekStatus -Ordered: <What>' -ForEach @(
+        @{ What = 'names'; Given = { 'shop', 'ledger', 'shelf' }; Names = 'shop', 'ledger', 'shelf' }
+        @{ What = 'names and ids'; Given = { 'shop', $ledger.Id, 'shelf' }; Names = 'shop', 'ledger', 'shelf' }
+        @{ What = 'an id first'; Given = { $shop.Id, 'ledger', $shop, 'shop', 'shelf' }; Names = 'shop', 'ledger', 'shelf' }
+        @{ What = 'wildcards'; Given = { 'sho*', 'l*', '*' }; Names = 'shop', 'ledger', 'shelf' }
+        @{ What = 'clusters'; Given = { $shop, $ledger }; Names = 'shop', 'ledger' }
+    ) {
+        (& $Given | Get-CmekStatus -Ordered).ClusterName | Should -Be $Names
+        $given = & $Given
+        (Get-CmekStatus $given -Ordered).ClusterName | Should -Be $Names
+    }
+
+    It 'is kept by the errors too' {
+        $both = Get-CmekStatus shop, nowhere, ledger, neither, shelf -Ordered -ErrorAction Continue 2>&1
+        $both | ForEach-Object { $_ -is [System.Management.Automation.ErrorRecord] ? $_.TargetObject : $_.ClusterName } |
+            Should -Be 'shop', 'nowhere', 'ledger', 'neither', 'shelf'
+    }
+}
+
+Describe 'A cluster that is given several times' {
+    It 'is worked on once by <_>' -ForEach 'Get-CmekCluster', 'Get-CmekStatus', 'Wait-CmekStatus', 'Export-CmekManifest', 'Export-CmekBreakGlass' {
+        $command = $_
+        @(& $command shop, SHOP, shop).Count | Should -Be 1
+        # The sheet is written of what was given, also where nobody can be asked which cluster a name is.
+        @(& $command shop, $shop).Count | Should -Be ($command -eq 'Export-CmekBreakGlass' ? 2 : 1)
+        $rows = 1..3 | ForEach-Object { [pscustomobject]@{ ClusterName = 'shop' } }
+        @($rows | & $command).Count | Should -Be 1
+        @(Get-CmekKey shop, ledger, $shop.Id | & $command).Count | Should -Be 2
+    }
+
+    It 'is checked once, by its keys or a job''s keys as by its name' {
+        $once = @(Test-CmekAccess ledger | ForEach-Object Name)
+        @(New-CmekKey ledger | Test-CmekAccess | ForEach-Object Name) | Should -Be $once
+        $keys = @(Get-CmekKey ledger; Get-CmekKey ledger)
+        $copies = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($keys))
+        @($copies | Test-CmekAccess | ForEach-Object Name) | Should -Be $once
+    }
+
+    It 'is compared once, and a difference told once' {
+        $rows = 1..3 | ForEach-Object { [pscustomobject]@{ ClusterName = 'shop'; ManifestPath = Join-Path $TestDrive 'shop.json' } }
+        Export-CmekManifest shop (Join-Path $TestDrive 'shop.json') | Out-Null
+        $rows | Compare-CmekCluster | Should -BeNullOrEmpty
+        Export-CmekManifest shelf (Join-Path $TestDrive 'shelf.json') | Out-Null
+        $rows | ForEach-Object { $_.ManifestPath = Join-Path $TestDrive 'shelf.json' }
+        ($rows | Compare-CmekCluster).Kind | Should -Be 'KeyChanged', 'PrincipalChanged'
+        # Another declaration is another comparison.
+        $rows[0].ManifestPath = Join-Path $TestDrive 'shop.json'
+        ($rows | Compare-CmekCluster).Kind | Should -Be 'KeyChanged', 'PrincipalChanged'
+    }
+
+    It 'is restored once by the steps of its revocation, after the last of them' {
+        $plan = Revoke-CmekAccess ledger -Force | Restore-CmekAccess -WhatIf
+        $plan | Should -HaveCount 1
+        $plan.Action | Should -Be 'GiveBack'
+        (Get-CmekStatus ledger).State | Should -Be 'REVOKED'
+        $steps = Get-CmekReceipt ledger -Open | Restore-CmekAccess -Wait
+        $steps[-1].Step | Should -Be 'Enabled'
+        (Get-CmekStatus ledger).State | Should -Be 'ENABLED'
+    }
+}
+
+Describe 'A declaration in a row' {
+    It 'is bound by its name, and one that is not there is an error: <_>' -ForEach 'Compare-CmekCluster', 'Test-CmekAccess', 'Enable-CmekCluster', 'Update-CmekCluster' {
+        $command = $_
+        $row = [pscustomobject]@{ ClusterName = 'shop'; ManifestPath = Join-Path $TestDrive 'nothere.json' }
+        $outcome = Get-TestOutcome { $row | & $command }
+        Assert-TestError $outcome.Errors[0] ManifestUnreadable ReadError -Target $row.ManifestPath
+        $row.ManifestPath = ''
+        $outcome = Get-TestOutcome { $row | & $command }
+        $outcome.Errors | Should -HaveCount 1
+        $outcome.Output | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Wildcards that no cluster has' {
+    It 'are an error where something is judged or waited for: <_>' -ForEach 'Compare-CmekCluster', 'Test-CmekAccess', 'Wait-CmekStatus' {
+        $command = $_
+        $outcome = Get-TestOutcome { & $command 'zzz*' }
+        Assert-TestError $outcome.Errors[0] ClusterNotFound ObjectNotFound -Target 'zzz`*'
+        $outcome.Errors | Should -HaveCount 1
+    }
+
+    It 'find nothing where something is listed: <_>' -ForEach 'Get-CmekCluster', 'Get-CmekStatus', 'Get-CmekKey' {
+        $command = $_
+        $outcome = Get-TestOutcome { & $command 'zzz*' }
+        $outcome.Errors | Should -BeNullOrEmpty
+        $outcome.Output | Should -BeNullOrEmpty
+    }
+}

@@ -25,7 +25,7 @@ public sealed class CompareCmekClusterCommand : FleetCommand
     public object[] ClusterName { get; set; } = [];
 
     /// <summary>The declaration; where it is not given only the providers' policies are looked at.</summary>
-    [Parameter(ParameterSetName = ClusterSet)]
+    [Parameter(ParameterSetName = ClusterSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? ManifestPath { get; set; }
 
@@ -57,7 +57,8 @@ public sealed class CompareCmekClusterCommand : FleetCommand
             RecentClusters.Momentary,
             (cluster, op) => path is null
                 ? RunAsync(cluster, null, [], op)
-                : RunAsync(cluster, Manifests.Read(path, cluster), Manifests.ReadAccepted(path), op))
+                : RunAsync(cluster, Manifests.Read(path, cluster), Manifests.ReadAccepted(path), op),
+            path)
             .ConfigureAwait(false);
     }
 

@@ -52,6 +52,9 @@ public sealed class GetCmekKeyCommand : FleetCommand
     internal override bool TakesWildcards => true;
 
     /// <inheritdoc/>
+    internal override bool NeedsMatch => false;
+
+    /// <inheritdoc/>
     internal override bool NeedsSession => !Discover;
 
     /// <inheritdoc/>

@@ -86,13 +86,12 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
                 return;
             }
 
-            foreach (ClusterArgument cluster in ClusterArgument.All(ClusterName))
+            await EachOnceAsync(ClusterArgument.All(ClusterName), cluster =>
             {
                 RefuseWildcards(cluster);
                 ClusterRef named = new(cluster.Name, cluster.Id, null);
-                await BesideAsync(cluster.ToString(), op => RestoreAsync(named, given, options, op)).ConfigureAwait(false);
-            }
-
+                return BesideAsync(cluster.ToString(), op => RestoreAsync(named, given, options, op));
+            }).ConfigureAwait(false);
             return;
         }
 

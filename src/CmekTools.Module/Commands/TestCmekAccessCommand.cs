@@ -15,7 +15,6 @@ public sealed class TestCmekAccessCommand : FleetCommand
 {
     private const string ClusterSet = "Cluster";
     private const string AccessSet = "Access";
-    private const string ManifestSet = "Manifest";
     private const string ReceiptSet = "Receipt";
     private readonly List<CmekAccess> _accesses = [];
     private bool _sound = true;
@@ -23,7 +22,6 @@ public sealed class TestCmekAccessCommand : FleetCommand
 
     /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet, ValueFromPipeline = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [Alias("Name", "ClusterId", "Id", "Cluster")]
@@ -39,7 +37,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
     public CmekAccess[] InputObject { get; set; } = [];
 
     /// <summary>The vendor's <c>cmek_config.json</c> that is to be used.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ManifestSet)]
+    [Parameter(ParameterSetName = ClusterSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? ManifestPath { get; set; }
 
@@ -107,13 +105,16 @@ public sealed class TestCmekAccessCommand : FleetCommand
 
         if (path is null)
         {
-            return CheckAsync(op => ResolveAsync(given, RecentClusters.Momentary, op), given.ToString(), null);
+            return EachOnceAsync(
+                [given],
+                _ => CheckAsync(op => ResolveAsync(given, RecentClusters.Momentary, op), given.ToString(), null));
         }
 
         return BesideAsync(
             [given],
             RecentClusters.Momentary,
-            (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, Manifests.Read(path, cluster), op));
+            (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, Manifests.Read(path, cluster), op),
+            path);
     }
 
     private Task CheckAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared) =>

@@ -42,7 +42,7 @@ public abstract class AccessCommand : FleetCommand
     public virtual object[] ClusterName { get; set; } = [];
 
     /// <summary>The vendor's <c>cmek_config.json</c>.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ManifestSet)]
+    [Parameter(Mandatory = true, ParameterSetName = ManifestSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? ManifestPath { get; set; }
 

@@ -29,6 +29,12 @@ public sealed class ClusterArgument
     /// <summary>True where it may stand for several clusters.</summary>
     internal bool IsPattern => Id is null && WildcardPattern.ContainsWildcardCharacters(Name);
 
+    /// <summary>
+    /// True for one of the several things of a cluster that a command writes one after the other (a key, a step, a check): what is to be
+    /// done with the cluster is done once, after the last of them.
+    /// </summary>
+    internal bool IsPart { get; private init; }
+
     private bool IsNothing => Id is null && Name is null;
 
     /// <summary>The cluster of an id and a name, each of which may be missing.</summary>
@@ -70,7 +76,7 @@ public sealed class ClusterArgument
             case CmekCluster cluster:
                 return new ClusterArgument { Name = cluster.Name, Id = cluster.Id, Known = cluster };
             case CmekKey { Discovered: true } key:
-                return new ClusterArgument { Name = key.ClusterName, Id = key.ClusterId, Found = key };
+                return new ClusterArgument { Name = key.ClusterName, Id = key.ClusterId, Found = key, IsPart = true };
             case Guid id:
                 return new ClusterArgument { Id = id.ToString() };
             case string text:
@@ -102,7 +108,7 @@ public sealed class ClusterArgument
             found = new ClusterArgument { Id = found.Name };
         }
 
-        return found.IsNothing ? null : found;
+        return found.IsNothing ? null : new ClusterArgument { Id = found.Id, Name = found.Name, IsPart = IsPartOf(row) };
     }
 
     /// <summary>A property's value as a text, or null where there is none or it is empty.</summary>
@@ -112,6 +118,12 @@ public sealed class ClusterArgument
         string? text = found?.ToString();
         return string.IsNullOrWhiteSpace(text) ? null : text.Trim();
     }
+
+    // Of a job's output too: its type's name is all that is left of it there.
+    private static bool IsPartOf(object row) => PSObject.AsPSObject(row).TypeNames.Any(
+        t => t[(t.LastIndexOf('.') + 1)..] is nameof(CmekKey) or nameof(CmekStep) or nameof(CmekCheck) or nameof(CmekAccess)
+            or nameof(CmekRegionStatus) or nameof(CmekDifference) or nameof(CmekRestorePlan) or nameof(CmekJournalEntry)
+            or nameof(CmekKeyUse));
 
     private static bool Has(object value, string name) =>
         value is IDictionary map ? map.Contains(name) : PSObject.AsPSObject(value).Properties[name] is not null;

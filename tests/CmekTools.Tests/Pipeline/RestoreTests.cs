@@ -165,7 +165,9 @@ public sealed class RestoreTests
         ];
         Assert.Equal(["Restore", "Restore", "Access", "Move", "Enabled"], steps.Select(s => s.Step).Where(s => s != "SupportRequest"));
         // What was done is told, also where the grant that does it counts its changes for itself.
-        Assert.All(steps.Where(s => s.Step == "Restore"), s => Assert.DoesNotContain("nothing was changed", s.Result, StringComparison.Ordinal));
+        Assert.All(
+            steps.Where(s => s.Step == "Restore"),
+            s => Assert.DoesNotContain("nothing was changed", s.Result, StringComparison.Ordinal));
         Assert.Contains(life.IsAws ? "make the role" : "make the service account", steps[0].Result, StringComparison.Ordinal);
         JsonObject body = Assert.Single(life.Sent("UpdateCmek"));
         string type = life.IsAws ? "AWS_KMS" : "GCP_CLOUD_KMS";
