@@ -73,6 +73,8 @@ Describe '<Name> takes a cluster in each way' -ForEach $takers {
         @{ What = 'clusters'; Given = { $shop, $ledger } }
         @{ What = 'statuses'; Given = { Get-CmekStatus shop, ledger } }
         @{ What = 'a CSV with ClusterName'; Given = { "ClusterName,Owner`nshop,me`nledger,you" | ConvertFrom-Csv } }
+        @{ What = 'hashtables'; Given = { @{ ClusterName = 'shop' }, [ordered]@{ Name = 'ledger' } } }
+        @{ What = 'what was selected'; Given = { $shop, $ledger | Select-Object Name, Id } }
         @{ What = 'a CSV with Name'; Given = { "Name`nshop`nledger" | ConvertFrom-Csv } }
         @{ What = 'a CSV with ClusterId'; Given = { "ClusterId`n$($shop.Id)`n$($ledger.Id)" | ConvertFrom-Csv } }
         @{ What = 'a CSV with Id and Name'; Given = { "Id,Name`n$($shop.Id),shop`n$($ledger.Id),ledger" | ConvertFrom-Csv } }
@@ -94,7 +96,10 @@ Describe '<Name> takes a cluster in each way' -ForEach $takers {
     }
 
     It 'says what it cannot make a cluster of' {
-        foreach ($given in $null, '', 4, [pscustomobject]@{ Colour = 'red' }, $access[0].GetType()) {
+        # Much has an id or a name that is no cluster's.
+        $process = Get-Process -Id $PID
+        $copy = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($process))
+        foreach ($given in $null, '', 4, [pscustomobject]@{ Colour = 'red' }, $access[0].GetType(), $process, $copy, (Get-Item $TestDrive), @{ Colour = 'red' }) {
             { & $Call $given -ErrorAction Stop } | Should -Throw
         }
         if ($Name -ne 'Get-CmekKey') {

@@ -33,6 +33,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     /// <summary>The connection to use in place of the runspace's own.</summary>
     [Parameter]
     [ValidateNotNull]
+    [SessionTransformation]
     public CmekSession? Session { get; set; }
 
     /// <inheritdoc/>

@@ -90,13 +90,14 @@ public sealed class ClusterArgument
                 return null;
         }
 
-        object row = value!;
+        // A hashtable's entries are no properties of what the pipeline wraps it in.
+        object row = value is PSObject { BaseObject: IDictionary map } ? map : value!;
         ClusterArgument found = new()
         {
             Id = Property(row, nameof(CmekStatus.ClusterId)),
             Name = Property(row, nameof(CmekStatus.ClusterName)) ?? Property(row, "Cluster"),
         };
-        if (found.IsNothing && !Has(row, nameof(CmekStatus.ClusterId)))
+        if (found.IsNothing && !Has(row, nameof(CmekStatus.ClusterId)) && MayBeARow(row))
         {
             // Id and Name are the object's own where it says something of a cluster.
             found = new ClusterArgument { Id = Property(row, nameof(CmekCluster.Id)), Name = Property(row, nameof(CmekCluster.Name)) };
@@ -117,6 +118,22 @@ public sealed class ClusterArgument
         object? found = value is IDictionary map ? map[name] : PSObject.AsPSObject(value).Properties[name]?.Value;
         string? text = found?.ToString();
         return string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+    }
+
+    // Much has an id or a name (a process, a file): what is no row, and nothing of CmekTools', does not say a cluster by that.
+    private static bool MayBeARow(object value)
+    {
+        if (value is IDictionary or System.Data.DataRow)
+        {
+            return true;
+        }
+
+        PSObject shown = PSObject.AsPSObject(value);
+        string type = shown.TypeNames.FirstOrDefault() ?? string.Empty;
+        const string Copy = "Deserialized.";
+        return type.Contains("CmekTools.", StringComparison.Ordinal)
+            || (shown.BaseObject is PSCustomObject && !type.StartsWith(Copy, StringComparison.Ordinal))
+            || type == Copy + typeof(PSCustomObject).FullName;
     }
 
     // Of a job's output too: its type's name is all that is left of it there.

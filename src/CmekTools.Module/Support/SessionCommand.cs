@@ -21,6 +21,7 @@ public abstract class SessionCommand : PipelineCommand
     /// <summary>The connection to use in place of the runspace's own.</summary>
     [Parameter]
     [ValidateNotNull]
+    [SessionTransformation]
     public CmekSession? Session { get; set; }
 
     /// <summary>The engine's side of the connection.</summary>

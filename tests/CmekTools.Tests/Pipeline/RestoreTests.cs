@@ -210,6 +210,21 @@ public sealed class RestoreTests
     [Theory]
     [InlineData("AWS", "-RoleName rescue")]
     [InlineData("GCP", "-ServiceAccount rescue")]
+    public async Task WhereTheServiceMovesByItselfNoTicketIsAskedFor(string provider, string option)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await life.RunAsync("Revoke-CmekAccess shop -Force");
+        life.Server.Options = life.Server.Options with { StateTime = TimeSpan.FromHours(1) };
+        PowerShellResult result = await life.RunAsync($"Restore-CmekAccess shop {option}");
+        Assert.Equal(["Restore", "Restore", "Access", "Move"], result.Values<CmekStep>().Select(s => s.Step));
+        string warning = Assert.Single(result.Warnings, w => w.Contains("Wait-CmekStatus", StringComparison.Ordinal));
+        Assert.Contains("Access is back, and the service is at work on the cluster", warning, StringComparison.Ordinal);
+        Assert.DoesNotContain("support", warning, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
+    [InlineData("AWS", "-RoleName rescue")]
+    [InlineData("GCP", "-ServiceAccount rescue")]
     public async Task WhatARevocationScheduledForDeletionIsRescuedForANewPrincipalToo(string provider, string option)
     {
         await using Life life = await Life.StartAsync(provider);
