@@ -4,10 +4,12 @@ using CmekTools.Benchmarks.Inputs;
 using CmekTools.Benchmarks.Processes;
 using CmekTools.Benchmarks.Survival;
 
-// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- survive [--seed N] [--lives N] [--rate 0.2] [--verbose]
-// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- inputs [--count N] [--seed N]
-// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- crashes [--seed N] [--lives N]
-// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks -- break-glass [--clusters 40]
+// dotnet run -c Release --project benchmarks/CmekTools.Benchmarks --
+//   survive [--seed N] [--lives N] [--rate 0.2] [--side-by-side N] [--verbose]
+//   inputs [--count N] [--seed N]
+//   crashes [--seed N] [--lives N]
+//   races [--seed N] [--count N] [--processes N]
+//   break-glass [--clusters 40]
 Dictionary<string, string> options = new(StringComparer.OrdinalIgnoreCase);
 for (int i = 1; i < args.Length; i++)
 {
@@ -25,7 +27,10 @@ switch (args.FirstOrDefault())
             (int)Number("--seed", 1),
             (int)Number("--lives", 1000),
             Number("--rate", 0.2),
+            (int)Number("--side-by-side", 2 * Environment.ProcessorCount),
             options.ContainsKey("--verbose"));
+    case LifeProcess.Verb:
+        return await LifeProcess.RunAsync();
     case "inputs":
         int count = (int)Number("--count", 1_000_000);
         List<string> wrong = Parsers.Run(count, (int)Number("--seed", 1));
@@ -40,6 +45,8 @@ switch (args.FirstOrDefault())
         return wrong.Count == 0 ? 0 : 1;
     case "crashes":
         return await Crashes.RunAsync((int)Number("--seed", 1), (int)Number("--lives", int.MaxValue));
+    case "races":
+        return await Races.RunAsync((int)Number("--seed", 1), (int)Number("--count", 1000), (int)Number("--processes", 2));
     case "worker":
         return await Worker.RunAsync();
     case "break-glass":
@@ -48,9 +55,10 @@ switch (args.FirstOrDefault())
         return await OtherSide.RunAsync((int)Number("--clusters", 1), options["--regions"].Split(','));
     default:
         await Console.Error.WriteLineAsync(
-            "survive [--seed N] [--lives N] [--rate SHARE] [--verbose]: whole lives of keys on services that fail\n"
+            "survive [--seed N] [--lives N] [--rate SHARE] [--side-by-side N] [--verbose]: whole lives of keys on services that fail\n"
                 + "inputs [--count N] [--seed N]: wrong input for every parser\n"
                 + "crashes [--seed N] [--lives N]: processes killed at each request\n"
+                + "races [--seed N] [--count N] [--processes N]: processes on the same keys at once, and a stranger\n"
                 + "break-glass [--clusters N]: how soon the last key is cut").ConfigureAwait(false);
         return 2;
 }

@@ -10,6 +10,9 @@ internal static class LostAnswerRetry
 {
     private const int Sends = 3;
 
+    // A look that shows at once what was made costs little, and leaves no doubt.
+    private const int SendsWhereSeen = 5;
+
     // What cannot be looked at in a quarter of the longest call will not be seen soon: the user is told instead.
     private const int BlindPart = 4;
 
@@ -17,7 +20,8 @@ internal static class LostAnswerRetry
     /// <param name="op">The run.</param>
     /// <param name="what">What is looked for, in words: "the key for shop/us-east-1".</param>
     /// <param name="send">
-    /// One request. It is sent at most three times, and at most twice where the service gives the same error each time.
+    /// One request. It is sent at most three times, five times where it is seen at once what it makes, and at most twice where the
+    /// service gives the same error each time.
     /// </param>
     /// <param name="look">What the request made, as it is there now; null where it is not there.</param>
     /// <param name="visible">
@@ -35,6 +39,7 @@ internal static class LostAnswerRetry
         where T : class
     {
         CmekServiceException? lost = null;
+        int sends = visible == TimeSpan.Zero ? SendsWhereSeen : Sends;
         for (int attempt = 1; ; attempt++)
         {
             try
@@ -54,7 +59,7 @@ internal static class LostAnswerRetry
                     return found;
                 }
 
-                if (same || attempt == Sends || !AnswerLoss.IsLost(e))
+                if (same || attempt == sends || !AnswerLoss.IsLost(e))
                 {
                     throw;
                 }

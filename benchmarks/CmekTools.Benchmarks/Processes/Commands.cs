@@ -18,7 +18,7 @@ internal static class Commands
         ["begin", "rewrap", "generation", "move", "region", "add-region", "revoke", "restore", "spare", "remove", "disable"];
 
     /// <summary>Those that a race is between.</summary>
-    public static IReadOnlyList<string> Racing { get; } = ["grant", "revoke", "restore", "rewrap"];
+    public static IReadOnlyList<string> Racing { get; } = ["grant", "revoke", "restore", "rewrap", Stranger.Command];
 
     /// <summary>Connects with what a sandbox says.</summary>
     public static SessionContext Connect(IReadOnlyDictionary<string, string> variables, string folder)
@@ -42,9 +42,14 @@ internal static class Commands
     }
 
     /// <summary>Runs one.</summary>
+    /// <param name="order">Which.</param>
+    /// <param name="session">Where.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="cutSeen">Is told whether the last word on all keys was that they are cut, also where something else failed.</param>
     /// <returns>Keys and accesses that came out.</returns>
     /// <exception cref="CmekException">It failed, or a record of it did.</exception>
-    public static async Task<Outcome> RunAsync(Order order, SessionContext session, CancellationToken cancellation)
+    public static async Task<Outcome> RunAsync(
+        Order order, SessionContext session, CancellationToken cancellation, Action<bool>? cutSeen = null)
     {
         ListeningHost host = new();
         Operation op = new(order.Command, session, host, cancellation);
@@ -115,13 +120,18 @@ internal static class Commands
                 }
 
                 break;
+            case Stranger.Command:
+                await Stranger.AddAsync(order.Accesses[0].KeyUri!, order.Key!, op).ConfigureAwait(false);
+                break;
             default:
                 throw new ArgumentException($"There is no command {order.Command}.", nameof(order));
         }
 
+        bool cut = host.Output.OfType<CmekStep>().LastOrDefault()?.KeyCut == true;
+        cutSeen?.Invoke(cut);
         return host.Errors.FirstOrDefault() is { } error
             ? throw error
-            : new Outcome([.. host.Output.OfType<CmekKey>()], accesses);
+            : new Outcome([.. host.Output.OfType<CmekKey>()], accesses, cut);
 
         async Task<IReadOnlyList<CmekAccess>> GrantAsync()
         {
@@ -139,5 +149,6 @@ internal static class Commands
     /// <summary>What came out of a command.</summary>
     /// <param name="Keys">Keys.</param>
     /// <param name="Accesses">Accesses that were granted.</param>
-    internal sealed record Outcome(IReadOnlyList<CmekKey> Keys, IReadOnlyList<CmekAccess> Accesses);
+    /// <param name="Cut">A revocation said of all keys that they are cut.</param>
+    internal sealed record Outcome(IReadOnlyList<CmekKey> Keys, IReadOnlyList<CmekAccess> Accesses, bool Cut);
 }

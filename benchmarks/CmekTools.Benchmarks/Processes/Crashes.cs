@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CmekTools.Benchmarks.Survival;
 using CmekTools.Engine;
 using CmekTools.Sandbox;
 
@@ -76,7 +77,7 @@ internal sealed class CrashLife : IAsyncDisposable
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
     private readonly SandboxServer _server;
-    private readonly string _folder = Directory.CreateTempSubdirectory("cmektools-crash-").FullName;
+    private readonly string _folder = Path.Combine(StatePlace.Root, "cmektools-crash-" + Guid.NewGuid().ToString("N")[..12]);
     private readonly string _added;
     private IReadOnlyList<CmekAccess> _accesses = [];
     private string? _spare;

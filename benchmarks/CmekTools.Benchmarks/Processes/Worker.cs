@@ -21,14 +21,15 @@ internal static class Worker
         await SayAsync([]).ConfigureAwait(false);
         while (await Console.In.ReadLineAsync().ConfigureAwait(false) is { } line)
         {
+            bool cut = false;
             try
             {
-                await Commands.RunAsync(Order.Read(line), session, CancellationToken.None).ConfigureAwait(false);
-                await SayAsync([]).ConfigureAwait(false);
+                await Commands.RunAsync(Order.Read(line), session, CancellationToken.None, c => cut = c).ConfigureAwait(false);
+                await SayAsync(new JsonObject { ["cut"] = cut }).ConfigureAwait(false);
             }
             catch (CmekException e)
             {
-                await SayAsync(new JsonObject { ["id"] = e.ErrorId, ["message"] = e.Message }).ConfigureAwait(false);
+                await SayAsync(new JsonObject { ["id"] = e.ErrorId, ["message"] = e.Message, ["cut"] = cut }).ConfigureAwait(false);
             }
         }
 

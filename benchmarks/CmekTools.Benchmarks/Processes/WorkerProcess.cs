@@ -50,6 +50,9 @@ internal sealed class WorkerProcess : IDisposable
         return await AnswerAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Did the last run say of all keys that they are cut?</summary>
+    public bool SaidCut { get; private set; }
+
     /// <summary>What a run answers whose process was killed.</summary>
     public const string Killed = "killed";
 
@@ -80,6 +83,7 @@ internal sealed class WorkerProcess : IDisposable
         }
 
         JsonNode answer = JsonNode.Parse(line)!;
+        SaidCut = (bool?)answer["cut"] == true;
         return answer["id"] is { } id ? $"{id}: {answer["message"]}" : null;
     }
 }

@@ -6,10 +6,11 @@ namespace CmekTools.Benchmarks.Survival;
 /// </summary>
 internal sealed class JumpingClock : TimeProvider, IDisposable
 {
-    // So many looks, a millisecond apart, must show nothing going on; more before a jump of a minute, which a busy machine must not
-    // provoke.
-    private const int QuietLooks = 3;
-    private const int QuietLooksBeforeFar = 12;
+    // So many looks, a millisecond apart, must show nothing going on. Where the threads can be looked at one is enough, and not where a
+    // limit of a request may be next: what lies between two sockets is nobody's work.
+    private const int QuietLooksBeforeFar = 40;
+    private readonly int _quietLooks = ThreadStates.CanBeRead ? 1 : 3;
+    private readonly ThreadStates _threads = new();
 
     private readonly object _lock = new();
     private readonly PriorityQueue<Timer, (long Due, long Order)> _timers = new();
@@ -58,6 +59,7 @@ internal sealed class JumpingClock : TimeProvider, IDisposable
     {
         _stopped = true;
         _thread.Join();
+        _threads.Dispose();
     }
 
     private void Run()
@@ -75,16 +77,17 @@ internal sealed class JumpingClock : TimeProvider, IDisposable
                 continue;
             }
 
-            if (++quiet >= QuietLooks)
+            quiet++;
+            if (quiet >= LooksBeforeNext() && _threads.AllWait())
             {
-                Jump(quiet);
+                Jump(seen);
             }
         }
     }
 
-    private void Jump(int quiet)
+    // How many looks the next timer wants; no number is enough where there is none.
+    private int LooksBeforeNext()
     {
-        Timer next;
         lock (_lock)
         {
             while (_timers.TryPeek(out Timer? stale, out (long Due, long Order) at) && (stale.Order != at.Order || stale.Due < 0))
@@ -92,13 +95,24 @@ internal sealed class JumpingClock : TimeProvider, IDisposable
                 _timers.Dequeue();
             }
 
-            if (!_timers.TryPeek(out Timer? first, out (long Due, long Order) due)
-                || (due.Due - _now > 30 * TimeSpan.TicksPerSecond && quiet < QuietLooksBeforeFar))
+            return !_timers.TryPeek(out _, out (long Due, long Order) next) ? int.MaxValue
+                : next.Due - _now > 30 * TimeSpan.TicksPerSecond ? QuietLooksBeforeFar
+                : _quietLooks;
+        }
+    }
+
+    private void Jump(long seen)
+    {
+        Timer next;
+        lock (_lock)
+        {
+            // What came between the look at the threads and this is work.
+            if (ThreadPool.CompletedWorkItemCount + _changes != seen
+                || !_timers.TryDequeue(out Timer? first, out (long Due, long Order) due))
             {
                 return;
             }
 
-            _timers.Dequeue();
             next = first;
             Interlocked.Exchange(ref _now, Math.Max(_now, due.Due));
             _changes++;

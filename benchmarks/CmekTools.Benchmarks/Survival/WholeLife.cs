@@ -24,7 +24,7 @@ internal sealed class WholeLife : IAsyncDisposable
     private readonly TimeProvider _clock;
     private readonly SandboxServer _server;
     private readonly Expectations _expected;
-    private readonly string _folder = Path.Combine(Path.GetTempPath(), "cmektools-life-" + Guid.NewGuid().ToString("N")[..12]);
+    private readonly string _folder = Path.Combine(StatePlace.Root, "cmektools-life-" + Guid.NewGuid().ToString("N")[..12]);
     private readonly LifeResult _result;
     private readonly CancellationToken _cancellation;
     private SessionContext _session;
@@ -322,26 +322,4 @@ internal sealed class WholeLife : IAsyncDisposable
             new JournalWriter(_folder, _clock),
             _clock);
     }
-}
-
-/// <summary>How a life ended.</summary>
-internal sealed class LifeResult(LifeOptions options)
-{
-    public LifeOptions Options { get; } = options;
-
-    /// <summary>What is not as it should be; empty where all is.</summary>
-    public List<string> Faults { get; } = [];
-
-    /// <summary>What was run.</summary>
-    public List<string> Trace { get; } = [];
-
-    /// <summary>How many commands were run again.</summary>
-    public int Again { get; set; }
-
-    public int Requests { get; set; }
-
-    /// <summary>How many requests went wrong.</summary>
-    public int Hit { get; set; }
-
-    public TimeSpan Simulated { get; set; }
 }

@@ -263,5 +263,9 @@ internal interface IKeyProvider : IDisposable
     /// Every reason why the cluster could not use the key, and what is weaker than it should be. Reads only; independent reads run
     /// side by side.
     /// </summary>
-    IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op);
+    /// <param name="target">The access.</param>
+    /// <param name="op">The run.</param>
+    /// <param name="depth">Whether the cloud's own judge is asked too; what it does not answer is Unknown and changes no other check.
+    /// </param>
+    IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op, CheckDepth depth = CheckDepth.Usual);
 }

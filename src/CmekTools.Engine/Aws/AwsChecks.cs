@@ -5,9 +5,9 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Every reason why a cluster could not use a key, found before it does.</summary>
-internal sealed class AwsChecks(AwsKeyReader reader, AwsRoleReader roles, AwsReach reach)
+internal sealed class AwsChecks(AwsKeyReader reader, AwsRoleReader roles, AwsReach reach, AwsOpinion opinion)
 {
-    public async IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op)
+    public async IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op, CheckDepth depth)
     {
         KeyArn key = AwsInput.ParseKey(target.KeyUri);
         RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
@@ -31,6 +31,11 @@ internal sealed class AwsChecks(AwsKeyReader reader, AwsRoleReader roles, AwsRea
         foreach (CmekCheck check in AwsKeyChecks.Of(findings).Concat(AwsPolicyChecks.Of(findings)).Concat(AwsRoleChecks.Of(findings)))
         {
             yield return check;
+        }
+
+        if (depth == CheckDepth.Deep && await opinion.AskAsync(findings, op).ConfigureAwait(false) is { } second)
+        {
+            yield return second;
         }
     }
 }

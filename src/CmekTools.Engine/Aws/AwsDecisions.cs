@@ -60,6 +60,12 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
     {
         CallDecision[] uses = [.. OurStatements.Calls.Select(c => KeyAccessEvaluator.Decide(access, c))];
         CallDecision[] reads = [.. Reading(access).Select(c => KeyAccessEvaluator.Decide(access, c))];
+        CallDecision? on = SwitchesOn(access, state);
+        if (on?.Decision == Decision.Denied)
+        {
+            return Off(state);
+        }
+
         Decision use = uses.Select(d => d.Decision).Aggregate(Decision.Allowed, AccessDecision.Both);
         Decision read = reads.Select(d => d.Decision).Aggregate(Decision.Denied, AccessDecision.Either);
         List<string> reasons =
@@ -76,6 +82,12 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
         {
             use = Decision.Denied;
             reasons.Add($"the key's state is {is_}");
+        }
+
+        if (on is not null)
+        {
+            read = AccessDecision.Both(read, on.Decision);
+            reasons.Add($"the role may be able to switch the key on again: {on.Reason}");
         }
 
         if (roleMissing)
@@ -96,8 +108,7 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
         Seen<KeyMetadata> data,
         DateTimeOffset now)
     {
-        bool off = data.Value is { } metadata && AwsKeyReader.ToState(metadata) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion;
-        if (off || policy.Value is not { } document)
+        if (IsOff(data) || policy.Value is not { } document)
         {
             return decision;
         }
@@ -177,11 +188,10 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
                 $"KMS finds no key {key.Text} (in another account, or at another endpoint, it may be there)");
         }
 
-        if (data.Value is { } metadata && AwsKeyReader.ToState(metadata) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion)
+        // A key is switched on from its own account only: a role of that account is looked at before a key that is off proves anything.
+        if (IsOff(data) && key.Account != role.Account)
         {
-            return AccessDecision.Of(
-                Decision.Denied,
-                $"the key's state is {AwsKeyReader.ToState(data.Value!)}") with { ExplicitlyStopped = true };
+            return Off(data);
         }
 
         if (policy.Value is null)
@@ -201,6 +211,31 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
             now);
         AccessDecision decision = Decide(access, data, roleMissing: false);
         return decision.ExplicitlyStopped ? decision with { Use = Decision.Denied, Reasons = Explicit(access) } : null;
+    }
+
+    private static bool IsOff(Seen<KeyMetadata> data) =>
+        data.Value is { } metadata && AwsKeyReader.ToState(metadata) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion;
+
+    private static AccessDecision Off(Seen<KeyMetadata> data) =>
+        AccessDecision.Of(Decision.Denied, $"the key's state is {AwsKeyReader.ToState(data.Value!)}") with { ExplicitlyStopped = true };
+
+    // Whether the role can bring a key back that is off; null for one that is on. A deletion is cancelled first, and leaves it disabled.
+    private static CallDecision? SwitchesOn(KeyAccess access, Seen<KeyMetadata> state)
+    {
+        if (!IsOff(state))
+        {
+            return null;
+        }
+
+        CallDecision sets = KeyAccessEvaluator.Decide(access, "kms:PutKeyPolicy");
+        string[] calls = AwsKeyReader.ToState(state.Value!) == CmekKeyState.Disabled
+            ? ["kms:EnableKey"]
+            : ["kms:CancelKeyDeletion", "kms:EnableKey"];
+        return access.Key.Account != access.Role.Account
+            ? new CallDecision(Decision.Denied, "a key is switched on from its own account only")
+            : calls.Select(c => KeyAccessEvaluator.Decide(access, c))
+                .Select(d => d.Decision >= sets.Decision ? d : sets)
+                .MinBy(d => d.Decision);
     }
 
     private static IReadOnlyList<string> Explicit(KeyAccess access) =>

@@ -40,7 +40,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _byHand = new AwsSheet(_reader, _reach);
         _discovery = new AwsDiscovery(_clients, _reader);
         _decisions = new AwsDecisions(_reader, roles, _reach);
-        _checks = new AwsChecks(_reader, roles, _reach);
+        _checks = new AwsChecks(_reader, roles, _reach, new AwsOpinion(_clients));
     }
 
     /// <inheritdoc/>
@@ -154,5 +154,6 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _byHand.WriteAsync(targets, number, op);
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);
+    public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op, CheckDepth depth = CheckDepth.Usual) =>
+        _checks.CheckAsync(target, op, depth);
 }

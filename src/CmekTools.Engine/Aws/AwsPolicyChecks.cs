@@ -201,7 +201,11 @@ internal static class AwsPolicyChecks
         }
 
         return wide.Count == 0
-            ? f.OnKey("AwsKeyPolicyScope", CmekCheckResult.Pass, "nobody but the role is let to decrypt, and nobody is named by a wildcard")
+            ? f.OnKey(
+                "AwsKeyPolicyScope",
+                CmekCheckResult.Pass,
+                "the key policy lets nobody but the role decrypt, beside whom the account's own policies let, and names nobody by a "
+                    + "wildcard")
             : f.OnKey(
                 "AwsKeyPolicyScope",
                 CmekCheckResult.Warn,

@@ -243,22 +243,30 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
             return new Grounds(Decision.Allowed, byKey.Reason);
         }
 
-        Seen<SimulatedCall> own = await AwsKeyReader.TryAsync(AwsErrors.CallAsync(
+        Seen<IReadOnlyList<SimulatedCall>> own = await AwsKeyReader.TryAsync(AwsErrors.CallAsync(
             "iam:SimulatePrincipalPolicy",
             principal,
-            ct => clients.Iam(key.Partition).SimulateAsync(principal, action, key.Text, ct),
+            ct => clients.Iam(key.Partition).SimulateAsync(principal, [action], key, ct),
             op.Cancellation)).ConfigureAwait(false);
-        if (own.Value is not { } simulated)
+        if (own.Value is not { Count: > 0 } answers)
         {
             return new Grounds(Decision.Unread, $"IAM did not say what the caller's own policies allow: {own.Why}");
         }
 
         // What the key policy gives to the caller itself needs no Allow of its own; a Deny counts all the same.
+        SimulatedCall simulated = answers[0];
         return simulated switch
         {
             { Missing.Count: > 0 } => new Grounds(
                 Decision.Perhaps,
                 $"the caller's own policies hang on {string.Join(", ", simulated.Missing)}"),
+            { Organization: SimulatedLimit.Stops } => new Grounds(
+                Decision.Denied,
+                $"IAM says that the organization's service control policies do not allow {action} to {principal}"),
+            // A boundary does not limit what a key policy gives to a user or to one session by its own ARN.
+            { Boundary: SimulatedLimit.Stops, Decision: "implicitDeny" } when byKey.Answer == PolicyAnswer.Allowed => new Grounds(
+                Decision.Perhaps,
+                $"IAM says that the permissions boundary of {principal} does not allow {action}"),
             { Decision: "allowed" } => new Grounds(Decision.Allowed, $"the key policy and the caller's own policies allow {action}"),
             { Decision: "implicitDeny" } when byKey.Answer == PolicyAnswer.Allowed => new Grounds(Decision.Allowed, byKey.Reason),
             _ => new Grounds(Decision.Denied, $"{byKey.Reason}, and IAM says {simulated.Decision} to {action} for {principal}"),

@@ -45,6 +45,13 @@ internal interface IIamService : IDisposable
     /// <summary>The text of a managed policy's default version.</summary>
     Task<string> GetManagedPolicyAsync(string policyArn, CancellationToken cancellation);
 
-    /// <summary>What a user's or role's own policies, boundary and organization say to a call.</summary>
-    Task<SimulatedCall> SimulateAsync(string principalArn, string action, string resource, CancellationToken cancellation);
+    /// <summary>
+    /// What a user's or role's own policies, boundary and organization say to calls on a key. Who calls, and in which region, is told to
+    /// the policies' conditions; what else they ask for is in the answer.
+    /// </summary>
+    Task<IReadOnlyList<SimulatedCall>> SimulateAsync(
+        string principalArn,
+        IReadOnlyList<string> actions,
+        KeyArn key,
+        CancellationToken cancellation);
 }

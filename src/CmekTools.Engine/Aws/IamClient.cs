@@ -95,17 +95,39 @@ internal sealed class IamClient(
     }
 
     /// <inheritdoc/>
-    public async Task<SimulatedCall> SimulateAsync(string principalArn, string action, string resource, CancellationToken cancellation)
+    public async Task<IReadOnlyList<SimulatedCall>> SimulateAsync(
+        string principalArn,
+        IReadOnlyList<string> actions,
+        KeyArn key,
+        CancellationToken cancellation)
     {
-        XElement answer = await SendAsync(
-            "SimulatePrincipalPolicy",
-            cancellation,
+        (string Name, string Value)[] known =
+        [
+            ("aws:PrincipalArn", principalArn),
+            ("aws:PrincipalAccount", principalArn.Split(':')[4]),
+            ("aws:RequestedRegion", key.Region),
+        ];
+        (string Name, string Value)[] question =
+        [
             ("PolicySourceArn", principalArn),
-            ("ActionNames.member.1", action),
-            ("ResourceArns.member.1", resource)).ConfigureAwait(false);
-        return new SimulatedCall(
-            Text(answer, "EvalDecision") ?? "nothing",
-            [.. Elements(answer, "MissingContextValues").Select(e => e.Value)]);
+            ("ResourceArns.member.1", key.Text),
+            .. known.SelectMany((k, i) => ContextEntry(i + 1, k.Name, k.Value)),
+            .. actions.Select((a, i) => (string.Create(CultureInfo.InvariantCulture, $"ActionNames.member.{i + 1}"), a)),
+        ];
+        List<SimulatedCall> calls = [];
+        string? marker = null;
+        do
+        {
+            XElement answer = await SendAsync(
+                "SimulatePrincipalPolicy",
+                cancellation,
+                marker is null ? question : [.. question, ("Marker", marker)]).ConfigureAwait(false);
+            calls.AddRange(Elements(answer, "EvaluationResults").Select(e => Simulated(e, key.Text)));
+            string? next = Text(answer, "IsTruncated") == "true" ? Text(answer, "Marker") : null;
+            marker = next == marker ? null : next;
+        }
+        while (!string.IsNullOrEmpty(marker));
+        return calls;
     }
 
     /// <inheritdoc/>
@@ -179,6 +201,35 @@ internal sealed class IamClient(
             Document(role, "AssumeRolePolicyDocument"),
             tags,
             Text(role, "PermissionsBoundaryArn"));
+    }
+
+    private static IEnumerable<(string Name, string Value)> ContextEntry(int number, string key, string value)
+    {
+        string entry = string.Create(CultureInfo.InvariantCulture, $"ContextEntries.member.{number}.");
+        yield return (entry + "ContextKeyName", key);
+        yield return (entry + "ContextKeyType", "string");
+        yield return (entry + "ContextKeyValues.member.1", value);
+    }
+
+    // Of a resource that was named the decision and what is missing stand in a part of their own (AWS's model of EvaluationResult).
+    private static SimulatedCall Simulated(XElement result, string resource)
+    {
+        XElement? part = Elements(result, "ResourceSpecificResults").FirstOrDefault(r => Text(r, "EvalResourceName") == resource);
+        return new SimulatedCall(
+            Text(result, "EvalActionName") ?? string.Empty,
+            (part is null ? null : Text(part, "EvalResourceDecision")) ?? Text(result, "EvalDecision") ?? "nothing",
+            [
+                .. result.Descendants().Where(e => e.Name.LocalName == "MissingContextValues").SelectMany(e => e.Elements())
+                    .Select(e => e.Value).Distinct(StringComparer.OrdinalIgnoreCase),
+            ],
+            LimitOf("AllowedByOrganizations"),
+            LimitOf("AllowedByPermissionsBoundary"));
+
+        SimulatedLimit LimitOf(string name)
+        {
+            string[] said = [.. result.Descendants().Where(e => e.Name.LocalName == name).Select(e => e.Value)];
+            return said.Length == 0 ? SimulatedLimit.NotSaid : said.All(s => s == "true") ? SimulatedLimit.Allows : SimulatedLimit.Stops;
+        }
     }
 
     private static string? Text(XElement within, string name) => within.Descendants().FirstOrDefault(e => e.Name.LocalName == name)?.Value;

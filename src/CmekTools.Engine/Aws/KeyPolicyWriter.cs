@@ -44,22 +44,22 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
         // Nobody is asked in a break-glass, so that what was read is of this moment: a second read would only keep the key open.
         return await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
         {
-            PolicyDocument sent = Pacing.Urgency.Current
-                ? await PutAtOnceAsync(key, edit, before, op, cancellation).ConfigureAwait(false)
-                : await PutPatientlyAsync(key, edit, null, op, cancellation).ConfigureAwait(false);
+            PolicyDocument sent = await PutBesideOthersAsync(key, edit, before, op, cancellation).ConfigureAwait(false);
             await ReadBackAsync(key, sent, edit, op, cancellation).ConfigureAwait(false);
         }, async cancellation => IsIn(edit, await reader.PolicyAsync(key, cancellation).ConfigureAwait(false))).ConfigureAwait(false);
     }
 
     // There is no ETag. A look at the policy goes out beside the write: where it shows another policy than the write was made from,
     // somebody has written it in between, and what he wrote goes back in beside the change.
-    private async Task<PolicyDocument> PutAtOnceAsync(
+    private async Task<PolicyDocument> PutBesideOthersAsync(
         KeyArn key,
         KeyPolicyChange edit,
-        PolicyDocument basis,
+        PolicyDocument before,
         Operation op,
         CancellationToken cancellation)
     {
+        using IDisposable turn = await PolicyTurn.TakeAsync(op.Session.Journal.Folder, key, cancellation).ConfigureAwait(false);
+        PolicyDocument basis = Pacing.Urgency.Current ? before : await reader.PolicyAsync(key, cancellation).ConfigureAwait(false);
         Task<Seen<PolicyDocument>> beside = AwsKeyReader.TryAsync(reader.PolicyAsync(key, cancellation));
         PolicyDocument sent = await PutPatientlyAsync(key, edit, basis.Clone(), op, cancellation).ConfigureAwait(false);
         await Task.WhenAny(beside, Task.Delay(s_besidePatience, op.Session.Time, cancellation)).ConfigureAwait(false);
@@ -83,7 +83,7 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
             }
             catch (CmekException e)
             {
-                // The cut is in. That what he wrote is not is no reason to take a harder way.
+                // The change is in. That what he wrote is not is no reason to take a harder way.
                 kept = $" What he wrote is lost, because it could not be written beside it ({e.Message}): "
                     + $"{PolicyJson.Compact(there.Root)}.";
             }
@@ -93,7 +93,8 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
             sent.Statements.Where(s => Has(basis, s) && !Has(there, s)));
         string back = again.Count == 0 ? string.Empty : $" In again, although he took it out or changed it: {string.Join(", ", again)}.";
         await op.Host.WarningAsync(
-            $"Somebody else wrote the key policy of {key.Text} in the moment of the cut. The cut is in.{kept}{back} Look at the policy.")
+            $"Somebody else wrote the key policy of {key.Text} in the moment of this change. The change is in.{kept}{back} Look at the "
+                + "policy.")
                 .ConfigureAwait(false);
         return sent;
     }

@@ -114,6 +114,43 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         }
     }
 
+    /// <summary>
+    /// Looks once more whether what was proven still is, and cuts again what somebody opened meanwhile. It never throws, but where the run
+    /// is stopped.
+    /// </summary>
+    public async Task HoldAsync()
+    {
+        for (int round = 0; round < Looks; round++)
+        {
+            List<CutAccess> open = [];
+            foreach (CutAccess access in Accesses.Where(a => a.Steps.Of(KeyUri, a.Target.AuthPrincipal) == CmekCutState.Cut))
+            {
+                (AccessDecision now, Exception? failure) = await LookAsync(access.Target).ConfigureAwait(false);
+                if (failure is null && now.Cut is (CmekCutState.Open or CmekCutState.Perhaps))
+                {
+                    open.Add(access);
+                }
+            }
+
+            if (open.Count == 0)
+            {
+                return;
+            }
+
+            foreach (CutAccess access in open)
+            {
+                _cut.Remove(Id(access));
+                access.Steps.Seen(access.Target, CmekCutState.Open);
+                await op.Host.WarningAsync(
+                    $"{access.Target.AuthPrincipal} was let in to {KeyUri} again after it had been cut off: it is cut off once more.")
+                        .ConfigureAwait(false);
+            }
+
+            await CutAsync().ConfigureAwait(false);
+            await ProveAsync(ReadReachAsync()).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>What else opens the key. What does not answer in its time is named as not read.</summary>
     public async Task<KeyReach> ReadReachAsync()
     {
@@ -244,6 +281,26 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     // The effect is read, not assumed: what is explicit needs one look; what only lacks an allow is looked at over the time that a
     // change takes to spread.
     private async Task<AccessDecision> WatchAsync(CutAccess access)
+    {
+        AccessDecision decision = await WatchOnceAsync(access).ConfigureAwait(false);
+        for (int again = 1; again < Looks && decision.Cut == CmekCutState.Open && Stage == KeyStage.Done; again++)
+        {
+            // Somebody may have let it in behind the cut. Where the cut finds nothing more to take away it was not that.
+            _cut.Remove(Id(access));
+            (_, IReadOnlyList<string> changes) = await TryAsync(CutOnceAsync).ConfigureAwait(false);
+            if (changes.Count == 0)
+            {
+                break;
+            }
+
+            _notes.AddRange(changes);
+            decision = await WatchOnceAsync(access).ConfigureAwait(false);
+        }
+
+        return decision;
+    }
+
+    private async Task<AccessDecision> WatchOnceAsync(CutAccess access)
     {
         long start = op.Session.Time.GetTimestamp();
         int cut = 0;
@@ -400,8 +457,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         }
     }
 
-    // A policy that is too large stays so.
-    private static bool MayHeal(Exception e) => e is TimeoutException
+    // A policy that is too large stays so; one that somebody else wrote over the cut is cut again.
+    private static bool MayHeal(Exception e) => e is TimeoutException or CmekException { ErrorId: "PolicyNotAsWritten" }
         || e is CmekException { ErrorId: not "PolicyTooLarge" } and { Kind: CmekErrorKind.ConnectionError
             or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded };
 

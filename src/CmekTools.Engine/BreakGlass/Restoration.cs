@@ -571,7 +571,7 @@ internal static class Restoration
                 s => s.Target.KeyUri == w.KeyUri && (options.Principal is not null || s.Target.AuthPrincipal == w.AuthPrincipal)));
         if (options.Wait && comesUp)
         {
-            StatusGoal keys = StatusGoal.Keys("Waiting for the vendor's recovery", wanted);
+            StatusGoal keys = StatusGoal.Keys("Waiting for the vendor's recovery", wanted, recovers: true);
             // REVOKED and REVOKE_FAILED are where this starts from, so they are no end here.
             await StatusWatch.WaitAsync(
                 cluster,

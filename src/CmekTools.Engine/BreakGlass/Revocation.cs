@@ -158,6 +158,9 @@ internal sealed class Revocation
         await AllAsync(_running).ConfigureAwait(false);
         if (!_op.Host.WhatIf)
         {
+            // A grant that was under way may have let the principal in again behind the proof. Now that the service is told, a grant sees
+            // the revocation by itself.
+            await Task.WhenAll(_keys.Values.Select(k => k.HoldAsync())).ConfigureAwait(false);
             await _op.Host.ProgressAsync(new OperationProgress("Break-glass", string.Empty, 100, Completed: true)).ConfigureAwait(false);
         }
     }

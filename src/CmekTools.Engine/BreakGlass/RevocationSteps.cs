@@ -44,6 +44,15 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
         }
     }
 
+    /// <summary>What was read of an access, to be told with what is done about it.</summary>
+    public void Seen(AccessTarget target, CmekCutState state)
+    {
+        lock (_lock)
+        {
+            _states[(target.KeyUri, target.AuthPrincipal)] = state;
+        }
+    }
+
     /// <summary>
     /// What was read of an access is known, and told, at once: of two keys that are proven beside each other, the first does not speak
     /// for the second.
@@ -63,6 +72,15 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
         lock (_lock)
         {
             return Together(_states.Where(s => s.Key.Uri == keyUri).Select(s => s.Value));
+        }
+    }
+
+    /// <summary>What is known of one access.</summary>
+    public CmekCutState Of(string keyUri, string principal)
+    {
+        lock (_lock)
+        {
+            return _states.GetValueOrDefault((keyUri, principal), CmekCutState.Unread);
         }
     }
 

@@ -1,3 +1,4 @@
+using CmekTools.Engine.Access;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Text;
@@ -14,11 +15,13 @@ internal static class ClusterChecks
     /// <param name="name">The cluster as the user named it.</param>
     /// <param name="declared">The accesses to check; null: the ones that the service lists.</param>
     /// <param name="op">The run.</param>
+    /// <param name="depth">Whether the clouds' own judges are asked too.</param>
     public static async IAsyncEnumerable<CmekCheck> RunAsync(
         Func<Task<CmekCluster>> read,
         string name,
         IReadOnlyList<CmekAccess>? declared,
-        Operation op)
+        Operation op,
+        CheckDepth depth = CheckDepth.Usual)
     {
         CmekCluster? cluster = null;
         CmekServiceException? refusal = null;
@@ -48,7 +51,9 @@ internal static class ClusterChecks
         Task<CmekStatus> reading = op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation);
         declared = declared is null ? null : ClusterLookup.InOwnSpelling(cluster, declared);
         IReadOnlyList<CmekAccess>? accesses = declared;
-        Task<List<CmekCheck>>? providers = declared is null ? null : CollectAsync(Preflight.AccessesAsync(cluster, Complete(declared), op));
+        Task<List<CmekCheck>>? providers = declared is null
+            ? null
+            : CollectAsync(Preflight.AccessesAsync(cluster, Complete(declared), op, depth));
         CmekStatus? status = null;
         CmekCheck? denied = null;
         try
@@ -86,7 +91,7 @@ internal static class ClusterChecks
             yield return check;
         }
 
-        providers ??= CollectAsync(Preflight.AccessesAsync(cluster, Complete(accesses), op));
+        providers ??= CollectAsync(Preflight.AccessesAsync(cluster, Complete(accesses), op, depth));
         foreach (CmekCheck check in NotLookedInto(cluster, accesses))
         {
             yield return check;
@@ -109,8 +114,12 @@ internal static class ClusterChecks
         }
     }
 
-    /// <summary>The check that no permission would make visible, so that it does not count where one answer is asked for.</summary>
-    public static bool CannotBeKnown(CmekCheck check) => check is { Name: Role, Result: CmekCheckResult.Unknown };
+    /// <summary>
+    /// What is unknown and does not count where one answer is asked for: the check that no permission would make visible, and a second
+    /// opinion that was not to be had.
+    /// </summary>
+    public static bool DoesNotCount(CmekCheck check) =>
+        check is { Name: Role, Result: CmekCheckResult.Unknown } || SecondOpinion.WasNotHad(check);
 
     // The Cloud API has no call that says which role a key has: only a change that was tried tells.
     internal static CmekCheck RoleCheck(CmekCluster cluster, ChangeRight right)

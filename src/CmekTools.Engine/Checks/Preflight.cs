@@ -44,7 +44,11 @@ internal static class Preflight
     }
 
     /// <summary>The providers' checks of several accesses, side by side.</summary>
-    public static IAsyncEnumerable<CmekCheck> AccessesAsync(CmekCluster cluster, IReadOnlyList<CmekAccess> accesses, Operation op)
+    public static IAsyncEnumerable<CmekCheck> AccessesAsync(
+        CmekCluster cluster,
+        IReadOnlyList<CmekAccess> accesses,
+        Operation op,
+        CheckDepth depth = CheckDepth.Usual)
     {
         if (cluster.Provider is not (CmekProvider.AWS or CmekProvider.GCP) || accesses.Count == 0)
         {
@@ -57,7 +61,8 @@ internal static class Preflight
                 .. accesses.Select(
                     a => provider.CheckAsync(
                         new AccessTarget(cluster, op.Session.Organization.Id, a.Region, a.KeyUri!, a.AuthPrincipal!),
-                        op)),
+                        op,
+                        depth)),
             ],
             op.Cancellation);
     }

@@ -22,12 +22,17 @@ internal sealed record StatusGoal(
         r => r.State != wanted && IsDeadEnd(r.State, wanted));
 
     /// <summary>Every named region ENABLED with its key and principal.</summary>
-    public static StatusGoal Keys(string activity, IReadOnlyDictionary<string, CmekAccess> wanted) => new(
+    /// <param name="activity">In words.</param>
+    /// <param name="wanted">Key and principal by region.</param>
+    /// <param name="recovers">
+    /// The vendor mends what was revoked; else a revocation that came in between ends the wait.
+    /// </param>
+    public static StatusGoal Keys(string activity, IReadOnlyDictionary<string, CmekAccess> wanted, bool recovers = false) => new(
         activity,
         [.. wanted.Keys],
         r => r.State == CmekState.ENABLED && r.Current is { } current && Specs.Matches(current, wanted[r.Region])
             && current.State is CmekState.ENABLED,
-        r => IsDeadEnd(r.State, CmekState.ENABLED));
+        r => IsDeadEnd(r.State, CmekState.ENABLED) || (!recovers && r.State is (CmekState.REVOKED or CmekState.REVOKING)));
 
     private static bool IsDeadEnd(CmekState state, CmekState wanted) => state switch
     {

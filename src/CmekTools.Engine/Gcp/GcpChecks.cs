@@ -7,10 +7,10 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>Every reason why a cluster could not use a key, found before it does.</summary>
-internal sealed class GcpChecks(GcpEvidenceReader reader)
+internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
 {
     /// <summary>The checks of one access; reads only.</summary>
-    public async IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op)
+    public async IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op, CheckDepth depth)
     {
         AccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
         DateTimeOffset now = op.Session.Time.GetUtcNow();
@@ -19,6 +19,11 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
                 BindingChecks(target, evidence, now)).Concat(TokenChecks(target, evidence)).Concat(DenyChecks(target, evidence)))
         {
             yield return check;
+        }
+
+        if (depth == CheckDepth.Deep && await opinion.AskAsync(target, evidence, op).ConfigureAwait(false) is { } second)
+        {
+            yield return second;
         }
     }
 
@@ -133,6 +138,9 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         };
     }
 
+    // Boundaries can be told by -Deep, and take away what bindings give: what lets it in here is not all that decides.
+    private const string WithoutBoundaries = " (principal access boundaries are not read here)";
+
     // One defect, one check that fails: what an account or key that is not there brings with it is not told again.
     private static IEnumerable<CmekCheck> BindingChecks(AccessTarget target, AccessEvidence evidence, DateTimeOffset now)
     {
@@ -175,7 +183,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
         switch (use.Decision)
         {
             case Decision.Allowed when use.Level!.Kind == LevelKind.Key:
-                yield return Says("GcpKeyBinding", CmekCheckResult.Pass, Sentence(use.Say(member, "use the key")));
+                yield return Says("GcpKeyBinding", CmekCheckResult.Pass, Sentence(use.Say(member, "use the key") + WithoutBoundaries));
                 if (use.Condition is { } limited && IamConditions.Ends(limited, now) is { } end)
                 {
                     yield return Says("GcpConditions", CmekCheckResult.Warn, $"The access ends by itself at {end:u}: {limited}");
@@ -231,7 +239,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
             .Distinct()];
         if (others.Length == 0)
         {
-            return target.Check("GcpKeyScope", CmekCheckResult.Pass, target.KeyUri, "Nobody else is bound to decrypt with the key.");
+            return target.Check("GcpKeyScope", CmekCheckResult.Pass, target.KeyUri, "Nobody else is bound on the key to decrypt with it.");
         }
 
         GcpKeyName name = GcpNames.ParseKey(target.KeyUri);
@@ -266,7 +274,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader)
                 "GcpTokenCreator",
                 CmekCheckResult.Pass,
                 email,
-                $"{own}, the cluster's own principal, may take its tokens."),
+                $"{own}, the cluster's own principal, may take its tokens{WithoutBoundaries}."),
             Decision.Perhaps => target.Check(
                 "GcpTokenCreator",
                 CmekCheckResult.Unknown,

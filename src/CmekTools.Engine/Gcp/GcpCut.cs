@@ -286,6 +286,12 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         foreach (string principal in off ? [own] : new[] { member, own })
         {
             Judgement judged = evidence.Judge.Read(evidence.KeyChain, principal);
+            if (judged is { Decision: Decision.Allowed, Level.Kind: LevelKind.Key } && judged.Member == principal)
+            {
+                // Nothing inherited: somebody has put it back in behind the cut, and the proof sees to that.
+                continue;
+            }
+
             if (judged.Decision == Decision.Perhaps || (judged.Decision == Decision.Allowed && denied))
             {
                 string way = principal == member ? " With -DisablePrincipal the cut does not depend on it." : string.Empty;

@@ -35,8 +35,8 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         IamJudge judge = evidence.Judge;
         Judgement use = UseOf(evidence, member);
         Judgement token = judge.Decide(evidence.AccountChain, 0, own, Permissions.GetAccessToken, Horizon.Now);
-        Judgement read = judge.Read(evidence.KeyChain, member);
-        Judgement direct = judge.Read(evidence.KeyChain, own);
+        Judgement read = judge.Read(evidence.KeyChain, member, own);
+        Judgement direct = judge.Read(evidence.KeyChain, own, member);
         Judgement become = judge.Become(evidence.AccountChain, own);
         bool off = evidence.Account.Missing || GcpPrincipals.IsDisabled(evidence.Account.Value);
 
@@ -99,18 +99,9 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
 
         if (evidence.Account.Missing || GcpPrincipals.IsDisabled(evidence.Account.Value))
         {
-            Judgement enable = evidence.Judge.Decide(evidence.AccountChain, 0, own, Permissions.EnableAccounts, Horizon.Ever);
             Decision back = evidence.Account.Missing
                 ? Decision.Denied
-                : AccessDecision.Either(
-                    enable.Decision,
-                    evidence.AccountChain.Select(
-                        (l, i) => evidence.Judge.Decide(
-                            evidence.AccountChain,
-                            i,
-                            own,
-                            Permissions.SetPolicy(l.Kind),
-                            Horizon.Ever).Decision).Max());
+                : Undo(evidence.Judge, evidence.AccountChain, [own], [Permissions.EnableAccounts]);
             return back == Decision.Denied ? Decision.Denied : Decision.Perhaps;
         }
 
@@ -179,12 +170,29 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     }
 
     // Who may enable a version opens the key again.
-    private static Decision BackOn(AccessTarget target, AccessEvidence evidence) =>
-        new[] { "serviceAccount:" + target.AuthPrincipal, "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster) }
-            .SelectMany(
-                m => new[] { Permissions.UpdateVersions, Permissions.RestoreVersions }.Select(
-                    p => evidence.Judge.Decide(evidence.KeyChain, 0, m, p, Horizon.Ever).Decision))
-            .Max();
+    private static Decision BackOn(AccessTarget target, AccessEvidence evidence) => Undo(
+        evidence.Judge,
+        evidence.KeyChain,
+        ["serviceAccount:" + target.AuthPrincipal, .. OwnPrincipals.Of(target, evidence).Select(own => "serviceAccount:" + own)],
+        [Permissions.UpdateVersions, Permissions.RestoreVersions]);
+
+    // May one of several who act together switch something on again: by itself, by giving itself the right to, or by taking a deny
+    // policy away first?
+    private static Decision Undo(
+        IamJudge judge,
+        IReadOnlyList<PolicyLevel> chain,
+        IReadOnlyList<string> members,
+        IReadOnlyList<string> permissions)
+    {
+        Judgement[] ways =
+        [
+            .. members.SelectMany(m => permissions.Select(p => judge.Decide(chain, 0, m, p, Horizon.Ever))),
+            .. members.SelectMany(
+                m => chain.Select((l, i) => judge.Decide(chain, i, m, Permissions.SetPolicy(l.Kind), Horizon.Ever))),
+        ];
+        Decision lifts = ways.Any(w => w.ByDenyPolicy) ? judge.Lift(chain, members).Decision : Decision.Denied;
+        return ways.Select(w => w.Decision).Append(lifts).Max();
+    }
 
     private enum VersionState
     {

@@ -31,7 +31,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _cut = new GcpCut(_clients, _principals, evidence);
         _decisions = new GcpDecisions(_clients, evidence);
         _reach = new GcpReach(_clients, evidence);
-        _checks = new GcpChecks(evidence);
+        _checks = new GcpChecks(evidence, new GcpOpinion(_clients));
         _byHand = new GcpSheet(_clients);
         _discovery = new GcpDiscovery(_clients);
         _readiness = new GcpReadiness(session, _clients, evidence);
@@ -156,7 +156,8 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _byHand.WriteAsync(targets, number, op);
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op) => _checks.CheckAsync(target, op);
+    public IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op, CheckDepth depth = CheckDepth.Usual) =>
+        _checks.CheckAsync(target, op, depth);
 
     /// <inheritdoc/>
     public void Dispose() => _clients.Dispose();

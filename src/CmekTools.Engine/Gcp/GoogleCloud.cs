@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using Google.Apis.Auth.OAuth2;
@@ -17,6 +18,7 @@ internal sealed class GoogleCloud : IGoogleCloud
     private readonly GoogleService _kms;
     private readonly GoogleService _iam;
     private readonly GoogleService _projects;
+    private readonly GoogleService _troubleshooter;
     private readonly ResiliencePipeline _pipeline;
 
     // For what may not be made twice: tried again only where it is known that nothing was done.
@@ -34,6 +36,10 @@ internal sealed class GoogleCloud : IGoogleCloud
         _projects = new GoogleService(
             "cloudresourcemanager",
             options.GoogleIamEndpoint ?? Address("CLOUDRESOURCEMANAGER", "https://cloudresourcemanager.googleapis.com/"),
+            credentials);
+        _troubleshooter = new GoogleService(
+            "policytroubleshooter",
+            options.GoogleIamEndpoint ?? Address("POLICYTROUBLESHOOTER", "https://policytroubleshooter.googleapis.com/"),
             credentials);
         _pipeline = Pipeline(timings, time, GcpErrors.Heals);
         _once = Pipeline(
@@ -407,6 +413,38 @@ internal sealed class GoogleCloud : IGoogleCloud
         return [.. (answer["permissions"] as JsonArray ?? []).Select(p => p?.ToString() ?? string.Empty)];
     }
 
+    public Task<JsonObject> TroubleshootAsync(
+        string principal,
+        string fullResourceName,
+        string permission,
+        DateTimeOffset at,
+        CancellationToken cancellation)
+    {
+        JsonObject body = new()
+        {
+            ["accessTuple"] = new JsonObject
+            {
+                ["principal"] = principal,
+                ["fullResourceName"] = fullResourceName,
+                ["permission"] = permission,
+                ["conditionContext"] = new JsonObject
+                {
+                    ["request"] = new JsonObject
+                    {
+                        ["receiveTime"] = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+                    },
+                },
+            },
+        };
+        return SendAsync(
+            _troubleshooter,
+            "Google's Policy Troubleshooter",
+            $"Asking whether {principal} has {permission} on",
+            fullResourceName,
+            () => new GoogleRequest(_troubleshooter, "POST", "v3/iam:troubleshoot", fullResourceName, body),
+            cancellation);
+    }
+
     public Task<JsonObject> GetRoleAsync(string name, CancellationToken cancellation) =>
         GetAsync(_iam, Iam, "Reading the role", name, cancellation);
 
@@ -504,6 +542,7 @@ internal sealed class GoogleCloud : IGoogleCloud
         _kms.Dispose();
         _iam.Dispose();
         _projects.Dispose();
+        _troubleshooter.Dispose();
     }
 
     // The project is named: under projects/- a missing account is refused like a forbidden one.

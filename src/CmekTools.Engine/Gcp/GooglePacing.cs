@@ -23,7 +23,8 @@ internal static class GooglePacing
         string what,
         CancellationToken cancellation)
     {
-        bool reads = request.HttpMethod == "GET" || request.RestPath.EndsWith(":getIamPolicy", StringComparison.Ordinal);
+        bool reads = request.HttpMethod == "GET" || request.RestPath.EndsWith(":getIamPolicy", StringComparison.Ordinal)
+            || request.RestPath.EndsWith(":troubleshoot", StringComparison.Ordinal);
         using PacedCall? turn = new Uri(service.BaseUri).IsLoopback
             ? null
             : await Pacers.Provider(

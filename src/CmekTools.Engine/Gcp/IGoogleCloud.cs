@@ -93,6 +93,19 @@ internal interface IGoogleCloud : IDisposable
         IReadOnlyList<string> permissions,
         CancellationToken cancellation);
 
+    /// <summary>What Policy Troubleshooter says of one permission: allow policies, deny policies and principal access boundaries.</summary>
+    /// <param name="principal">An address.</param>
+    /// <param name="fullResourceName">For example <c>//cloudkms.googleapis.com/projects/…</c>.</param>
+    /// <param name="permission">The permission, in the spelling of roles.</param>
+    /// <param name="at">The time that conditions are told.</param>
+    /// <param name="cancellation">Ends the call.</param>
+    Task<JsonObject> TroubleshootAsync(
+        string principal,
+        string fullResourceName,
+        string permission,
+        DateTimeOffset at,
+        CancellationToken cancellation);
+
     /// <summary>A role with its permissions.</summary>
     Task<JsonObject> GetRoleAsync(string name, CancellationToken cancellation);
 

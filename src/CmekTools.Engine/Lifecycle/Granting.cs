@@ -46,6 +46,7 @@ internal static class Granting
         }
 
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
+        GrantBesideRevocation? beside = null;
         CmekKey key;
         if (known is { State: CmekKeyState.Planned })
         {
@@ -77,12 +78,20 @@ internal static class Granting
             }
 
             provider.ValidateKeyUri(uri, cluster, region);
-            options = await RequireNotCutAsync(cluster, region, uri, options, op).ConfigureAwait(false);
+            CmekStatus status = await op.FirstStatusAsync(cluster).ConfigureAwait(false);
+            ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
+            options = await RequireNotCutAsync(keys, status, region, uri, options, op).ConfigureAwait(false);
+            beside = GrantBesideRevocation.Before(cluster, status, [.. keys.Acting], op);
             key = await provider.GetKeyAsync(uri, op).ConfigureAwait(false);
             provider.RequireUsable(key);
         }
 
         CmekAccess access = await provider.GrantAsync(cluster, key, region, options, op).ConfigureAwait(false);
+        if (beside is not null && access is { Changed: true, Planned: false })
+        {
+            await beside.AfterAsync(access, provider, op).ConfigureAwait(false);
+        }
+
         if (!access.Changed && !access.Planned)
         {
             await op.Host.VerboseAsync(
@@ -106,14 +115,14 @@ internal static class Granting
     // An emergency revocation is not undone in passing, neither on the key that was cut nor by giving another key to a principal that
     // was cut off.
     private static async Task<PrincipalOptions> RequireNotCutAsync(
-        CmekCluster cluster,
+        ClusterKeys keys,
+        CmekStatus status,
         string region,
         string uri,
         PrincipalOptions options,
         Operation op)
     {
-        CmekStatus status = await op.FirstStatusAsync(cluster).ConfigureAwait(false);
-        ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
+        CmekCluster cluster = keys.Cluster;
         string[] acting = [.. keys.Acting];
         PrincipalOptions wanted = Default(keys, region, uri, options);
         string? principal = keys.Principals.FirstOrDefault(p => wanted.Names(p));

@@ -31,7 +31,9 @@ internal static class Updating
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         RequireEncrypted(cluster, status, wanted.Keys, SwitchCommand.Update);
         await RequireNotLeftBehindAsync(cluster, status, wanted.Values, allowPast, op).ConfigureAwait(false);
-        RotationRun run = await RotateKeysAsync(cluster, wanted.Values, rotateKey, options, op).ConfigureAwait(false);
+        RotationRun run = await RotateKeysAsync(cluster, status, wanted.Values, rotateKey, options, op).ConfigureAwait(false);
+        status = run.Status;
+        options = options with { Limit = run.Left };
         Dictionary<string, DateTimeOffset?> stamps = [];
         List<CmekAccess> pending = [];
         foreach (CmekAccess access in wanted.Values)
@@ -99,14 +101,18 @@ internal static class Updating
         CmekStatus before = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         RequireEncrypted(cluster, before, names, SwitchCommand.Rewrap);
         SortedDictionary<string, CmekAccess> same = new(StringComparer.Ordinal);
-        Dictionary<string, DateTimeOffset?> stamps = [];
         foreach (CmekRegionStatus region in before.Regions.Where(r => names.Contains(r.Region)))
         {
             same[region.Region] = Specs.ToAccess(cluster, region, region.Goal());
-            stamps[region.Region] = region.Current!.UpdatedAt;
         }
 
-        RotationRun run = await RotateKeysAsync(cluster, same.Values, rotateKey, options, op).ConfigureAwait(false);
+        RotationRun run = await RotateKeysAsync(cluster, before, same.Values, rotateKey, options, op).ConfigureAwait(false);
+        before = run.Status;
+        options = options with { Limit = run.Left };
+        Dictionary<string, DateTimeOffset?> stamps = before.Regions.Where(r => same.ContainsKey(r.Region)).ToDictionary(
+            r => r.Region,
+            r => r.Current?.UpdatedAt,
+            StringComparer.Ordinal);
         HashSet<string> rotating = Rotating(before);
         CmekAccess[] pending = [.. same.Values.Where(a => !rotating.Contains(a.Region))];
         if (pending.Length > 0)
@@ -294,12 +300,18 @@ internal static class Updating
         }
     }
 
-    private sealed record RotationRun(JournalTicket? Ticket, IReadOnlyList<CmekKeyRotation> Rotations);
+    // What was rotated, the cluster as it was seen last before that, and how much is left of the time that it may take.
+    private sealed record RotationRun(
+        JournalTicket? Ticket,
+        IReadOnlyList<CmekKeyRotation> Rotations,
+        CmekStatus Status,
+        TimeSpan Left);
 
     // Makes one new version of each key, once in a run however often the run is interrupted: the journal says what an unfinished run
     // has done.
     private static async Task<RotationRun> RotateKeysAsync(
         CmekCluster cluster,
+        CmekStatus status,
         IEnumerable<CmekAccess> accesses,
         bool rotateKey,
         SwitchOptions options,
@@ -307,7 +319,7 @@ internal static class Updating
     {
         if (!rotateKey)
         {
-            return new RotationRun(null, []);
+            return new RotationRun(null, [], status, options.Limit);
         }
 
         // A version is used up for good: what would keep the cluster from using it is looked for before the first one is made.
@@ -345,6 +357,19 @@ internal static class Updating
             due.Add(uri);
         }
 
+        // A region that is being rotated is sent no second request, and what it is being wrapped under is not what would be made now.
+        long start = op.Session.Time.GetTimestamp();
+        CmekAccess[] busy =
+        [
+            .. all.Where(a => due.Exists(d => provider.MaterialOf(d) == provider.MaterialOf(a.KeyUri!))
+                && status.Regions.FirstOrDefault(r => r.Region == a.Region) is { State: CmekState.ROTATING } region
+                && region.Goal() is { } goal && Specs.Matches(goal, a)),
+        ];
+        if (busy.Length > 0)
+        {
+            status = await RotatedAsync(cluster, status, busy, options, op).ConfigureAwait(false);
+        }
+
         // All of them are looked at before the first is used up.
         foreach (string uri in due)
         {
@@ -365,7 +390,37 @@ internal static class Updating
             }
         }
 
-        return new RotationRun(run, rotations);
+        return new RotationRun(run, rotations, status, options.Limit - op.Session.Time.GetElapsedTime(start));
+    }
+
+    // The rotation that is under way comes to its end first, where somebody waits.
+    private static async Task<CmekStatus> RotatedAsync(
+        CmekCluster cluster,
+        CmekStatus status,
+        IReadOnlyList<CmekAccess> busy,
+        SwitchOptions options,
+        Operation op)
+    {
+        string regions = string.Join(", ", busy.Select(a => a.Region));
+        if (!options.Wait || op.Host.WhatIf)
+        {
+            throw new CmekException(
+                "ClusterBusy",
+                CmekErrorKind.ResourceUnavailable,
+                $"{cluster.Name} is being rotated in {regions}: what it is wrapped under is not what would be made now. "
+                    + "No key was rotated.",
+                $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}, then run the command again; with -Wait it waits for "
+                    + "that by itself.",
+                status);
+        }
+
+        await op.Host.VerboseAsync($"{cluster.Name} is being rotated in {regions} already; that is waited for first.")
+            .ConfigureAwait(false);
+        return await StatusWatch.WaitAsync(
+            cluster,
+            StatusGoal.Keys("Waiting for the rotation under way", busy.ToDictionary(a => a.Region, StringComparer.Ordinal)),
+            options.Limit,
+            op).ConfigureAwait(false);
     }
 
     private static async Task RequireBudgetAsync(CmekCluster cluster, string uri, IKeyProvider provider, Operation op)

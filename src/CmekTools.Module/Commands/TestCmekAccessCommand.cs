@@ -1,4 +1,5 @@
 using CmekTools.Engine;
+using CmekTools.Engine.Access;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using System.Management.Automation;
@@ -45,6 +46,11 @@ public sealed class TestCmekAccessCommand : FleetCommand
     [Parameter(Mandatory = true, ParameterSetName = ReceiptSet, ValueFromPipeline = true)]
     [ValidateNotNull]
     public CmekReceipt? Receipt { get; set; }
+
+    /// <summary>Asks the clouds' own judges too: IAM's simulator, Google's Policy Troubleshooter.</summary>
+    [Parameter(ParameterSetName = ClusterSet)]
+    [Parameter(ParameterSetName = AccessSet)]
+    public SwitchParameter Deep { get; set; }
 
     /// <summary>One answer: true where nothing fails and nothing is unknown but the API key's role, which no call tells.</summary>
     [Parameter]
@@ -139,12 +145,17 @@ public sealed class TestCmekAccessCommand : FleetCommand
 
     private async Task RunAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared, Operation op)
     {
-        await foreach (CmekCheck check in ClusterChecks.RunAsync(() => read(op), name, declared, op).ConfigureAwait(false))
+        await foreach (CmekCheck check in ClusterChecks.RunAsync(
+            () => read(op),
+            name,
+            declared,
+            op,
+            Deep ? CheckDepth.Deep : CheckDepth.Usual).ConfigureAwait(false))
         {
             _looked = true;
 
             // Only ever from true to false: whichever of those side by side is the last to write, writes the same.
-            _sound &= check.Result is CmekCheckResult.Pass or CmekCheckResult.Warn || ClusterChecks.CannotBeKnown(check);
+            _sound &= check.Result is CmekCheckResult.Pass or CmekCheckResult.Warn || ClusterChecks.DoesNotCount(check);
             if (!Quiet)
             {
                 await op.Host.OutputAsync(check).ConfigureAwait(false);

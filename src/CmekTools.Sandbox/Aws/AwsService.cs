@@ -112,6 +112,15 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
         }
     }
 
+    /// <summary>Adds a service control policy to the organization that the customer's account is in.</summary>
+    public void AddServiceControlPolicy(string policy)
+    {
+        lock (_lock)
+        {
+            _world.ServiceControlPolicies.Add(StoredPolicy.Identity(policy));
+        }
+    }
+
     /// <inheritdoc/>
     public bool Claims(SandboxRequest request)
     {

@@ -32,6 +32,11 @@ internal sealed class AwsWorld(SandboxServer server)
                 + """["kms:Describe*","kms:Get*","kms:List*","iam:Get*","iam:List*","sts:Get*"],"Resource":"*"}]}"""),
     };
 
+    /// <summary>
+    /// The service control policies of the organization that the customer's account is in; none stands for the one that allows all.
+    /// </summary>
+    public List<StoredPolicy> ServiceControlPolicies { get; } = [];
+
     /// <summary>The keys and aliases.</summary>
     public Kms.KmsStore Keys { get; } = new();
 

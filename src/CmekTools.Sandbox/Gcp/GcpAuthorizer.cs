@@ -6,6 +6,7 @@ namespace CmekTools.Sandbox.Gcp;
 internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy, GcpRoles roles, TimeProvider clock)
 {
     private readonly Dictionary<string, HashSet<string>> _groups = [];
+    private readonly Dictionary<string, string[]> _boundaries = [];
 
     /// <summary>A role of the customer's own.</summary>
     public void AddCustomRole(string name, params string[] permissions) => roles.Add(name, permissions);
@@ -15,6 +16,29 @@ internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy
 
     /// <summary>A group's members.</summary>
     public void AddGroup(string email, params string[] members) => _groups["group:" + email] = [.. members];
+
+    /// <summary>A principal access boundary: the resources that a member may reach at all, with what is below them.</summary>
+    public void AddBoundary(string member, params string[] resources) => _boundaries[member] = resources;
+
+    /// <summary>Does a boundary hang on the member?</summary>
+    public bool HasBoundary(string member) => _boundaries.ContainsKey(member);
+
+    /// <summary>Is the resource within the member's boundary, if it has one?</summary>
+    public bool WithinBoundary(string member, string resource) =>
+        !_boundaries.TryGetValue(member, out string[]? resources)
+        || resources.Any(r => resource == r || resource.StartsWith(r + "/", StringComparison.Ordinal));
+
+    /// <summary>Does a role give a permission?</summary>
+    public bool Gives(string role, string permission) => roles.Gives(role, permission);
+
+    /// <summary>Is a permission denied on one level?</summary>
+    public bool IsDenied(string level, string caller, string permission) => Denies?.Denies(level, caller, permission, IsInGroup) == true;
+
+    /// <summary>Is the caller named by a member that is no group?</summary>
+    public static bool IsNamed(string caller, string member) =>
+        member == caller
+        || member is "allUsers" or "allAuthenticatedUsers"
+        || (member.StartsWith("domain:", StringComparison.Ordinal) && caller.EndsWith("@" + member[7..], StringComparison.Ordinal));
 
     public void Require(string caller, string permission, string resource)
     {
@@ -36,16 +60,17 @@ internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy
     };
 
     public bool Allows(string caller, string permission, string resource) =>
-        !Chain(resource).Any(level => Denies?.Denies(level, caller, permission, IsInGroup) == true)
-        && Chain(resource).Any(level => (policies.Effective(level)["bindings"]?.AsArray() ?? []).OfType<JsonObject>().Any(binding =>
+        WithinBoundary(caller, resource)
+        && !LevelsOf(resource).Any(level => IsDenied(level, caller, permission))
+        && LevelsOf(resource).Any(level => (policies.Effective(level)["bindings"]?.AsArray() ?? []).OfType<JsonObject>().Any(binding =>
             roles.Gives(binding["role"]?.ToString() ?? string.Empty, permission)
             && (binding["members"]?.AsArray() ?? []).Any(m => IsMember(caller, m!.ToString()))
             && (
                 binding["condition"]?["expression"]?.ToString() is not { } expression
                     || GcpConditions.Holds(expression, resource, clock.GetUtcNow()))));
 
-    // A key's policy, its ring's and the project's; a service account's and the project's.
-    private IEnumerable<string> Chain(string resource)
+    /// <summary>A key, its ring and the project; a service account and the project; and what is above.</summary>
+    public IEnumerable<string> LevelsOf(string resource)
     {
         string[] parts = resource.Split('/');
         if (parts.Length >= 8)
@@ -72,11 +97,7 @@ internal sealed class GcpAuthorizer(GcpPolicies policies, GcpHierarchy hierarchy
         }
     }
 
-    private bool IsMember(string caller, string member) =>
-        member == caller
-        || member is "allUsers" or "allAuthenticatedUsers"
-        || (member.StartsWith("domain:", StringComparison.Ordinal) && caller.EndsWith("@" + member[7..], StringComparison.Ordinal))
-        || IsInGroup(member, caller);
+    private bool IsMember(string caller, string member) => IsNamed(caller, member) || IsInGroup(member, caller);
 
     private bool IsInGroup(string group, string caller) =>
         _groups.TryGetValue(group, out HashSet<string>? members) && members.Contains(caller);

@@ -57,14 +57,22 @@ internal sealed class GcpCall
         Query.TryGetValue(name, out string? value) && value.Length > 0 ? value : throw GcpErrorException.Invalid($"{name} is required.");
 
     /// <summary>One page of a list.</summary>
-    public JsonObject Page(string name, IEnumerable<JsonObject> items)
+    /// <param name="name">The list's field.</param>
+    /// <param name="items">All of them.</param>
+    /// <param name="counted">True where the answer has a field for how many there are: those of keys, rings and versions have.</param>
+    public JsonObject Page(string name, IEnumerable<JsonObject> items, bool counted = false)
     {
         JsonObject[] all = [.. items];
         int size = Query.TryGetValue("pageSize", out string? text) && int.TryParse(text, out int given) && given > 0 ? given : 500;
         int start = Query.TryGetValue("pageToken", out string? token) && token.Length > 0
             ? int.TryParse(token, out int at) && at >= 0 ? at : throw GcpErrorException.Invalid("Invalid page token.")
             : 0;
-        JsonObject page = new() { [name] = new JsonArray([.. all.Skip(start).Take(size)]), ["totalSize"] = all.Length };
+        JsonObject page = new() { [name] = new JsonArray([.. all.Skip(start).Take(size)]) };
+        if (counted)
+        {
+            page["totalSize"] = all.Length;
+        }
+
         if (start + size < all.Length)
         {
             page["nextPageToken"] = (start + size).ToString(System.Globalization.CultureInfo.InvariantCulture);

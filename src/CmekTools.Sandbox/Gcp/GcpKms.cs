@@ -75,7 +75,8 @@ internal sealed partial class GcpKms(
         authorizer.Require(call.Caller, "cloudkms.keyRings.list", string.Join('/', call.Segments[..4]));
         return call.Page(
             "keyRings",
-            _rings.Values.Where(r => r.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(r => r.ToJson()));
+            _rings.Values.Where(r => r.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(r => r.ToJson()),
+            counted: true);
     }
 
     private JsonObject Ring(GcpCall call)
@@ -129,7 +130,8 @@ internal sealed partial class GcpKms(
         _ = _rings.GetValueOrDefault(ring) ?? throw GcpErrorException.NotFound($"KeyRing {ring}");
         return call.Page(
             "cryptoKeys",
-            _keys.Values.Where(k => k.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(k => k.ToJson()));
+            _keys.Values.Where(k => k.Name.StartsWith(call.Resource + "/", StringComparison.Ordinal)).Select(k => k.ToJson()),
+            counted: true);
     }
 
     private JsonObject Key(GcpCall call)
@@ -204,7 +206,7 @@ internal sealed partial class GcpKms(
 
         return call.Method == "POST"
             ? key.AddVersion(makePrimary: false).ToJson()
-            : call.Page("cryptoKeyVersions", key.Versions.Select(v => v.ToJson()));
+            : call.Page("cryptoKeyVersions", key.Versions.Select(v => v.ToJson()), counted: true);
     }
 
     private JsonObject Version(GcpCall call)

@@ -11,6 +11,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
     private readonly GcpServiceAccounts _accounts;
     private readonly GcpRoles _roles = new();
     private readonly GcpQuota _quota;
+    private readonly GcpTroubleshooter _troubleshooter;
 
     public GcpService(SandboxServer server)
     {
@@ -21,6 +22,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         Authorizer.Denies = Denies;
         _accounts = new GcpServiceAccounts(server, Policies, Authorizer, Tokens);
         _quota = new GcpQuota(server);
+        _troubleshooter = new GcpTroubleshooter(Policies, Authorizer, Hierarchy, _accounts);
         Storage = new GcpStorage(Authorizer, server.Options.GoogleProject);
         _kms = new GcpKms(server, Policies, Authorizer, _accounts.WhyNoMember);
         string project = server.Options.GoogleProject;
@@ -40,7 +42,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
         }
 
         string address = server.BaseAddress.ToString();
-        foreach (string name in (string[])["CLOUDKMS", "IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER"])
+        foreach (string name in (string[])["CLOUDKMS", "IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER", "POLICYTROUBLESHOOTER"])
         {
             server.AddVariable("CLOUDSDK_API_ENDPOINT_OVERRIDES_" + name, address);
         }
@@ -179,6 +181,7 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
                 "gcp-iam" => _accounts.Answer(call),
                 "gcp-roles" => _roles.ToJson(call.Resource),
                 "gcp-deny" => Denies.Answer(call),
+                "gcp-troubleshooter" => _troubleshooter.Answer(call),
                 "gcp-above" => AboveProject(call),
                 _ => Project(call),
             };
@@ -232,6 +235,8 @@ internal sealed class GcpService : ISandboxService, IClusterKeyService
     // Roles, deny policies, folders and organizations: what is not below a project.
     private static AboveCall? Above(string path) => path switch
     {
+        // gcloud's beta asks the beta.
+        "v3/iam:troubleshoot" or "v3beta/iam:troubleshoot" => new AboveCall("gcp-troubleshooter", "iam.troubleshoot", false),
         _ when path.StartsWith("v2/policies/", StringComparison.Ordinal) => new AboveCall("gcp-deny", "denypolicies", true),
         _ when path.StartsWith("v1/roles/", StringComparison.Ordinal) => new AboveCall("gcp-roles", "roles.get", false),
         _ when path.StartsWith("v1/projects/", StringComparison.Ordinal)

@@ -48,7 +48,8 @@ public sealed class AwsCutTests
         using EngineKit kit = EngineKit.Create(wire.Server);
         IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
         CmekCluster cluster = await AwsSandboxTests.ClusterAsync(kit);
-        string role = await wire.RoleAsync("store", allows: "kms:*");
+        string role = await wire.RoleAsync("store", allows: "kms:Decrypt kms:Encrypt");
+        string master = await wire.RoleAsync("master", allows: "kms:Decrypt kms:EnableKey");
         KeyMetadata key = await wire.KeyAsync();
         JsonObject large = AwsWire.Statement("Allow", $"arn:aws:iam::{AwsWire.Account}:root", "kms:Decrypt");
         large["Condition"] = AwsWire.When("StringEquals", "kms:EncryptionContext:x", new string('x', 32 * 1024 - 480));
@@ -60,6 +61,11 @@ public sealed class AwsCutTests
         Assert.Equal(CmekCutState.Open, (await aws.EvaluateAsync(target, kit.Run(new TestOperationHost()))).Cut);
         await aws.DisableKeyAsync(key.Arn, kit.Run(new TestOperationHost()));
         Assert.True((await aws.EvaluateAsync(target, kit.Run(new TestOperationHost()))).ExplicitlyStopped);
+
+        // Whoever may switch it on again is not cut off by that.
+        AccessDecision open = await aws.EvaluateAsync(target with { AuthPrincipal = master }, kit.Run(new TestOperationHost()));
+        Assert.Equal((CmekCutState.Open, false), (open.Cut, open.ExplicitlyStopped));
+        Assert.Contains(open.Reasons, r => r.Contains("kms:EnableKey", StringComparison.Ordinal));
     }
 
     [Fact]

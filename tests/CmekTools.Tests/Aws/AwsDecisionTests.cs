@@ -429,6 +429,43 @@ public sealed class AwsDecisionTests
         Assert.Equal((state, atOnce), (decision.Cut.ToString(), decision.ExplicitlyStopped));
     }
 
+    // What the vendor's procedure gives the role, and no more.
+    private static string Five { get; } = ToRole.Replace("\"kms:*\"", "[\"kms:Encrypt\",\"kms:Decrypt\"]", StringComparison.Ordinal);
+
+    private const string OwnSwitch = """{"Effect":"Allow","Action":["kms:EnableKey","kms:Decrypt"],"Resource":"*"}""";
+    private const string OwnBack = """{"Effect":"Allow","Action":["kms:CancelKeyDeletion","kms:EnableKey","kms:Decrypt"],"Resource":"*"}""";
+
+    /// <summary>
+    /// A key that is off proves a cut where the role cannot switch it on again, and only there: state, statements, own policies.
+    /// </summary>
+    public static TheoryData<string, string, string, string, bool> Offs => new()
+    {
+        { "Disabled", Root, None, nameof(CmekCutState.Cut), true },
+        { "Disabled", Root + "," + ToRole, None, nameof(CmekCutState.Open), false },
+        { "Disabled", Root + "," + Five, None, nameof(CmekCutState.Cut), true },
+        { "Disabled", Five, Unseen, nameof(CmekCutState.Cut), true },
+        { "Disabled", Root + "," + Five, Unseen, nameof(CmekCutState.Unread), false },
+        { "Disabled", Root, OwnSwitch, nameof(CmekCutState.Open), false },
+        { "Disabled", Root, """{"Effect":"Allow","Action":"kms:EnableKey","Resource":"*"}""", nameof(CmekCutState.Cut), false },
+        { "Disabled", Root + "," + Five, """{"Effect":"Allow","Action":"kms:PutKeyPolicy","Resource":"*"}""",
+            nameof(CmekCutState.Open), false },
+        { "Disabled", Root + "," + Deny("\"*\"", ByArn("ArnEquals")), OwnSwitch, nameof(CmekCutState.Cut), true },
+        { "PendingDeletion", Root, OwnSwitch, nameof(CmekCutState.Cut), true },
+        { "PendingDeletion", Root, OwnBack, nameof(CmekCutState.Open), false },
+    };
+
+    [Theory]
+    [MemberData(nameof(Offs))]
+    public void AKeyThatIsOffIsCutWhereTheRoleCannotSwitchItOn(string keyState, string policy, string own, string state, bool atOnce)
+    {
+        Case row = new("off", Decision.Denied, policy) { Own = own };
+        AccessDecision decision = AwsDecisions.Decide(
+            Access(row),
+            new Seen<KeyMetadata>(new KeyMetadata { KeyState = keyState }, false, null),
+            false);
+        Assert.Equal((state, atOnce, Decision.Denied), (decision.Cut.ToString(), decision.ExplicitlyStopped, decision.Use));
+    }
+
     private static KeyAccess Access(Case row)
     {
         RoleArn role = AwsNames.TryParseRole(Role)!;

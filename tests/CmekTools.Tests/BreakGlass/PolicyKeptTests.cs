@@ -93,7 +93,7 @@ public sealed class PolicyKeptTests
         life.Server.Before = null;
         life.Server.After = null;
         Assert.Equal(true, result.Values<CmekStep>()[^1].KeyCut);
-        string told = Assert.Single(result.Warnings, w => w.Contains("in the moment of the cut", StringComparison.Ordinal));
+        string told = Assert.Single(result.Warnings, w => w.Contains("in the moment of this change", StringComparison.Ordinal));
         Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(key));
         JsonNode after = await PolicyAsync(life, key);
         Assert.Contains(after["Statement"]!.AsArray(), s => (string?)s!["Effect"] == "Deny" && s["Condition"] is not null);
@@ -242,7 +242,7 @@ public sealed class PolicyKeptTests
                 "PutRolePolicy",
                 ("RoleName", name),
                 ("PolicyName", "own"),
-                ("PolicyDocument", AwsWire.Policy(AwsWire.Statement("Allow", null, "kms:*"))));
+                ("PolicyDocument", AwsWire.Policy(AwsWire.Statement("Allow", null, "kms:Encrypt kms:Decrypt kms:GenerateDataKey*"))));
             return made.Descendants("Arn").Single().Value;
         }
 

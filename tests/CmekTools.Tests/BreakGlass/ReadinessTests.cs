@@ -83,6 +83,43 @@ public sealed class ReadinessTests
         Assert.Equal(expected, Assert.Single(rows, r => r.Name == "CutPolicyWrite").Result.ToString());
     }
 
+    // The model of EvaluationResult: of a resource that was named, what is missing stands with the resource; an organization's service
+    // control policies limit what a key policy gives as well.
+    [Theory]
+    [InlineData("an organization's policy", "Fail", "service control policies do not allow kms:PutKeyPolicy")]
+    [InlineData("a condition that is not known", "Unknown", "hang on aws:SourceVpc")]
+    public async Task WhatTheSimulatorSaysBesideItsDecisionCounts(string what, string expected, string says)
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        string key = await life.KeyAsync(life.Regions[0]);
+        string arn = $"arn:aws:iam::{AwsWire.Account}:user/oncall";
+        JsonObject reads = AwsWire.Statement("Allow", null, $"{Reads} iam:SimulatePrincipalPolicy kms:ListGrants");
+        bool condition = what.StartsWith("a condition", StringComparison.Ordinal);
+        AwsKeyPair oncall = life.Aws.Aws.AddCredentials(
+            AwsWire.Account,
+            arn,
+            condition
+                ? AwsWire.Policy(
+                    reads,
+                    AwsWire.Statement("Allow", null, "kms:PutKeyPolicy", AwsWire.When("StringEquals", "aws:SourceVpc", "vpc-1")))
+                : AwsWire.Policy(reads));
+        if (!condition)
+        {
+            await EditAsync(life, key, policy => policy["Statement"]!.AsArray().Add(AwsWire.Statement("Allow", arn, "kms:PutKeyPolicy")));
+            JsonObject most = AwsWire.Statement("Allow", null, "kms:PutKeyPolicy");
+            most["NotAction"] = most["Action"]!.DeepClone();
+            most.Remove("Action");
+            life.Aws.Aws.AddServiceControlPolicy(AwsWire.Policy(most));
+        }
+
+        await ConnectAsAsync(life, oncall);
+        CmekCheck row = Assert.Single(
+            (await life.RunAsync("Test-CmekBreakGlass shop -KeyOnly")).Values<CmekCheck>(),
+            c => c.Name == "CutPolicyWrite" && c.Region == life.Regions[0]);
+        Assert.Equal(expected, row.Result.ToString());
+        Assert.Contains(says, row.Seen, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("dead", "CutDeadIds", "Warn")]
     [InlineData("full", "CutPolicyRoom", "Fail")]

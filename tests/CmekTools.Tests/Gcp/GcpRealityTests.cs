@@ -211,6 +211,19 @@ public sealed class GcpRealityTests
         Assert.Equal((CmekCutState.Perhaps, false), (decision.Cut, decision.ExplicitlyStopped));
     }
 
+    /// <summary>Whoever may set the project's policy gives himself the right to enable a version.</summary>
+    [Fact]
+    public async Task ADisabledKeyIsNoProofWhereTheClusterMayGiveItselfTheRightToEnableIt()
+    {
+        await using GoogleKit kit = await GoogleKit.StartAsync();
+        AccessTarget target = await kit.GrantedAsync();
+        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(kit.Cluster);
+        kit.Bind(GoogleKit.ProjectPolicy, "roles/resourcemanager.projectIamAdmin", own);
+        await kit.Gcp.DisableKeyAsync(target.KeyUri, kit.Run());
+        AccessDecision decision = await kit.Gcp.EvaluateAsync(target, kit.Run());
+        Assert.Equal((CmekCutState.Perhaps, false), (decision.Cut, decision.ExplicitlyStopped));
+    }
+
     // https://cloud.google.com/kms/docs/consistency: a new primary version is used within a minute as a rule.
     [Fact]
     public async Task ARotationWaitsUntilTheNewVersionEncrypts()

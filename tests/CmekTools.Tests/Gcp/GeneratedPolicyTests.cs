@@ -65,6 +65,71 @@ public sealed class GeneratedPolicyTests(ITestOutputHelper output)
         Assert.True(said.Where(s => s.Key.StartsWith("use Allowed", StringComparison.Ordinal)).Sum(s => s.Value) > count / 20);
     }
 
+    /// <summary>
+    /// A deny policy on the account's decrypting, which the cluster's own principal may take away (the world of seed 16925): they act
+    /// together. And one on the setting of a policy, behind which there is a way to read.
+    /// </summary>
+    [Theory]
+    [InlineData("account", "cryptoKeyVersions.useToDecrypt", "roles/cloudkms.cryptoKeyEncrypterDecrypter", "own")]
+    [InlineData("account", "cryptoKeys.setIamPolicy cryptoKeyVersions.useToDecryptViaDelegation", "roles/cloudkms.admin", "account")]
+    [InlineData("own", "cryptoKeys.setIamPolicy cryptoKeyVersions.useToDecryptViaDelegation", "roles/cloudkms.admin", "account")]
+    public void WhatADenyPolicyStopsIsNoCutWhereOneOfTheTwoMayTakeItAway(string stopped, string permissions, string role, string lifts)
+    {
+        string Member(string who) => who == "own" ? Own : Account;
+        JsonObject Binding(string of, string member) => new()
+        {
+            ["bindings"] = new JsonArray(new JsonObject { ["role"] = of, ["members"] = new JsonArray(member) }),
+        };
+        JsonObject denies = new()
+        {
+            ["policies"] = new JsonArray(new JsonObject
+            {
+                ["rules"] = new JsonArray(new JsonObject
+                {
+                    ["denyRule"] = new JsonObject
+                    {
+                        ["deniedPrincipals"] = new JsonArray(
+                            "principal://iam.googleapis.com/projects/-/serviceAccounts/" + Member(stopped).Split(':')[1]),
+                        ["deniedPermissions"] = new JsonArray(
+                            [.. permissions.Split(' ').Select(p => (JsonNode)("cloudkms.googleapis.com/" + p))]),
+                    },
+                }),
+            }),
+        };
+        CmekCutState Cut(JsonObject organization)
+        {
+            PolicyLevel At(string resource, LevelKind kind, JsonObject policy, JsonObject? deny) => new(
+                resource,
+                kind,
+                new Evidence(policy, false, null, "x", resource),
+                deny is null ? null : new Evidence(deny, false, null, "x", resource));
+            PolicyLevel[] above =
+            [
+                At("projects/p", LevelKind.Project, [], denies),
+                At("organizations/2", LevelKind.Organization, organization, new JsonObject { ["policies"] = new JsonArray() }),
+            ];
+            PolicyLevel[] chain =
+            [
+                At(GoogleWorld.Key, LevelKind.Key, Binding(role, Member(stopped)), null),
+                At("projects/p/locations/us-east1/keyRings/r", LevelKind.KeyRing, [], null),
+                .. above,
+            ];
+            PolicyLevel account = At(
+                GoogleWorld.Account,
+                LevelKind.Account,
+                Binding("roles/iam.serviceAccountTokenCreator", Own),
+                null);
+            Evidence there = new([], false, null, "x", GoogleWorld.Account);
+            IamJudge judge = new(new Dictionary<string, RoleContents>(), [], GoogleModel.Times[0]);
+            return GcpDecisions.Decide(
+                s_target,
+                new AccessEvidence(new Evidence([], false, null, "x", GoogleWorld.Key), there, chain, [account, .. above], judge)).Cut;
+        }
+
+        Assert.Equal(CmekCutState.Cut, Cut([]));
+        Assert.Equal(CmekCutState.Perhaps, Cut(Binding("roles/iam.denyAdmin", Member(lifts))));
+    }
+
     private static string Text(GoogleWorld world) =>
         string.Join(
             " | ",

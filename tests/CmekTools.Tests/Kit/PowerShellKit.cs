@@ -37,9 +37,7 @@ internal sealed class PowerShellSession : IAsyncDisposable
     public static async Task<PowerShellSession> OpenAsync(string? module = null)
     {
         CapturingHost host = new();
-        Runspace runspace = RunspaceFactory.CreateRunspace(host, InitialSessionState.CreateDefault2());
-        runspace.Open();
-        PowerShellSession session = new(runspace, host);
+        PowerShellSession session = new(OpenWithDrives(host), host);
         if (module != string.Empty)
         {
             PowerShellResult imported = await session.InvokeAsync(
@@ -48,6 +46,23 @@ internal sealed class PowerShellSession : IAsyncDisposable
         }
 
         return session;
+    }
+
+    // On a busy machine PowerShell now and then opens a runspace without the drive / (two of some thirty runs of a few classes side by
+    // side), and it does not come back: every path fails with "A drive with the name '/' does not exist".
+    private static Runspace OpenWithDrives(CapturingHost host)
+    {
+        for (int attempt = 1;; attempt++)
+        {
+            Runspace runspace = RunspaceFactory.CreateRunspace(host, InitialSessionState.CreateDefault2());
+            runspace.Open();
+            if (attempt == 5 || runspace.SessionStateProxy.Drive.GetAll().Any(d => d is { Provider.Name: "FileSystem", Name.Length: 1 }))
+            {
+                return runspace;
+            }
+
+            runspace.Dispose();
+        }
     }
 
     /// <summary>Answers the next questions, in order: a choice's letter or label, or a line.</summary>

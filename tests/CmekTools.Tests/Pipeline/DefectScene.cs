@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService;
 using Amazon.KeyManagementService.Model;
+using CmekTools.Sandbox;
 using CmekTools.Sandbox.CloudApi;
 using CmekTools.Sandbox.Gcp;
 using CmekTools.Tests.Kit;
@@ -36,6 +37,9 @@ internal sealed class DefectScene : IAsyncDisposable
     public CloudApiService Cloud => Shell.Server.Get<CloudApiService>();
 
     public string ClusterId => Cloud.IdOf(Name);
+
+    /// <summary>The cluster as its cloud knows it.</summary>
+    public ClusterIdentity Identity => new(ClusterId, Cloud.AccountOf(ClusterId), AwsWire.OrganizationId);
 
     /// <summary>What is to be used, a region each.</summary>
     public List<CmekAccess> Accesses { get; } = [];

@@ -35,6 +35,40 @@ public sealed class RotateKeyTests
         Assert.Single(life.Writes, w => w.EndsWith(":UpdateCmek", StringComparison.Ordinal));
     }
 
+    /// <summary>A version that is made while the cluster is being wrapped under another one would be no part of it.</summary>
+    [Theory]
+    [InlineData("AWS", "Update-CmekCluster shop -Rewrap -RotateKey")]
+    [InlineData("GCP", "Update-CmekCluster shop -Rewrap -RotateKey")]
+    [InlineData("AWS", "New-CmekKey shop | Grant-CmekAccess | Update-CmekCluster -RotateKey")]
+    [InlineData("GCP", "New-CmekKey shop | Grant-CmekAccess | Update-CmekCluster -RotateKey")]
+    public async Task WhileAClusterIsBeingRotatedNoKeyIsRotatedThatItIsNotWrappedUnder(string provider, string command)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        life.Server.Options = life.Server.Options with { StateTime = TimeSpan.FromDays(1) };
+        await life.RunAsync("Update-CmekCluster shop -Rewrap -RotateKey");
+        Assert.Equal(CmekState.ROTATING, (await life.StatusAsync()).State);
+        PowerShellResult refused = await life.TryAsync(command);
+        Assert.Contains("No key was rotated", refused.ExpectError("ClusterBusy").Exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(life.Writes, IsOfRotation);
+        (await life.TryAsync(command + " -Wait -WhatIf")).ExpectError("ClusterBusy");
+
+        // With -Wait the rotation that is under way ends first; then the new versions are made, and wrapped under.
+        life.Server.ClearExchanges();
+        RunningScript waiting = life.Shell.Shell.Start(command + " -Wait -Verbose");
+        await waiting.WaitForVerboseAsync(v => v.Contains("that is waited for first", StringComparison.Ordinal));
+        life.Server.Options = life.Server.Options with { StateTime = TimeSpan.FromMilliseconds(30) };
+        CmekStatus status = Assert.Single((await waiting.Completion).Expect().Values<CmekStatus>());
+        Assert.Equal((CmekState.ENABLED, true, 2), (status.State, status.Changed, status.Rotations.Count));
+        string[] writes = [.. life.Writes.Where(w => IsOfRotation(w) || w == "cloud:UpdateCmek")];
+        Assert.Equal("cloud:UpdateCmek", writes[^1]);
+        Assert.Equal(2, writes[..^1].Count(w => w.Contains("RotateKeyOnDemand", StringComparison.Ordinal)
+            || w.Contains("updatePrimaryVersion", StringComparison.Ordinal)));
+
+        static bool IsOfRotation(string write) => write.Contains("RotateKeyOnDemand", StringComparison.Ordinal)
+            || write.Contains("updatePrimaryVersion", StringComparison.Ordinal)
+            || write.Contains("cryptoKeyVersions.create", StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("AWS", 23, 0)]
     [InlineData("AWS", 25, 2)]

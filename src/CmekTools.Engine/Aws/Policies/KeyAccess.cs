@@ -43,6 +43,9 @@ internal sealed record CallDecision(Decision Decision, string Reason, bool Expli
 /// </summary>
 internal static class KeyAccessEvaluator
 {
+    // What no grant gives (the API's list of GrantOperation), so that it does not matter whether the grants were read.
+    private static readonly string[] s_notByGrants = ["kms:EnableKey", "kms:CancelKeyDeletion", "kms:PutKeyPolicy"];
+
     /// <summary>Decides one call.</summary>
     public static CallDecision Decide(KeyAccess access, string call)
     {
@@ -120,7 +123,7 @@ internal static class KeyAccessEvaluator
     {
         bool sameAccount = access.Key.Account == access.Role.Account;
         List<CallDecision> ways = [.. byKey.Allows.Select(a => ByKeyPolicy(a)), .. ByGrants(access, call, own, sameAccount)];
-        if (access.Grants.Value is null)
+        if (access.Grants.Value is null && !s_notByGrants.Contains(call))
         {
             ways.Add(new CallDecision(Decision.Unread, $"the grants on the key could not be read: {access.Grants.Why}"));
         }

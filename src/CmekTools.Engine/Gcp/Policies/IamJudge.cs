@@ -65,10 +65,12 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
     /// </summary>
     /// <param name="chain">The key, its ring, its project and what is above.</param>
     /// <param name="member">The member.</param>
-    public Judgement Read(IReadOnlyList<PolicyLevel> chain, string member)
+    /// <param name="helpers">Who acts together with it: what stops the one may be taken away by the other.</param>
+    public Judgement Read(IReadOnlyList<PolicyLevel> chain, string member, params IReadOnlyList<string> helpers)
     {
-        Judgement decrypt = Decide(chain, 0, member, Permissions.Decrypt, Horizon.Ever);
-        Judgement delegated = Decide(chain, 0, member, Permissions.DecryptViaDelegation, Horizon.Ever).AtMost(Decision.Perhaps);
+        bool stopped = false;
+        Judgement decrypt = Try(0, Permissions.Decrypt);
+        Judgement delegated = Try(0, Permissions.DecryptViaDelegation).AtMost(Decision.Perhaps);
         Judgement best = Judgement.Stronger(decrypt, delegated);
         for (int i = 0; i < chain.Count; i++)
         {
@@ -78,14 +80,38 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
                 foreach (
                     string permission in Permissions.BecomeAccount.Concat(Permissions.MayBecomeAccount).Append(Permissions.UpdateRoles))
                 {
-                    best = Judgement.Stronger(best, Decide(chain, i, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));
+                    best = Judgement.Stronger(best, Try(i, permission).AtMost(Decision.Perhaps));
                 }
             }
 
             // Against a deny policy it gives itself the key in vain; but whoever sets a policy lets another one in, and reads as that one.
-            Judgement sets = Decide(chain, i, member, Permissions.SetPolicy(chain[i].Kind), Horizon.Ever);
+            Judgement sets = Try(i, Permissions.SetPolicy(chain[i].Kind));
             best = Judgement.Stronger(best, decrypt.ByDenyPolicy ? sets.AtMost(Decision.Perhaps) : sets);
-            if (decrypt.ByDenyPolicy && chain[i].Denies is not null)
+        }
+
+        best = stopped ? Judgement.Stronger(best, Lift(chain, [member, .. helpers])) : best;
+        return best.Decision == Decision.Denied && decrypt.ByDenyPolicy ? decrypt : best;
+
+        Judgement Try(int at, string permission)
+        {
+            Judgement judgement = Decide(chain, at, member, permission, Horizon.Ever);
+            stopped |= judgement.ByDenyPolicy;
+            return judgement;
+        }
+    }
+
+    /// <summary>
+    /// Can one of several members take a deny policy away, or exempt somebody from it? Perhaps, at most: what it lets through then is
+    /// another question.
+    /// </summary>
+    /// <param name="chain">The levels, from below.</param>
+    /// <param name="members">The members.</param>
+    public Judgement Lift(IReadOnlyList<PolicyLevel> chain, IReadOnlyList<string> members)
+    {
+        Judgement best = Judgement.None;
+        for (int i = 0; i < chain.Count; i++)
+        {
+            foreach (string member in chain[i].Denies is null ? [] : members)
             {
                 foreach (string permission in Permissions.LiftDenies)
                 {
@@ -94,7 +120,7 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
             }
         }
 
-        return best.Decision == Decision.Denied && decrypt.ByDenyPolicy ? decrypt : best;
+        return best;
     }
 
     /// <summary>Can a member become a service account, now or after one more call?</summary>

@@ -108,7 +108,9 @@ internal sealed class KmsCall(AwsWorld world, AwsCaller caller, string region, J
     {
         PolicyDocument policy = key.Policy.Effective(Now, World.Lag).Parsed;
         if (Authorizer.Decide(question, policy, PolicyKind.Key, key.AccountId) is { } reason
-            && (Authorizer.IsExplicit(reason) || !KeyGrants.Allow(this, key, question)))
+            && (Authorizer.IsExplicit(reason)
+                || Authorizer.Organization(question) is not null
+                || !KeyGrants.Allow(this, key, question)))
         {
             throw Denied(question.Action, key.Arn, reason);
         }

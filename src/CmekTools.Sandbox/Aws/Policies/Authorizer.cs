@@ -5,7 +5,7 @@ internal static class Authorizer
 {
     /// <summary>Decides an action that only the caller's own policies rule.</summary>
     /// <returns>Null where it is allowed; else the end of AWS's message.</returns>
-    public static string? Decide(PolicyQuestion question) => OwnDeny(question) ?? OwnAllow(question);
+    public static string? Decide(PolicyQuestion question) => OwnDeny(question) ?? Organization(question) ?? OwnAllow(question);
 
     /// <summary>Decides an action on something that has a policy of its own.</summary>
     /// <param name="question">The question.</param>
@@ -21,7 +21,7 @@ internal static class Authorizer
             return "with an explicit deny in a resource-based policy";
         }
 
-        if (OwnDeny(question) is { } deny)
+        if ((OwnDeny(question) ?? Organization(question)) is { } deny)
         {
             return deny;
         }
@@ -44,6 +44,24 @@ internal static class Authorizer
 
     /// <summary>True for a reason that nothing else outweighs.</summary>
     public static bool IsExplicit(string reason) => reason.StartsWith("with an explicit deny", StringComparison.Ordinal);
+
+    /// <summary>What the organization's service control policies have against a call; they limit everybody in the account.</summary>
+    /// <returns>Null where they let it; else the end of AWS's message.</returns>
+    public static string? Organization(PolicyQuestion question)
+    {
+        if (question.Organization.Any(p => PolicyEvaluation.Evaluate(p, question, PolicyKind.Identity).Denies))
+        {
+            return "with an explicit deny in a service control policy";
+        }
+
+        return question.Organization.Count == 0 || question.Organization.Any(p => Allows(p, question))
+            ? null
+            : $"because no service control policy allows the {question.Action} action";
+    }
+
+    /// <summary>True where the caller's boundary allows what is asked; a caller without one is not limited.</summary>
+    public static bool WithinBoundary(PolicyQuestion question) => question.Caller.Boundary is not { } boundary
+        || (Allows(boundary, question) && !PolicyEvaluation.Evaluate(boundary, question, PolicyKind.Identity).Denies);
 
     private static string? OwnDeny(PolicyQuestion question)
     {

@@ -5,6 +5,9 @@ internal sealed record PolicyQuestion(AwsCaller Caller, string Action, string Re
 {
     /// <summary>The values by condition key; what is not in it is absent.</summary>
     public Dictionary<string, IReadOnlyList<string>> Keys { get; init; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The service control policies of the caller's account.</summary>
+    public IReadOnlyList<PolicyDocument> Organization { get; init; } = [];
 }
 
 /// <summary>How a policy's Allow reaches the caller; the greater reach counts.</summary>

@@ -11,7 +11,7 @@ internal static class Questions
     /// <summary>A question with the global condition keys.</summary>
     public static PolicyQuestion Make(AwsWorld world, AwsCaller caller, string action, string resource)
     {
-        PolicyQuestion question = new(caller, action, resource);
+        PolicyQuestion question = Bare(world, caller, action, resource);
         Add(question, "aws:PrincipalArn", caller.PrincipalArn);
         Add(question, "aws:PrincipalAccount", caller.AccountId);
         Add(question, "aws:PrincipalType", caller.Arn == caller.PrincipalArn ? "User" : "AssumedRole");
@@ -30,6 +30,12 @@ internal static class Questions
 
         return question;
     }
+
+    /// <summary>A question without any condition key.</summary>
+    public static PolicyQuestion Bare(AwsWorld world, AwsCaller caller, string action, string resource) => new(caller, action, resource)
+    {
+        Organization = caller.AccountId == world.CustomerAccount ? [.. world.ServiceControlPolicies.Select(p => p.Parsed)] : [],
+    };
 
     /// <summary>Adds a condition key; null leaves it absent.</summary>
     public static void Add(PolicyQuestion question, string key, string? value)

@@ -1,0 +1,215 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using CmekTools.Benchmarks.Processes;
+using CmekTools.Engine;
+using CmekTools.Engine.BreakGlass;
+using CmekTools.Sandbox;
+using CmekTools.Sandbox.Aws;
+using CmekTools.Sandbox.Aws.Kms;
+using CmekTools.Sandbox.Aws.Policies;
+using CmekTools.Sandbox.CloudApi;
+using CmekTools.Sandbox.Gcp;
+using CmekTools.Tests.Kit;
+using Xunit;
+
+namespace CmekTools.Tests.Survival;
+
+/// <summary>
+/// Grants and revocations of the same keys at the same moment, in the orders that cost most. The benchmark has processes race by chance.
+/// </summary>
+public sealed class RaceTests
+{
+    private const string ClusterId = "6f1f0a52-7c0d-4e6e-9a54-1f2d9b6c8e10";
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AGrantThatWritesAfterARevocationHasEndedTakesBackWhatItGave(string provider)
+    {
+        await using SandboxServer server = Start(provider);
+        using TempFolder here = new();
+        using TempFolder there = new();
+        CmekAccess access = await BeginAsync(server, here.Path);
+        TakeOut(server, access);
+        TaskCompletionSource arrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int writes = 0;
+        server.Before = async request =>
+        {
+            // The grant has read a policy without a cut, and its write is on its way for long.
+            if (request.Operation is "PutKeyPolicy" or "cryptoKeys.setIamPolicy" && Interlocked.Increment(ref writes) == 1)
+            {
+                arrived.SetResult();
+                await release.Task;
+            }
+
+            return null;
+        };
+        Task<Commands.Outcome> grant = Task.Run(() => RunAsync(server, there.Path, "grant", access));
+        await Task.WhenAny(arrived.Task, grant);
+        bool said = false;
+        try
+        {
+            said = (await RunAsync(server, here.Path, "revoke", access)).Cut;
+        }
+        finally
+        {
+            release.SetResult();
+        }
+
+        Assert.True(said);
+        CmekException refused = await Assert.ThrowsAnyAsync<CmekException>(() => grant);
+        Assert.Equal("AccessRevoked", refused.ErrorId);
+        Assert.NotNull(Refusal(server, access));
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task WhatSomebodyOpensBehindTheProofIsCutAgainBeforeTheRevocationEnds(string provider)
+    {
+        await using SandboxServer server = Start(provider);
+        using TempFolder folder = new();
+        CmekAccess access = await BeginAsync(server, folder.Path);
+        string before = Policy(server, access);
+        ProofHost host = new();
+        int opened = 0;
+        server.Before = async request =>
+        {
+            // The service is told already; an older tool writes the policy that it read before the cut.
+            if (request.Operation == "GetCmek" && host.Output.OfType<CmekStep>().Any(s => s.Step == "Revoke"))
+            {
+                await host.Proof.Task;
+                if (Interlocked.Increment(ref opened) == 1)
+                {
+                    Put(server, access, before);
+                }
+            }
+
+            return null;
+        };
+        using SessionContext session = Commands.Connect(WorkerProcess.Variables(server), folder.Path);
+        await Revocation.RevokeAsync(
+            o => SubjectFinder.FindAsync([new ClusterRef(null, ClusterId, null)], o),
+            new RevokeOptions { Unasked = true, Limit = TimeSpan.FromMinutes(2) },
+            new Operation("revoke", session, host, TestContext.Current.CancellationToken));
+        Assert.True(opened > 0);
+        Assert.NotNull(Refusal(server, access));
+        Assert.Equal(true, host.Output.OfType<CmekStep>().Last().KeyCut);
+        Assert.Contains(host.Told, w => w.Contains("was let in to", StringComparison.Ordinal));
+    }
+
+    private static SandboxServer Start(string provider) => SandboxServer.Start(new SandboxOptions
+    {
+        RateLimit = 0,
+        StateTime = TimeSpan.FromMilliseconds(10),
+        // The vendor's support mends a revoked cluster, and nothing does by itself.
+        VendorRecovers = false,
+        Clusters = [new SandboxClusterOptions("shop", provider, [provider == "AWS" ? "us-east-1" : "us-central1"]) { Id = ClusterId }],
+    });
+
+    private static async Task<CmekAccess> BeginAsync(SandboxServer server, string folder)
+    {
+        using SessionContext session = Commands.Connect(WorkerProcess.Variables(server), folder);
+        Commands.Outcome begun = await Commands.RunAsync(
+            new Order("begin", ClusterId, [], null),
+            session,
+            TestContext.Current.CancellationToken);
+        return begun.Accesses[0];
+    }
+
+    private static async Task<Commands.Outcome> RunAsync(SandboxServer server, string folder, string command, CmekAccess access)
+    {
+        using SessionContext session = Commands.Connect(WorkerProcess.Variables(server), folder);
+        return await Commands.RunAsync(new Order(command, ClusterId, [access], null), session, TestContext.Current.CancellationToken);
+    }
+
+    // The principal's statement or binding is gone, so that a grant has something to write.
+    private static void TakeOut(SandboxServer server, CmekAccess access)
+    {
+        JsonObject policy = JsonNode.Parse(Policy(server, access))!.AsObject();
+        JsonArray rules = policy[access.KeyUri!.StartsWith("arn:", StringComparison.Ordinal) ? "Statement" : "bindings"]!.AsArray();
+        foreach (JsonNode? rule in rules.ToArray())
+        {
+            if (rule!.ToJsonString().Contains(access.AuthPrincipal!, StringComparison.Ordinal)
+                || rule["Sid"]?.ToString().StartsWith("CmekToolsUse", StringComparison.Ordinal) == true)
+            {
+                rules.Remove(rule);
+            }
+        }
+
+        Put(server, access, policy.ToJsonString());
+    }
+
+    private static string Policy(SandboxServer server, CmekAccess access) => server.Exclusively(() => access.Provider == CmekProvider.AWS
+        ? server.Get<AwsService>().World.Keys.Find(access.KeyUri!)!.Policy.Current.Show()
+        : server.Get<GcpService>().Policies.Get(access.KeyUri!).ToJsonString());
+
+    private static void Put(SandboxServer server, CmekAccess access, string policy) => server.Exclusively(() =>
+    {
+        if (access.Provider == CmekProvider.AWS)
+        {
+            KmsKey key = server.Get<AwsService>().World.Keys.Find(access.KeyUri!)!;
+            key.Policy.Set(StoredPolicy.Resource(policy, PolicyKind.Key, p => p), DateTimeOffset.MinValue);
+        }
+        else
+        {
+            server.Get<GcpService>().Policies.Put(access.KeyUri!, JsonNode.Parse(policy)!.AsObject(), DateTimeOffset.MinValue);
+        }
+
+        return true;
+    });
+
+    private static string? Refusal(SandboxServer server, CmekAccess access) => server.Exclusively(() =>
+    {
+        CloudCluster cluster = server.Get<CloudApiService>().Store.All.First(c => c.Id == ClusterId);
+        IClusterKeyService service = access.Provider == CmekProvider.AWS ? server.Get<AwsService>() : server.Get<GcpService>();
+        return service.TryUse(
+            new ClusterIdentity(cluster.Id, cluster.AccountId, server.Options.OrganizationId),
+            access.KeyUri!,
+            access.AuthPrincipal!);
+    });
+
+    // Says when the key's cut is proven.
+    private sealed class ProofHost : IOperationHost
+    {
+        public TaskCompletionSource Proof { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ConcurrentQueue<object> Output { get; } = new();
+
+        public ConcurrentQueue<string> Told { get; } = new();
+
+        public bool WhatIf => false;
+
+        public Task OutputAsync(object value)
+        {
+            Output.Enqueue(value);
+            if (value is CmekStep { Step: "Proof" })
+            {
+                Proof.TrySetResult();
+            }
+
+            return Task.CompletedTask;
+        }
+
+        public Task VerboseAsync(string message) => Task.CompletedTask;
+
+        public Task WarningAsync(string message)
+        {
+            Told.Enqueue(message);
+            return Task.CompletedTask;
+        }
+
+        public Task ErrorAsync(CmekException error)
+        {
+            Told.Enqueue(error.Message);
+            return Task.CompletedTask;
+        }
+
+        public Task ProgressAsync(OperationProgress progress) => Task.CompletedTask;
+
+        public Task<bool> ShouldProcessAsync(string target, string action) => Task.FromResult(true);
+
+        public Task<bool> ShouldContinueAsync(string query, string caption) => Task.FromResult(true);
+    }
+}
