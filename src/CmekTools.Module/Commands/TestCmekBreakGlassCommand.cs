@@ -20,7 +20,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Leave out what only telling the service needs.</summary>
     [Parameter]
@@ -33,6 +33,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     /// <summary>The connection to use in place of the runspace's own.</summary>
     [Parameter]
     [ValidateNotNull]
+    [SessionTransformation]
     public CmekSession? Session { get; set; }
 
     /// <inheritdoc/>
@@ -48,7 +49,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
 
     internal override Task ProcessAsync()
     {
-        _named.AddRange(ClusterName.Select(c => new ClusterRef(c.Name, c.Id, c.Known)));
+        _named.AddRange(ClusterArgument.All(ClusterName).Select(c => new ClusterRef(c.Name, c.Id, c.Known)));
         return Task.CompletedTask;
     }
 
