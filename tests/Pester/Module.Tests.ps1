@@ -280,6 +280,7 @@ Describe 'Completion' {
             ClusterNameCompleter = 'shop'
             ClusterIdCompleter   = (Get-CmekCluster shop).Id
             RegionCompleter      = 'us-west-2'
+            FaultCompleter       = '* ResetBefore'
             KeyUriCompleter      = ($access | Where-Object ClusterName -eq 'shop' | Select-Object -First 1).KeyUri
             ReceiptCompleter     = $receipt
             PrincipalCompleter   = ($access | Where-Object ClusterName -eq 'shop' | Select-Object -First 1).AuthPrincipal
@@ -302,6 +303,11 @@ Describe 'Completion' {
 
     It 'offers the regions of the cluster that is named' {
         Get-TestCompletion 'New-CmekKey ledger -Region ' | Should -Be 'us-central1', 'us-east1'
+    }
+
+    It 'offers for a new region none that the cluster has' {
+        $offered = Get-TestCompletion 'Add-CmekRegion shop -Region '
+        foreach ($region in (Get-CmekCluster shop).Regions.Name) { $offered | Should -Not -Contain $region }
     }
 
     It 'is there for every parameter of <Name> that names a cluster, a region or a key that is there' -TestCases $commands {

@@ -99,6 +99,9 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
         await BesideAsync(Receipt.ClusterName, op => RestoreAsync(cut, given, options, op)).ConfigureAwait(false);
     }
 
+    internal override Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op) =>
+        SubjectFinder.AskingAsync(op, $"Looking for {given}", _ => base.ResolveAsync(given, within, op));
+
     private static async Task RestoreAsync(ClusterRef named, StoredReceipt? given, RestoreOptions options, Operation op) =>
         await Restoration.RestoreAsync(
             await SubjectFinder.ClusterAsync(named, op).ConfigureAwait(false),

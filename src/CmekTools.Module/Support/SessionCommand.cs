@@ -127,7 +127,7 @@ public abstract class SessionCommand : PipelineCommand
     /// <param name="op">The run.</param>
     /// <exception cref="CmekException"><c>ClusterNotFound</c>, <c>ClusterNameAmbiguous</c>, <c>ClusterContradicts</c>,
     /// <c>WildcardRefused</c>.</exception>
-    internal async Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op)
+    internal virtual async Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op)
     {
         RefuseWildcards(given);
         if (given.Id is null)
@@ -171,12 +171,7 @@ public abstract class SessionCommand : PipelineCommand
     {
         if (given.IsPattern && !TakesWildcards)
         {
-            throw new CmekException(
-                "WildcardRefused",
-                CmekErrorKind.InvalidArgument,
-                $"'{given.Name}' has wildcards, and {CommandName} takes clusters by their exact names.",
-                $"See first which clusters it means: Get-CmekCluster {PowerShellText.Quote(given.Name!)}; and pipe them.",
-                given.Name);
+            throw WildcardRefused(given, CommandName);
         }
     }
 
@@ -204,6 +199,14 @@ public abstract class SessionCommand : PipelineCommand
                 given.Name);
         }
     });
+
+    /// <summary>What is said where a name with wildcards is refused.</summary>
+    internal static CmekException WildcardRefused(ClusterArgument given, string command) => new(
+        "WildcardRefused",
+        CmekErrorKind.InvalidArgument,
+        $"'{given.Name}' has wildcards, and {command} takes clusters by their exact names.",
+        $"See first which clusters it means: Get-CmekCluster {PowerShellText.Quote(given.Name!)}; and pipe them.",
+        given.Name);
 
     // However many names come, the clusters are listed once, and again only for a name that was not among them.
     private async Task<CmekCluster> ByNameAsync(string name, TimeSpan within, Operation op)
