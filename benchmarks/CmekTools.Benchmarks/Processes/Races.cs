@@ -209,7 +209,12 @@ internal sealed class RaceField : IAsyncDisposable
         bool own = CanUse(_access.AuthPrincipal!, out string why);
         if (saidCut && own)
         {
-            wrong.Add("the revocation said that the key is cut, and the cluster's principal can use it");
+            // Where his rule is in and the Deny is not, he may have written the policy that he had read before the cut.
+            string now = Policy();
+            bool his = now.Contains($"Stranger{name}", StringComparison.Ordinal) && !now.Contains("Deny", StringComparison.Ordinal);
+            wrong.Add(
+                "the revocation said that the key is cut, and the cluster's principal can use it"
+                    + (his ? ": the stranger's rule is in, and no Deny" : string.Empty));
         }
 
         if (revoked && !saidCut)

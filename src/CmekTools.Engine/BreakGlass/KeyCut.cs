@@ -122,13 +122,13 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     {
         for (int round = 0; round < Looks; round++)
         {
-            List<CutAccess> open = [];
+            Dictionary<CutAccess, CmekCutState> open = [];
             foreach (CutAccess access in Accesses.Where(a => a.Steps.Of(KeyUri, a.Target.AuthPrincipal) == CmekCutState.Cut))
             {
                 (AccessDecision now, Exception? failure) = await LookAsync(access.Target).ConfigureAwait(false);
                 if (failure is null && now.Cut is (CmekCutState.Open or CmekCutState.Perhaps))
                 {
-                    open.Add(access);
+                    open[access] = now.Cut;
                 }
             }
 
@@ -137,10 +137,11 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
                 return;
             }
 
-            foreach (CutAccess access in open)
+            foreach ((CutAccess access, CmekCutState state) in open)
             {
                 _cut.Remove(Id(access));
-                access.Steps.Seen(access.Target, CmekCutState.Open);
+                await access.Steps.SeenAsync(access.Target, state, "Proof", "NOT cut any more: somebody let it in again")
+                    .ConfigureAwait(false);
                 await op.Host.WarningAsync(
                     $"{access.Target.AuthPrincipal} was let in to {KeyUri} again after it had been cut off: it is cut off once more.")
                         .ConfigureAwait(false);
@@ -283,7 +284,9 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     private async Task<AccessDecision> WatchAsync(CutAccess access)
     {
         AccessDecision decision = await WatchOnceAsync(access).ConfigureAwait(false);
-        for (int again = 1; again < Looks && decision.Cut == CmekCutState.Open && Stage == KeyStage.Done; again++)
+        for (int again = 1;
+            again < Looks && decision.Cut is (CmekCutState.Open or CmekCutState.Perhaps) && Stage == KeyStage.Done;
+            again++)
         {
             // Somebody may have let it in behind the cut. Where the cut finds nothing more to take away it was not that.
             _cut.Remove(Id(access));
@@ -447,13 +450,13 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
                 op.Timings.KeyTry + op.Timings.KeyTry,
                 op.Session.Time,
                 op.Cancellation).ConfigureAwait(false);
-            return (null, part.TakeChanges());
+            return (null, part.ChangesSince(0));
         }
         catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
         {
             return (
                 budget.IsCancellationRequested ? new TimeoutException($"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s", e) : e,
-                part.TakeChanges());
+                part.ChangesSince(0));
         }
     }
 

@@ -321,7 +321,7 @@ internal static class Restoration
         // One key must not keep the cluster from the others, nor the other regions down.
         async Task EachAsync(RestoreItem item, Func<Task<bool>> giveBack, string unchanged)
         {
-            op.TakeChanges();
+            int before = op.ChangeCount;
             try
             {
                 await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
@@ -331,7 +331,7 @@ internal static class Restoration
                     await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
                 }
 
-                IReadOnlyList<string> changes = op.TakeChanges();
+                IReadOnlyList<string> changes = op.ChangesSince(before);
                 if (!op.Host.WhatIf)
                 {
                     await steps.DoneAsync(
@@ -344,7 +344,6 @@ internal static class Restoration
             catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
             {
                 failures.Add(e);
-                op.TakeChanges();
                 await steps.DoneAsync(
                     "Restore",
                     item.Target,
@@ -594,7 +593,8 @@ internal static class Restoration
             return;
         }
 
-        if (status.State != CmekState.ENABLED)
+        bool moving = IsMoving(status);
+        if (status.State != CmekState.ENABLED && !moving)
         {
             // There is no call that brings nodes back: that is the vendor's part, and said so.
             string access = failed || seen.Count == 0
@@ -624,9 +624,17 @@ internal static class Restoration
         else if (status.State != CmekState.ENABLED)
         {
             string now = failed ? "Not all access is back" : seen.Count > 0 ? "Access is back" : "Nothing was given back";
+            string watch = $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}";
             await op.Host.WarningAsync(
-                $"{now}, the cluster is not: {status}. Send the support request (the last step's SupportRequest), and watch with "
-                    + $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}.").ConfigureAwait(false);
+                moving
+                    ? $"{now}, and the service is at work on the cluster: {status}. {watch} waits for its end."
+                    : $"{now}, the cluster is not: {status}. Send the support request (the last step's SupportRequest), and watch with "
+                        + $"{watch}.").ConfigureAwait(false);
         }
     }
+
+    // Every region that is not there yet is on its way, and none is left revoked or failed: the vendor has nothing to do.
+    private static bool IsMoving(CmekStatus status) =>
+        status.Regions.Any(r => r.State is CmekState.ENABLING or CmekState.ROTATING)
+            && status.Regions.All(r => r.State is CmekState.ENABLED or CmekState.ENABLING or CmekState.ROTATING);
 }

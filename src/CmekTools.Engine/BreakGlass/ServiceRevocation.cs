@@ -26,6 +26,8 @@ internal enum ServiceStage
 /// </summary>
 internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSteps steps, RevokeOptions options, Operation op)
 {
+    private const int Tells = 3;
+
     /// <summary>How far it is.</summary>
     public ServiceStage Stage { get; private set; }
 
@@ -138,10 +140,9 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
                 return;
             }
 
-            if (!steps.Revoked)
+            if (!steps.Revoked && !await WatchAsync([.. regions]).ConfigureAwait(false))
             {
-                StatusGoal goal = StatusGoal.State("Revoking CMEK", [.. regions], CmekState.REVOKED);
-                await StatusWatch.WaitAsync(Subject.Cluster, goal, options.Limit, op).ConfigureAwait(false);
+                return;
             }
 
             steps.Revoked = true;
@@ -151,6 +152,35 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
         {
             await op.Host.ErrorAsync(e).ConfigureAwait(false);
             await steps.DoneAsync("Revoked", $"NOT seen: {e.Message}").ConfigureAwait(false);
+        }
+    }
+
+    // Another change of the cluster that was under way can go over the REVOKE: the service is told again then, and a third time at most.
+    private async Task<bool> WatchAsync(IReadOnlyCollection<string> regions)
+    {
+        StatusGoal goal = StatusGoal.State("Revoking CMEK", regions, CmekState.REVOKED);
+        for (int told = 1; ; told++)
+        {
+            bool last = told == Tells;
+            StatusGoal now = last ? goal : goal with { Failed = r => r.State == CmekState.ENABLED || goal.Failed(r) };
+            try
+            {
+                await StatusWatch.WaitAsync(Subject.Cluster, now, options.Limit, op).ConfigureAwait(false);
+                return true;
+            }
+            catch (CmekException e) when (!last && e.ErrorId == "CmekOperationFailed"
+                && !e.Message.Contains(nameof(CmekState.REVOKE_FAILED), StringComparison.Ordinal))
+            {
+                await op.Host.VerboseAsync($"{Subject.Cluster.Name} is told once more to let go of its keys: {e.Message}")
+                    .ConfigureAwait(false);
+            }
+
+            await op.DelayAsync(op.Timings.StatusPoll).ConfigureAwait(false);
+            await TellAsync().ConfigureAwait(false);
+            if (Stage != ServiceStage.Told)
+            {
+                return false;
+            }
         }
     }
 

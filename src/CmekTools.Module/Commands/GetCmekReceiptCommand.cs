@@ -18,7 +18,7 @@ public sealed class GetCmekReceiptCommand : StateCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Only those whose revocation has not been undone.</summary>
     [Parameter]
@@ -28,7 +28,7 @@ public sealed class GetCmekReceiptCommand : StateCommand
 
     internal override Task ProcessAsync()
     {
-        _wanted.AddRange(ClusterName);
+        _wanted.AddRange(ClusterArgument.All(ClusterName));
         return Task.CompletedTask;
     }
 

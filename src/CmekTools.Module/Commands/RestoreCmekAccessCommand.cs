@@ -19,7 +19,7 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveReceipts = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public override ClusterArgument[] ClusterName { get; set; } = [];
+    public override object[] ClusterName { get; set; } = [];
 
     /// <summary>The receipt, from Get-CmekReceipt.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ReceiptSet, ValueFromPipeline = true)]
@@ -86,13 +86,12 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
                 return;
             }
 
-            foreach (ClusterArgument cluster in ClusterName)
+            await EachOnceAsync(ClusterArgument.All(ClusterName), cluster =>
             {
                 RefuseWildcards(cluster);
                 ClusterRef named = new(cluster.Name, cluster.Id, null);
-                await BesideAsync(cluster.ToString(), op => RestoreAsync(named, given, options, op)).ConfigureAwait(false);
-            }
-
+                return BesideAsync(cluster.ToString(), op => RestoreAsync(named, given, options, op));
+            }).ConfigureAwait(false);
             return;
         }
 

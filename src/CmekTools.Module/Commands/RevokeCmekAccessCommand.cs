@@ -35,7 +35,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Keys by their URIs, without asking the service; no connection is needed.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
@@ -162,7 +162,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     {
         if (!Listed)
         {
-            foreach (ClusterArgument given in ClusterName)
+            foreach (ClusterArgument given in ClusterArgument.All(ClusterName))
             {
                 if (given.Found is { } key)
                 {

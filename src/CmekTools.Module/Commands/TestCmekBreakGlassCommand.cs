@@ -21,7 +21,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Leave out what only telling the service needs.</summary>
     [Parameter]
@@ -34,6 +34,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     /// <summary>The connection to use in place of the runspace's own.</summary>
     [Parameter]
     [ValidateNotNull]
+    [SessionTransformation]
     public CmekSession? Session { get; set; }
 
     /// <inheritdoc/>
@@ -49,7 +50,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
 
     internal override async Task ProcessAsync()
     {
-        foreach (ClusterArgument given in ClusterName)
+        foreach (ClusterArgument given in ClusterArgument.All(ClusterName))
         {
             if (given.IsPattern)
             {

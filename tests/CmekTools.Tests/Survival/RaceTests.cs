@@ -99,6 +99,26 @@ public sealed class RaceTests
         Assert.Contains(host.Told, w => w.Contains("was let in to", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task AServiceThatIsEnabledAfterItTookTheRevokeIsToldAgain()
+    {
+        await using SandboxServer server = Start("AWS");
+        using TempFolder folder = new();
+        CmekAccess access = await BeginAsync(server, folder.Path);
+        int told = 0;
+        server.Before = request => Task.FromResult(
+            // A rotation that was under way went over the first one.
+            request.Operation == "UpdateCmekStatus" && Interlocked.Increment(ref told) == 1
+                ? new SandboxResponse { Body = server.Exchanges.Last(e => e.Request.Operation == "GetCmek").ResponseBody }
+                : null);
+        Assert.True((await RunAsync(server, folder.Path, "revoke", access)).Cut);
+        Assert.Equal(2, told);
+        Assert.Equal(
+            ["REVOKED"],
+            server.Exclusively(
+                () => server.Get<CloudApiService>().Store.All.First(c => c.Id == ClusterId).Regions.Select(r => r.Status.ToString())));
+    }
+
     private static SandboxServer Start(string provider) => SandboxServer.Start(new SandboxOptions
     {
         RateLimit = 0,
