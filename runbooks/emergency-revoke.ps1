@@ -4,7 +4,10 @@ Something is on fire: cuts a cluster off from its keys and tells the service to 
 .DESCRIPTION
 The database stops. Asks once, unless -Force is given. Writes a receipt first, with which restore.ps1 undoes the cut exactly. If anything fails on
 the way, run it again: what is done already is left, and it goes on. The script ends with an error, and pwsh -File with a code that is not 0, unless every key has
-been read to be cut and, without -KeyOnly, the cluster is revoked.
+been read to be cut and, without -KeyOnly, the cluster is revoked. Each step is shown when it has been seen done.
+
+Run Connect-CmekCloud before, or set COCKROACH_API_KEY. Without a connection a cluster that was seen from this machine before is cut by what is known of it here (with -KeyOnly
+the script then ends well); Revoke-CmekAccess -KeyUri, -ManifestPath and Get-CmekKey -Discover cut keys of any other.
 .EXAMPLE
 ./runbooks/emergency-revoke.ps1 -ClusterName shop
 #>
@@ -22,14 +25,14 @@ param(
 
 # What counts is what was seen in the end; errors are shown after the last step.
 $ErrorActionPreference = 'Continue'
-$steps = @(Revoke-CmekAccess -ClusterName $ClusterName -KeyOnly:$KeyOnly -DisablePrincipal:$DisablePrincipal -Force:$Force)
-$steps
+$last = $null
+Revoke-CmekAccess -ClusterName $ClusterName -KeyOnly:$KeyOnly -DisablePrincipal:$DisablePrincipal -Force:$Force |
+    ForEach-Object { $last = $_; $_ }
 if ($WhatIfPreference) { return }
 
-if ($steps.Count -eq 0) {
+if (-not $last) {
     throw "Nothing was cut of $ClusterName."
 }
-$last = $steps[-1]
 if ($last.KeyCut -ne $true -or -not ($KeyOnly -or $last.Revoked)) {
     throw "$ClusterName is not cut off for certain: $($last.Now). Run this again."
 }

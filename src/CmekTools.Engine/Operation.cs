@@ -149,7 +149,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <summary>One id for everything that this run writes to the journal.</summary>
     public string RunId { get; private init; } = Guid.NewGuid().ToString("N")[..12];
 
-    /// <summary>Everything that was changed so far, however often <see cref="TakeChanges"/> was called.</summary>
+    /// <summary>Everything that was changed so far, by the parts of this record's work too.</summary>
     public IReadOnlyList<string> AllChanges
     {
         get
@@ -391,14 +391,28 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     public Task<IReadOnlyList<SeenCluster>> FleetAsync(Func<Task<IReadOnlyList<SeenCluster>>> read) =>
         _fleet.GetAsync(KeyUses.Lasting, Session.Time, read, Cancellation);
 
-    /// <summary>Takes the summaries of the changes made since the last call.</summary>
-    public IReadOnlyList<string> TakeChanges()
+    /// <summary>
+    /// How many changes this part of the run has made: where <see cref="ChangesSince"/> begins to count. Whoever calls and whoever is
+    /// called each counts from where it began, and takes nothing from the other.
+    /// </summary>
+    public int ChangeCount
+    {
+        get
+        {
+            lock (_changes)
+            {
+                return _changes.Count;
+            }
+        }
+    }
+
+    /// <summary>The summaries of the changes made since <see cref="ChangeCount"/> was so many.</summary>
+    /// <param name="count">That many; 0 for all.</param>
+    public IReadOnlyList<string> ChangesSince(int count)
     {
         lock (_changes)
         {
-            string[] taken = [.. _changes];
-            _changes.Clear();
-            return taken;
+            return _changes[count..];
         }
     }
 

@@ -15,6 +15,9 @@ public sealed record CmekStep
     /// <summary>The key, or null for a step that concerns the whole cluster.</summary>
     public string? KeyUri { get; init; }
 
+    /// <summary>Who is cut off from the key, or has the access, on a step that is about one; null on the others.</summary>
+    public string? AuthPrincipal { get; init; }
+
     /// <summary>
     /// The step's stable name: Receipt, Cut, Grant, Proof, Revoke, Revoked, Deletion, Restore, Access, Move, SupportRequest, Enabled.
     /// </summary>

@@ -1,5 +1,14 @@
 namespace CmekTools;
 
+/// <summary>The forms of a manifest.</summary>
+public enum CmekManifestForm
+{
+    /// <summary>The vendor's <c>cmek_config.json</c>.</summary>
+    Json,
+    /// <summary>The vendor's Terraform resource with its import block.</summary>
+    Terraform,
+}
+
 /// <summary>The cloud that a cluster runs on, in CockroachDB Cloud's spelling.</summary>
 public enum CmekProvider : long
 {

@@ -102,7 +102,8 @@ public static partial class ViewText
         {
             "ENABLED" or "Enabled" or "Pass" or "done" or "CREATED" or "Verified" => Green,
             "REVOKED" or "Fail" or "failed" or "PendingDeletion" or "Destroyed" or "Disabled" or "Broken" => Red,
-            "Warn" or "Unknown" or "unknown" or "Planned" or "LOCKED" or "Creating" or "cancelled" or "Unsealed" or "Elsewhere" => Yellow,
+            "Warn" or "Unknown" or "unknown" or "Planned" or "LOCKED" or "Creating" or "cancelled" or "Unsealed" or "Elsewhere" or "open" =>
+                Yellow,
             _ when text.EndsWith("FAILED", StringComparison.Ordinal) => Red,
             _ when text.EndsWith("ING", StringComparison.Ordinal) => Yellow,
             _ => null,
@@ -167,17 +168,37 @@ public static partial class ViewText
     /// <param name="value">The text, or anything else by its ToString.</param>
     /// <param name="window">How many characters the window is wide; 80 where a host does not say.</param>
     /// <param name="used">How many of them the columns before take, with the spaces between.</param>
-    public static string Free(object? value, int window, int used)
-    {
-        int width = Left(window, used);
-        return string.Join('\n', Plain(value).ReplaceLineEndings("\n").Split('\n').SelectMany(l => Lines(l, width)));
-    }
+    public static string Free(object? value, int window, int used) => Wrap(value, Left(window, used));
 
     /// <summary>A list in the last column of a table, each item whole in its line where it fits.</summary>
     /// <param name="values">The items.</param>
     /// <param name="window">How many characters the window is wide; 80 where a host does not say.</param>
     /// <param name="used">How many of them the columns before take, with the spaces between.</param>
     public static string FreeList(IEnumerable<object?>? values, int window, int used) => List(values, Left(window, used));
+
+    /// <summary>
+    /// How wide a column without a width of its own is: what the others leave is shared out among those that have none, the first of
+    /// them having the rest.
+    /// </summary>
+    /// <param name="window">How many characters the window is wide; 80 where a host does not say.</param>
+    /// <param name="used">How many of them the columns with a width take, with the spaces between all.</param>
+    /// <param name="columns">How many columns share.</param>
+    /// <param name="place">Which of them it is, from 0.</param>
+    public static int Share(int window, int used, int columns, int place)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
+        int left = Left(window, used);
+        return Math.Max(1, (left / columns) + (place < left % columns ? 1 : 0));
+    }
+
+    /// <summary>A text in lines that end at spaces; a word that is longer than a line ends as a name does.</summary>
+    /// <param name="value">The text, or anything else by its ToString.</param>
+    /// <param name="width">The most characters a line, at least 1.</param>
+    public static string Wrap(object? value, int width)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        return string.Join('\n', Plain(value).ReplaceLineEndings("\n").Split('\n').SelectMany(l => Lines(l, width)));
+    }
 
     // The engine keeps the window's last column free.
     private static int Left(int window, int used)

@@ -73,6 +73,8 @@ Describe '<Name> takes a cluster in each way' -ForEach $takers {
         @{ What = 'clusters'; Given = { $shop, $ledger } }
         @{ What = 'statuses'; Given = { Get-CmekStatus shop, ledger } }
         @{ What = 'a CSV with ClusterName'; Given = { "ClusterName,Owner`nshop,me`nledger,you" | ConvertFrom-Csv } }
+        @{ What = 'hashtables'; Given = { @{ ClusterName = 'shop' }, [ordered]@{ Name = 'ledger' } } }
+        @{ What = 'what was selected'; Given = { $shop, $ledger | Select-Object Name, Id } }
         @{ What = 'a CSV with Name'; Given = { "Name`nshop`nledger" | ConvertFrom-Csv } }
         @{ What = 'a CSV with ClusterId'; Given = { "ClusterId`n$($shop.Id)`n$($ledger.Id)" | ConvertFrom-Csv } }
         @{ What = 'a CSV with Id and Name'; Given = { "Id,Name`n$($shop.Id),shop`n$($ledger.Id),ledger" | ConvertFrom-Csv } }
@@ -94,7 +96,10 @@ Describe '<Name> takes a cluster in each way' -ForEach $takers {
     }
 
     It 'says what it cannot make a cluster of' {
-        foreach ($given in $null, '', 4, [pscustomobject]@{ Colour = 'red' }, $access[0].GetType()) {
+        # Much has an id or a name that is no cluster's.
+        $process = Get-Process -Id $PID
+        $copy = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($process))
+        foreach ($given in $null, '', 4, [pscustomobject]@{ Colour = 'red' }, $access[0].GetType(), $process, $copy, (Get-Item $TestDrive), @{ Colour = 'red' }) {
             { & $Call $given -ErrorAction Stop } | Should -Throw
         }
         if ($Name -ne 'Get-CmekKey') {
@@ -220,5 +225,131 @@ Describe 'Objects for scripts' {
         $row.Regions | Should -Be 'us-east-1=ENABLED'
         (Get-CmekCluster shop | ConvertTo-Csv | ConvertFrom-Csv).Regions | Should -Be 'us-east-1'
         (Get-CmekKey shop | ConvertTo-Csv | ConvertFrom-Csv).Tags | Should -BeLike "*cmektools:cluster-name=shop*"
+    }
+}
+
+Describe 'A command in a test of somebody''s own' {
+    It 'has parameters that a mock can take over: <_>' -ForEach 'Get-CmekStatus', 'Get-CmekCluster', 'Revoke-CmekAccess', 'Restore-CmekAccess', 'Export-CmekManifest' {
+        $command = $_
+        Mock $command { 'mocked' }
+        & $command shop | Should -Be 'mocked'
+        'shop' | & $command | Should -Be 'mocked'
+        $shop | & $command | Should -Be 'mocked'
+        Should -Invoke $command -Times 3 -Exactly
+    }
+
+    It 'gives a mock''s filter what the caller gave' {
+        Mock Get-CmekStatus { [pscustomobject]@{ State = 'REVOKED' } } -ParameterFilter { $ClusterName -eq 'shop' }
+        Mock Grant-CmekAccess { 'granted' } -ParameterFilter { $Key.KeyUri -eq $access[0].KeyUri }
+        (Get-CmekStatus shop).State | Should -Be 'REVOKED'
+        $access[0] | Grant-CmekAccess | Should -Be 'granted'
+        # Nothing else stands in for what was not meant.
+        { Get-CmekStatus ledger } | Should -Throw
+    }
+
+    It 'names no type that the session cannot see' {
+        $types = (Get-Command -Module CmekTools -CommandType Cmdlet).Parameters.Values.ParameterType |
+            ForEach-Object { $_.HasElementType ? $_.GetElementType() : $_ } |
+            Sort-Object FullName -Unique
+        $types.FullName | Should -Contain 'CmekTools.CmekAccess'
+        $hidden = $types | Where-Object { [System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($_.Assembly).Name -eq 'CmekTools' }
+        $hidden.FullName | Should -BeNullOrEmpty
+    }
+
+    It 'has a signature in its help that can be read' {
+        foreach ($command in (Get-Command -Module CmekTools -CommandType Cmdlet).Name) {
+            Get-Help $command -Full | Out-String | Should -Not -Match 'Culture=|PublicKeyToken'
+        }
+    }
+}
+
+Describe 'The order of the input' {
+    It 'is kept by Get-CmekStatus -Ordered: <What>' -ForEach @(
+        @{ What = 'names'; Given = { 'shop', 'ledger', 'shelf' }; Names = 'shop', 'ledger', 'shelf' }
+        @{ What = 'names and ids'; Given = { 'shop', $ledger.Id, 'shelf' }; Names = 'shop', 'ledger', 'shelf' }
+        @{ What = 'an id first'; Given = { $shop.Id, 'ledger', $shop, 'shop', 'shelf' }; Names = 'shop', 'ledger', 'shelf' }
+        @{ What = 'wildcards'; Given = { 'sho*', 'l*', '*' }; Names = 'shop', 'ledger', 'shelf' }
+        @{ What = 'clusters'; Given = { $shop, $ledger }; Names = 'shop', 'ledger' }
+    ) {
+        (& $Given | Get-CmekStatus -Ordered).ClusterName | Should -Be $Names
+        $given = & $Given
+        (Get-CmekStatus $given -Ordered).ClusterName | Should -Be $Names
+    }
+
+    It 'is kept by the errors too' {
+        $both = Get-CmekStatus shop, nowhere, ledger, neither, shelf -Ordered -ErrorAction Continue 2>&1
+        $both | ForEach-Object { $_ -is [System.Management.Automation.ErrorRecord] ? $_.TargetObject : $_.ClusterName } |
+            Should -Be 'shop', 'nowhere', 'ledger', 'neither', 'shelf'
+    }
+}
+
+Describe 'A cluster that is given several times' {
+    It 'is worked on once by <_>' -ForEach 'Get-CmekCluster', 'Get-CmekStatus', 'Wait-CmekStatus', 'Export-CmekManifest', 'Export-CmekBreakGlass' {
+        $command = $_
+        @(& $command shop, SHOP, shop).Count | Should -Be 1
+        # The sheet is written of what was given, also where nobody can be asked which cluster a name is.
+        @(& $command shop, $shop).Count | Should -Be ($command -eq 'Export-CmekBreakGlass' ? 2 : 1)
+        $rows = 1..3 | ForEach-Object { [pscustomobject]@{ ClusterName = 'shop' } }
+        @($rows | & $command).Count | Should -Be 1
+        @(Get-CmekKey shop, ledger, $shop.Id | & $command).Count | Should -Be 2
+    }
+
+    It 'is checked once, by its keys or a job''s keys as by its name' {
+        $once = @(Test-CmekAccess ledger | ForEach-Object Name)
+        @(New-CmekKey ledger | Test-CmekAccess | ForEach-Object Name) | Should -Be $once
+        $keys = @(Get-CmekKey ledger; Get-CmekKey ledger)
+        $copies = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($keys))
+        @($copies | Test-CmekAccess | ForEach-Object Name) | Should -Be $once
+    }
+
+    It 'is compared once, and a difference told once' {
+        $rows = 1..3 | ForEach-Object { [pscustomobject]@{ ClusterName = 'shop'; ManifestPath = Join-Path $TestDrive 'shop.json' } }
+        Export-CmekManifest shop (Join-Path $TestDrive 'shop.json') | Out-Null
+        $rows | Compare-CmekCluster | Should -BeNullOrEmpty
+        Export-CmekManifest shelf (Join-Path $TestDrive 'shelf.json') | Out-Null
+        $rows | ForEach-Object { $_.ManifestPath = Join-Path $TestDrive 'shelf.json' }
+        ($rows | Compare-CmekCluster).Kind | Should -Be 'KeyChanged', 'PrincipalChanged'
+        # Another declaration is another comparison.
+        $rows[0].ManifestPath = Join-Path $TestDrive 'shop.json'
+        ($rows | Compare-CmekCluster).Kind | Should -Be 'KeyChanged', 'PrincipalChanged'
+    }
+
+    It 'is restored once by the steps of its revocation, after the last of them' {
+        $plan = Revoke-CmekAccess ledger -Force | Restore-CmekAccess -WhatIf
+        $plan | Should -HaveCount 1
+        $plan.Action | Should -Be 'GiveBack'
+        (Get-CmekStatus ledger).State | Should -Be 'REVOKED'
+        $steps = Get-CmekReceipt ledger -Open | Restore-CmekAccess -Wait
+        $steps[-1].Step | Should -Be 'Enabled'
+        (Get-CmekStatus ledger).State | Should -Be 'ENABLED'
+    }
+}
+
+Describe 'A declaration in a row' {
+    It 'is bound by its name, and one that is not there is an error: <_>' -ForEach 'Compare-CmekCluster', 'Test-CmekAccess', 'Enable-CmekCluster', 'Update-CmekCluster' {
+        $command = $_
+        $row = [pscustomobject]@{ ClusterName = 'shop'; ManifestPath = Join-Path $TestDrive 'nothere.json' }
+        $outcome = Get-TestOutcome { $row | & $command }
+        Assert-TestError $outcome.Errors[0] ManifestUnreadable ReadError -Target $row.ManifestPath
+        $row.ManifestPath = ''
+        $outcome = Get-TestOutcome { $row | & $command }
+        $outcome.Errors | Should -HaveCount 1
+        $outcome.Output | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Wildcards that no cluster has' {
+    It 'are an error where something is judged or waited for: <_>' -ForEach 'Compare-CmekCluster', 'Test-CmekAccess', 'Wait-CmekStatus' {
+        $command = $_
+        $outcome = Get-TestOutcome { & $command 'zzz*' }
+        Assert-TestError $outcome.Errors[0] ClusterNotFound ObjectNotFound -Target 'zzz`*'
+        $outcome.Errors | Should -HaveCount 1
+    }
+
+    It 'find nothing where something is listed: <_>' -ForEach 'Get-CmekCluster', 'Get-CmekStatus', 'Get-CmekKey' {
+        $command = $_
+        $outcome = Get-TestOutcome { & $command 'zzz*' }
+        $outcome.Errors | Should -BeNullOrEmpty
+        $outcome.Output | Should -BeNullOrEmpty
     }
 }

@@ -53,6 +53,19 @@ Describe 'The view of <_>' -ForEach 'Cluster', 'Status', 'Region', 'Key', 'Acces
     }
 }
 
+Describe 'The proof of a rotation' {
+    It 'is in the table and in the list, in a copy too' {
+        $rotation = [CmekTools.CmekKeyRotation]@{ KeyUri = 'projects/p/cryptoKeys/shop'; Before = '1'; After = '2' }
+        $status = [CmekTools.CmekStatus]@{ ClusterId = 'a'; ClusterName = 'shop'; State = 'ENABLED'; Rotations = [CmekTools.CmekKeyRotation[]]$rotation }
+        $copy = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($status))
+        foreach ($shown in $status, $copy) {
+            $shown | Out-String -Width 120 | Should -Match 'rotated shop: 1 -> 2'
+            $shown | Format-List | Out-String -Width 120 | Should -Match 'Rotations\s+: projects/p/cryptoKeys/shop: 1 -> 2'
+        }
+        Get-CmekStatus shop | Format-List | Out-String | Should -Not -Match 'Rotations'
+    }
+}
+
 Describe 'Colours' {
     It 'are in the state where they are wanted, and nowhere else' {
         $PSStyle.OutputRendering = 'Ansi'
@@ -175,12 +188,20 @@ Describe 'Jobs and branches' {
     }
 
     It 'copies of <Name> are refused, not taken for something else' -TestCases @(
-        @{ Name = 'sessions'; Script = { param($copy) Get-CmekCluster -Session $copy }; Id = 'CannotConvertArgumentNoMessage,*' }
+        @{ Name = 'sessions'; Script = { param($copy) Get-CmekCluster -Session $copy }; Id = 'ParameterArgumentTransformationError,*' }
         @{ Name = 'sandboxes'; Script = { param($copy) Connect-CmekCloud -Sandbox $copy }; Id = 'CannotConvertArgumentNoMessage,*' }
     ) {
         $original = @{ sessions = $session; sandboxes = Get-TestSandbox }[$Name]
         $copy = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($original))
         { & $Script $copy } | Should -Throw -ErrorId $Id
+    }
+
+    It 'a copy of a session is told from one, with what to do' {
+        $copy = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($session))
+        foreach ($command in 'Get-CmekStatus', 'Get-CmekJournal', 'Disconnect-CmekCloud', 'Test-CmekBreakGlass') {
+            { & $command -Session $copy } | Should -Throw '*Use Connect-CmekCloud in that process*'
+        }
+        { Get-CmekStatus -Session 4 } | Should -Throw -ErrorId 'CannotConvertArgumentNoMessage,*'
     }
 
     It 'no copy has the key of the connection in it' {

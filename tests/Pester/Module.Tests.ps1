@@ -78,7 +78,9 @@ Describe 'The command <Name>' -ForEach $commands {
     It 'says what it takes and gives, and where to read on' {
         $help.inputTypes | Should -Not -BeNullOrEmpty
         $help.returnValues | Should -Not -BeNullOrEmpty
-        $help.relatedLinks.navigationLink | Should -Not -BeNullOrEmpty
+        # Where links are its own section, the engine offers Get-Help -Online; there is no page on the web.
+        $help | Out-String | Should -Not -Match '-Online'
+        ($help.description.Text -join ' ') | Should -Match 'See also: \w+-Cmek\w+'
     }
 
     It 'has a test file with a Describe of its own' {
@@ -189,6 +191,19 @@ Describe 'The manifest' {
         $text | Should -Not -Match '(?m)^\s*\|'
     }
 
+    It 'has a synopsis for each topic, and points to no file that it does not have' {
+        $topics = Get-ChildItem (Join-Path $module.ModuleBase 'en-US') -Filter 'about_*.help.txt'
+        $topics.Count | Should -BeGreaterThan 3
+        foreach ($topic in $topics) {
+            (Get-Help ($topic.Name -replace '\.help\.txt$')).Trim() | Should -Not -BeNullOrEmpty
+            [regex]::Match((Get-Content -Raw $topic), '(?s)SHORT DESCRIPTION\r?\n\s+(\S.*?)\r?\n\r?\n').Groups[1].Value | Should -Not -BeNullOrEmpty
+        }
+
+        foreach ($file in Get-ChildItem (Join-Path $module.ModuleBase 'en-US') -File) {
+            Get-Content -Raw $file | Should -Not -Match 'docs/[\w-]+\.md'
+        }
+    }
+
     It 'is found by these tests as a package too, where nothing else was built' {
         $root = Join-Path $TestDrive 'packed'
         $tests = New-Item -ItemType Directory (Join-Path $root 'tests/Pester'), (Join-Path $root 'out')
@@ -265,6 +280,7 @@ Describe 'Completion' {
             ClusterNameCompleter = 'shop'
             ClusterIdCompleter   = (Get-CmekCluster shop).Id
             RegionCompleter      = 'us-west-2'
+            FaultCompleter       = '* ResetBefore'
             KeyUriCompleter      = ($access | Where-Object ClusterName -eq 'shop' | Select-Object -First 1).KeyUri
             ReceiptCompleter     = $receipt
             PrincipalCompleter   = ($access | Where-Object ClusterName -eq 'shop' | Select-Object -First 1).AuthPrincipal
@@ -287,6 +303,11 @@ Describe 'Completion' {
 
     It 'offers the regions of the cluster that is named' {
         Get-TestCompletion 'New-CmekKey ledger -Region ' | Should -Be 'us-central1', 'us-east1'
+    }
+
+    It 'offers for a new region none that the cluster has' {
+        $offered = Get-TestCompletion 'Add-CmekRegion shop -Region '
+        foreach ($region in (Get-CmekCluster shop).Regions.Name) { $offered | Should -Not -Contain $region }
     }
 
     It 'is there for every parameter of <Name> that names a cluster, a region or a key that is there' -TestCases $commands {

@@ -16,11 +16,12 @@ internal static partial class AboutWriter
     /// <summary>The page of errors as a topic: each row of its tables is a section of its own, for 80 columns hold no table.</summary>
     /// <param name="page">The page.</param>
     /// <param name="topic">The topic's name.</param>
-    public static string WriteErrors(string page, string topic)
+    /// <param name="short">What it is about, in a sentence: what Get-Help lists.</param>
+    public static string WriteErrors(string page, string topic, string @short)
     {
         IEnumerable<string> lines =
         [
-            "# " + topic,
+            .. Head(topic, @short),
             .. File.ReadLines(page).Skip(1).Where(l => !Frame().IsMatch(l)).Select(
                 l => Row().Match(l) is { Success: true } row
                     ? Shown($"### {row.Groups["id"].Value} ({row.Groups["kind"].Value})\n\n{row.Groups["what"].Value}\n\n"
@@ -31,6 +32,37 @@ internal static partial class AboutWriter
 
         static string Shown(string text) => text.Replace("\\|", "|", StringComparison.Ordinal);
     }
+
+    /// <summary>A page as a topic: each row of its tables is an item of a list.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="topic">The topic's name.</param>
+    /// <param name="short">What it is about, in a sentence: what Get-Help lists.</param>
+    public static string WritePage(string page, string topic, string @short)
+    {
+        List<string> lines = [.. Head(topic, @short)];
+        bool code = false;
+        string[] all = [.. File.ReadLines(page).Skip(1)];
+        for (int i = 0; i < all.Length; i++)
+        {
+            string line = all[i];
+            code ^= line.StartsWith("```", StringComparison.Ordinal);
+            if (code || !line.StartsWith('|'))
+            {
+                // What belongs to an item of a list stands behind it: an item is one paragraph in a topic.
+                lines.Add(!code && line.StartsWith("  ", StringComparison.Ordinal) ? line[2..] : line);
+            }
+            else if (!Rule().IsMatch(line) && !(i + 1 < all.Length && Rule().IsMatch(all[i + 1])))
+            {
+                string[] cells = [.. line.Trim('|').Split(" | ").Select(c => c.Trim())];
+                lines.Add($"- {cells[0]}: {string.Join("; ", cells[1..])}");
+            }
+        }
+
+        return Write(topic + ".md", string.Join('\n', lines));
+    }
+
+    private static IEnumerable<string> Head(string topic, string @short) =>
+        ["# " + topic, string.Empty, "## Short description", string.Empty, @short, string.Empty, "## Long description", string.Empty];
 
     private static string Write(string file, string markdown)
     {
@@ -90,6 +122,9 @@ internal static partial class AboutWriter
 
     [GeneratedRegex(@"^\| `(?<id>\w+)` \| (?<kind>.*?) \| (?<what>.*?) (?<!\\)\| (?<todo>.*) \|$")]
     private static partial Regex Row();
+
+    [GeneratedRegex(@"^\|( ?-+ ?\|)+$")]
+    private static partial Regex Rule();
 
     // A table's head, and the line below it.
     [GeneratedRegex(@"^\| ?(---|Id|Error)")]

@@ -41,7 +41,17 @@ internal static class HelpMaker
         const string Errors = "about_CmekTools_Errors";
         File.WriteAllText(
             Path.Combine(output, Errors + ".help.txt"),
-            AboutWriter.WriteErrors(Path.Combine(docs, "errors.md"), Errors));
+            AboutWriter.WriteErrors(
+                Path.Combine(docs, "errors.md"),
+                Errors,
+                "What each error of CmekTools means, and what to do about it."));
+        const string Shared = "about_CmekTools_SharedState";
+        File.WriteAllText(
+            Path.Combine(output, Shared + ".help.txt"),
+            AboutWriter.WritePage(
+                Path.Combine(docs, "shared-state.md"),
+                Shared,
+                "One state for several machines and operators: what is where, whom to trust, who may change what at once."));
         return [];
     }
 

@@ -36,7 +36,7 @@ internal static class MamlWriter
                 new XElement(s_command + "verb", command.Verb),
                 new XElement(s_command + "noun", command.Noun),
                 Description([page.Synopsis])),
-            Description(page.Description),
+            Description([.. page.Description, .. SeeAlso(page)]),
             new XElement(s_command + "syntax", command.ParameterSets.Select(s => Syntax(command, s))),
             new XElement(s_command + "parameters", Parameters(page, command)),
             new XElement(
@@ -47,7 +47,13 @@ internal static class MamlWriter
                 page.Outputs.Select(o => new XElement(s_command + "returnValue", Type(o.Name), Description(o.Text)))),
             page.Notes.Count == 0 ? null : new XElement(s_maml + "alertSet", new XElement(s_maml + "alert", Paragraphs(page.Notes))),
             new XElement(s_command + "examples", page.Examples.Select(Example)),
-            new XElement(s_command + "relatedLinks", page.Links.Select(Link)));
+            HasPage(page) ? new XElement(s_command + "relatedLinks", page.Links.Select(Link)) : null);
+
+    // Where there are links the engine offers Get-Help -Online, which needs a page on the web.
+    private static bool HasPage(Page page) => page.Links.Any(l => l.Target.Contains("://", StringComparison.Ordinal));
+
+    private static IEnumerable<string> SeeAlso(Page page) =>
+        HasPage(page) || page.Links.Count == 0 ? [] : [$"See also: {string.Join(", ", page.Links.Select(l => l.Text))}."];
 
     private static XElement Syntax(CmdletInfo command, CommandParameterSetInfo set) =>
         new(
@@ -128,6 +134,7 @@ internal static class MamlWriter
         { IsArray: true } => Shown(type.GetElementType()!) + "[]",
         { IsEnum: true } or { Namespace: "CmekTools" } => type.Name,
         _ => Microsoft.PowerShell.ToStringCodeMethods.Type(PSObject.AsPSObject(type)) is { Length: > 0 } known
+            && !known.Contains(',', StringComparison.Ordinal)
             ? known.Split('.')[^1]
             : type.Name,
     };

@@ -450,13 +450,13 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
                 op.Timings.KeyTry + op.Timings.KeyTry,
                 op.Session.Time,
                 op.Cancellation).ConfigureAwait(false);
-            return (null, part.TakeChanges());
+            return (null, part.ChangesSince(0));
         }
         catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
         {
             return (
                 budget.IsCancellationRequested ? new TimeoutException($"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s", e) : e,
-                part.TakeChanges());
+                part.ChangesSince(0));
         }
     }
 

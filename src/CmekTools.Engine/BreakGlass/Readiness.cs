@@ -1,5 +1,7 @@
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Checks;
+using CmekTools.Engine.CloudApi;
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Text;
 
@@ -46,19 +48,45 @@ internal sealed class Readiness(bool keyOnly, Operation op)
         }
     }
 
+    /// <summary>Why the service does not answer as it should, asked now; null where it does.</summary>
+    public async Task<CmekException?> AskServiceAsync()
+    {
+        if (op.Session.Offline is { } offline)
+        {
+            return offline;
+        }
+
+        try
+        {
+            await ShortPatience.AskAsync(
+                op.Session.Cloud.Server,
+                "Reading the organization",
+                op.Timings.ServicePatience,
+                op.Session.Time,
+                op.Session.Cloud.GetOrganizationAsync,
+                op.Cancellation).ConfigureAwait(false);
+            return null;
+        }
+        catch (CmekException e)
+        {
+            return e;
+        }
+    }
+
     /// <summary>The service: whether it could be told.</summary>
-    public CmekCheck OfService() => op.Session.Offline is { } offline
+    /// <param name="silent">Why it does not answer; null where it does.</param>
+    public CmekCheck OfService(CmekException? silent) => silent is not null
         ? Plain(
             "CloudApi",
             CmekCheckResult.Fail,
             op.Session.Cloud.Server.ToString(),
-            $"The service cannot be told to revoke: {offline.Message} Keys can be cut all the same.",
-            offline.RecommendedAction)
+            $"The service cannot be told to revoke: {silent.Message} Keys can be cut all the same.",
+            silent.RecommendedAction)
         : Plain(
             "CloudApi",
             CmekCheckResult.Pass,
             op.Session.Cloud.Server.ToString(),
-            $"The session is connected for {op.Session.Organization}.");
+            $"The service answers, for {op.Session.Organization}.");
 
     /// <summary>Every check of one cluster. A failure of any of them is a row, and none is thrown but the end of the run.</summary>
     public async Task<IReadOnlyList<CmekCheck>> OfClusterAsync(ClusterRef named)
@@ -110,11 +138,16 @@ internal sealed class Readiness(bool keyOnly, Operation op)
         return checks;
     }
 
-    private static CmekCheck KeysKnown(RevocationSubject subject)
+    private CmekCheck KeysKnown(RevocationSubject subject)
     {
         int keys = subject.Keys.All.Count;
-        string seen = $"{keys} {(keys == 1 ? "key" : "keys")} with {subject.Keys.Principals.Count} "
-            + $"{(subject.Keys.Principals.Count == 1 ? "principal" : "principals")} would be cut";
+        string those = $"{keys} {(keys == 1 ? "key" : "keys")} with {subject.Keys.Principals.Count} "
+            + $"{(subject.Keys.Principals.Count == 1 ? "principal" : "principals")}";
+        DateTimeOffset? cut = ClusterKeys.Receipts(subject.Cluster, op).FirstOrDefault(r => r.Document.IsOpen)?.Document.CreatedAt;
+        string seen = cut is { } since
+            ? $"{those} are known, and a cut of {since.UtcDateTime:yyyy-MM-dd HH:mm}Z stands by its receipt; what is open again would "
+                + "be cut"
+            : subject.IsRevoked ? $"{those} are known, and the service says REVOKED; what is open would be cut" : $"{those} would be cut";
         return subject.Silent is null
             ? Of(subject, "CutKeys", CmekCheckResult.Pass, $"{seen}, by the service, the inventory and receipts.")
             : Of(
@@ -150,8 +183,9 @@ internal sealed class Readiness(bool keyOnly, Operation op)
 
     private IEnumerable<CmekCheck> OfServiceRole(RevocationSubject subject)
     {
-        if (op.Session.Offline is not null)
+        if (subject.Silent is not null)
         {
+            // What an earlier change showed of the role does not say that the next one would get through.
             yield break;
         }
 

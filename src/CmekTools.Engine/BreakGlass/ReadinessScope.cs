@@ -8,7 +8,9 @@ namespace CmekTools.Engine.BreakGlass;
 internal sealed record ReadinessScope(IReadOnlyList<ClusterRef> Clusters, string? Unread)
 {
     /// <summary>Reads it. What cannot be read is told, and not thrown.</summary>
-    public static async Task<ReadinessScope> ReadAsync(Operation op)
+    /// <param name="silent">Why the service does not answer; null where it did a moment ago.</param>
+    /// <param name="op">The run.</param>
+    public static async Task<ReadinessScope> ReadAsync(CmekException? silent, Operation op)
     {
         Dictionary<string, CmekCluster> found = new(StringComparer.OrdinalIgnoreCase);
         foreach (InventoryEntry entry in op.Session.Inventory.List().Where(e => e.Keys.Count > 0 && IsOf(e, op)))
@@ -16,7 +18,7 @@ internal sealed record ReadinessScope(IReadOnlyList<ClusterRef> Clusters, string
             found[entry.Cluster.Id] = entry.Cluster;
         }
 
-        string? unread = op.Session.Offline?.Message;
+        string? unread = silent?.Message;
         if (unread is null)
         {
             using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);

@@ -15,6 +15,7 @@ internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps ste
     private ReceiptDocument _document = null!;
     private string _path = string.Empty;
     private bool _told;
+    private bool _isNew;
 
     /// <summary>What is in it.</summary>
     public ReceiptDocument Document => _document;
@@ -29,11 +30,15 @@ internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps ste
         // Another machine's stays its own; what it captured goes into the one that is begun here.
         StoredReceipt? others = open is not null && !store.IsOwn(open.Path) ? open : null;
         open = others is null ? open : null;
+        string organization = op.Session.Organization.Id is { Length: > 0 } own
+            ? own
+            : op.Session.Inventory.Find(subject.Cluster.Id)?.Organization.Id ?? string.Empty;
+        _isNew = open is null;
         _document = open?.Document ?? new ReceiptDocument
         {
             Id = Guid.NewGuid().ToString("N")[..8],
             CreatedAt = op.Session.Time.GetUtcNow(),
-            OrganizationId = op.Session.Organization.Id,
+            OrganizationId = organization,
             ClusterId = subject.Cluster.Id,
             ClusterName = subject.Cluster.Name,
             Provider = subject.Cluster.Provider,
@@ -91,6 +96,22 @@ internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps ste
         {
             await SaveAsync().ConfigureAwait(false);
         }
+    }
+
+    /// <summary>
+    /// Closes a receipt that this run began and that nothing went into: no key could be read, nothing was changed, and nothing is there
+    /// to be undone.
+    /// </summary>
+    public async Task CloseEmptyAsync()
+    {
+        if (op.Host.WhatIf || !_isNew || _document.Accesses.Count > 0)
+        {
+            return;
+        }
+
+        _document = _document with { SupersededAt = op.Session.Time.GetUtcNow() };
+        await SaveAsync().ConfigureAwait(false);
+        await steps.DoneAsync("Receipt", $"{_path} is closed: nothing was changed, and nothing is to be undone").ConfigureAwait(false);
     }
 
     // A disk that is full or not ours must not keep a key open: then it lies elsewhere, or in a warning. Only who asked for it stops here.

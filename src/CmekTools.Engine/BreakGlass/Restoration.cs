@@ -48,7 +48,14 @@ internal static class Restoration
             Revoked = Revocation.IsRevoked(status),
             Unasked = op.Session.Offline is not null,
         };
-        if (plan.Open.Count == 0
+        if (plan.Open.Count == 0 && PassedOver(cluster, op) is { Count: > 0 } others)
+        {
+            await op.Host.WarningAsync(
+                $"There is no open receipt for {cluster.Name} here that this user sealed, and others are passed over: "
+                    + $"{string.Join("; ", others)}. Access is given back as Grant-CmekAccess would give it, to the keys and principals "
+                    + "that the service lists.").ConfigureAwait(false);
+        }
+        else if (plan.Open.Count == 0
             && new ReceiptStore(op.Session.Journal.Folder).List().Any(
                 r => r.Document.RestoredAt is not null && r.Document.ClusterId == cluster.Id))
         {
@@ -101,8 +108,7 @@ internal static class Restoration
         {
             await op.Host.WarningAsync(
                 $"The service was not asked: whether {cluster.Name} comes back is not known, nothing is waited for, and its receipts "
-                    + "stay open. Run the same "
-                + "command again when it answers.").ConfigureAwait(false);
+                    + "stay open. When it answers, run Connect-CmekCloud, and the same command again.").ConfigureAwait(false);
             await TellAsync(failures, op).ConfigureAwait(false);
             return;
         }
@@ -137,6 +143,17 @@ internal static class Restoration
         return [.. (await RestorePlanning.MakeAsync(cluster, given, named, op).ConfigureAwait(false)).Items.Select(i => i.Shown)];
     }
 
+    // Open, of this cluster, and not to be acted on unasked.
+    private static IReadOnlyList<string> PassedOver(CmekCluster cluster, Operation op) =>
+    [
+        .. new ReceiptStore(op.Session.Journal.Folder).Open(cluster.Id)
+            .Select(r => (r.Path, Trust: ReceiptTrust.Judge(r, cluster.Id, op.Session.Organization.Id)))
+            .Where(r => r.Trust.Standing != ReceiptStanding.Verified)
+            .Select(r => r.Trust.Standing == ReceiptStanding.Unproven
+                ? $"{r.Trust.Why.TrimEnd('.')} (Restore-CmekAccess -ReceiptPath {PowerShellText.Quote(r.Path)} takes it)"
+                : r.Trust.Why.TrimEnd('.')),
+    ];
+
     private static async Task RequireUsableAsync(CmekCluster cluster, StoredReceipt given, Operation op)
     {
         ReceiptTrust trust = ReceiptTrust.Judge(given, cluster.Id, op.Session.Organization.Id);
@@ -169,11 +186,15 @@ internal static class Restoration
     // What changed since the receipt is shown, and asked about: whoever came since is not let back in along with the cluster by chance.
     private static async Task<bool> AgreedAsync(RestorePlan plan, RestoreOptions options, Operation op)
     {
-        string[] newcomers =
-        [
-            .. plan.Items.Where(i => i.Acts).SelectMany(
-                i => i.Shown.Newcomers.Select(n => $"{n} on {i.Shown.KeyUri}")).Distinct(StringComparer.Ordinal),
-        ];
+        string[] newcomers = Named(i => i.Shown.Newcomers);
+        string[] vouched = Named(i => i.Vouched);
+        if (vouched.Length > 0)
+        {
+            await op.Host.WarningAsync(
+                $"By the receipt alone, which is not sealed here, these were there before the cut: {string.Join("; ", vouched)}. A restore "
+                    + "leaves them as they are.").ConfigureAwait(false);
+        }
+
         if (newcomers.Length == 0)
         {
             return true;
@@ -183,10 +204,29 @@ internal static class Restoration
         await op.Host.WarningAsync(
             $"Since the receipt was written these have come: {string.Join("; ", newcomers)}. A restore leaves them as they are.")
                 .ConfigureAwait(false);
-        return op.Host.WhatIf || options.AcceptChanges || await op.Host.ShouldContinueAsync(
-            "Since the receipt was written these have come, and a restore leaves them as they "
-                + $"are:{Environment.NewLine}{list}{Environment.NewLine}Give {plan.Keys.Cluster.Name} its access back?",
-            "Changed since the receipt").ConfigureAwait(false);
+        try
+        {
+            return op.Host.WhatIf || options.AcceptChanges || await op.Host.ShouldContinueAsync(
+                "Since the receipt was written these have come, and a restore leaves them as they "
+                    + $"are:{Environment.NewLine}{list}{Environment.NewLine}Give {plan.Keys.Cluster.Name} its access back?",
+                "Changed since the receipt").ConfigureAwait(false);
+        }
+        catch (CmekException e) when (e.ErrorId == "NobodyToAsk")
+        {
+            throw new CmekException(
+                e.ErrorId,
+                e.Kind,
+                $"{e.Message} Nothing was given back.",
+                "Look at who has come. Where all of them may stay, give -AcceptChanges, which takes them as seen and agreed to.",
+                e.Target,
+                e);
+        }
+
+        string[] Named(Func<RestoreItem, IReadOnlyList<string>> of) =>
+        [
+            .. plan.Items.Where(i => i.Acts).SelectMany(
+                i => of(i).Select(n => $"{n} on {i.Shown.KeyUri}")).Distinct(StringComparer.Ordinal),
+        ];
     }
 
     private static IEnumerable<CmekException> Untold(RestorePlan plan)
@@ -281,7 +321,7 @@ internal static class Restoration
         // One key must not keep the cluster from the others, nor the other regions down.
         async Task EachAsync(RestoreItem item, Func<Task<bool>> giveBack, string unchanged)
         {
-            op.TakeChanges();
+            int before = op.ChangeCount;
             try
             {
                 await KeepingOut.CutAsync(plan, item, provider, op).ConfigureAwait(false);
@@ -291,7 +331,7 @@ internal static class Restoration
                     await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
                 }
 
-                IReadOnlyList<string> changes = op.TakeChanges();
+                IReadOnlyList<string> changes = op.ChangesSince(before);
                 if (!op.Host.WhatIf)
                 {
                     await steps.DoneAsync(
@@ -304,7 +344,6 @@ internal static class Restoration
             catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
             {
                 failures.Add(e);
-                op.TakeChanges();
                 await steps.DoneAsync(
                     "Restore",
                     item.Target,
@@ -554,7 +593,8 @@ internal static class Restoration
             return;
         }
 
-        if (status.State != CmekState.ENABLED)
+        bool moving = IsMoving(status);
+        if (status.State != CmekState.ENABLED && !moving)
         {
             // There is no call that brings nodes back: that is the vendor's part, and said so.
             string access = failed || seen.Count == 0
@@ -584,9 +624,17 @@ internal static class Restoration
         else if (status.State != CmekState.ENABLED)
         {
             string now = failed ? "Not all access is back" : seen.Count > 0 ? "Access is back" : "Nothing was given back";
+            string watch = $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}";
             await op.Host.WarningAsync(
-                $"{now}, the cluster is not: {status}. Send the support request (the last step's SupportRequest), and watch with "
-                    + $"Wait-CmekStatus -ClusterName {PowerShellText.Quote(cluster.Name)}.").ConfigureAwait(false);
+                moving
+                    ? $"{now}, and the service is at work on the cluster: {status}. {watch} waits for its end."
+                    : $"{now}, the cluster is not: {status}. Send the support request (the last step's SupportRequest), and watch with "
+                        + $"{watch}.").ConfigureAwait(false);
         }
     }
+
+    // Every region that is not there yet is on its way, and none is left revoked or failed: the vendor has nothing to do.
+    private static bool IsMoving(CmekStatus status) =>
+        status.Regions.Any(r => r.State is CmekState.ENABLING or CmekState.ROTATING)
+            && status.Regions.All(r => r.State is CmekState.ENABLED or CmekState.ENABLING or CmekState.ROTATING);
 }

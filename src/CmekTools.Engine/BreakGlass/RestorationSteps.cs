@@ -48,6 +48,7 @@ internal sealed class RestorationSteps(CmekCluster cluster, Operation op, bool r
             ClusterName = cluster.Name,
             Region = region,
             KeyUri = key?.KeyUri,
+            AuthPrincipal = key?.AuthPrincipal,
             Step = step,
             Result = result,
             Now = Now(),

@@ -16,6 +16,9 @@ internal sealed record RestoreItem(ClusterKey Key, AccessTarget Target, AccessSn
     /// </summary>
     public bool Revives { get; init; }
 
+    /// <summary>Who was there before the cut by the word of a receipt that anybody may have written, and by nothing else.</summary>
+    public IReadOnlyList<string> Vouched { get; init; } = [];
+
     /// <summary>True where something is to be done.</summary>
     public bool Acts => Shown.Action is CmekRestoreAction.GiveBack or CmekRestoreAction.Grant or CmekRestoreAction.LeftRetired;
 }
@@ -286,22 +289,31 @@ internal static class RestorePlanning
 
         (string Path, ReceiptAccess Access)? from = Good();
         bool retired = await StaysRetiredAsync().ConfigureAwait(false);
-        IReadOnlyList<string> newcomers = from is { } f
-            ? await NewcomersAsync(
-                q,
-                target,
-                f.Access.Snapshot,
-                q.Sources.First(s => s.Path == f.Path).Document.CreatedAt,
-                provider,
-                op).ConfigureAwait(false)
-            : [];
+        IReadOnlyList<string> newcomers = [];
+        IReadOnlyList<string> told = [];
+        if (from is { } f)
+        {
+            // What may be given back from a receipt that is not sealed here is less than what it says was there.
+            AccessSnapshot whole = q.Open.FirstOrDefault(o => o.Path == f.Path)?.Document.Accesses
+                .FirstOrDefault(a => a.Identity == f.Access.Identity)?.Snapshot ?? f.Access.Snapshot;
+            DateTimeOffset since = q.Sources.First(s => s.Path == f.Path).Document.CreatedAt;
+            newcomers = await NewcomersAsync(q, target, whole, since, provider, op).ConfigureAwait(false);
+            if (!ReferenceEquals(whole, f.Access.Snapshot))
+            {
+                told =
+                [
+                    .. (await NewcomersAsync(q, target, f.Access.Snapshot, since, provider, op).ConfigureAwait(false)).Except(newcomers),
+                ];
+            }
+        }
+
         string reason = key.Needed ? "the cluster needs it" : "it is cut off, and old data and backups need it";
         return (
             Item(
                 retired ? CmekRestoreAction.LeftRetired : CmekRestoreAction.GiveBack,
                 from is null ? reason + "; no receipt has it as it was before the cut, so that it is given as a grant would" : reason,
                 from,
-                newcomers),
+                newcomers) with { Vouched = told },
             marks.Cuts);
 
         // What a revocation with -Permanent scheduled is rescued with the rest, for whomever; what was retired by anything else is not.

@@ -44,9 +44,19 @@ internal sealed class Revocation
         try
         {
             RevocationPlan plan = await RevocationPlan.MakeAsync(await find(op).ConfigureAwait(false), options, op).ConfigureAwait(false);
-            if (plan.Subjects.Count > 0 && await outer.Host.ConfirmRunAsync(plan.Target(op), plan.Question(op)).ConfigureAwait(false))
+            if (plan.Subjects.Count == 0)
+            {
+                return;
+            }
+
+            if (await outer.Host.ConfirmRunAsync(plan.Target(op), plan.Question(op)).ConfigureAwait(false))
             {
                 await RunAsync(plan, outer, op, host).ConfigureAwait(false);
+            }
+            else
+            {
+                await outer.Host.WarningAsync(
+                    $"{(options.Cuts ? "Nothing was cut" : "The service was not told")}, because you said no.").ConfigureAwait(false);
             }
         }
         finally
@@ -107,7 +117,11 @@ internal sealed class Revocation
         foreach (RevocationSubject subject in _plan.Subjects)
         {
             _op.TakeOverShared(subject.Cluster);
-            RevocationSteps steps = new(subject.Cluster, _op.Host, _op.Session.Time) { Revoked = subject.IsRevoked };
+            RevocationSteps steps = new(subject.Cluster, _op.Host, _op.Session.Time)
+            {
+                Revoked = subject.IsRevoked,
+                Unseen = subject.Silent is not null || subject.Unknown,
+            };
             foreach (AccessTarget target in subject.Targets)
             {
                 steps.Expect(target);
@@ -156,6 +170,15 @@ internal sealed class Revocation
         }
 
         await AllAsync(_running).ConfigureAwait(false);
+        foreach (ServiceRevocation service in _services.Where(s => s.Stage != ServiceStage.Told && _plan.Options.Cuts))
+        {
+            // What could not be begun was told by the cluster's own task.
+            if (begun[service.Subject.Cluster.Id].IsCompletedSuccessfully)
+            {
+                await _books[service.Subject.Cluster.Id].CloseEmptyAsync().ConfigureAwait(false);
+            }
+        }
+
         if (!_op.Host.WhatIf)
         {
             // A grant that was under way may have let the principal in again behind the proof. Now that the service is told, a grant sees

@@ -108,7 +108,8 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         CmekOrganization organization = op.Session.Organization;
         string kind = op.Session.IsSandbox ? ", a SANDBOX" : string.Empty;
         string clusters = Subjects.Count == 1 ? Subjects[0].Cluster.Name : $"{Subjects.Count} clusters";
-        string acting = op.Session.Who.Acting is { Length: > 0 } known ? $", {known}" : string.Empty;
+        string known = op.Session.Who.ActingOn(Subjects.Select(s => s.Cluster.Provider));
+        string acting = known.Length > 0 ? $", {known}" : string.Empty;
         return (organization.Id.Length == 0 ? clusters : $"{clusters} of the organization {organization.Name}{kind}") + acting;
     }
 

@@ -12,6 +12,7 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
     private readonly long _start = time.GetTimestamp();
     private readonly Dictionary<(string Uri, string Principal), CmekCutState> _states = [];
     private bool _revoked;
+    private bool _unseen;
 
     /// <summary>The receipt's file.</summary>
     public string? ReceiptPath { get; set; }
@@ -21,6 +22,13 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
     {
         get => Volatile.Read(ref _revoked);
         set => Volatile.Write(ref _revoked, value);
+    }
+
+    /// <summary>True where the service did not say what state the cluster is in, or was not asked.</summary>
+    public bool Unseen
+    {
+        get => Volatile.Read(ref _unseen);
+        set => Volatile.Write(ref _unseen, value);
     }
 
     /// <summary>Every key of the cluster together: open where one is, cut where all are, else the least that is known.</summary>
@@ -62,7 +70,7 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
         lock (_lock)
         {
             _states[(target.KeyUri, target.AuthPrincipal)] = state;
-            return TellAsync(step, target.Region, target.KeyUri, result);
+            return TellAsync(step, target.Region, target.KeyUri, result, target.AuthPrincipal);
         }
     }
 
@@ -103,7 +111,7 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
     }
 
     // The steps stand in the order in which what they say became so: the host only takes them into its queue here.
-    private Task TellAsync(string step, string? region, string? keyUri, string result)
+    private Task TellAsync(string step, string? region, string? keyUri, string result, string? principal = null)
     {
         lock (_lock)
         {
@@ -115,9 +123,10 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
                 ClusterName = cluster.Name,
                 Region = region,
                 KeyUri = keyUri,
+                AuthPrincipal = principal,
                 Step = step,
                 Result = result,
-                Now = Now(all, revoked),
+                Now = Now(all, revoked, Unseen),
                 CutState = keyUri is null ? all : Of(keyUri),
                 KeyCut = all switch { CmekCutState.Cut => true, CmekCutState.Open => false, _ => null },
                 Revoked = revoked,
@@ -128,8 +137,11 @@ internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, 
         }
     }
 
-    private static string Now(CmekCutState all, bool revoked) => (all, revoked) switch
+    private static string Now(CmekCutState all, bool revoked, bool unseen) => (all, revoked) switch
     {
+        (CmekCutState.Cut, false) when unseen => "key cut, cluster's state not seen",
+        (CmekCutState.Open, false) when unseen => "key NOT cut, cluster's state not seen",
+        (_, false) when unseen => "cut not seen yet, nor cluster's state",
         (CmekCutState.Cut, true) => "revoked",
         (CmekCutState.Cut, false) => "key cut, cluster still running",
         (CmekCutState.Open, true) => "revoked at the service, key NOT cut",

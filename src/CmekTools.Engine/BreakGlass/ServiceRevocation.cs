@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 
 namespace CmekTools.Engine.BreakGlass;
@@ -50,6 +51,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
         if (Subject.IsRevoking)
         {
             Stage = ServiceStage.Told;
+            steps.Unseen = false;
             steps.Revoked = Subject.IsRevoked;
             await op.Host.VerboseAsync(
                 $"{Subject.Cluster.Name} is {Subject.Status.State} already; REVOKE is not sent again.").ConfigureAwait(false);
@@ -71,10 +73,11 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
                         "revoke CMEK at the service",
                         action.ToJsonString(),
                         After: action),
-                    token => op.Session.Cloud.RevokeCmekAsync(Subject.Cluster, token)).ConfigureAwait(false);
+                    SendAsync).ConfigureAwait(false);
                 if (sent)
                 {
                     Stage = ServiceStage.Told;
+                    steps.Unseen = false;
                     await steps.DoneAsync("Revoke", "the service has taken the REVOKE").ConfigureAwait(false);
                 }
 
@@ -94,6 +97,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
             if (await IsRevokingAsync(failure).ConfigureAwait(false))
             {
                 Stage = ServiceStage.Told;
+                steps.Unseen = false;
                 await steps.DoneAsync("Revoke", "the service is revoking").ConfigureAwait(false);
                 return;
             }
@@ -180,6 +184,17 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
         }
     }
 
+    // Failures are tried again here, for as long as the user allows, and not a second time below this.
+    private Task SendAsync(CancellationToken cancellation) => ShortPatience.AskAsync(
+        op.Session.Cloud.Server,
+        $"Revoking CMEK on {Subject.Cluster.Name}",
+        options.Limit < op.Timings.ServicePatience
+            ? op.Timings.ServicePatience
+            : options.Limit < op.Timings.CallLimit ? options.Limit : op.Timings.CallLimit,
+        op.Session.Time,
+        token => op.Session.Cloud.RevokeCmekAsync(Subject.Cluster, token),
+        cancellation);
+
     // An answer that was lost may have been a yes.
     private async Task<bool> IsRevokingAsync(CmekException failure)
     {
@@ -188,11 +203,15 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
             return false;
         }
 
-        using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
-        using ITimer limit = soon.CancelAfter(op.Timings.ServicePatience, op.Session.Time);
         try
         {
-            CmekStatus now = await op.Session.Cloud.GetCmekAsync(Subject.Cluster, soon.Token).ConfigureAwait(false);
+            CmekStatus now = await ShortPatience.AskAsync(
+                op.Session.Cloud.Server,
+                $"Reading the CMEK status of {Subject.Cluster.Name}",
+                op.Timings.ServicePatience,
+                op.Session.Time,
+                token => op.Session.Cloud.GetCmekAsync(Subject.Cluster, token),
+                op.Cancellation).ConfigureAwait(false);
             return RevocationSubject.IsAll(now, CmekState.REVOKED) || now.Regions.Any(r => r.State == CmekState.REVOKING);
         }
         catch (Exception e) when (e is CmekException || !op.Cancellation.IsCancellationRequested)

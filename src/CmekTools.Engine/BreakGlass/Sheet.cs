@@ -33,6 +33,14 @@ internal static class Sheet
         ByHand[] parts = await Task.WhenAll(keys.Select((k, i) => provider.WriteByHandAsync(k, i + 1, op))).ConfigureAwait(false);
         StringBuilder text = new();
         CmekCluster cluster = subject.Cluster;
+        string? cut = await CutAsync(subject, provider, keys, op).ConfigureAwait(false);
+        if (cut is not null)
+        {
+            await op.Host.WarningAsync(
+                $"{cluster.Name} is cut off now ({cut}): the sheet's restore gives back what is there now, which is the cut. Make the "
+                    + "sheet anew when the access is back; Restore-CmekAccess gives it back.").ConfigureAwait(false);
+        }
+
         string program = cluster.Provider == CmekProvider.AWS ? "aws" : "gcloud";
         Line($"# Cutting {Plain(cluster.Name)} off from its keys, without CmekTools");
         Line();
@@ -42,6 +50,13 @@ internal static class Sheet
         Line(
             $"Made by Export-CmekBreakGlass on {op.Session.Time.GetUtcNow().UtcDateTime:yyyy-MM-dd HH:mm}Z. Make it anew after each "
                 + "change of keys, principals or policies.");
+        if (cut is not null)
+        {
+            Line(
+                $"**Made while the cluster was cut off ({Plain(cut)}): the restore below gives back the state of then, which is the cut. "
+                    + "Make this sheet anew when the access is back.**");
+        }
+
         Line();
         Line(
             $"Needed: a POSIX shell, {program} signed in as somebody who may change these keys, curl, and for the service an API key in "
@@ -111,6 +126,33 @@ internal static class Sheet
                 Fence(of(parts[i]));
             }
         }
+    }
+
+    // What says that a cut is in force, or null.
+    private static async Task<string?> CutAsync(RevocationSubject subject, IKeyProvider provider, AccessTarget[][] keys, Operation op)
+    {
+        if (ClusterKeys.Receipts(subject.Cluster, op).FirstOrDefault(r => r.Document.IsOpen) is { } open)
+        {
+            return $"by the receipt of {open.Document.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm}Z";
+        }
+
+        foreach (AccessTarget[] key in keys)
+        {
+            try
+            {
+                KeyMarks marks = await provider.ReadMarksAsync(key[0].KeyUri, op).ConfigureAwait(false);
+                if (marks.Cuts.FirstOrDefault(c => c.IsOf(subject.Cluster.Id)) is { } cut)
+                {
+                    return $"by {cut.Where}";
+                }
+            }
+            catch (CmekException)
+            {
+                // The key's own part says what cannot be read of it.
+            }
+        }
+
+        return subject.IsRevoked ? "the service says REVOKED" : null;
     }
 
     private static IEnumerable<string> Service(CmekCluster cluster, Operation op)

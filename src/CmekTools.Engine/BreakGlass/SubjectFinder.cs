@@ -32,15 +32,48 @@ internal sealed class SubjectFinder(Operation op, int count)
     /// <exception cref="CmekException">It is not known, or the service's failure.</exception>
     public static async Task<CmekCluster> ClusterAsync(ClusterRef named, Operation op) => op.Session.Offline is { } offline
         ? new SubjectFinder(op, 1).Remembered(named) ?? throw offline
-        : named.Id is { } id ? await op
-            .GetClusterAsync(id)
-            .ConfigureAwait(false) : await ClusterLookup
-            .ByNameAsync(named.Name!, op)
-            .ConfigureAwait(false);
+        : await AskingAsync(
+            op,
+            $"Looking for {named}",
+            _ => named.Id is { } id ? op.GetClusterAsync(id) : ClusterLookup.ByNameAsync(named.Name!, op)).ConfigureAwait(false);
+
+    /// <summary>
+    /// Asks the service something for a restore. One that is gone is given up within seconds: access can be given back without it, which
+    /// the failure says.
+    /// </summary>
+    /// <param name="op">The run.</param>
+    /// <param name="what">What is asked.</param>
+    /// <param name="ask">The question.</param>
+    public static async Task<T> AskingAsync<T>(Operation op, string what, Func<CancellationToken, Task<T>> ask)
+    {
+        try
+        {
+            return await ShortPatience.AskAsync(
+                op.Session.Cloud.Server, what, op.Timings.CallLimit, op.Session.Time, ask, op.Cancellation)
+                .ConfigureAwait(false);
+        }
+        catch (CmekException e) when (
+            e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.OperationTimeout or CmekErrorKind.ResourceUnavailable)
+        {
+            throw new CmekException(
+                e.ErrorId,
+                e.Kind,
+                e.Message,
+                $"{e.RecommendedAction} Where the service stays away: Connect-CmekCloud again gives an offline session, and in that one "
+                    + "this command gives access back by the receipts alone.",
+                e.Target,
+                e);
+        }
+    }
 
     /// <summary>What the service says of a cluster's keys, or in an offline session that it says nothing.</summary>
     public static Task<CmekStatus> StatusAsync(CmekCluster cluster, Operation op) =>
-        op.Session.Offline is null ? op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation) : Task.FromResult(Unseen(cluster));
+        op.Session.Offline is null
+            ? AskingAsync(
+                op,
+                $"Reading the CMEK status of {cluster.Name}",
+                cancellation => op.Session.Cloud.GetCmekAsync(cluster, cancellation))
+            : Task.FromResult(Unseen(cluster));
 
     /// <summary>Keys that were given by hand: of the cluster that was seen to list them, else of one that nobody knows.</summary>
     /// <param name="accesses">The keys with their principals.</param>
@@ -100,6 +133,17 @@ internal sealed class SubjectFinder(Operation op, int count)
             journalled = remembered is null ? Journalled(named) : null;
             if ((remembered ?? journalled?.Cluster) is not { } known)
             {
+                if (op.Session.Offline is not null && e.ErrorId == "NotConnected")
+                {
+                    throw new CmekException(
+                        e.ErrorId,
+                        e.Kind,
+                        $"{Sentence(e.Message)} Inventory, receipts and journal here know nothing of '{named}'. Nothing was cut for it.",
+                        e.RecommendedAction,
+                        named.Name,
+                        e);
+                }
+
                 throw;
             }
 
@@ -136,12 +180,15 @@ internal sealed class SubjectFinder(Operation op, int count)
         if (subject.Targets.Count > 0 && (silent is not null || status.State == CmekState.UNKNOWN))
         {
             await op.Host.WarningAsync(
-                $"{(silent is null ? $"The service lists no keys of {cluster.Name} any more." : silent.Message)} {cluster.Name} is cut "
-                    + $"by what is known here: {(journalled is null ? Sources(cluster) : "the journal")}.").ConfigureAwait(false);
+                $"{(silent is null ? $"The service lists no keys of {cluster.Name} any more." : Sentence(silent.Message))} The keys of "
+                    + $"{cluster.Name} are those that are known here, by {(journalled is null ? Sources(cluster) : "the journal")}.")
+                        .ConfigureAwait(false);
         }
 
         return subject;
     }
+
+    private static string Sentence(string message) => message.EndsWith('.') ? message : message + ".";
 
     private async Task<CmekCluster> LookAsync(ClusterRef named, CancellationToken cancellation)
     {

@@ -154,7 +154,9 @@ internal sealed class ClusterKeys
 
     // What another organization's session saw is none of this one's.
     private static InventoryEntry? Seen(CmekCluster cluster, Operation op) =>
-        op.Session.Inventory.Find(cluster.Id) is { } entry && entry.Organization.Id == op.Session.Organization.Id ? entry : null;
+        op.Session.Inventory.Find(cluster.Id) is { } entry && ReceiptTrust.MayBeOf(entry.Organization.Id, op.Session.Organization.Id)
+            ? entry
+            : null;
 
     private static ClusterKey Merge(KeyIdentity identity, IReadOnlyList<KeyEntry> entries)
     {

@@ -11,7 +11,7 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
     /// <summary>Makes or completes the account and its access to the key, and reads back what was written.</summary>
     public async Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op)
     {
-        op.TakeChanges();
+        int before = op.ChangeCount;
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(cluster);
         string role = GcpNames.RequireRole(options.RoleId ?? IamTree.CryptoRole);
         string email = await EmailOfAsync(cluster, key, options, op).ConfigureAwait(false);
@@ -69,7 +69,7 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
         }
 
         return token && use
-            ? Planned(cluster, region, key, email) with { Planned = false, Changes = op.TakeChanges() }
+            ? Planned(cluster, region, key, email) with { Planned = false, Changes = op.ChangesSince(before) }
             : Planned(cluster, region, key, email);
     }
 

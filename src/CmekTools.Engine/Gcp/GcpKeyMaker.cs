@@ -16,7 +16,7 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
     /// <summary>Finds the region's key, or makes it and completes what is missing.</summary>
     public async Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
     {
-        op.TakeChanges();
+        int before = op.ChangeCount;
         JsonObject labels = Labels(cluster, region, options);
         RequirePossible(options);
         GcpKeyName name = reader.NameFor(cluster, region, options);
@@ -60,7 +60,7 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
                 : new JsonObject(options.Tags.Select(t => KeyValuePair.Create(t.Key, (JsonNode?)t.Value))),
             op).ConfigureAwait(false);
         await EnsureRotationAsync(cloud, name, key, options, op).ConfigureAwait(false);
-        IReadOnlyList<string> changes = op.TakeChanges();
+        IReadOnlyList<string> changes = op.ChangesSince(before);
         known = changes.Count > 0 ? await reader.GetKeyAsync(name.ToString(), op).ConfigureAwait(false) : known;
         return known with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = region, Changes = changes };
     }

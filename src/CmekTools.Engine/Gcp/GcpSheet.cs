@@ -67,12 +67,15 @@ internal sealed class GcpSheet(GcpClients clients)
             "Who is let in by the key ring, the project or what is above it is not cut off by this; disabling the service account stops "
                 + "those who come as it.");
         string versions = $"--key {name} {at}";
-        string each = $"for v in $(gcloud kms keys versions list {versions} --filter state={{0}} --format 'value(name.basename())'); do";
+        string enabled = $"gcloud kms keys versions list {versions} --filter state=ENABLED --format 'value(name.basename())'";
+        string disabled = $"cmek-disabled-{number}.txt";
         return new ByHand(
             cut,
             [
                 "# Every enabled version: what was encrypted under an old one can be read by it.",
-                string.Format(System.Globalization.CultureInfo.InvariantCulture, each, "ENABLED"),
+                "# Which ones is kept in a file, so that the restore leaves off what was off before.",
+                $"{enabled} >> {disabled}",
+                $"for v in $({enabled}); do",
                 $"  gcloud kms keys versions disable \"$v\" {versions}",
                 "done",
             ],
@@ -80,7 +83,7 @@ internal sealed class GcpSheet(GcpClients clients)
             [
                 .. restore,
                 "# Only where the versions were disabled:",
-                string.Format(System.Globalization.CultureInfo.InvariantCulture, each, "DISABLED"),
+                $"for v in $(sort -u {disabled}); do",
                 $"  gcloud kms keys versions enable \"$v\" {versions}",
                 "done",
             ],

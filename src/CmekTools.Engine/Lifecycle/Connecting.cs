@@ -78,7 +78,13 @@ internal static class Connecting
         try
         {
             organization = known is null
-                ? await cloud.GetOrganizationAsync(cancellation).ConfigureAwait(false)
+                ? await ShortPatience.AskAsync(
+                    options.Server,
+                    "Reading the organization",
+                    options.Timings.CallLimit,
+                    TimeProvider.System,
+                    cloud.GetOrganizationAsync,
+                    cancellation).ConfigureAwait(false)
                 : await ShortPatience.AskAsync(
                     options.Server,
                     "Reading the organization",
@@ -90,9 +96,9 @@ internal static class Connecting
         catch (CmekException e) when (known is not null)
         {
             cloud.Dispose();
-            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = e };
+            offline = Offline(e);
+            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = offline };
             organization = known.Organization;
-            offline = e;
         }
         catch (CmekException e) when (look is not null && IsSilence(e))
         {
@@ -105,9 +111,9 @@ internal static class Connecting
                 throw;
             }
 
-            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = e };
+            offline = Offline(e);
+            cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = offline };
             organization = seen.Organization;
-            offline = e;
         }
         catch
         {
@@ -138,25 +144,50 @@ internal static class Connecting
         TimeProvider.System,
         mirror => [new InventoryShelf(stateFolder, mirror)]);
 
-    /// <summary>A session without any connection, for keys that are given by hand.</summary>
-    public static SessionContext Unconnected()
+    /// <summary>What a command says that finds no connection.</summary>
+    /// <param name="more">What else can be done.</param>
+    public static CmekException NotConnected(string more) => new(
+        "NotConnected",
+        CmekErrorKind.ConnectionError,
+        "There is no connection to CockroachDB Cloud in this runspace.",
+        $"Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session. {more}");
+
+    /// <summary>
+    /// A session without any connection, for keys that are given by hand and clusters that were seen here before. It is of the
+    /// organization that this user's inventory is of, where that is of one alone.
+    /// </summary>
+    /// <param name="why">Why there is none; null: nobody has connected.</param>
+    public static SessionContext Unconnected(CmekException? why = null)
     {
-        CmekException why = new(
-            "NotConnected",
-            CmekErrorKind.ConnectionError,
-            "There is no connection to CockroachDB Cloud in this runspace.",
-            "Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session.");
-        CloudApiClient cloud = new(ConnectOptions.PublicServer, "none", new Timings()) { Closed = why };
+        why ??= NotConnected(
+            "Without one: Revoke-CmekAccess NAME cuts a cluster that was seen here before; Revoke-CmekAccess -KeyUri URI -AuthPrincipal "
+                + "WHO, or -ManifestPath FILE, cuts keys that are given by hand; Get-CmekKey -Discover | Revoke-CmekAccess finds them by "
+                + "their tags and labels.");
+        string folder = JournalWriter.DefaultFolder();
+        InventoryEntry[] seen = [.. new Inventory(folder, TimeProvider.System).List().Where(e => e.Proven)];
+        InventoryEntry? one = seen.DistinctBy(e => (e.Organization.Id, e.Server)).Count() == 1 ? seen[0] : null;
+        Uri server = Uri.TryCreate(one?.Server, UriKind.Absolute, out Uri? known) ? known : ConnectOptions.PublicServer;
+        CloudApiClient cloud = new(server, "none", new Timings()) { Closed = why };
         return new SessionContext(
             cloud,
-            new CmekOrganization { Id = string.Empty, Name = "unknown" },
+            one?.Organization ?? new CmekOrganization { Id = string.Empty, Name = "unknown" },
             new ProviderOptions(),
             new Timings(),
-            new JournalWriter(JournalWriter.DefaultFolder())) { Offline = why };
+            new JournalWriter(folder)) { Offline = why };
     }
 
     private static InventoryEntry? Known(string stateFolder, Uri server) =>
         new Inventory(stateFolder, TimeProvider.System).List().FirstOrDefault(e => e.Server == server.GetLeftPart(UriPartial.Authority));
+
+    // What an offline session says from now on: nothing is sent by it, so that the same command again would say the same.
+    private static CmekException Offline(CmekException e) => new(
+        e.ErrorId,
+        e.Kind,
+        e.Message,
+        "This session is offline since it was made, and asks the service for nothing: run Connect-CmekCloud again when the service "
+            + $"answers, and then this command.{(IsSilence(e) ? string.Empty : " " + e.RecommendedAction)}",
+        e.Target,
+        e);
 
     // A key that is refused is no silence.
     private static bool IsSilence(CmekException e) =>

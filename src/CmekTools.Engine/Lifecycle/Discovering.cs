@@ -19,12 +19,21 @@ internal static class Discovering
         bool named = places.Regions.Count + places.Projects.Count > 0;
         CmekException?[] failures = await Task.WhenAll(clouds.Select(c => TryAsync(c, places, op))).ConfigureAwait(false);
         bool nowhere = failures.All(f => f is not null);
-        foreach (CmekException failure in failures.OfType<CmekException>())
+        foreach ((CmekException? failure, CmekProvider cloud) in failures.Zip(clouds))
         {
+            if (failure is null)
+            {
+                continue;
+            }
+
             bool none = failure.ErrorId == "ProjectMissing" || failure.Kind == CmekErrorKind.AuthenticationError;
             if (none && !named && !nowhere)
             {
-                await op.Host.VerboseAsync($"Not looked at: {failure.Message}").ConfigureAwait(false);
+                // Whoever has no keys there knows it; whoever has some must not take the others for all.
+                bool aws = cloud == CmekProvider.AWS;
+                await op.Host.WarningAsync(
+                    $"{(aws ? "AWS" : "Google Cloud")} was not looked at, so keys there are missing here: {failure.Message} Where there "
+                        + $"are none, {(aws ? "-Project" : "-Region")} leaves it out.").ConfigureAwait(false);
             }
             else
             {

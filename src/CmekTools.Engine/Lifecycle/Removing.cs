@@ -57,9 +57,9 @@ internal static class Removing
 
         // Whoever removes a key means it: a restore must not take it for one that a revocation switched off.
         await provider.UnmarkRevokedAsync(keyUri, op).ConfigureAwait(false);
-        op.TakeChanges();
+        int before = op.ChangeCount;
         DateTimeOffset? date = await provider.ScheduleDeletionAsync(keyUri, days ?? 30, op).ConfigureAwait(false);
-        IReadOnlyList<string> changes = op.TakeChanges();
+        IReadOnlyList<string> changes = op.ChangesSince(before);
         if (changes.Count == 0 && !op.Declined && !op.Host.WhatIf)
         {
             await op.Host.VerboseAsync($"{keyUri} is {key.State} already; nothing was changed.").ConfigureAwait(false);

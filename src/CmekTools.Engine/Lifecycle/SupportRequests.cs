@@ -7,6 +7,8 @@ namespace CmekTools.Engine.Lifecycle;
 /// <summary>Writes the texts for the vendor's tickets, from what is known and nothing secret.</summary>
 internal static class SupportRequests
 {
+    private const int MostEntries = 20;
+
     /// <summary>Writes one.</summary>
     /// <param name="purpose">What is asked for.</param>
     /// <param name="organization">Whose.</param>
@@ -120,16 +122,24 @@ internal static class SupportRequests
         }
     }
 
-    /// <summary>What the journal says was done to a cluster and its keys, newest last, for a ticket.</summary>
+    /// <summary>
+    /// What the journal says was done to a cluster and its keys, newest last, for a ticket: the last of it, and how much more there is.
+    /// </summary>
     public static IEnumerable<string> DoneTo(CmekStatus status, IEnumerable<CmekJournalEntry> journal)
     {
         HashSet<string> keys = [.. status.Regions.SelectMany(r => r.Keys).Select(k => k.KeyUri).OfType<string>()];
-        return journal
-            .Where(
+        CmekJournalEntry[] all =
+        [
+            .. journal.Where(
                 e => e.Target is not null
-                    && (e.Target.Contains(status.ClusterId, StringComparison.OrdinalIgnoreCase) || keys.Contains(e.Target)))
-            .TakeLast(20)
-            .Select(e => $"{e.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z {e.Command}: {e.Summary} ({e.Outcome})");
+                    && (e.Target.Contains(status.ClusterId, StringComparison.OrdinalIgnoreCase) || keys.Contains(e.Target))),
+        ];
+        int left = Math.Max(0, all.Length - MostEntries);
+        string[] earlier = left == 0
+            ? []
+            : [$"({left} earlier {(left == 1 ? "change" : "changes")} since {all[0].Time.UtcDateTime:yyyy-MM-dd}: left out here)"];
+        return earlier.Concat(
+            all[left..].Select(e => $"{e.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z {e.Command}: {e.Summary} ({e.Outcome})"));
     }
 
     private static bool IsRevoked(CmekStatus status) =>

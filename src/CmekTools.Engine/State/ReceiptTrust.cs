@@ -24,6 +24,13 @@ internal enum ReceiptStanding
 /// <param name="Why">Why, in a sentence for the user.</param>
 internal sealed record ReceiptTrust(ReceiptStanding Standing, string Why)
 {
+    /// <summary>
+    /// Can both be the same organization? A cut that was made without a connection does not know whose the cluster is, and its receipt
+    /// leaves that empty; a cluster's id is its own in every organization.
+    /// </summary>
+    public static bool MayBeOf(string organizationId, string other) =>
+        organizationId == other || organizationId.Length == 0 || other.Length == 0;
+
     /// <summary>Judges a receipt for a cluster.</summary>
     /// <param name="receipt">The receipt.</param>
     /// <param name="clusterId">The cluster that it is to be used for.</param>
@@ -31,7 +38,7 @@ internal sealed record ReceiptTrust(ReceiptStanding Standing, string Why)
     public static ReceiptTrust Judge(StoredReceipt receipt, string clusterId, string organizationId)
     {
         ReceiptDocument document = receipt.Document;
-        if (document.ClusterId != clusterId || document.OrganizationId != organizationId)
+        if (document.ClusterId != clusterId || !MayBeOf(document.OrganizationId, organizationId))
         {
             return new(
                 ReceiptStanding.Foreign,

@@ -23,14 +23,31 @@ internal sealed partial class Who
     /// <summary>Who the caller is to a cloud, or null where nobody has said.</summary>
     public string? Of(string cloud) => _identities.GetValueOrDefault(cloud);
 
-    /// <summary>Who acts, for a question: empty where no cloud has said.</summary>
-    public string Acting => string.Join(
+    /// <summary>Who acts at some clouds, for a question: empty where none of them has said.</summary>
+    public string ActingOn(IEnumerable<CmekProvider> clouds) => string.Join(
         ", ",
-        _identities.ToArray().OrderBy(i => i.Key, StringComparer.Ordinal).Select(
-            i => $"as {i.Value} on {(i.Key == "aws" ? "AWS" : "Google Cloud")}"));
+        clouds.Distinct().Order()
+            .Select(c => (Cloud: c, Who: NameOf(c) is { } name ? Of(name) : null))
+            .Where(c => c.Who is not null)
+            .Select(c => $"as {c.Who} on {(c.Cloud == CmekProvider.AWS ? "AWS" : "Google Cloud")}"));
 
-    /// <summary>What is known, for a journal line.</summary>
-    public JsonObject ToJson()
+    /// <summary>The cloud that a change is made at; null for the Cloud API.</summary>
+    /// <param name="kind">The change's kind, <c>kms:PutKeyPolicy</c> for example.</param>
+    public static CmekProvider? CloudOf(string kind) => kind.Split(':') switch
+    {
+        ["kms" or "sts", ..] => CmekProvider.AWS,
+        ["cloudkms", ..] => CmekProvider.GCP,
+
+        // Google's calls are named by their resources, in small letters.
+        ["iam", { Length: > 0 } call] => char.IsLower(call[0]) ? CmekProvider.GCP : CmekProvider.AWS,
+        _ => null,
+    };
+
+    /// <summary>What is known, for the journal line of a change.</summary>
+    /// <param name="cloud">
+    /// The cloud that it is made at, or that the cluster runs on: who somebody is elsewhere has no part in it. Null where it is at none.
+    /// </param>
+    public JsonObject ToJson(CmekProvider? cloud)
     {
         JsonObject json = new() { ["user"] = Environment.UserName };
         if (ApiKeyId is not null)
@@ -38,13 +55,20 @@ internal sealed partial class Who
             json["api_key"] = ApiKeyId;
         }
 
-        foreach ((string cloud, string identity) in _identities.ToArray().OrderBy(i => i.Key, StringComparer.Ordinal))
+        if (cloud is { } at && NameOf(at) is { } name && Of(name) is { } identity)
         {
-            json[cloud] = identity;
+            json[name] = identity;
         }
 
         return json;
     }
+
+    private static string? NameOf(CmekProvider cloud) => cloud switch
+    {
+        CmekProvider.AWS => "aws",
+        CmekProvider.GCP => "gcp",
+        _ => null,
+    };
 
     /// <summary>The user, and who he is to a cloud where that is known: for people.</summary>
     public override string ToString() =>

@@ -22,10 +22,10 @@ public sealed class CompareCmekClusterCommand : FleetCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveAccesses = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>The declaration; where it is not given only the providers' policies are looked at.</summary>
-    [Parameter(ParameterSetName = ClusterSet)]
+    [Parameter(ParameterSetName = ClusterSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? ManifestPath { get; set; }
 
@@ -53,11 +53,12 @@ public sealed class CompareCmekClusterCommand : FleetCommand
         }
 
         await BesideAsync(
-            ClusterName,
+            ClusterArgument.All(ClusterName),
             RecentClusters.Momentary,
             (cluster, op) => path is null
                 ? RunAsync(cluster, null, [], op)
-                : RunAsync(cluster, Manifests.Read(path, cluster), Manifests.ReadAccepted(path), op))
+                : RunAsync(cluster, Manifests.Read(path, cluster), Manifests.ReadAccepted(path), op),
+            path)
             .ConfigureAwait(false);
     }
 

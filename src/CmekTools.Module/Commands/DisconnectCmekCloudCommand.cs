@@ -10,6 +10,7 @@ public sealed class DisconnectCmekCloudCommand : PipelineCommand
     /// <summary>The connection to end; the runspace's own where not given.</summary>
     [Parameter(ValueFromPipeline = true)]
     [ValidateNotNull]
+    [SessionTransformation]
     public CmekSession? Session { get; set; }
 
     internal override async Task ProcessAsync()

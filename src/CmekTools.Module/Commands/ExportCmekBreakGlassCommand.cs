@@ -24,17 +24,13 @@ public sealed class ExportCmekBreakGlassCommand : ClusterCommand
     /// <inheritdoc/>
     internal override FleetOptions Beside => Path is null ? base.Beside : FleetOptions.One;
 
-    internal override async Task ProcessAsync()
-    {
-        foreach (ClusterArgument cluster in ClusterName.ToArray())
+    internal override Task ProcessAsync() => EachOnceAsync(
+        ClusterArgument.All(ClusterName),
+        cluster => BesideAsync(cluster.ToString(), op =>
         {
-            await BesideAsync(cluster.ToString(), op =>
-            {
-                RefuseWildcards(cluster);
-                return WriteAsync(new ClusterRef(cluster.Name, cluster.Id, cluster.Known), op);
-            }).ConfigureAwait(false);
-        }
-    }
+            RefuseWildcards(cluster);
+            return WriteAsync(new ClusterRef(cluster.Name, cluster.Id, cluster.Known), op);
+        }));
 
     private async Task WriteAsync(ClusterRef named, Operation op)
     {

@@ -5,15 +5,6 @@ using System.Management.Automation;
 
 namespace CmekTools.Module.Commands;
 
-/// <summary>The forms of a manifest.</summary>
-public enum CmekManifestForm
-{
-    /// <summary>The vendor's <c>cmek_config.json</c>.</summary>
-    Json,
-    /// <summary>The vendor's Terraform resource with its import block.</summary>
-    Terraform,
-}
-
 /// <summary>Writes what a cluster uses (or what accesses say) as the vendor's manifest or as Terraform.</summary>
 [Cmdlet(VerbsData.Export, "CmekManifest", DefaultParameterSetName = ClusterSet, SupportsShouldProcess = true)]
 [OutputType(typeof(string), typeof(FileInfo))]
@@ -30,7 +21,7 @@ public sealed class ExportCmekManifestCommand : FleetCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveAccesses = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>The accesses to write down, of one cluster.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
@@ -63,7 +54,10 @@ public sealed class ExportCmekManifestCommand : FleetCommand
             await EachAsync(async () => _accesses.Add(await BoundAsync(access, Op).ConfigureAwait(false))).ConfigureAwait(false);
         }
 
-        await BesideAsync(ClusterName, RecentClusters.Momentary, (cluster, op) => WriteAsync(cluster, null, op)).ConfigureAwait(false);
+        await BesideAsync(
+            ClusterArgument.All(ClusterName),
+            RecentClusters.Momentary,
+            (cluster, op) => WriteAsync(cluster, null, op)).ConfigureAwait(false);
     }
 
     internal override async Task EndAsync()

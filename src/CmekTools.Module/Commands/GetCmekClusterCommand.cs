@@ -9,6 +9,7 @@ namespace CmekTools.Module.Commands;
 public sealed class GetCmekClusterCommand : SessionCommand
 {
     private readonly List<string> _names = [];
+    private readonly HashSet<string> _ids = new(StringComparer.OrdinalIgnoreCase);
     private bool _given;
 
     /// <summary>Names (with wildcards), ids, or objects that say one of them; every cluster where none is given.</summary>
@@ -18,25 +19,25 @@ public sealed class GetCmekClusterCommand : SessionCommand
     [Alias("ClusterName", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] Name { get; set; } = [];
+    public object[] Name { get; set; } = [];
 
     internal override async Task ProcessAsync()
     {
-        foreach (ClusterArgument given in Name)
+        _given |= Name.Length > 0;
+        await EachOnceAsync(ClusterArgument.All(Name), given =>
         {
-            _given = true;
             if (given.Id is null)
             {
                 // Names are looked up together, in one listing.
                 _names.Add(given.Name!);
-                continue;
+                return Task.CompletedTask;
             }
 
-            await EachAsync(
+            _ids.Add(given.Id);
+            return EachAsync(
                 async () =>
-                    await Pipeline.OutputAsync(await ResolveAsync(given, TimeSpan.Zero, Op).ConfigureAwait(false)).ConfigureAwait(false))
-                .ConfigureAwait(false);
-        }
+                    await Pipeline.OutputAsync(await ResolveAsync(given, TimeSpan.Zero, Op).ConfigureAwait(false)).ConfigureAwait(false));
+        }).ConfigureAwait(false);
     }
 
     internal override async Task EndAsync()
@@ -51,7 +52,7 @@ public sealed class GetCmekClusterCommand : SessionCommand
         List<CmekCluster> several = [];
         await foreach (CmekCluster cluster in ClusterLookup.ListAsync(Context, Cancellation).ConfigureAwait(false))
         {
-            if (!names.Takes(cluster.Name))
+            if (!names.Takes(cluster.Name) || _ids.Contains(cluster.Id))
             {
                 continue;
             }

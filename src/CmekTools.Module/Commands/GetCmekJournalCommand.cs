@@ -19,7 +19,7 @@ public sealed class GetCmekJournalCommand : StateCommand
     [Alias("ClusterName", "Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] Target { get; set; } = [];
+    public object[] Target { get; set; } = [];
 
     /// <summary>Only changes announced at or after this time.</summary>
     [Parameter]
@@ -32,7 +32,7 @@ public sealed class GetCmekJournalCommand : StateCommand
 
     internal override Task ProcessAsync()
     {
-        _wanted.AddRange(Target);
+        _wanted.AddRange(ClusterArgument.All(Target));
         return Task.CompletedTask;
     }
 

@@ -31,7 +31,7 @@ public sealed class GetCmekKeyCommand : FleetCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveKeys = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Look for every key that is marked as a cluster's, at the providers alone; no connection is needed.</summary>
     [Parameter(Mandatory = true, ParameterSetName = DiscoverSet)]
@@ -50,6 +50,9 @@ public sealed class GetCmekKeyCommand : FleetCommand
 
     /// <inheritdoc/>
     internal override bool TakesWildcards => true;
+
+    /// <inheritdoc/>
+    internal override bool NeedsMatch => false;
 
     /// <inheritdoc/>
     internal override bool NeedsSession => !Discover;
@@ -85,7 +88,7 @@ public sealed class GetCmekKeyCommand : FleetCommand
         }
 
         KeyOptions options = new() { Project = Project.FirstOrDefault() };
-        await OfClustersAsync(ClusterName, options).ConfigureAwait(false);
+        await OfClustersAsync(ClusterArgument.All(ClusterName), options).ConfigureAwait(false);
         foreach (string given in KeyUri.ToArray())
         {
             // An ARN has colons and a resource name slashes; the name or id of a cluster has neither.

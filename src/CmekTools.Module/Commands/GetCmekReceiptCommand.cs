@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 
 namespace CmekTools.Module.Commands;
@@ -17,7 +18,7 @@ public sealed class GetCmekReceiptCommand : StateCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Only those whose revocation has not been undone.</summary>
     [Parameter]
@@ -27,7 +28,7 @@ public sealed class GetCmekReceiptCommand : StateCommand
 
     internal override Task ProcessAsync()
     {
-        _wanted.AddRange(ClusterName);
+        _wanted.AddRange(ClusterArgument.All(ClusterName));
         return Task.CompletedTask;
     }
 
@@ -39,13 +40,22 @@ public sealed class GetCmekReceiptCommand : StateCommand
             return;
         }
 
-        foreach (StoredReceipt receipt in new ReceiptStore(await FolderAsync().ConfigureAwait(false)).List())
+        string folder = await FolderAsync().ConfigureAwait(false);
+        Inventory inventory = new(folder, TimeProvider.System);
+        foreach (StoredReceipt receipt in new ReceiptStore(folder).List())
         {
-            if ((_wanted.Count == 0 || _wanted.Exists(w => w.Means(receipt.Document.ClusterId, receipt.Document.ClusterName)))
+            if ((_wanted.Count == 0 || IsWanted(receipt.Document, inventory))
                 && (!Open || receipt.Document.IsOpen))
             {
                 await Pipeline.OutputAsync(receipt.ToPublic()).ConfigureAwait(false);
             }
         }
     }
+
+    // A cut without the service may know no more of the cluster than the id on its key; who was seen since has a name.
+    private bool IsWanted(ReceiptDocument receipt, Inventory inventory) =>
+        _wanted.Exists(w => w.Means(receipt.ClusterId, receipt.ClusterName))
+        || (receipt.ClusterName == receipt.ClusterId
+            && inventory.Find(receipt.ClusterId)?.Cluster.Name is { } name
+            && _wanted.Exists(w => w.Means(receipt.ClusterId, name)));
 }

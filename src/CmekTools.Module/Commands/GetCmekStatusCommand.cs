@@ -11,6 +11,8 @@ namespace CmekTools.Module.Commands;
 public sealed class GetCmekStatusCommand : FleetCommand
 {
     private readonly List<string> _names = [];
+    private readonly List<ClusterArgument> _turns = [];
+    private readonly HashSet<string> _begun = new(StringComparer.OrdinalIgnoreCase);
     private bool _given;
 
     /// <summary>
@@ -22,7 +24,7 @@ public sealed class GetCmekStatusCommand : FleetCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Only clusters in one of these states; with -Detailed only regions.</summary>
     [Parameter]
@@ -38,20 +40,29 @@ public sealed class GetCmekStatusCommand : FleetCommand
     [Parameter]
     public SwitchParameter Detailed { get; set; }
 
-    internal override async Task ProcessAsync()
+    internal override Task ProcessAsync()
     {
-        foreach (ClusterArgument given in ClusterName)
+        _given |= ClusterName.Length > 0;
+        return EachOnceAsync(ClusterArgument.All(ClusterName), given =>
         {
-            _given = true;
             if (given.Id is null)
             {
                 // Names are looked up together, in one listing.
                 _names.Add(given.Name!);
-                continue;
+                _turns.Add(given);
+                return Task.CompletedTask;
             }
 
-            await BeginAsync(given.ToString(), op => ResolveAsync(given, RecentClusters.Lasting, op)).ConfigureAwait(false);
-        }
+            if (Ordered && _turns.Count > 0)
+            {
+                // It comes after a name that is not looked up yet.
+                _turns.Add(given);
+                return Task.CompletedTask;
+            }
+
+            _begun.Add(given.Id);
+            return BeginAsync(given);
+        });
     }
 
     internal override async Task EndAsync()
@@ -64,15 +75,22 @@ public sealed class GetCmekStatusCommand : FleetCommand
 
         ClusterNames names = new(_names);
         int unable = 0;
+        List<CmekCluster>? all = Ordered && _turns.Count > 1 ? [] : null;
         await foreach (CmekCluster cluster in ClusterLookup.ListAsync(Context, Cancellation).ConfigureAwait(false))
         {
-            if (!names.Takes(cluster.Name) || (Provider.Length > 0 && !Provider.Contains(cluster.Provider)))
+            if (!names.Takes(cluster.Name) || _begun.Contains(cluster.Id) || (Provider.Length > 0 && !Provider.Contains(cluster.Provider)))
             {
                 continue;
             }
 
             if (cluster.SupportsCmek || names.Names(cluster.Name))
             {
+                all?.Add(cluster);
+                if (all is not null)
+                {
+                    continue;
+                }
+
                 await BeginAsync(cluster.Name, _ => Task.FromResult(cluster)).ConfigureAwait(false);
             }
             else
@@ -87,11 +105,43 @@ public sealed class GetCmekStatusCommand : FleetCommand
                 $"{unable} clusters were left out: their plan cannot have CMEK. Get-CmekCluster lists them.").ConfigureAwait(false);
         }
 
+        if (all is not null)
+        {
+            await InTurnAsync(all, [.. names.Missing()]).ConfigureAwait(false);
+            return;
+        }
+
         foreach (CmekException missing in names.Missing())
         {
             await Pipeline.ErrorAsync(missing).ConfigureAwait(false);
         }
     }
+
+    // What was given, each in its turn, its error too; what a name with wildcards stands for in the order of the service's list.
+    private async Task InTurnAsync(List<CmekCluster> all, IReadOnlyList<CmekException> missing)
+    {
+        foreach (ClusterArgument given in _turns)
+        {
+            if (given.Id is not null)
+            {
+                await (_begun.Add(given.Id) ? BeginAsync(given) : Task.CompletedTask).ConfigureAwait(false);
+                continue;
+            }
+
+            WildcardPattern pattern = WildcardPattern.Get(given.Name, WildcardOptions.IgnoreCase);
+            foreach (CmekCluster cluster in all.Where(c => pattern.IsMatch(c.Name) && _begun.Add(c.Id)))
+            {
+                await BeginAsync(cluster.Name, _ => Task.FromResult(cluster)).ConfigureAwait(false);
+            }
+
+            if (missing.FirstOrDefault(m => string.Equals(m.Target as string, given.Name, StringComparison.OrdinalIgnoreCase)) is { } error)
+            {
+                await BesideAsync(given.Name!, _ => throw error).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private Task BeginAsync(ClusterArgument given) => BeginAsync(given.ToString(), op => ResolveAsync(given, RecentClusters.Lasting, op));
 
     private Task BeginAsync(string name, Func<Operation, Task<CmekCluster>> read) => BesideAsync(name, async op =>
     {

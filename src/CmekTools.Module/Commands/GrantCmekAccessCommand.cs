@@ -23,7 +23,7 @@ public sealed class GrantCmekAccessCommand : FleetCommand
     [Parameter(Mandatory = true, ParameterSetName = KeySet, ValueFromPipeline = true)]
     [ValidateNotNull]
     [KeyTransformation]
-    public KeyArgument? Key { get; set; }
+    public object? Key { get; set; }
 
     /// <summary>The cluster: its name, its id, or an object that says one of them; the key's where not given.</summary>
     [Parameter(ParameterSetName = KeySet)]
@@ -32,7 +32,7 @@ public sealed class GrantCmekAccessCommand : FleetCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>The cluster's region that the key is for; the key's where not given.</summary>
     [Parameter(ParameterSetName = KeySet)]
@@ -86,15 +86,16 @@ public sealed class GrantCmekAccessCommand : FleetCommand
 
     internal override Task ProcessAsync()
     {
-        CmekKey? key = Key?.Known;
-        string? uri = KeyUri.Length > 0 ? KeyUri : key is null ? Key?.KeyUri : null;
-        ClusterArgument given = ClusterName.FirstOrDefault() ?? Key?.Cluster ?? throw new CmekException(
+        KeyArgument? from = KeyArgument.From(Key);
+        CmekKey? key = from?.Known;
+        string? uri = KeyUri.Length > 0 ? KeyUri : key is null ? from?.KeyUri : null;
+        ClusterArgument given = ClusterArgument.All(ClusterName).FirstOrDefault() ?? from?.Cluster ?? throw new CmekException(
             "ClusterMissing",
             CmekErrorKind.InvalidArgument,
-            $"The key {Key?.KeyUri} was looked up by its URI and belongs to no cluster yet.",
+            $"The key {from?.KeyUri} was looked up by its URI and belongs to no cluster yet.",
             "Name the cluster and region: Get-CmekKey … | Grant-CmekAccess -ClusterName shop -Region us-east-1.",
             key);
-        string region = Region.Length > 0 ? Region : Key?.Region ?? throw new CmekException(
+        string region = Region.Length > 0 ? Region : from?.Region ?? throw new CmekException(
             "RegionMissing", CmekErrorKind.InvalidArgument, "The key does not say which region it is for.", "Give -Region.", key);
         PrincipalOptions options = new() { RoleName = RoleName, RoleArn = RoleArn, ServiceAccount = ServiceAccount, RoleId = RoleId };
         string principal = RoleName ?? RoleArn ?? ServiceAccount ?? given.Id ?? given.ToString();

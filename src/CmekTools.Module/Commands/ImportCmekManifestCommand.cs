@@ -21,13 +21,14 @@ public sealed class ImportCmekManifestCommand : SessionCommand
     [Alias("ClusterId", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     internal override async Task ProcessAsync()
     {
         string path = string.Empty;
         await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(Path)).ConfigureAwait(false);
-        CmekCluster cluster = await ResolveAsync(ClusterName[0], RecentClusters.Lasting, Op).ConfigureAwait(false);
+        ClusterArgument given = ClusterArgument.All(ClusterName)[0];
+        CmekCluster cluster = await ResolveAsync(given, RecentClusters.Lasting, Op).ConfigureAwait(false);
         foreach (CmekAccess access in Manifests.Read(path, cluster))
         {
             await Pipeline.OutputAsync(access).ConfigureAwait(false);

@@ -19,7 +19,7 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveReceipts = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public override ClusterArgument[] ClusterName { get; set; } = [];
+    public override object[] ClusterName { get; set; } = [];
 
     /// <summary>The receipt, from Get-CmekReceipt.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ReceiptSet, ValueFromPipeline = true)]
@@ -86,19 +86,21 @@ public sealed class RestoreCmekAccessCommand : ClusterCommand
                 return;
             }
 
-            foreach (ClusterArgument cluster in ClusterName)
+            await EachOnceAsync(ClusterArgument.All(ClusterName), cluster =>
             {
                 RefuseWildcards(cluster);
                 ClusterRef named = new(cluster.Name, cluster.Id, null);
-                await BesideAsync(cluster.ToString(), op => RestoreAsync(named, given, options, op)).ConfigureAwait(false);
-            }
-
+                return BesideAsync(cluster.ToString(), op => RestoreAsync(named, given, options, op));
+            }).ConfigureAwait(false);
             return;
         }
 
         ClusterRef cut = new(null, Receipt.ClusterId, null);
         await BesideAsync(Receipt.ClusterName, op => RestoreAsync(cut, given, options, op)).ConfigureAwait(false);
     }
+
+    internal override Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op) =>
+        SubjectFinder.AskingAsync(op, $"Looking for {given}", _ => base.ResolveAsync(given, within, op));
 
     private static async Task RestoreAsync(ClusterRef named, StoredReceipt? given, RestoreOptions options, Operation op) =>
         await Restoration.RestoreAsync(

@@ -27,6 +27,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     private readonly List<ClusterRef> _named = [];
     private readonly List<CmekKey> _found = [];
     private SessionContext? _unconnected;
+    private CmekException? _unanswered;
 
     /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
@@ -34,7 +35,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Keys by their URIs, without asking the service; no connection is needed.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
@@ -74,6 +75,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     /// </summary>
     [Parameter(ParameterSetName = ClusterSet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
     public string? ConfirmClusterName { get; set; }
 
     /// <summary>AWS: days until a scheduled deletion happens.</summary>
@@ -127,6 +129,22 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
         base.Dispose(disposing);
     }
 
+    internal override async Task PrepareAsync()
+    {
+        try
+        {
+            if (_unanswered is null)
+            {
+                await base.PrepareAsync().ConfigureAwait(false);
+            }
+        }
+        catch (CmekException e) when (!ServiceOnly)
+        {
+            // Told at the end, where the cluster is known here; else it is the error.
+            _unanswered = e;
+        }
+    }
+
     internal override Task BeginAsync()
     {
         Pipeline.Force = Force;
@@ -144,7 +162,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
     {
         if (!Listed)
         {
-            foreach (ClusterArgument given in ClusterName)
+            foreach (ClusterArgument given in ClusterArgument.All(ClusterName))
             {
                 if (given.Found is { } key)
                 {
@@ -195,7 +213,7 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
             await Revocation.RevokeAsync(
                 async op => Fitting(await SubjectFinder.FindAsync(_named, op).ConfigureAwait(false)),
                 options,
-                Op).ConfigureAwait(false);
+                OperationOn(Reached())).ConfigureAwait(false);
             return;
         }
 
@@ -207,11 +225,33 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
             return;
         }
 
-        SessionContext context = (Session ?? RunspaceSession)?.Context as SessionContext ?? (_unconnected = Connecting.Unconnected());
+        SessionContext context = Connected ?? (_unconnected = Connecting.Unconnected());
         await Revocation.RevokeAsync(
             async op => Fitting(await SubjectFinder.OfKeysAsync(accesses, op).ConfigureAwait(false)),
             options,
             OperationOn(context)).ConfigureAwait(false);
+    }
+
+    private SessionContext? Connected => (Session ?? RunspaceSession)?.Context as SessionContext;
+
+    // A cluster that was seen here is cut by its name without any connection.
+    private SessionContext Reached()
+    {
+        if (Connected is { } connected)
+        {
+            return connected;
+        }
+
+        if (ServiceOnly || !Sessions.MayGoUnconnected)
+        {
+            throw _unanswered ?? Connecting.NotConnected(
+                ServiceOnly
+                    ? "Without one the service cannot be told; Revoke-CmekAccess without -ServiceOnly cuts the keys."
+                    : "Beside a connection or a sandbox in the same process no other one is guessed. Keys can be given: -KeyUri and "
+                        + "-AuthPrincipal, -ManifestPath, or Get-CmekKey -Discover | Revoke-CmekAccess.");
+        }
+
+        return _unconnected ??= Connecting.Unconnected(_unanswered);
     }
 
     // Asked for and of no use to any of the keys: said before anything is cut, and not dropped.

@@ -67,6 +67,7 @@ public sealed class StartCmekSandboxCommand : PipelineCommand
     /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FaultCompleter))]
     public string[] Fault { get; set; } = [];
 
     /// <summary>Decides which requests go wrong: the same seed hits the same ones.</summary>

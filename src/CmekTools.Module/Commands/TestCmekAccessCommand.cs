@@ -16,7 +16,6 @@ public sealed class TestCmekAccessCommand : FleetCommand
 {
     private const string ClusterSet = "Cluster";
     private const string AccessSet = "Access";
-    private const string ManifestSet = "Manifest";
     private const string ReceiptSet = "Receipt";
     private readonly List<CmekAccess> _accesses = [];
     private bool _sound = true;
@@ -24,13 +23,12 @@ public sealed class TestCmekAccessCommand : FleetCommand
 
     /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ManifestSet, ValueFromPipeline = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveAccesses = true, LeaveReceipts = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>The accesses that are to be used.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
@@ -40,7 +38,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
     public CmekAccess[] InputObject { get; set; } = [];
 
     /// <summary>The vendor's <c>cmek_config.json</c> that is to be used.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ManifestSet)]
+    [Parameter(ParameterSetName = ClusterSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? ManifestPath { get; set; }
 
@@ -52,7 +50,6 @@ public sealed class TestCmekAccessCommand : FleetCommand
     /// <summary>Asks the clouds' own judges too: IAM's simulator, Google's Policy Troubleshooter.</summary>
     [Parameter(ParameterSetName = ClusterSet)]
     [Parameter(ParameterSetName = AccessSet)]
-    [Parameter(ParameterSetName = ManifestSet)]
     public SwitchParameter Deep { get; set; }
 
     /// <summary>One answer: true where nothing fails and nothing is unknown but the API key's role, which no call tells.</summary>
@@ -80,7 +77,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
             await Pipeline.OnPipelineAsync(() => path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path)).ConfigureAwait(false);
         }
 
-        foreach (ClusterArgument given in ClusterName)
+        foreach (ClusterArgument given in ClusterArgument.All(ClusterName))
         {
             await CheckGivenAsync(given, path).ConfigureAwait(false);
         }
@@ -114,13 +111,16 @@ public sealed class TestCmekAccessCommand : FleetCommand
 
         if (path is null)
         {
-            return CheckAsync(op => ResolveAsync(given, RecentClusters.Momentary, op), given.ToString(), null);
+            return EachOnceAsync(
+                [given],
+                _ => CheckAsync(op => ResolveAsync(given, RecentClusters.Momentary, op), given.ToString(), null));
         }
 
         return BesideAsync(
             [given],
             RecentClusters.Momentary,
-            (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, Manifests.Read(path, cluster), op));
+            (cluster, op) => RunAsync(_ => Task.FromResult(cluster), cluster.Name, Manifests.Read(path, cluster), op),
+            path);
     }
 
     private Task CheckAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared) =>

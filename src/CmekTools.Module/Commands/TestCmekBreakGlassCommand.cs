@@ -13,6 +13,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     private readonly List<ClusterRef> _named = [];
     private SessionContext? _unconnected;
     private bool _ready = true;
+    private bool _refused;
 
     /// <summary>The clusters: exact names, ids, or objects that say one of them; every cluster that is known where none is given.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
@@ -20,7 +21,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public ClusterArgument[] ClusterName { get; set; } = [];
+    public object[] ClusterName { get; set; } = [];
 
     /// <summary>Leave out what only telling the service needs.</summary>
     [Parameter]
@@ -33,6 +34,7 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     /// <summary>The connection to use in place of the runspace's own.</summary>
     [Parameter]
     [ValidateNotNull]
+    [SessionTransformation]
     public CmekSession? Session { get; set; }
 
     /// <inheritdoc/>
@@ -46,20 +48,31 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
         base.Dispose(disposing);
     }
 
-    internal override Task ProcessAsync()
+    internal override async Task ProcessAsync()
     {
-        _named.AddRange(ClusterName.Select(c => new ClusterRef(c.Name, c.Id, c.Known)));
-        return Task.CompletedTask;
+        foreach (ClusterArgument given in ClusterArgument.All(ClusterName))
+        {
+            if (given.IsPattern)
+            {
+                // Which clusters were meant is not known, and so it is not known whether they could be cut.
+                _ready = false;
+                _refused = true;
+                await Pipeline.ErrorAsync(SessionCommand.WildcardRefused(given, CommandName)).ConfigureAwait(false);
+                continue;
+            }
+
+            _named.Add(new ClusterRef(given.Name, given.Id, given.Known));
+        }
     }
 
     internal override async Task EndAsync()
     {
-        if (MyInvocation.ExpectingInput && _named.Count == 0)
+        if (MyInvocation.ExpectingInput && _named.Count == 0 && !_refused)
         {
             // An empty pipeline asked about nothing; of nothing it is not known whether it could be cut.
             await TellAsync(None()).ConfigureAwait(false);
         }
-        else
+        else if (_named.Count > 0 || !_refused)
         {
             await CheckAsync().ConfigureAwait(false);
         }
@@ -77,15 +90,21 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
         Operation op = run.ForRecord(new QuietHost(Pipeline), run.Cancellation, run.Abort);
         Readiness readiness = new(KeyOnly, op);
         await TellAsync(readiness.OfStateFolder()).ConfigureAwait(false);
+        if (ReferenceEquals(context, _unconnected) && !Sessions.MayGoUnconnected)
+        {
+            await TellAsync(Unguessed()).ConfigureAwait(false);
+        }
+
+        CmekException? silent = KeyOnly && _named.Count > 0 ? null : await readiness.AskServiceAsync().ConfigureAwait(false);
         if (!KeyOnly)
         {
-            await TellAsync(readiness.OfService()).ConfigureAwait(false);
+            await TellAsync(readiness.OfService(silent)).ConfigureAwait(false);
         }
 
         IReadOnlyList<ClusterRef> named = _named;
         if (_named.Count == 0)
         {
-            ReadinessScope scope = await ReadinessScope.ReadAsync(op).ConfigureAwait(false);
+            ReadinessScope scope = await ReadinessScope.ReadAsync(silent, op).ConfigureAwait(false);
             named = scope.Clusters;
             if (scope.Unread is { } why)
             {
@@ -119,6 +138,15 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
         Result = CmekCheckResult.Unknown,
         Seen = $"Only clusters that were seen from here before are looked at, for the service's list could not be read: {why}",
         Remedy = "Connect when the service answers, or name the clusters.",
+    };
+
+    private static CmekCheck Unguessed() => new()
+    {
+        Name = "CutClusters",
+        Result = CmekCheckResult.Fail,
+        Seen = "There is no connection in this runspace, and beside another one or a sandbox in this process Revoke-CmekAccess goes by no "
+            + "cluster's name without one.",
+        Remedy = "Connect-CmekCloud, or give -Session.",
     };
 
     private static CmekCheck None() => new()

@@ -25,7 +25,7 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveAccesses = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public override ClusterArgument[] ClusterName { get; set; } = [];
+    public override object[] ClusterName { get; set; } = [];
 
     /// <summary>The regions, in the order of the keys; with -Rewrap only these, or all where not given.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
@@ -49,7 +49,7 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
         await base.ProcessAsync().ConfigureAwait(false);
         if (Rewrap)
         {
-            await BesideAsync(ClusterName, RecentClusters.Lasting, RewrapAsync).ConfigureAwait(false);
+            await BesideAsync(ClusterArgument.All(ClusterName), RecentClusters.Lasting, RewrapAsync).ConfigureAwait(false);
         }
     }
 

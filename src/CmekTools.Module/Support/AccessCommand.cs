@@ -39,10 +39,10 @@ public abstract class AccessCommand : FleetCommand
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveAccesses = true)]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public virtual ClusterArgument[] ClusterName { get; set; } = [];
+    public virtual object[] ClusterName { get; set; } = [];
 
     /// <summary>The vendor's <c>cmek_config.json</c>.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ManifestSet)]
+    [Parameter(Mandatory = true, ParameterSetName = ManifestSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? ManifestPath { get; set; }
 
@@ -170,7 +170,7 @@ public abstract class AccessCommand : FleetCommand
     {
         if (ParameterSetName == ClusterSet)
         {
-            string name = ClusterName[0].ToString();
+            string name = ClusterArgument.All(ClusterName)[0].ToString();
             throw new CmekException(
                 "KeysMissing",
                 CmekErrorKind.InvalidArgument,
@@ -196,7 +196,7 @@ public abstract class AccessCommand : FleetCommand
                 ClusterName);
         }
 
-        CmekCluster cluster = await ResolveAsync(ClusterName[0], TimeSpan.Zero, Op).ConfigureAwait(false);
+        CmekCluster cluster = await ResolveAsync(ClusterArgument.All(ClusterName)[0], TimeSpan.Zero, Op).ConfigureAwait(false);
         IReadOnlyList<CmekAccess> given = await GivenAsync(cluster).ConfigureAwait(false);
         await BesideAsync(cluster.Name, op => ActAsync(cluster, given, op)).ConfigureAwait(false);
     }

@@ -29,11 +29,24 @@ public sealed class ClusterArgument
     /// <summary>True where it may stand for several clusters.</summary>
     internal bool IsPattern => Id is null && WildcardPattern.ContainsWildcardCharacters(Name);
 
+    /// <summary>
+    /// True for one of the several things of a cluster that a command writes one after the other (a key, a step, a check): what is to be
+    /// done with the cluster is done once, after the last of them.
+    /// </summary>
+    internal bool IsPart { get; private init; }
+
     private bool IsNothing => Id is null && Name is null;
 
     /// <summary>The cluster of an id and a name, each of which may be missing.</summary>
     internal static ClusterArgument Of(string? id, string? name) =>
         new() { Id = string.IsNullOrEmpty(id) ? null : id, Name = string.IsNullOrEmpty(name) ? null : name };
+
+    /// <summary>
+    /// What a parameter with <see cref="ClusterTransformationAttribute"/> holds. Its type is object: a proxy or a mock of the command
+    /// takes over the type and not the transformation, and cannot see this type.
+    /// </summary>
+    internal static ClusterArgument[] All(object[] given) =>
+        [.. given.Select(g => From(g) ?? throw new ArgumentException($"{g} names no cluster.", nameof(given)))];
 
     /// <summary>
     /// True where it says the thing with this id and these names, without anybody being asked: by the id where it has one, else by the
@@ -63,7 +76,7 @@ public sealed class ClusterArgument
             case CmekCluster cluster:
                 return new ClusterArgument { Name = cluster.Name, Id = cluster.Id, Known = cluster };
             case CmekKey { Discovered: true } key:
-                return new ClusterArgument { Name = key.ClusterName, Id = key.ClusterId, Found = key };
+                return new ClusterArgument { Name = key.ClusterName, Id = key.ClusterId, Found = key, IsPart = true };
             case Guid id:
                 return new ClusterArgument { Id = id.ToString() };
             case string text:
@@ -77,13 +90,14 @@ public sealed class ClusterArgument
                 return null;
         }
 
-        object row = value!;
+        // A hashtable's entries are no properties of what the pipeline wraps it in.
+        object row = value is PSObject { BaseObject: IDictionary map } ? map : value!;
         ClusterArgument found = new()
         {
             Id = Property(row, nameof(CmekStatus.ClusterId)),
             Name = Property(row, nameof(CmekStatus.ClusterName)) ?? Property(row, "Cluster"),
         };
-        if (found.IsNothing && !Has(row, nameof(CmekStatus.ClusterId)))
+        if (found.IsNothing && !Has(row, nameof(CmekStatus.ClusterId)) && MayBeARow(row))
         {
             // Id and Name are the object's own where it says something of a cluster.
             found = new ClusterArgument { Id = Property(row, nameof(CmekCluster.Id)), Name = Property(row, nameof(CmekCluster.Name)) };
@@ -95,7 +109,7 @@ public sealed class ClusterArgument
             found = new ClusterArgument { Id = found.Name };
         }
 
-        return found.IsNothing ? null : found;
+        return found.IsNothing ? null : new ClusterArgument { Id = found.Id, Name = found.Name, IsPart = IsPartOf(row) };
     }
 
     /// <summary>A property's value as a text, or null where there is none or it is empty.</summary>
@@ -105,6 +119,28 @@ public sealed class ClusterArgument
         string? text = found?.ToString();
         return string.IsNullOrWhiteSpace(text) ? null : text.Trim();
     }
+
+    // Much has an id or a name (a process, a file): what is no row, and nothing of CmekTools', does not say a cluster by that.
+    private static bool MayBeARow(object value)
+    {
+        if (value is IDictionary or System.Data.DataRow)
+        {
+            return true;
+        }
+
+        PSObject shown = PSObject.AsPSObject(value);
+        string type = shown.TypeNames.FirstOrDefault() ?? string.Empty;
+        const string Copy = "Deserialized.";
+        return type.Contains("CmekTools.", StringComparison.Ordinal)
+            || (shown.BaseObject is PSCustomObject && !type.StartsWith(Copy, StringComparison.Ordinal))
+            || type == Copy + typeof(PSCustomObject).FullName;
+    }
+
+    // Of a job's output too: its type's name is all that is left of it there.
+    private static bool IsPartOf(object row) => PSObject.AsPSObject(row).TypeNames.Any(
+        t => t[(t.LastIndexOf('.') + 1)..] is nameof(CmekKey) or nameof(CmekStep) or nameof(CmekCheck) or nameof(CmekAccess)
+            or nameof(CmekRegionStatus) or nameof(CmekDifference) or nameof(CmekRestorePlan) or nameof(CmekJournalEntry)
+            or nameof(CmekKeyUse));
 
     private static bool Has(object value, string name) =>
         value is IDictionary map ? map.Contains(name) : PSObject.AsPSObject(value).Properties[name] is not null;

@@ -10,15 +10,17 @@ public abstract class ClusterCommand : FleetCommand
     protected const string ClusterSet = "Cluster";
 
     /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
+    /// <remarks>An object, so that whoever stands in for the command (a proxy, a mock) names no type of the module's own context.</remarks>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
-    public virtual ClusterArgument[] ClusterName { get; set; } = [];
+    public virtual object[] ClusterName { get; set; } = [];
 
     /// <summary>Works on each of the record's clusters beside the others.</summary>
     /// <param name="within">How old what was read of the cluster may be.</param>
     /// <param name="work">The work.</param>
-    internal Task BesideAsync(TimeSpan within, Func<CmekCluster, Operation, Task> work) => BesideAsync(ClusterName, within, work);
+    internal Task BesideAsync(TimeSpan within, Func<CmekCluster, Operation, Task> work) =>
+        BesideAsync(ClusterArgument.All(ClusterName), within, work);
 }

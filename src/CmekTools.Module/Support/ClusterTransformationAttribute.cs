@@ -24,9 +24,14 @@ public sealed class ClusterTransformationAttribute : ArgumentTransformationAttri
     {
         List<ClusterArgument> found = [];
 
-        // What comes back unchanged is not bound here, and the binder tries the command's other parameters; an exception would end its
-        // search.
-        return Take(inputData, found) ? found.ToArray() : inputData;
+        if (Take(inputData, found))
+        {
+            return found.ToArray();
+        }
+
+        // A failed cast, and no other exception, makes the binder try the command's other parameters.
+        const string Other = "It is for another parameter of the command: it says more than a cluster.";
+        throw new ArgumentTransformationMetadataException(Other, new PSInvalidCastException(Other));
     }
 
     private bool Take(object? given, List<ClusterArgument> found)

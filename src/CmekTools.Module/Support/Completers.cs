@@ -37,7 +37,7 @@ public abstract class CloudCompleter : IArgumentCompleter
 
             using CancellationTokenSource patience = new(s_patience);
             Task<IReadOnlyList<(string Text, string Tip)>> asking = Task.Run(
-                () => SuggestAsync(context, fakeBoundParameters ?? new Hashtable(), patience.Token),
+                () => SuggestAsync(commandName, context, fakeBoundParameters ?? new Hashtable(), patience.Token),
                 patience.Token);
             return
             [
@@ -57,6 +57,13 @@ public abstract class CloudCompleter : IArgumentCompleter
             return [];
         }
     }
+
+    /// <summary>What can stand here, for a command that takes something else than the others.</summary>
+    internal virtual Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(
+        string command,
+        SessionContext context,
+        IDictionary bound,
+        CancellationToken cancellation) => SuggestAsync(context, bound, cancellation);
 
     /// <summary>What can stand here.</summary>
     internal abstract Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(
@@ -104,9 +111,55 @@ public sealed class ClusterNameCompleter : CloudCompleter
         [.. (await ClustersAsync(context, cancellation).ConfigureAwait(false)).Select(c => (c.Name, $"{c.Provider} {c.Plan} {c.Id}"))];
 }
 
-/// <summary>Completes the regions of the cluster that is bound already, or of all.</summary>
+/// <summary>Completes kinds of faults, each for all services.</summary>
+public sealed class FaultCompleter : IArgumentCompleter
+{
+    /// <inheritdoc/>
+    public IEnumerable<CompletionResult> CompleteArgument(
+        string commandName,
+        string parameterName,
+        string wordToComplete,
+        CommandAst commandAst,
+        IDictionary fakeBoundParameters)
+    {
+        string word = (wordToComplete ?? string.Empty).Trim('\'', '"');
+        return
+        [
+            .. Enum.GetNames<Sandbox.Faults.FaultKind>()
+                .Select(k => (Kind: k, Rule: "* " + k))
+                .Where(
+                    k => k.Rule.StartsWith(word, StringComparison.OrdinalIgnoreCase)
+                        || k.Kind.StartsWith(word, StringComparison.OrdinalIgnoreCase))
+                .Select(k => new CompletionResult(PowerShellText.Quote(k.Rule), k.Kind, CompletionResultType.ParameterValue, k.Rule)),
+        ];
+    }
+}
+
+/// <summary>Completes the regions of the cluster that is bound already, or of all; for a new region those that others have.</summary>
 public sealed class RegionCompleter : CloudCompleter
 {
+    internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(
+        string command,
+        SessionContext context,
+        IDictionary bound,
+        CancellationToken cancellation)
+    {
+        if (command != "Add-CmekRegion" || bound["ClusterName"] is null)
+        {
+            return await SuggestAsync(context, bound, cancellation).ConfigureAwait(false);
+        }
+
+        IReadOnlyList<CmekCluster> own = await BoundClustersAsync(context, bound, cancellation).ConfigureAwait(false);
+        return
+        [
+            .. (await ClustersAsync(context, cancellation).ConfigureAwait(false))
+                .Where(c => own.Any(o => o.Provider == c.Provider))
+                .SelectMany(c => c.Regions.Select(r => (r.Name, c.Name)))
+                .DistinctBy(r => r.Item1)
+                .Where(r => !own.Any(o => o.Regions.Any(had => had.Name == r.Item1))),
+        ];
+    }
+
     internal override async Task<IReadOnlyList<(string Text, string Tip)>> SuggestAsync(
         SessionContext context,
         IDictionary bound,

@@ -53,6 +53,14 @@ internal static class Connections
                 + "with the service's error. Connect again when it answers.").ConfigureAwait(false);
         }
 
+        if (options.SharedState is { } folder && !SharedAddress.IsUri(folder) && !Directory.Exists(folder))
+        {
+            // A drive that is not mounted is no reason to be without a connection.
+            await command.Pipeline.WarningAsync(
+                $"The folder of the shared state, {folder}, is not there: nothing is shared until it is. It is not made here, for where a "
+                    + "drive is not mounted it would be shared with nobody.").ConfigureAwait(false);
+        }
+
         if (context.NoSealKey is { } why)
         {
             await command.Pipeline.WarningAsync(

@@ -108,6 +108,7 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     /// <inheritdoc/>
     protected sealed override void EndProcessing()
     {
+        Run(LastRecordsAsync, recordFails: true);
         Run(EndAsync, recordFails: true);
         if (_fleet is not null)
         {
@@ -137,6 +138,9 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
 
     /// <summary>For each record. A failure is that record's; the next one goes on.</summary>
     internal virtual Task ProcessAsync() => Task.CompletedTask;
+
+    /// <summary>What was put off until no record follows, before <see cref="EndAsync"/>.</summary>
+    internal virtual Task LastRecordsAsync() => Task.CompletedTask;
 
     /// <summary>After the last record.</summary>
     internal virtual Task EndAsync() => Task.CompletedTask;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Management.Automation;
 using CmekTools.Engine;
 using CmekTools.Engine.CloudApi;
@@ -10,12 +11,17 @@ namespace CmekTools.Module;
 public abstract class SessionCommand : PipelineCommand
 {
     private readonly SemaphoreSlim _listing = new(1, 1);
+    private readonly HashSet<string> _given = new(StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> _inParts = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<(string Key, Func<Task> Begin)> _parts = [];
+    private readonly ConcurrentDictionary<string, bool> _worked = new(StringComparer.OrdinalIgnoreCase);
     private IReadOnlyList<CmekCluster>? _listed;
     private SessionContext? _context;
 
     /// <summary>The connection to use in place of the runspace's own.</summary>
     [Parameter]
     [ValidateNotNull]
+    [SessionTransformation]
     public CmekSession? Session { get; set; }
 
     /// <summary>The engine's side of the connection.</summary>
@@ -26,6 +32,9 @@ public abstract class SessionCommand : PipelineCommand
 
     /// <summary>True where a name may have wildcards: nothing is changed.</summary>
     internal virtual bool TakesWildcards => false;
+
+    /// <summary>True where a name with wildcards that no cluster has is an error.</summary>
+    internal virtual bool NeedsMatch => TakesWildcards;
 
     /// <summary>True where the command cannot begin without a connection.</summary>
     internal virtual bool NeedsSession => true;
@@ -46,38 +55,69 @@ public abstract class SessionCommand : PipelineCommand
     /// <param name="work">The work, with everything that belongs to the record taken out of the parameters before.</param>
     internal Task BesideAsync(string name, Func<Operation, Task> work) => BesideAsync(name, Context, work);
 
-    /// <summary>Works on each of the clusters that were given, beside the others.</summary>
+    /// <summary>Works on each of the clusters that were given, beside the others, and on each once.</summary>
     /// <param name="clusters">Names, ids, objects.</param>
     /// <param name="within">How old what was read of a cluster may be.</param>
     /// <param name="work">The work.</param>
-    internal async Task BesideAsync(IEnumerable<ClusterArgument> clusters, TimeSpan within, Func<CmekCluster, Operation, Task> work)
+    /// <param name="with">What else came with the record: the same cluster with something else is other work.</param>
+    internal Task BesideAsync(
+        IEnumerable<ClusterArgument> clusters,
+        TimeSpan within,
+        Func<CmekCluster, Operation, Task> work,
+        string? with = null)
+    {
+        return EachOnceAsync(
+            clusters,
+            given => given.IsPattern
+                ? EachMatchAsync(given, cluster => OnceAsync(cluster.Name, op => op.RecentClusterAsync(cluster.Id, within)))
+                : OnceAsync(given.ToString(), op => ResolveAsync(given, within, op)),
+            with);
+
+        // Also where one was given by its name and by its id.
+        Task OnceAsync(string name, Func<Operation, Task<CmekCluster>> read) => BesideAsync(name, async op =>
+        {
+            CmekCluster cluster = await read(op).ConfigureAwait(false);
+            if (_worked.TryAdd($"{cluster.Id}\n{with}", true))
+            {
+                await work(cluster, op).ConfigureAwait(false);
+            }
+        });
+    }
+
+    /// <summary>
+    /// Begins with each of the clusters that were given, however often each was: with one that comes in parts (its keys, its steps) when
+    /// no further part can follow.
+    /// </summary>
+    /// <param name="clusters">Names, ids, objects.</param>
+    /// <param name="begin">Begins with one.</param>
+    /// <param name="with">What else came with the record: the same cluster with something else is other work.</param>
+    internal async Task EachOnceAsync(IEnumerable<ClusterArgument> clusters, Func<ClusterArgument, Task> begin, string? with = null)
     {
         foreach (ClusterArgument given in clusters.ToArray())
         {
-            if (!given.IsPattern)
+            string key = $"{given.Id}\n{given.Name}\n{with}";
+            if (given.IsPart)
             {
-                await BesideAsync(
-                    given.ToString(),
-                    async op => await work(await ResolveAsync(given, within, op).ConfigureAwait(false), op).ConfigureAwait(false))
-                    .ConfigureAwait(false);
-                continue;
-            }
-
-            await EachAsync(async () =>
-            {
-                RefuseWildcards(given);
-                WildcardPattern pattern = WildcardPattern.Get(given.Name, WildcardOptions.IgnoreCase);
-                foreach (
-                    CmekCluster cluster in (
-                        await ListAsync(anew: false).ConfigureAwait(false)).Where(c => c.SupportsCmek && pattern.IsMatch(c.Name)))
+                if (_inParts.Add(key))
                 {
-                    await BesideAsync(
-                        cluster.Name,
-                        async op =>
-                            await work(await op.RecentClusterAsync(cluster.Id, within).ConfigureAwait(false), op).ConfigureAwait(false))
-                        .ConfigureAwait(false);
+                    _parts.Add((key, () => begin(given)));
                 }
-            }).ConfigureAwait(false);
+            }
+            else if (_given.Add(key))
+            {
+                await begin(given).ConfigureAwait(false);
+            }
+        }
+    }
+
+    internal override async Task LastRecordsAsync()
+    {
+        foreach ((string key, Func<Task> begin) in _parts)
+        {
+            if (_given.Add(key))
+            {
+                await begin().ConfigureAwait(false);
+            }
         }
     }
 
@@ -87,7 +127,7 @@ public abstract class SessionCommand : PipelineCommand
     /// <param name="op">The run.</param>
     /// <exception cref="CmekException"><c>ClusterNotFound</c>, <c>ClusterNameAmbiguous</c>, <c>ClusterContradicts</c>,
     /// <c>WildcardRefused</c>.</exception>
-    internal async Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op)
+    internal virtual async Task<CmekCluster> ResolveAsync(ClusterArgument given, TimeSpan within, Operation op)
     {
         RefuseWildcards(given);
         if (given.Id is null)
@@ -131,14 +171,42 @@ public abstract class SessionCommand : PipelineCommand
     {
         if (given.IsPattern && !TakesWildcards)
         {
-            throw new CmekException(
-                "WildcardRefused",
-                CmekErrorKind.InvalidArgument,
-                $"'{given.Name}' has wildcards, and {CommandName} takes clusters by their exact names.",
-                $"See first which clusters it means: Get-CmekCluster {PowerShellText.Quote(given.Name!)}; and pipe them.",
-                given.Name);
+            throw WildcardRefused(given, CommandName);
         }
     }
+
+    // Each cluster that a name with wildcards stands for. Where something is judged or waited for, none at all is no success.
+    private Task EachMatchAsync(ClusterArgument given, Func<CmekCluster, Task> begin) => EachAsync(async () =>
+    {
+        RefuseWildcards(given);
+        WildcardPattern pattern = WildcardPattern.Get(given.Name, WildcardOptions.IgnoreCase);
+        bool any = false;
+        foreach (
+            CmekCluster cluster in (
+                await ListAsync(anew: false).ConfigureAwait(false)).Where(c => c.SupportsCmek && pattern.IsMatch(c.Name)))
+        {
+            any = true;
+            await begin(cluster).ConfigureAwait(false);
+        }
+
+        if (!any && NeedsMatch)
+        {
+            throw new CmekException(
+                "ClusterNotFound",
+                CmekErrorKind.ObjectNotFound,
+                $"No cluster that this API key can see, and whose plan can have CMEK, has a name like '{given.Name}'.",
+                "Get-CmekCluster lists what it can see.",
+                given.Name);
+        }
+    });
+
+    /// <summary>What is said where a name with wildcards is refused.</summary>
+    internal static CmekException WildcardRefused(ClusterArgument given, string command) => new(
+        "WildcardRefused",
+        CmekErrorKind.InvalidArgument,
+        $"'{given.Name}' has wildcards, and {command} takes clusters by their exact names.",
+        $"See first which clusters it means: Get-CmekCluster {PowerShellText.Quote(given.Name!)}; and pipe them.",
+        given.Name);
 
     // However many names come, the clusters are listed once, and again only for a name that was not among them.
     private async Task<CmekCluster> ByNameAsync(string name, TimeSpan within, Operation op)

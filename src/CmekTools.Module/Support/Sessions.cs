@@ -1,6 +1,7 @@
 using System.Management.Automation.Runspaces;
 using System.Runtime.CompilerServices;
 using CmekTools.Engine;
+using CmekTools.Engine.Lifecycle;
 
 namespace CmekTools.Module;
 
@@ -36,6 +37,13 @@ internal static class Sessions
         return !ended;
     }
 
+    /// <summary>
+    /// True where nothing in this process is connected and no sandbox runs here: what is known on this machine without any connection is
+    /// then what is meant. A branch beside a connection would go by another organization's or profile's files.
+    /// </summary>
+    public static bool MayGoUnconnected => !Sandboxes.InPlay
+        && !s_sessions.Any(s => s.Key.RunspaceStateInfo.State == RunspaceState.Opened);
+
     /// <summary>Ends this runspace's connection on purpose: no command connects by itself in it any more.</summary>
     public static void End()
     {
@@ -58,11 +66,6 @@ internal static class Sessions
 
     /// <summary>The engine's side of a connection.</summary>
     /// <exception cref="CmekException"><c>NotConnected</c>.</exception>
-    public static SessionContext Require(CmekSession? given) => given?.Context as SessionContext ?? throw new CmekException(
-        "NotConnected",
-        CmekErrorKind.ConnectionError,
-        "There is no connection to CockroachDB Cloud in this runspace.",
-        "Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session. To try things out first: Connect-CmekCloud "
-            + "-Sandbox (Start-CmekSandbox).",
-        given);
+    public static SessionContext Require(CmekSession? given) => given?.Context as SessionContext ?? throw Connecting.NotConnected(
+        "To try things out first: Connect-CmekCloud -Sandbox (Start-CmekSandbox).");
 }

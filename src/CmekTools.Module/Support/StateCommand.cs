@@ -12,6 +12,7 @@ public abstract class StateCommand : PipelineCommand
     /// <summary>The connection whose files are read.</summary>
     [Parameter]
     [ValidateNotNull]
+    [SessionTransformation]
     public CmekSession? Session { get; set; }
 
     /// <summary>

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Lifecycle;
 using CmekTools.Tests.Kit;
 using CmekTools.Tests.Sandbox;
 using Amazon.KeyManagementService.Model;
@@ -67,6 +69,24 @@ public sealed class DiscoverTests
         }
 
         Assert.StartsWith("ProjectInvalid,", Assert.Single(result.Errors).FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("AWS", "AWS")]
+    [InlineData("AWS", "Google Cloud")]
+    [InlineData("GCP", "AWS")]
+    public async Task ACloudThatThereAreNoCredentialsForIsNotLeftOutInSilence(string provider, string without)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        using EngineKit kit = EngineKit.Unconnected(
+            life.Server,
+            life.Shell.StateFolder,
+            o => without == "AWS" ? o with { AwsCredentials = ("AKIAUNKNOWNUNKNOWN00", "wrong") } : o with { GoogleProject = null });
+        TestOperationHost host = new();
+        await Discovering.DiscoverAsync(new DiscoveryPlaces([], []), kit.Run(host));
+        Assert.StartsWith($"{without} was not looked at", Assert.Single(host.Warnings), StringComparison.Ordinal);
+        Assert.Equal((provider == "AWS") == (without == "AWS") ? 0 : 2, host.Output.Count);
+        Assert.Empty(host.Errors);
     }
 
     [Fact]

@@ -63,12 +63,49 @@ public sealed class SheetTests
         await using Life life = await Life.StartAsync(provider, change: o => s_one(o, provider));
         string key = Assert.Single((await life.StatusAsync()).Regions).KeyUri!;
         string sheet = Assert.IsType<string>(Assert.Single((await life.RunAsync("Export-CmekBreakGlass shop")).Output).BaseObject);
+        if (!life.IsAws)
+        {
+            // Off before: it stays so.
+            await life.Google.OkAsync("POST", $"{key}/cryptoKeyVersions", []);
+            await life.Google.OkAsync(
+                "PATCH",
+                $"{key}/cryptoKeyVersions/2?updateMask=state",
+                new JsonObject { ["state"] = "DISABLED" });
+        }
+
         using TempFolder folder = new();
         await ShellAsync(life, folder, Part(sheet, "Where a cut is refused"));
         Assert.Equal(CmekKeyState.Disabled, await life.KeyStateAsync(key));
         string restore = Part(sheet, "Restore");
         await ShellAsync(life, folder, restore[restore.IndexOf("# Only where", StringComparison.Ordinal)..]);
         Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(key));
+        if (!life.IsAws)
+        {
+            Assert.Equal(
+                "DISABLED",
+                (await life.Google.OkAsync("GET", $"{key}/cryptoKeyVersions/2"))["state"]!.ToString());
+        }
+    }
+
+    [Theory]
+    [InlineData("AWS", true)]
+    [InlineData("GCP", true)]
+    [InlineData("AWS", false)]
+    public async Task ASheetThatIsMadeWhileTheClusterIsCutSaysSo(string provider, bool receipt)
+    {
+        await using Life life = await Life.StartAsync(provider, change: o => s_one(o, provider));
+        PowerShellResult before = await life.RunAsync("Export-CmekBreakGlass shop");
+        Assert.Empty(before.Warnings);
+        await life.RunAsync("Revoke-CmekAccess shop -Force -KeyOnly");
+        if (!receipt)
+        {
+            Directory.Delete(Path.Combine(life.Shell.StateFolder, "receipts"), recursive: true);
+        }
+
+        PowerShellResult now = await life.RunAsync("Export-CmekBreakGlass shop");
+        Assert.Contains("shop is cut off now", Assert.Single(now.Warnings), StringComparison.Ordinal);
+        Assert.Contains("Made while the cluster was cut off", (string)Assert.Single(now.Output).BaseObject, StringComparison.Ordinal);
+        Assert.DoesNotContain("Made while", (string)Assert.Single(before.Output).BaseObject, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -27,7 +27,7 @@ public sealed class WithoutTheVendorTests
         Assert.True(result.Values<CmekStep>()[^1].KeyCut);
         Assert.Contains(
             result.Warnings,
-            w => w.Contains("shop is cut by what is known here: the inventory, last seen", StringComparison.Ordinal));
+            w => w.Contains("The keys of shop are those that are known here, by the inventory, last seen", StringComparison.Ordinal));
 
         // A new session with the same state folder: the service's own words, the age, and the break-glass works; the REVOKE that could
         // not be sent is the error at the end.
@@ -164,7 +164,7 @@ public sealed class WithoutTheVendorTests
         Assert.Empty(result.Errors);
         Assert.Contains(
             result.Warnings,
-            w => w.Contains("shop is cut by what is known here: the journal.", StringComparison.Ordinal));
+            w => w.Contains("The keys of shop are those that are known here, by the journal.", StringComparison.Ordinal));
         Assert.Equal(
             status.Regions.Select(r => r.KeyUri!),
             result.Values<CmekStep>().Where(
@@ -174,6 +174,53 @@ public sealed class WithoutTheVendorTests
         life.Server.ClearExchanges();
         Assert.Single((await life.TryAsync("Revoke-CmekAccess nobody -Force -KeyOnly")).Errors);
         Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS", "503")]
+    [InlineData("GCP", "reset")]
+    public async Task ASessionThatWasConnectedAsksWhetherTheServiceAnswers(string provider, string failure)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        Assert.Equal([true], (await life.RunAsync("Test-CmekBreakGlass shop -Quiet")).Output.Select(o => o.BaseObject));
+        Break(life, failure);
+        CmekCheck[] rows = [.. (await life.RunAsync("Test-CmekBreakGlass shop")).Values<CmekCheck>()];
+        Assert.Equal(CmekCheckResult.Fail, Assert.Single(rows, r => r.Name == "CloudApi").Result);
+        Assert.DoesNotContain(rows, r => r is { Name: "CloudApiRole", Result: CmekCheckResult.Pass });
+        Assert.Equal([false], (await life.RunAsync("Test-CmekBreakGlass shop -Quiet")).Output.Select(o => o.BaseObject));
+        Assert.Equal([true], (await life.RunAsync("Test-CmekBreakGlass shop -KeyOnly -Quiet")).Output.Select(o => o.BaseObject));
+    }
+
+    [Theory]
+    [InlineData("Restore-CmekAccess shop")]
+    [InlineData("Restore-CmekAccess -ClusterId 00000000-0000-0000-0000-000000000001")]
+    public async Task ARestoreAsksAServiceThatIsGoneAFewTimesAndSaysHowItGoesOnWithoutIt(string command)
+    {
+        // How long it waits with the real service shows in how often it asks.
+        await using Life life = await Life.StartAsync("AWS");
+        Break(life, "503");
+        ErrorRecord failed = (await life.TryAsync(command)).ExpectError("CloudApi");
+        int asked = life.Server.Exchanges.Where(e => e.Request.Service == "cloud").GroupBy(
+            e => e.Request.Method + e.Request.RawPath).Max(g => g.Count());
+        Assert.InRange(asked, 1, 4);
+        Assert.Contains(
+            "Connect-CmekCloud again gives an offline session",
+            failed.ErrorDetails.RecommendedAction,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AnOfflineSessionSaysThatItIsOneAndHowItEnds()
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        await life.StatusAsync();
+        Break(life, "503");
+        PowerShellResult connected = await ConnectAsync(life);
+        Assert.Contains("OFFLINE", life.Shell.Shell.Format(connected.Output), StringComparison.Ordinal);
+        life.Server.Before = null;
+        ErrorRecord error = (await life.TryAsync("Get-CmekStatus shop")).ExpectError("CloudApi");
+        Assert.Contains("run Connect-CmekCloud again", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        Assert.DoesNotContain("OFFLINE", life.Shell.Shell.Format((await ConnectAsync(life)).Output), StringComparison.Ordinal);
     }
 
     private static void Break(Life life, string failure) => life.Server.Before = async r =>

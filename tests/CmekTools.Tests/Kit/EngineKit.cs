@@ -21,17 +21,18 @@ internal sealed class EngineKit : IDisposable
         ProviderOptions providers,
         Timings timings,
         JournalWriter? journal = null,
-        TimeProvider? time = null)
+        TimeProvider? time = null,
+        CmekException? offline = null)
     {
         _folder = Path.Combine(Path.GetTempPath(), "cmektools-test-" + Guid.NewGuid().ToString("N")[..12]);
         CmekOrganization organization = new() { Id = organizationId, Name = "Example" };
         Session = new SessionContext(
-            new CloudApiClient(server, apiKey, timings),
+            new CloudApiClient(server, apiKey, timings) { Closed = offline },
             organization,
             providers,
             timings,
             journal ?? new JournalWriter(_folder),
-            time);
+            time) { Offline = offline };
     }
 
     /// <summary>The session.</summary>
@@ -69,6 +70,23 @@ internal sealed class EngineKit : IDisposable
             providers,
             timings ?? Timings.Sandbox,
             time: time);
+    }
+
+    /// <summary>A session without a Cloud API and with a sandbox's providers, as a command without any connection has.</summary>
+    public static EngineKit Unconnected(
+        SandboxServer server,
+        string stateFolder,
+        Func<ProviderOptions, ProviderOptions>? change = null)
+    {
+        using EngineKit connected = Create(server);
+        return new EngineKit(
+            new Uri("http://127.0.0.1:9/"),
+            "none",
+            string.Empty,
+            change?.Invoke(connected.Session.ProviderOptions) ?? connected.Session.ProviderOptions,
+            Timings.Sandbox,
+            new JournalWriter(stateFolder),
+            offline: CmekTools.Engine.Lifecycle.Connecting.NotConnected(string.Empty));
     }
 
     /// <summary>A run of a command in this session, which ends with the test.</summary>

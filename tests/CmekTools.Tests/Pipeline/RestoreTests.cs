@@ -164,6 +164,11 @@ public sealed class RestoreTests
             .. (await life.RunAsync($"Restore-CmekAccess shop {option} -Wait")).Output.Select(o => o.BaseObject).OfType<CmekStep>(),
         ];
         Assert.Equal(["Restore", "Restore", "Access", "Move", "Enabled"], steps.Select(s => s.Step).Where(s => s != "SupportRequest"));
+        // What was done is told, also where the grant that does it counts its changes for itself.
+        Assert.All(
+            steps.Where(s => s.Step == "Restore"),
+            s => Assert.DoesNotContain("nothing was changed", s.Result, StringComparison.Ordinal));
+        Assert.Contains(life.IsAws ? "make the role" : "make the service account", steps[0].Result, StringComparison.Ordinal);
         JsonObject body = Assert.Single(life.Sent("UpdateCmek"));
         string type = life.IsAws ? "AWS_KMS" : "GCP_CLOUD_KMS";
         Assert.Equal(
@@ -200,6 +205,21 @@ public sealed class RestoreTests
 
         await life.RunAsync($"Restore-CmekAccess shop {option} -Wait");
         Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS", "-RoleName rescue")]
+    [InlineData("GCP", "-ServiceAccount rescue")]
+    public async Task WhereTheServiceMovesByItselfNoTicketIsAskedFor(string provider, string option)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await life.RunAsync("Revoke-CmekAccess shop -Force");
+        life.Server.Options = life.Server.Options with { StateTime = TimeSpan.FromHours(1) };
+        PowerShellResult result = await life.RunAsync($"Restore-CmekAccess shop {option}");
+        Assert.Equal(["Restore", "Restore", "Access", "Move"], result.Values<CmekStep>().Select(s => s.Step));
+        string warning = Assert.Single(result.Warnings, w => w.Contains("Wait-CmekStatus", StringComparison.Ordinal));
+        Assert.Contains("Access is back, and the service is at work on the cluster", warning, StringComparison.Ordinal);
+        Assert.DoesNotContain("support", warning, StringComparison.OrdinalIgnoreCase);
     }
 
     [Theory]

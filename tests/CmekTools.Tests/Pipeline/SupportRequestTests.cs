@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CmekTools.Engine.Lifecycle;
 using CmekTools.Tests.Kit;
 using Xunit;
 
@@ -19,6 +20,31 @@ public sealed class SupportRequestTests
         Assert.Contains("turn on the Cloud API and CMEK", request.Body, StringComparison.Ordinal);
         Assert.Contains(life.Server.Options.OrganizationId, request.Body, StringComparison.Ordinal);
         Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData(20, null)]
+    [InlineData(21, "(1 earlier change since 2026-11-30: left out here)")]
+    [InlineData(25, "(5 earlier changes since 2026-11-30: left out here)")]
+    public void HowMuchOfTheJournalIsLeftOutIsSaid(int entries, string? said)
+    {
+        CmekStatus status = new() { ClusterId = "8d0388d1", ClusterName = "shop" };
+        string[] lines =
+        [
+            .. SupportRequests.DoneTo(
+                status,
+                Enumerable.Range(1, entries).Select(i => new CmekJournalEntry
+                {
+                    Time = new DateTimeOffset(2026, 11, 30, 12, i, 0, TimeSpan.Zero),
+                    Command = "Update-CmekCluster",
+                    Target = "shop (8d0388d1)",
+                    Summary = $"change {i}",
+                    Outcome = "done",
+                })),
+        ];
+        Assert.Equal(said, entries > 20 ? lines[0] : null);
+        Assert.Equal(entries > 20 ? 21 : 20, lines.Length);
+        Assert.EndsWith($"change {entries} (done)", lines[^1], StringComparison.Ordinal);
     }
 
     [Theory]

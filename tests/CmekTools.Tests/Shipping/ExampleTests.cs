@@ -130,7 +130,7 @@ public sealed partial class ExampleTests : IDisposable
 
     [
         GeneratedRegex(
-            @"\b[0-9a-f]{8}[0-9a-f-]*…([0-9a-f]{4})?|\b([0-9a-f]{8}-)?([0-9a-f]{4}-){2,3}([0-9a-f]{12})?"
+            @"\b[0-9a-f]{8}[0-9a-f-]*…([0-9a-f]{4})?|\b([0-9a-f]{8}-)?([0-9a-f]{4}-){1,3}([0-9a-f]{12})?(?![0-9a-z])"
             + @"|\b(mrk-[0-9a-f]+|[0-9a-f]{8,}|A(ROA|KIA|SIA)[A-Z0-9]{16,17})\b"),
     ]
     private static partial Regex Ids();

@@ -12,6 +12,7 @@ public sealed class HelpTests
     [InlineData("about_CmekTools")]
     [InlineData("about_CmekTools_Security")]
     [InlineData("about_CmekTools_Sandbox")]
+    [InlineData("about_CmekTools_SharedState")]
     public async Task TopicsAreFoundAndFitIntoEightyColumns(string topic)
     {
         await using PowerShellSession shell = await PowerShellSession.OpenAsync();

@@ -44,6 +44,7 @@ public sealed class PackageTests : IDisposable
             "en-US/CmekTools.Module.dll-Help.xml",
             "en-US/about_CmekTools.help.txt",
             "en-US/about_CmekTools_Errors.help.txt",
+            "en-US/about_CmekTools_SharedState.help.txt",
             .. Directory.GetFiles(Path.Combine(ExternalProgram.RepositoryRoot, "runbooks"), "*.ps1").Select(
                 f => "runbooks/" + Path.GetFileName(f)),
         ])

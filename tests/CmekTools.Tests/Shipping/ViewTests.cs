@@ -26,6 +26,30 @@ public sealed class ViewTests
         ];
 
     [Fact]
+    public async Task WhoseARowIsAndWhatBecameOfItStandsInTheTable()
+    {
+        await using PowerShellSession shell = await PowerShellSession.OpenAsync();
+        shell.Host.Width = Columns;
+        string checks = shell.Format(new[] { "shop", "ledger" }.Select(
+            n => new CmekCheck { Name = "CutPolicy", ClusterName = n, Region = "us-east-1", Seen = "as it was" }));
+        Assert.Matches(@"(?s)\bshop\b.*\bledger\b", checks);
+
+        CmekReceipt receipt = new() { Id = "a", ClusterId = "b", ClusterName = "shop", OrganizationId = "c", Path = "d" };
+        DateTimeOffset at = new(2026, 11, 30, 12, 0, 0, TimeSpan.Zero);
+        string receipts = shell.Format(new[] { receipt, receipt with { RestoredAt = at }, receipt with { SupersededAt = at } });
+        Assert.Matches(@"(?s)\bopen\b.*2026-11-30 12:00:00Z.*\bsuperseded\b.*2026-11-30 12:00:00Z", receipts);
+
+        CmekStatus status = new()
+        {
+            ClusterId = "b",
+            ClusterName = "shop",
+            State = CmekState.ENABLED,
+            Rotations = [new CmekKeyRotation { KeyUri = "projects/p/cryptoKeys/shop", Before = "1", After = "2" }],
+        };
+        Assert.Contains("rotated shop: 1 -> 2", shell.Format(new[] { status }), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void EveryTableFitsIntoEightyColumns() =>
         Assert.All(Views.Where(v => v.Element("TableControl") is not null), v =>
         {
@@ -45,6 +69,16 @@ public sealed class ViewTests
     [InlineData("abcdefghij", 4, "abcd\nefgh\nij")]
     [InlineData(null, 4, "")]
     public void NamesAreBrokenWhereTheirWordsEnd(string? name, int width, string shown) => Assert.Equal(shown, ViewText.Words(name, width));
+
+    [Theory]
+    [InlineData(80, 27, 2, 0, 26)]
+    [InlineData(80, 27, 2, 1, 26)]
+    [InlineData(80, 42, 2, 0, 19)]
+    [InlineData(80, 42, 2, 1, 18)]
+    [InlineData(0, 42, 2, 1, 18)]
+    [InlineData(200, 51, 1, 0, 148)]
+    public void WhatTheOthersLeaveIsSharedOut(int window, int used, int columns, int place, int width) =>
+        Assert.Equal(width, ViewText.Share(window, used, columns, place));
 
     [Fact]
     public void ListsAreBrokenBetweenTheirItems() =>
@@ -74,6 +108,12 @@ public sealed class ViewTests
             string text = (await shell.RunAsync(script)).Expect().Text;
             Assert.DoesNotContain("…", text, StringComparison.Ordinal);
             Assert.All(text.Split('\n'), l => Assert.True(l.TrimEnd().Length <= columns, l));
+
+            if (columns > 80 && script != "Get-CmekJournal")
+            {
+                // A wider window is for the keys; what a change is about may be longer.
+                Assert.DoesNotMatch("[0-9a-f]{8}-([0-9a-f]{4}-){0,3}(\\s|$)", text);
+            }
 
             // What these outputs say begins with the first half nowhere without the second one behind it.
             string[] words = ["us-east-|1", "us-west-|2", "us-centr|al1", "ENABLE|D", "REVOKE|D", "SupportR|equest", "ledg|er", "runnin|g"];
