@@ -193,7 +193,7 @@ internal sealed class JournalWriter
         if (phase == "begin")
         {
             entry["organization"] = op.Session.Organization.Id;
-            entry["who"] = op.Session.Who.ToJson(Who.CloudOf(ticket.Change.Kind));
+            entry["who"] = op.Session.Who.ToJson(Who.CloudOf(ticket.Change.Kind) ?? op.Cluster?.Provider);
             entry["tool"] = s_tool;
             entry["machine"] = Environment.MachineName;
             entry["before"] = ticket.Change.Before?.DeepClone();

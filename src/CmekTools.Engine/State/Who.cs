@@ -45,7 +45,7 @@ internal sealed partial class Who
 
     /// <summary>What is known, for the journal line of a change.</summary>
     /// <param name="cloud">
-    /// The cloud that it is made at: who somebody is elsewhere has no part in it. Null for the Cloud API, which knows the API key alone.
+    /// The cloud that it is made at, or that the cluster runs on: who somebody is elsewhere has no part in it. Null where it is at none.
     /// </param>
     public JsonObject ToJson(CmekProvider? cloud)
     {
