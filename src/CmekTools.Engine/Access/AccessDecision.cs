@@ -25,8 +25,8 @@ internal enum Decision
 /// <param name="Use">Everything that a cluster needs: encrypt, decrypt, data keys. Allowed only where each of it is.</param>
 /// <param name="Read">
 /// The strongest of all calls by which what was encrypted can be read, now or after one more call that the principal may make (AWS:
-/// Decrypt, ReEncryptFrom, GenerateDataKey, CreateGrant; Google Cloud: decrypting and whatever gives that). Denied only where each of
-/// them is.
+/// Decrypt, ReEncryptFrom, GenerateDataKey, CreateGrant, in the key's own account also PutKeyPolicy and ReplicateKey; Google Cloud:
+/// decrypting and whatever gives that). Denied only where each of them is.
 /// </param>
 /// <param name="Reasons">What allows it, what stops it or what was not seen, a line each.</param>
 internal sealed record AccessDecision(Decision Use, Decision Read, IReadOnlyList<string> Reasons)

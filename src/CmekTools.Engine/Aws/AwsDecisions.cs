@@ -7,6 +7,7 @@ namespace CmekTools.Engine.Aws;
 /// <summary>Whether a role can use a key, by everything that can be read.</summary>
 internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, AwsReach reach)
 {
+    private const string Replicate = "kms:ReplicateKey";
     private static readonly string[] s_reading = ["kms:Decrypt", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:CreateGrant"];
 
     /// <summary>
@@ -59,7 +60,7 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
     internal static AccessDecision Decide(KeyAccess access, Seen<KeyMetadata> state, bool roleMissing)
     {
         CallDecision[] uses = [.. OurStatements.Calls.Select(c => KeyAccessEvaluator.Decide(access, c))];
-        CallDecision[] reads = [.. Reading(access).Select(c => KeyAccessEvaluator.Decide(access, c))];
+        CallDecision[] reads = [.. Reading(access).Select(c => DecideReading(access, c))];
         CallDecision? on = SwitchesOn(access, state);
         if (on?.Decision == Decision.Denied)
         {
@@ -241,7 +242,14 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
     private static IReadOnlyList<string> Explicit(KeyAccess access) =>
         [.. Reading(access).Select(c => KeyAccessEvaluator.Decide(access, c).Reason).Distinct()];
 
-    // A key policy can be changed from the key's own account only.
-    private static IEnumerable<string> Reading(KeyAccess access) =>
-        access.Key.Account == access.Role.Account ? s_reading.Append("kms:PutKeyPolicy") : s_reading;
+    // A key policy can be changed, and a copy made that has a policy of its own, from the key's own account only.
+    private static IEnumerable<string> Reading(KeyAccess access) => access.Key.Account != access.Role.Account
+        ? s_reading
+        : access.Key.MultiRegion ? [.. s_reading, "kms:PutKeyPolicy", Replicate] : s_reading.Append("kms:PutKeyPolicy");
+
+    // A copy takes kms:CreateKey in its region too, which is not looked at.
+    private static CallDecision DecideReading(KeyAccess access, string call) =>
+        KeyAccessEvaluator.Decide(access, call) is var decided && call == Replicate
+            ? decided with { Decision = AccessDecision.Both(decided.Decision, Decision.Perhaps) }
+            : decided;
 }

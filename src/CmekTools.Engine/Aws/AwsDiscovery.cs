@@ -7,7 +7,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Finds keys by our tags, region by region, for whoever knows of none. Sends no write.</summary>
-internal sealed class AwsDiscovery(AwsClients clients, AwsKeyReader reader)
+internal sealed class AwsDiscovery(AwsKeyReader reader)
 {
     // Tags are read key by key, ten a second and more; a region of hundreds of keys must not take the whole pool.
     private const int Width = 8;
@@ -91,20 +91,12 @@ internal sealed class AwsDiscovery(AwsClients clients, AwsKeyReader reader)
     {
         using SemaphoreSlim gate = new(Width);
         List<Task> looks = [];
-        string? marker = null;
-        do
+        await foreach (IReadOnlyList<string> page in reader.ListAsync(region, search.Cancellation).ConfigureAwait(false))
         {
-            string? from = marker;
-            ListKeysResponse page = await AwsErrors.CallAsync(
-                "kms:ListKeys",
-                region,
-                ct => clients.Kms(region).ListKeysAsync(new ListKeysRequest { Marker = from }, ct),
-                search.Cancellation).ConfigureAwait(false);
             search.Answered(op);
-            looks.AddRange((page.Keys ?? []).Select(k => KeyAsync(k.KeyArn)));
-            marker = page.Truncated == true ? page.NextMarker : null;
+            looks.AddRange(page.Select(KeyAsync));
         }
-        while (!string.IsNullOrEmpty(marker));
+
         await Task.WhenAll(looks).ConfigureAwait(false);
 
         async Task KeyAsync(string arn)

@@ -288,19 +288,11 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
     private async Task<IReadOnlyList<MarkedKey>> SearchByTagsAsync(CmekCluster cluster, string region, Operation op)
     {
         List<string> arns = [];
-        string? marker = null;
-        do
+        await foreach (IReadOnlyList<string> page in reader.ListAsync(region, op.Cancellation).ConfigureAwait(false))
         {
-            string? from = marker;
-            ListKeysResponse page = await AwsErrors.CallAsync(
-                "kms:ListKeys",
-                region,
-                ct => clients.Kms(region).ListKeysAsync(new ListKeysRequest { Marker = from }, ct),
-                op.Cancellation).ConfigureAwait(false);
-            arns.AddRange((page.Keys ?? []).Select(k => k.KeyArn));
-            marker = page.Truncated == true ? page.NextMarker : null;
+            arns.AddRange(page);
         }
-        while (!string.IsNullOrEmpty(marker));
+
         return [.. (await SideBySideAsync(arns, MarkAsync, op).ConfigureAwait(false)).Where(k => k.Mark != KeyMark.Anothers)];
 
         async Task<MarkedKey> MarkAsync(string arn) => new(

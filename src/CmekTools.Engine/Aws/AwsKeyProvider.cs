@@ -38,7 +38,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
         _use = new AwsKeyUse(_clients, _reader, roles);
         _readiness = new AwsReadiness(_clients, _reader, _reach);
         _byHand = new AwsSheet(_reader, _reach);
-        _discovery = new AwsDiscovery(_clients, _reader);
+        _discovery = new AwsDiscovery(_reader);
         _decisions = new AwsDecisions(_reader, roles, _reach);
         _checks = new AwsChecks(_reader, roles, _reach, new AwsOpinion(_clients));
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Aws.Policies;
 
@@ -158,6 +159,26 @@ internal sealed class AwsKeyReader(AwsClients clients)
                 $"Connect with credentials of the account {key.Account} (-ProfileName); a role of another account is given with -RoleArn.",
                 key.Text);
         }
+    }
+
+    /// <summary>The ARNs of every key of a region, a page at a time.</summary>
+    public async IAsyncEnumerable<IReadOnlyList<string>> ListAsync(
+        string region,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        string? marker = null;
+        do
+        {
+            string? from = marker;
+            ListKeysResponse page = await AwsErrors.CallAsync(
+                "kms:ListKeys",
+                region,
+                ct => clients.Kms(region).ListKeysAsync(new ListKeysRequest { Marker = from }, ct),
+                cancellation).ConfigureAwait(false);
+            yield return [.. (page.Keys ?? []).Select(k => k.KeyArn)];
+            marker = page.Truncated == true ? page.NextMarker : null;
+        }
+        while (!string.IsNullOrEmpty(marker));
     }
 
     public async Task<PolicyDocument> PolicyAsync(KeyArn key, CancellationToken cancellation) =>

@@ -66,7 +66,7 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
         if (!beside.IsCompletedSuccessfully
             || (await beside.ConfigureAwait(false)).Value is not { } there
             || there.Same(basis)
-            || IsIn(edit, there))
+            || await IsInOrRefusedAsync(key, edit, there, cancellation).ConfigureAwait(false))
         {
             _ = beside.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             return sent;
@@ -99,6 +99,28 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
         return sent;
     }
 
+    // What was written in between may be a cut, which the change must not go over: then the cut is put back as it was.
+    private async Task<bool> IsInOrRefusedAsync(KeyArn key, KeyPolicyChange edit, PolicyDocument there, CancellationToken cancellation)
+    {
+        try
+        {
+            return IsIn(edit, there);
+        }
+        catch (CmekException e) when (e.ErrorId == "AccessRevoked")
+        {
+            await PutAsync(key, there, cancellation).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private Task<PutKeyPolicyResponse> PutAsync(KeyArn key, PolicyDocument policy, CancellationToken cancellation) => AwsErrors.CallAsync(
+        "kms:PutKeyPolicy",
+        key.Text,
+        ct => clients.Kms(key.Region).PutKeyPolicyAsync(
+            new PutKeyPolicyRequest { KeyId = key.Text, PolicyName = AwsKeyReader.PolicyName, Policy = policy.Text() },
+            ct),
+        cancellation);
+
     // There is no ETag: what is sent is made from what is read in the same moment, also when it is tried again.
     private async Task<PolicyDocument> PutPatientlyAsync(
         KeyArn key,
@@ -116,13 +138,7 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
             policy.RequireSize(key.Text);
             try
             {
-                await AwsErrors.CallAsync(
-                    "kms:PutKeyPolicy",
-                    key.Text,
-                    ct => clients.Kms(key.Region).PutKeyPolicyAsync(
-                        new PutKeyPolicyRequest { KeyId = key.Text, PolicyName = AwsKeyReader.PolicyName, Policy = policy.Text() },
-                        ct),
-                    cancellation).ConfigureAwait(false);
+                await PutAsync(key, policy, cancellation).ConfigureAwait(false);
                 return policy;
             }
             catch (CmekServiceException e) when (e.ErrorId == AwsErrors.PolicyMalformed)

@@ -31,6 +31,23 @@ internal sealed class PermanentRevocation(
     private async Task<IEnumerable<KeyCut>> FreeAsync(RevocationSubject subject)
     {
         KeyCut[] own = [.. keys.Where(k => k.Accesses.Any(a => a.Subject == subject) && (k.Stage != KeyStage.Waiting || op.Host.WhatIf))];
+        foreach (KeyCut hearsay in own.Where(k => !IsProven(subject, k.KeyUri)))
+        {
+            await op.Host.ErrorAsync(Hearsay(subject, hearsay.KeyUri)).ConfigureAwait(false);
+            await steps[subject.Cluster.Id].DoneAsync(
+                "Deletion",
+                hearsay.Accesses[0].Target.Region,
+                hearsay.KeyUri,
+                $"NOT scheduled for {hearsay.KeyUri}: only a file that anybody may have written says that it is the cluster's")
+                    .ConfigureAwait(false);
+        }
+
+        own = [.. own.Where(k => IsProven(subject, k.KeyUri))];
+        if (own.Length == 0)
+        {
+            return [];
+        }
+
         try
         {
             ILookup<string, CmekKeyUse> uses =
@@ -51,6 +68,24 @@ internal sealed class PermanentRevocation(
             return [];
         }
     }
+
+    // A cut by a file that somebody forged is undone by a restore; a deletion is not. Whoever names keys by hand says it himself. A copy
+    // is what its original is.
+    private bool IsProven(RevocationSubject subject, string uri)
+    {
+        Access.IKeyProvider provider = op.Session.GetProvider(subject.Cluster.Provider);
+        string material = provider.MaterialOf(uri);
+        return subject.Unknown
+            || subject.Keys.All.Any(k => k.Sources != KeySources.None && provider.MaterialOf(k.KeyUri) == material);
+    }
+
+    private static CmekException Hearsay(RevocationSubject subject, string uri) => new(
+        "KeyUnproven",
+        CmekErrorKind.InvalidOperation,
+        $"{uri} was cut off from {subject.Cluster.Name}, and its deletion was not scheduled: neither the service nor what this user has "
+            + "sealed says that it is a key of the cluster, only a journal or an inventory that anybody may have written.",
+        $"Look whose key it is. Revoke-CmekAccess -KeyUri {uri} -AuthPrincipal … -Permanent names it by hand.",
+        uri);
 
     private async Task<bool> IsWantedAsync(KeyCut[] doomed)
     {

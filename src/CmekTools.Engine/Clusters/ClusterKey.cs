@@ -6,7 +6,7 @@ namespace CmekTools.Engine.Clusters;
 [Flags]
 internal enum KeySources
 {
-    /// <summary>Nowhere.</summary>
+    /// <summary>Nowhere that proves it: somebody gave it by hand, or a file says it that anybody may have written.</summary>
     None = 0,
 
     /// <summary>The service lists it.</summary>

@@ -135,12 +135,15 @@ internal sealed class Inventory(string stateFolder, TimeProvider time, TimeSpan?
     /// <summary>The keys for <see cref="ClusterKeys"/> that this user's CmekTools has seen.</summary>
     public static IEnumerable<KeyEntry> Entries(InventoryEntry? entry) => Entries(entry, proven: true);
 
-    /// <summary>The keys that anybody may have written: good for cutting access off, and for nothing that gives any.</summary>
+    /// <summary>
+    /// The keys that anybody may have written: good for cutting access off, which a restore undoes; for nothing that gives any, and for
+    /// nothing that cannot be undone.
+    /// </summary>
     public static IEnumerable<KeyEntry> Unproven(InventoryEntry? entry) => Entries(entry, proven: false);
 
     private static IEnumerable<KeyEntry> Entries(InventoryEntry? entry, bool proven) =>
         (entry?.Keys ?? []).Where(k => k.Proven == proven).Select(
-            k => new KeyEntry(k.Region, k.KeyUri, k.Principal, k.Place, KeySources.Inventory));
+            k => new KeyEntry(k.Region, k.KeyUri, k.Principal, k.Place, proven ? KeySources.Inventory : KeySources.None));
 
     // Two that write one cluster down at once would each leave out what the other has just seen. Whoever waits for that is a command
     // that has something else to do: where the lock is not to be had it writes all the same.

@@ -263,6 +263,15 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
             return;
         }
 
+        if (there is not null && !DenyPolicy.IsOurs(there, target))
+        {
+            await op.Host.WarningAsync(
+                $"{target}: the deny policy {name} is not as a cut writes it: somebody has added to it, so it is left as it is. As long as "
+                    + $"it denies {target.AuthPrincipal} the key, the access is not back: take that rule out, and run the command again.")
+                        .ConfigureAwait(false);
+            return;
+        }
+
         if (there is not null)
         {
             await op.ChangeAsync(

@@ -176,8 +176,8 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         ["serviceAccount:" + target.AuthPrincipal, .. OwnPrincipals.Of(target, evidence).Select(own => "serviceAccount:" + own)],
         [Permissions.UpdateVersions, Permissions.RestoreVersions]);
 
-    // May one of several who act together switch something on again: by itself, by giving itself the right to, or by taking a deny
-    // policy away first?
+    // May one of several who act together switch something on again: by itself, by giving itself the right to, as another account of the
+    // project, by a role that it fills up, or by taking a deny policy away first?
     private static Decision Undo(
         IamJudge judge,
         IReadOnlyList<PolicyLevel> chain,
@@ -189,6 +189,11 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
             .. members.SelectMany(m => permissions.Select(p => judge.Decide(chain, 0, m, p, Horizon.Ever))),
             .. members.SelectMany(
                 m => chain.Select((l, i) => judge.Decide(chain, i, m, Permissions.SetPolicy(l.Kind), Horizon.Ever))),
+            .. from member in members
+               from at in Enumerable.Range(0, chain.Count)
+               where chain[at].Kind >= LevelKind.Project
+               from permission in Permissions.Roundabout
+               select judge.Decide(chain, at, member, permission, Horizon.Ever).AtMost(Decision.Perhaps),
         ];
         Decision lifts = ways.Any(w => w.ByDenyPolicy) ? judge.Lift(chain, members).Decision : Decision.Denied;
         return ways.Select(w => w.Decision).Append(lifts).Max();

@@ -30,7 +30,7 @@ internal sealed class GrantBesideRevocation
     /// <param name="op">The run.</param>
     public static GrantBesideRevocation Before(CmekCluster cluster, CmekStatus status, IReadOnlyList<string> acting, Operation op) => new(
         cluster,
-        [.. Receipts(cluster, op).Select(r => r.Path)],
+        [.. Receipts(cluster, op).Select(NameOf)],
         [.. Revoked(status)],
         acting);
 
@@ -39,23 +39,52 @@ internal sealed class GrantBesideRevocation
     /// <param name="provider">The key's cloud.</param>
     /// <param name="op">The run.</param>
     /// <exception cref="CmekException"><c>AccessRevoked</c>: it was taken back.</exception>
-    public async Task AfterAsync(CmekAccess access, IKeyProvider provider, Operation op)
+    public Task AfterAsync(CmekAccess access, IKeyProvider provider, Operation op) =>
+        LookAsync(access.Region, access.KeyUri!, access.AuthPrincipal!, null, provider, op);
+
+    /// <summary>The same where the grant has failed: what it had written by then counts as well.</summary>
+    /// <param name="region">The region.</param>
+    /// <param name="keyUri">The key.</param>
+    /// <param name="principals">Whom it may have let in.</param>
+    /// <param name="failure">Why it failed.</param>
+    /// <param name="provider">The key's cloud.</param>
+    /// <param name="op">The run.</param>
+    /// <exception cref="CmekException"><c>AccessRevoked</c>: it was taken back.</exception>
+    public async Task AfterFailureAsync(
+        string region,
+        string keyUri,
+        IReadOnlyList<string> principals,
+        CmekException failure,
+        IKeyProvider provider,
+        Operation op)
     {
-        string uri = access.KeyUri!;
-        string principal = access.AuthPrincipal!;
+        foreach (string principal in principals)
+        {
+            await LookAsync(region, keyUri, principal, failure, provider, op).ConfigureAwait(false);
+        }
+    }
+
+    private async Task LookAsync(
+        string region,
+        string uri,
+        string principal,
+        CmekException? failure,
+        IKeyProvider provider,
+        Operation op)
+    {
         StoredReceipt? receipt = Receipts(_cluster, op).FirstOrDefault(
-            r => !_receipts.Contains(r.Path)
+            r => !_receipts.Contains(NameOf(r))
                 && (_acting.Contains(principal) || r.Document.Accesses.Any(a => a.AuthPrincipal == principal)));
         string? why = receipt is not null ? $"the receipt {receipt.Path} was written meanwhile"
-            : _acting.Contains(principal) ? await RevokedSinceAsync(op).ConfigureAwait(false)
-            : null;
+            : await MarkAsync(uri, principal, provider, op).ConfigureAwait(false)
+            ?? (_acting.Contains(principal) ? await RevokedSinceAsync(op).ConfigureAwait(false) : null);
         if (why is null)
         {
             return;
         }
 
         await provider.CutAsync(
-            new AccessTarget(_cluster, op.Session.Organization.Id, access.Region, uri, principal),
+            new AccessTarget(_cluster, op.Session.Organization.Id, region, uri, principal),
             new CutOptions(false),
             op).ConfigureAwait(false);
         throw new CmekException(
@@ -63,8 +92,16 @@ internal sealed class GrantBesideRevocation
             CmekErrorKind.InvalidOperation,
             $"{_cluster.Name} was revoked while {principal} was given {uri}: {why}. What it was given has been taken back.",
             $"Restore-CmekAccess -ClusterName {Text.PowerShellText.Quote(_cluster.Name)} gives the access back, where that is meant.",
-            uri);
+            uri,
+            failure);
     }
+
+    // A cut leaves its mark on the key, whoever made it and wherever; a grant begins only where there is none.
+    private async Task<string?> MarkAsync(string uri, string principal, IKeyProvider provider, Operation op) =>
+        (await provider.ReadMarksAsync(uri, op).ConfigureAwait(false)).Cuts.FirstOrDefault(
+            c => c.Principal == principal && c.IsOf(_cluster.Id)) is { } cut
+            ? $"{cut.Where} says that it was cut off meanwhile"
+            : null;
 
     private async Task<string?> RevokedSinceAsync(Operation op)
     {
@@ -84,6 +121,9 @@ internal sealed class GrantBesideRevocation
 
     private static IReadOnlyList<StoredReceipt> Receipts(CmekCluster cluster, Operation op) =>
         new ReceiptStore(op.Session.Journal.Folder).Open(cluster.Id);
+
+    // A revocation goes on with a receipt that stands: it is the same file then, and has been written anew.
+    private static string NameOf(StoredReceipt receipt) => $"{receipt.Path}\n{receipt.Document.Revision}";
 
     private static IEnumerable<string> Revoked(CmekStatus status) =>
         status.Regions.Where(r => r.State is CmekState.REVOKED or CmekState.REVOKING).Select(r => r.Region);

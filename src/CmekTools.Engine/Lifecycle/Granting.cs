@@ -47,6 +47,7 @@ internal static class Granting
 
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         GrantBesideRevocation? beside = null;
+        IReadOnlyList<string> principals = [];
         CmekKey key;
         if (known is { State: CmekKeyState.Planned })
         {
@@ -81,12 +82,25 @@ internal static class Granting
             CmekStatus status = await op.FirstStatusAsync(cluster).ConfigureAwait(false);
             ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
             options = await RequireNotCutAsync(keys, status, region, uri, options, op).ConfigureAwait(false);
+            principals = keys.Principals;
             beside = GrantBesideRevocation.Before(cluster, status, [.. keys.Acting], op);
             key = await provider.GetKeyAsync(uri, op).ConfigureAwait(false);
             provider.RequireUsable(key);
         }
 
-        CmekAccess access = await provider.GrantAsync(cluster, key, region, options, op).ConfigureAwait(false);
+        CmekAccess access;
+        try
+        {
+            access = await provider.GrantAsync(cluster, key, region, options, op).ConfigureAwait(false);
+        }
+        catch (CmekException e) when (beside is not null && !op.Host.WhatIf && e.ErrorId != "AccessRevoked")
+        {
+            // What it had written before it failed lets in all the same.
+            await beside.AfterFailureAsync(region, key.KeyUri!, [.. principals.Where(options.Names)], e, provider, op)
+                .ConfigureAwait(false);
+            throw;
+        }
+
         if (beside is not null && access is { Changed: true, Planned: false })
         {
             await beside.AfterAsync(access, provider, op).ConfigureAwait(false);

@@ -466,6 +466,30 @@ public sealed class AwsDecisionTests
         Assert.Equal((state, atOnce, Decision.Denied), (decision.Cut.ToString(), decision.ExplicitlyStopped, decision.Use));
     }
 
+    /// <summary>
+    /// A copy of a multi-region key has the same material and whatever policy its maker gives it
+    /// (https://docs.aws.amazon.com/kms/latest/APIReference/API_ReplicateKey.html): whoever may make one reads by that.
+    /// </summary>
+    [Theory]
+    [InlineData("mrk-1234abcd12ab34cd56ef1234567890ab", "", nameof(CmekCutState.Perhaps), false)]
+    [InlineData("mrk-1234abcd12ab34cd56ef1234567890ab", "kms:ReplicateKey", nameof(CmekCutState.Cut), true)]
+    [InlineData("1234abcd-12ab-34cd-56ef-1234567890ab", "", nameof(CmekCutState.Cut), true)]
+    public void WhoMayMakeACopyOfTheKeyIsNotCut(string id, string also, string state, bool atOnce)
+    {
+        string[] denied = ["kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:PutKeyPolicy", also];
+        string denies = string.Join(",", denied.Where(d => d.Length > 0).Select(d => Deny("\"*\"", ByArn("ArnEquals"), d)));
+        Case row = new("a copy", Decision.Denied, Root + "," + denies)
+        {
+            Own = Own,
+            KeyArn = Key[..(Key.LastIndexOf('/') + 1)] + id,
+        };
+        AccessDecision decision = AwsDecisions.Decide(
+            Access(row),
+            new Seen<KeyMetadata>(new KeyMetadata { KeyState = "Enabled" }, false, null),
+            false);
+        Assert.Equal((state, atOnce), (decision.Cut.ToString(), decision.ExplicitlyStopped));
+    }
+
     private static KeyAccess Access(Case row)
     {
         RoleArn role = AwsNames.TryParseRole(Role)!;

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using CmekTools.Engine;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Gcp;
@@ -225,6 +226,57 @@ public sealed class GcpRealityTests
     }
 
     // https://cloud.google.com/kms/docs/consistency: a new primary version is used within a minute as a rule.
+    /// <summary>Whoever may act as another account of the project may enable a version as that one.</summary>
+    [Theory]
+    [InlineData("roles/iam.serviceAccountTokenCreator", true)]
+    [InlineData("roles/iam.serviceAccountTokenCreator", false)]
+    [InlineData("roles/iam.serviceAccountUser", true)]
+    public async Task ADisabledKeyIsNoProofWhereTheClusterMayActAsAnotherAccount(string role, bool own)
+    {
+        await using GoogleKit kit = await GoogleKit.StartAsync();
+        AccessTarget target = await kit.GrantedAsync();
+        string who = "serviceAccount:" + (own ? GcpNames.ClusterPrincipal(kit.Cluster) : target.AuthPrincipal);
+        kit.Bind(GoogleKit.ProjectPolicy, role, who);
+        await kit.Gcp.DisableKeyAsync(target.KeyUri, kit.Run());
+        AccessDecision decision = await kit.Gcp.EvaluateAsync(target, kit.Run());
+        Assert.Equal((CmekCutState.Perhaps, false), (decision.Cut, decision.ExplicitlyStopped));
+    }
+
+    /// <summary>A deny policy under our name that somebody has written more into is not ours alone to delete.</summary>
+    [Fact]
+    public async Task ADenyPolicyThatSomebodyHasAddedToStaysAndIsNamed()
+    {
+        await using GoogleKit kit = await GoogleKit.StartAsync();
+        AccessTarget target = await kit.GrantedAsync();
+        kit.Bind(GoogleKit.ProjectPolicy, "roles/iam.denyAdmin", "user:admin@example.com");
+        AccessSnapshot before = await kit.Gcp.CaptureAsync(target, kit.Run());
+        await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run());
+        string name = DenyPolicy.NameFor(target);
+        kit.Server.Before = r =>
+        {
+            if (r.Operation != "denypolicies.get")
+            {
+                return Task.FromResult<SandboxResponse?>(null);
+            }
+
+            // The security team has denied somebody else the project's keys in the same policy.
+            JsonObject policy = DenyPolicy.For(target, DenyPolicy.Everything);
+            JsonNode other = policy["rules"]![0]!.DeepClone();
+            other["denyRule"]!["deniedPrincipals"] = new JsonArray("principal://goog/subject/mallory@example.com");
+            policy["rules"]!.AsArray().Add(other);
+            policy["name"] = name;
+            return Task.FromResult<SandboxResponse?>(new SandboxResponse { Status = 200, Body = policy.ToJsonString() });
+        };
+        TestOperationHost host = new();
+        await kit.Gcp.RestoreAsync(target, before, kit.Run(host));
+        Assert.DoesNotContain("denypolicies.delete", kit.Writes);
+        Assert.Contains(host.Warnings, w => w.Contains(name, StringComparison.Ordinal));
+        kit.Server.Before = null;
+        await kit.Gcp.RestoreAsync(target, before, kit.Run());
+        Assert.Contains("denypolicies.delete", kit.Writes);
+        Assert.Null(kit.Try(target));
+    }
+
     [Fact]
     public async Task ARotationWaitsUntilTheNewVersionEncrypts()
     {

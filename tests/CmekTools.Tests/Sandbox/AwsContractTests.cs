@@ -60,7 +60,7 @@ public sealed class AwsContractTests
     }
 
     // What seals receipts, where a key of a KMS does.
-    private static async Task MacAsync(IAmazonKeyManagementService kms)
+    private static async Task MacAsync(AmazonKeyManagementServiceClient kms)
     {
         CreateKeyResponse made = await kms.CreateKeyAsync(
             new CreateKeyRequest { KeySpec = KeySpec.HMAC_256, KeyUsage = KeyUsageType.GENERATE_VERIFY_MAC },

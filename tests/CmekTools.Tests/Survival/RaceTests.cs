@@ -2,7 +2,10 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using CmekTools.Benchmarks.Processes;
 using CmekTools.Engine;
+using CmekTools.Engine.Access;
 using CmekTools.Engine.BreakGlass;
+using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.State;
 using CmekTools.Sandbox;
 using CmekTools.Sandbox.Aws;
 using CmekTools.Sandbox.Aws.Kms;
@@ -117,6 +120,201 @@ public sealed class RaceTests
             ["REVOKED"],
             server.Exclusively(
                 () => server.Get<CloudApiService>().Store.All.First(c => c.Id == ClusterId).Regions.Select(r => r.Status.ToString())));
+    }
+
+    // The service is not told, so that its status shows nothing, and the receipt lies elsewhere: the cut leaves its mark on the key.
+    [Fact]
+    public async Task AGrantSeesTheMarkOfACutThatTheServiceWasNotToldOf()
+    {
+        await using SandboxServer server = Start("GCP");
+        using TempFolder here = new();
+        using TempFolder there = new();
+        CmekAccess access = await BeginAsync(server, here.Path);
+        TakeOut(server, access);
+        TaskCompletionSource arrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int writes = 0;
+        server.Before = async request =>
+        {
+            if (request.Operation == "cryptoKeys.setIamPolicy" && Interlocked.Increment(ref writes) == 1)
+            {
+                arrived.SetResult();
+                await release.Task;
+            }
+
+            return null;
+        };
+        Task<Commands.Outcome> grant = Task.Run(() => RunAsync(server, there.Path, "grant", access));
+        await Task.WhenAny(arrived.Task, grant);
+        bool said;
+        try
+        {
+            said = await CutAsync(server, here.Path);
+        }
+        finally
+        {
+            release.SetResult();
+        }
+
+        Assert.True(said);
+        Assert.Equal("AccessRevoked", (await Assert.ThrowsAnyAsync<CmekException>(() => grant)).ErrorId);
+        Assert.NotNull(Refusal(server, access));
+    }
+
+    // A revocation goes on with the receipt that an earlier run left open: that is no new file.
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AReceiptThatIsGoneOnWithTakesTheGrantBackToo(string provider)
+    {
+        await using SandboxServer server = Start(provider);
+        using TempFolder folder = new();
+        CmekAccess access = await BeginAsync(server, folder.Path);
+        (string path, ReceiptDocument receipt) = BeginReceipt(server, folder.Path, access);
+        using SessionContext session = Commands.Connect(WorkerProcess.Variables(server), folder.Path);
+        Operation op = new("grant", session, new ProofHost(), TestContext.Current.CancellationToken);
+        CmekCluster cluster = await session.Cloud.GetClusterAsync(ClusterId, TestContext.Current.CancellationToken);
+        CmekStatus status = await session.Cloud.GetCmekAsync(cluster, TestContext.Current.CancellationToken);
+        GrantBesideRevocation beside = GrantBesideRevocation.Before(cluster, status, [access.AuthPrincipal!], op);
+        IKeyProvider keys = session.GetProvider(access.Provider);
+        await beside.AfterAsync(access, keys, op);
+        Assert.Null(Refusal(server, access));
+        ReceiptStore.Save(path, receipt);
+        CmekException refused = await Assert.ThrowsAnyAsync<CmekException>(() => beside.AfterAsync(access, keys, op));
+        Assert.Equal("AccessRevoked", refused.ErrorId);
+        Assert.NotNull(Refusal(server, access));
+    }
+
+    // KMS takes a whole policy whatever it was made from. A look beside the write shows the cut that the write has just gone over.
+    [Fact]
+    public async Task ACutThatAGrantHasWrittenOverIsPutBack()
+    {
+        await using SandboxServer server = Start("AWS");
+        using TempFolder here = new();
+        using TempFolder there = new();
+        CmekAccess access = await BeginAsync(server, here.Path);
+        TakeOut(server, access);
+        TaskCompletionSource put = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource look = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource looked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        SandboxRequest? beside = null;
+        int reads = 0;
+        int writes = 0;
+        server.Before = async request =>
+        {
+            if (request.Operation == "PutKeyPolicy" && Interlocked.Increment(ref writes) == 1)
+            {
+                put.SetResult();
+                await looked.Task;
+            }
+            else if (request.Operation == "GetKeyPolicy"
+                && !release.Task.IsCompleted
+                && Directory.Exists(Path.Combine(there.Path, "turns"))
+                && Interlocked.Increment(ref reads) == 2)
+            {
+                // The grant has its turn: the first look is what it writes from, the second goes out beside the write.
+                beside = request;
+                look.SetResult();
+                await release.Task;
+            }
+
+            return null;
+        };
+        server.After = (request, _) =>
+        {
+            if (request == beside)
+            {
+                looked.SetResult();
+            }
+
+            return Task.FromResult<SandboxResponse?>(null);
+        };
+        Task<Commands.Outcome> grant = Task.Run(() => RunAsync(server, there.Path, "grant", access));
+        await Task.WhenAny(Task.WhenAll(put.Task, look.Task), grant);
+        bool said;
+        try
+        {
+            said = await CutAsync(server, here.Path);
+        }
+        finally
+        {
+            release.SetResult();
+        }
+
+        Assert.True(said);
+        Assert.Equal("AccessRevoked", (await Assert.ThrowsAnyAsync<CmekException>(() => grant)).ErrorId);
+        Assert.NotNull(Refusal(server, access));
+    }
+
+    // What was written before the grant failed lets in all the same.
+    [Theory]
+    [InlineData("AWS", "GetKeyPolicy")]
+    [InlineData("GCP", "cryptoKeys.getIamPolicy")]
+    public async Task AGrantThatFailsBehindARevocationTakesBackWhatItHadWritten(string provider, string readBack)
+    {
+        await using SandboxServer server = Start(provider);
+        using TempFolder here = new();
+        using TempFolder there = new();
+        CmekAccess access = await BeginAsync(server, here.Path);
+        TakeOut(server, access);
+        bool written = false;
+        bool failed = false;
+        server.Before = async request =>
+        {
+            if (request.Operation is "PutKeyPolicy" or "cryptoKeys.setIamPolicy" && !written)
+            {
+                written = true;
+                server.Before = null;
+                Assert.True((await RunAsync(server, here.Path, "revoke", access)).Cut);
+                server.Before = request => Task.FromResult<SandboxResponse?>(
+                    request.Operation == readBack && !failed && (failed = true)
+                        ? new SandboxResponse { Status = 403, Body = Refused(provider) }
+                        : null);
+            }
+
+            return null;
+        };
+        CmekException refused = await Assert.ThrowsAnyAsync<CmekException>(() => RunAsync(server, there.Path, "grant", access));
+        Assert.True(failed);
+        Assert.Equal("AccessRevoked", refused.ErrorId);
+        Assert.NotNull(Refusal(server, access));
+    }
+
+    private static string Refused(string provider) => provider == "AWS"
+        ? """{"__type":"AccessDeniedException","message":"no"}"""
+        : """{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}""";
+
+    private static async Task<bool> CutAsync(SandboxServer server, string folder)
+    {
+        ProofHost host = new();
+        using SessionContext session = Commands.Connect(WorkerProcess.Variables(server), folder);
+        await Revocation.RevokeAsync(
+            o => SubjectFinder.FindAsync([new ClusterRef(null, ClusterId, null)], o),
+            new RevokeOptions { Unasked = true, Scope = RevokeScope.KeyOnly, Limit = TimeSpan.FromMinutes(2) },
+            new Operation("revoke", session, host, TestContext.Current.CancellationToken));
+        return host.Output.OfType<CmekStep>().Last().KeyCut == true;
+    }
+
+    // A revocation that was stopped before its first cut.
+    private static (string Path, ReceiptDocument Document) BeginReceipt(SandboxServer server, string folder, CmekAccess access)
+    {
+        ReceiptStore store = new(folder);
+        ReceiptDocument document = new()
+        {
+            Id = "0a1b2c3d",
+            CreatedAt = DateTimeOffset.UtcNow,
+            OrganizationId = server.Options.OrganizationId,
+            ClusterId = ClusterId,
+            ClusterName = "shop",
+            Provider = access.Provider,
+            AccountId = null,
+            StatusBefore = "ENABLED",
+            Accesses = [],
+        };
+        string path = store.PathFor(document);
+        ReceiptStore.Save(path, document);
+        return (path, document);
     }
 
     private static SandboxServer Start(string provider) => SandboxServer.Start(new SandboxOptions

@@ -62,6 +62,30 @@ internal static class DenyPolicy
         return members.All(m => Least.All(p => DenyRules.Deny(level, m, p) == Decision.Allowed));
     }
 
+    /// <summary>
+    /// Is what is there a cut of this account and cluster and no more? A policy that somebody has added rules, principals, permissions,
+    /// exceptions or conditions to is his too.
+    /// </summary>
+    public static bool IsOurs(JsonObject policy, AccessTarget target)
+    {
+        if (policy["rules"] is not JsonArray { Count: 1 } rules
+            || rules[0]?["denyRule"] is not JsonObject rule
+            || !rule.All(p => p.Key is "deniedPrincipals" or "deniedPermissions" || p.Value is null or JsonArray { Count: 0 }))
+        {
+            return false;
+        }
+
+        // The cut of a cluster of which little was known named its own principal with another account.
+        string account = IamMembers.ForDeny("serviceAccount:" + target.AuthPrincipal);
+        string own = IamMembers.ForDeny("serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster).Split('@')[0] + "@");
+        string[] permissions = [.. Everything.Select(Permissions.ForDeny)];
+        return Texts(rule["deniedPrincipals"]).All(
+            p => string.Equals(p, account, StringComparison.OrdinalIgnoreCase) || p.StartsWith(own, StringComparison.OrdinalIgnoreCase))
+            && Texts(rule["deniedPermissions"]).All(permissions.Contains);
+    }
+
+    private static IEnumerable<string> Texts(JsonNode? list) => (list as JsonArray ?? []).Select(t => t?.ToString() ?? string.Empty);
+
     private static string[] Principals(AccessTarget target) =>
     [
         IamMembers.ForDeny("serviceAccount:" + target.AuthPrincipal),

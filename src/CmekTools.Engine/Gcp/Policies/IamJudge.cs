@@ -76,9 +76,7 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
         {
             if (chain[i].Kind >= LevelKind.Project)
             {
-                // As another account of the project, that may decrypt; by a custom role that it fills up itself.
-                foreach (
-                    string permission in Permissions.BecomeAccount.Concat(Permissions.MayBecomeAccount).Append(Permissions.UpdateRoles))
+                foreach (string permission in Permissions.Roundabout)
                 {
                     best = Judgement.Stronger(best, Try(i, permission).AtMost(Decision.Perhaps));
                 }

@@ -25,6 +25,12 @@ internal static class Permissions
     /// <summary>By which somebody becomes a service account by way of another account or a machine that runs as it.</summary>
     public static IReadOnlyList<string> MayBecomeAccount { get; } = ["iam.serviceAccounts.implicitDelegation", "iam.serviceAccounts.actAs"];
 
+    /// <summary>
+    /// By which whoever has it on a project or above may do there what he may not himself: as another account of the project, or by a
+    /// custom role that he fills up.
+    /// </summary>
+    public static IReadOnlyList<string> Roundabout { get; } = [.. BecomeAccount, .. MayBecomeAccount, UpdateRoles];
+
     /// <summary>By which a deny policy is taken away again.</summary>
     public static IReadOnlyList<string> LiftDenies { get; } = ["iam.denypolicies.delete", "iam.denypolicies.update"];
 
