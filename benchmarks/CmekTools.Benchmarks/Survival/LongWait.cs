@@ -4,7 +4,6 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using CmekTools.Benchmarks.Processes;
 using CmekTools.Engine;
-using CmekTools.Engine.Access;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Engine.Pacing;
