@@ -68,7 +68,12 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         }
 
         AddUnless(reasons, direct.Decision == Decision.Denied, direct.Say(own, "decrypt with the key"));
-        Decision reading = AccessDecision.Either(via, direct.Decision);
+        Judgement around = Around(evidence, own);
+        AddUnless(
+            reasons,
+            around.Decision == Decision.Denied,
+            around.Say(own, $"act as other accounts of the project of {target.AuthPrincipal}, of which one may use the key"));
+        Decision reading = new[] { via, direct.Decision, around.Decision }.Max();
         return new AccessDecision(using_, reading, reasons)
         {
             ExplicitlyStopped = reading == Decision.Denied && (direct.ByDenyPolicy || off)
@@ -89,6 +94,17 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         }
     }
 
+    // As another account of the account's own project, where that is not the key's: which accounts there may use the key is not looked at.
+    private static Judgement Around(AccessEvidence evidence, string own) =>
+        evidence.KeyChain.Any(k => k.Kind == LevelKind.Project && evidence.AccountChain.Any(a => a.Resource == k.Resource))
+            ? Judgement.None
+            : evidence.AccountChain
+                .SelectMany((l, i) => l.Kind < LevelKind.Project
+                    ? []
+                    : Permissions.BecomeAccount.Concat(Permissions.MayBecomeAccount).Select(
+                        p => evidence.Judge.Decide(evidence.AccountChain, i, own, p, Horizon.Ever).AtMost(Decision.Perhaps)))
+                .Aggregate(Judgement.None, Judgement.Stronger);
+
     // As the account. Whoever cannot take its tokens any more may hold some that work for an hour, and others may hold its keys.
     private static Decision Via(AccessEvidence evidence, string member, string own, Judgement read, Judgement become)
     {
@@ -99,8 +115,9 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
 
         if (evidence.Account.Missing || GcpPrincipals.IsDisabled(evidence.Account.Value))
         {
+            // A deleted account has no policy of its own any more; it can be brought back for 30 days.
             Decision back = evidence.Account.Missing
-                ? Decision.Denied
+                ? Undo(evidence.Judge, [.. evidence.AccountChain.Skip(1)], [own], [Permissions.UndeleteAccounts])
                 : Undo(evidence.Judge, evidence.AccountChain, [own], [Permissions.EnableAccounts]);
             return back == Decision.Denied ? Decision.Denied : Decision.Perhaps;
         }

@@ -130,6 +130,50 @@ public sealed class GeneratedPolicyTests(ITestOutputHelper output)
         Assert.Equal(CmekCutState.Perhaps, Cut(Binding("roles/iam.denyAdmin", Member(lifts))));
     }
 
+    /// <summary>
+    /// A deleted account that the cluster's own principal may bring back, and an account in another project than the key, whose other
+    /// accounts it may act as: neither is cut off for certain.
+    /// </summary>
+    [Theory]
+    [InlineData("p", true, "roles/iam.serviceAccountAdmin", CmekCutState.Perhaps)]
+    [InlineData("p", true, "roles/iam.serviceAccountViewer", CmekCutState.Cut)]
+    [InlineData("other", false, "roles/iam.serviceAccountTokenCreator", CmekCutState.Perhaps)]
+    [InlineData("other", false, "roles/iam.serviceAccountViewer", CmekCutState.Cut)]
+    public void WhatTheProjectOfTheAccountLetsTheClustersOwnDoIsNoCut(string project, bool deleted, string role, CmekCutState cut)
+    {
+        JsonObject crypto = new()
+        {
+            ["bindings"] = new JsonArray(new JsonObject { ["role"] = IamTree.CryptoRole, ["members"] = new JsonArray(Account) }),
+        };
+        JsonObject admin = new()
+        {
+            ["bindings"] = new JsonArray(new JsonObject { ["role"] = role, ["members"] = new JsonArray(Own) }),
+        };
+        PolicyLevel At(string resource, LevelKind kind, JsonObject policy) => new(
+            resource,
+            kind,
+            new Evidence(policy, false, null, "x", resource),
+            kind < LevelKind.Project ? null : new Evidence(new JsonObject { ["policies"] = new JsonArray() }, false, null, "x", resource));
+        PolicyLevel[] chain =
+        [
+            At(GoogleWorld.Key, LevelKind.Key, deleted ? crypto : []),
+            At("projects/p/locations/us-east1/keyRings/r", LevelKind.KeyRing, []),
+            At("projects/p", LevelKind.Project, project == "p" ? admin : []),
+        ];
+        PolicyLevel[] ofAccount =
+        [
+            At(GoogleWorld.Account, LevelKind.Account, []),
+            project == "p" ? chain[2] : At("projects/" + project, LevelKind.Project, admin),
+        ];
+        Evidence account = new(deleted ? null : [], deleted, deleted ? "not found" : null, "x", GoogleWorld.Account);
+        IamJudge judge = new(new Dictionary<string, RoleContents>(), [], GoogleModel.Times[0]);
+        Assert.Equal(
+            cut,
+            GcpDecisions.Decide(
+                s_target,
+                new AccessEvidence(new Evidence([], false, null, "x", GoogleWorld.Key), account, chain, ofAccount, judge)).Cut);
+    }
+
     private static string Text(GoogleWorld world) =>
         string.Join(
             " | ",

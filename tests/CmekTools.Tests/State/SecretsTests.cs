@@ -17,7 +17,7 @@ public sealed class SecretsTests
         Get-CmekSession | Format-List *
         Get-CmekOrganization; Get-CmekCluster
         Get-CmekCluster | New-CmekKey -EnableRotation | Grant-CmekAccess | Enable-CmekCluster -Wait
-        Get-CmekStatus shop; Test-CmekAccess shop; Export-CmekManifest shop
+        Get-CmekStatus shop; Test-CmekAccess shop; Test-CmekBreakGlass shop; Export-CmekManifest shop; Export-CmekBreakGlass shop
         Update-CmekCluster shop -Rewrap -RotateKey -Wait
         Revoke-CmekAccess shop -Force
         Get-CmekReceipt | Format-List *
@@ -64,6 +64,10 @@ public sealed class SecretsTests
         Assert.True(all.Length > 1000, "too little was written to have been looked at");
         Assert.All(secrets, secret => Assert.DoesNotContain(secret, all, StringComparison.Ordinal));
         Assert.DoesNotContain("PRIVATE KEY-----MARK", all, StringComparison.Ordinal);
+        if (File.Exists(SealOfTests.FilePath))
+        {
+            Assert.DoesNotContain(File.ReadAllText(SealOfTests.FilePath).Trim(), all, StringComparison.OrdinalIgnoreCase);
+        }
         if (status != 200)
         {
             Assert.Contains(Secrets.Mask, all, StringComparison.Ordinal);

@@ -10,6 +10,7 @@ internal static class Permissions
     public const string RestoreVersions = "cloudkms.cryptoKeyVersions.restore";
     public const string GetAccessToken = "iam.serviceAccounts.getAccessToken";
     public const string EnableAccounts = "iam.serviceAccounts.enable";
+    public const string UndeleteAccounts = "iam.serviceAccounts.undelete";
     public const string UpdateRoles = "iam.roles.update";
 
     /// <summary>By which somebody becomes a service account at once, or gives himself the right to.</summary>

@@ -34,7 +34,8 @@ internal sealed partial class RoleContents
         ["roles/iam.serviceAccountOpenIdTokenCreator"] = "",
         ["roles/iam.serviceAccountUser"] = "iam.serviceAccounts.actAs",
         ["roles/iam.serviceAccountKeyAdmin"] = "iam.serviceAccountKeys.create",
-        ["roles/iam.serviceAccountAdmin"] = "iam.serviceAccounts.setIamPolicy iam.serviceAccounts.enable ?iam.serviceAccounts.actAs",
+        ["roles/iam.serviceAccountAdmin"] = "iam.serviceAccounts.setIamPolicy iam.serviceAccounts.enable "
+            + "iam.serviceAccounts.undelete ?iam.serviceAccounts.actAs",
         ["roles/iam.serviceAccountViewer"] = "",
         ["roles/iam.securityReviewer"] = "",
         ["roles/iam.denyReviewer"] = "",
@@ -52,7 +53,8 @@ internal sealed partial class RoleContents
             "cloudkms.cryptoKeyVersions.useToEncrypt cloudkms.cryptoKeyVersions.useToDecrypt cloudkms.cryptoKeyVersions.update "
             + "cloudkms.cryptoKeyVersions.restore cloudkms.cryptoKeys.setIamPolicy cloudkms.keyRings.setIamPolicy "
                 + "resourcemanager.projects.setIamPolicy "
-            + "iam.serviceAccounts.setIamPolicy iam.serviceAccountKeys.create iam.serviceAccounts.actAs iam.serviceAccounts.enable ?*",
+            + "iam.serviceAccounts.setIamPolicy iam.serviceAccountKeys.create iam.serviceAccounts.actAs iam.serviceAccounts.enable "
+            + "iam.serviceAccounts.undelete ?*",
     };
 
     private readonly HashSet<string> _permissions;
