@@ -152,19 +152,7 @@ public sealed class RaceTests
         };
         Task<Commands.Outcome> grant = Task.Run(() => RunAsync(server, there.Path, "grant", access));
         await Task.WhenAny(arrived.Task, grant);
-        bool said;
-        try
-        {
-            said = await CutAsync(server, here.Path);
-        }
-        finally
-        {
-            release.SetResult();
-        }
-
-        Assert.True(said);
-        Assert.Equal("AccessRevoked", (await Assert.ThrowsAnyAsync<CmekException>(() => grant)).ErrorId);
-        Assert.NotNull(Refusal(server, access));
+        await CutsBesideAsync(server, here.Path, access, grant, release);
     }
 
     // A revocation goes on with the receipt that an earlier run left open: that is no new file.
@@ -238,19 +226,7 @@ public sealed class RaceTests
         };
         Task<Commands.Outcome> grant = Task.Run(() => RunAsync(server, there.Path, "grant", access));
         await Task.WhenAny(Task.WhenAll(put.Task, look.Task), grant);
-        bool said;
-        try
-        {
-            said = await CutAsync(server, here.Path);
-        }
-        finally
-        {
-            release.SetResult();
-        }
-
-        Assert.True(said);
-        Assert.Equal("AccessRevoked", (await Assert.ThrowsAnyAsync<CmekException>(() => grant)).ErrorId);
-        Assert.NotNull(Refusal(server, access));
+        await CutsBesideAsync(server, here.Path, access, grant, release);
     }
 
     // What was written before the grant failed lets in all the same.
@@ -290,6 +266,29 @@ public sealed class RaceTests
     private static string Refused(string provider) => provider == "AWS"
         ? """{"__type":"AccessDeniedException","message":"no"}"""
         : """{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}""";
+
+    // Cuts while the grant's request is held, lets it go on, and wants the cut to stand and the grant to be refused.
+    private static async Task CutsBesideAsync(
+        SandboxServer server,
+        string folder,
+        CmekAccess access,
+        Task<Commands.Outcome> grant,
+        TaskCompletionSource release)
+    {
+        bool said;
+        try
+        {
+            said = await CutAsync(server, folder);
+        }
+        finally
+        {
+            release.SetResult();
+        }
+
+        Assert.True(said);
+        Assert.Equal("AccessRevoked", (await Assert.ThrowsAnyAsync<CmekException>(() => grant)).ErrorId);
+        Assert.NotNull(Refusal(server, access));
+    }
 
     private static async Task<bool> CutAsync(SandboxServer server, string folder)
     {
