@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
-using CmekTools.Engine.Aws.Policies;
 using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws;
