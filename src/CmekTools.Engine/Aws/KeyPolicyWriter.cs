@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
+using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
 
 namespace CmekTools.Engine.Aws;
@@ -46,7 +47,7 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
         for (int tries = 1; !Pacing.Urgency.Current; tries++)
         {
             await op.DelayAsync(op.Timings.PolicySettle).ConfigureAwait(false);
-            Seen<PolicyDocument> now = await AwsKeyReader.TryAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
+            Evidence<PolicyDocument> now = await AwsEvidence.TryReadAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
             if (now.Value is null || IsIn(edit, now.Value))
             {
                 break;
@@ -117,7 +118,7 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
             PolicyDocument? there;
             try
             {
-                Task<Seen<PolicyDocument>> beside = AwsKeyReader.TryAsync(reader.PolicyAsync(key, cancellation));
+                Task<Evidence<PolicyDocument>> beside = AwsEvidence.TryReadAsync(reader.PolicyAsync(key, cancellation));
                 await Task.WhenAny(beside, Task.Delay(s_headStart, op.Session.Time, cancellation)).ConfigureAwait(false);
                 sent = await PutPatientlyAsync(key, both, from, op, cancellation).ConfigureAwait(false);
                 there = await LookedAsync(beside, op, cancellation).ConfigureAwait(false);
@@ -171,7 +172,7 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
 
     // What a look that went out beside a write has shown; null where it does not answer soon.
     private static async Task<PolicyDocument?> LookedAsync(
-        Task<Seen<PolicyDocument>> beside,
+        Task<Evidence<PolicyDocument>> beside,
         Operation op,
         CancellationToken cancellation)
     {
