@@ -138,15 +138,18 @@ internal sealed class CrashLife : IAsyncDisposable
                 }
 
                 bool[] writes = [.. life._server.Exchanges.OrderBy(e => e.Request.Number).Select(e => e.Request.IsWrite)];
-                commands.Add(new UnbrokenCommand(
-                    command,
-                    [
-                        .. writes.SelectMany(
-                            (write, n) => new[] { new Boundary(BoundaryKind.BeforeRequest, n), new Boundary(BoundaryKind.AfterEffect, n) }
-                                .Take(write ? 2 : 1)),
-                        .. Enumerable.Range(0, changes).Select(n => new Boundary(BoundaryKind.FileChange, n)),
-                    ],
-                    SandboxPicture.Take(life._server)));
+                Boundary[] requests =
+                [
+                    .. writes.SelectMany(
+                        (write, n) => new[] { new Boundary(BoundaryKind.BeforeRequest, n), new Boundary(BoundaryKind.AfterEffect, n) }
+                            .Take(write ? 2 : 1)),
+                ];
+
+                // By turns, so that also a part of the lives has some of each.
+                IEnumerable<Boundary> all = requests.Select((r, i) => (r, (double)i / requests.Length))
+                    .Concat(Enumerable.Range(0, changes).Select(n => (r: new Boundary(BoundaryKind.FileChange, n), (n + 0.5) / changes)))
+                    .OrderBy(x => x.Item2).Select(x => x.r);
+                commands.Add(new UnbrokenCommand(command, [.. all], SandboxPicture.Take(life._server)));
             }
 
             return new UnbrokenLife(commands);
