@@ -75,6 +75,9 @@ public sealed record CmekKey
     /// <summary>It was found by its marks alone, and is cut by itself.</summary>
     internal bool Discovered { get; init; }
 
+    /// <summary>How long after its scheduling the destruction comes, where the key says that itself (Google Cloud).</summary>
+    internal TimeSpan? DestructionWait { get; init; }
+
     /// <summary>This command has made it.</summary>
     internal bool Made { get; init; }
 
