@@ -107,7 +107,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     private ReadOnce<CmekStatus> _statuses = new();
     private RecentRead<IReadOnlyList<SeenCluster>> _fleet = new();
     private readonly AsyncLocal<CmekCluster?> _cluster = new();
-    private readonly SharedRun _shared = new();
+    private readonly RunLeases _leases = new();
     private readonly ReceiptsOnce _receipts = new();
     private List<CmekJournalEntry>? _unsettled;
     private Operation? _run;
@@ -205,19 +205,19 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// Takes in what others have given to the shared state, once a run and for no longer than one access to it may take. Where it does
     /// not answer, that is a warning: what was taken in before counts.
     /// </summary>
-    public Task ReadSharedAsync() => (_run ?? this)._shared.ReadAsync(this);
+    public Task ReadSharedAsync() => (_run ?? this)._leases.ReadAsync(this);
 
     /// <summary>
     /// A break-glass takes a cluster over from whoever is changing it, also where it finds nothing to change itself: he might be about
     /// to give back what is cut. It is done beside the work.
     /// </summary>
-    public void TakeOverShared(CmekCluster cluster) => (_run ?? this)._shared.TakeOver(cluster, this);
+    public void TakeOverShared(CmekCluster cluster) => (_run ?? this)._leases.TakeOver(cluster, this);
 
     /// <summary>The end of the run: what is new here is given to the others, and the clusters that it worked on are free again.</summary>
-    public Task EndSharedAsync() => (_run ?? this)._shared.EndAsync(this);
+    public Task EndSharedAsync() => (_run ?? this)._leases.EndAsync(this);
 
     /// <summary>Only frees the clusters, where the run was ended by something else.</summary>
-    public Task ReleaseSharedAsync() => (_run ?? this)._shared.ReleaseAsync(this);
+    public Task ReleaseSharedAsync() => (_run ?? this)._leases.ReleaseAsync(this);
 
     /// <summary>
     /// Asks for a change, journals it, makes it, and journals how it ended.
@@ -246,7 +246,7 @@ internal sealed class Operation(string command, SessionContext session, IOperati
             return false;
         }
 
-        await (_run ?? this)._shared.BeforeChangeAsync(this).ConfigureAwait(false);
+        await (_run ?? this)._leases.BeforeChangeAsync(this).ConfigureAwait(false);
 
         // What is urgent waits for nobody: a grant may be waiting for IAM for minutes.
         using IDisposable? hold = Pacing.Urgency.Current

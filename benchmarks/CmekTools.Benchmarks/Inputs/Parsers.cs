@@ -37,7 +37,7 @@ internal static class Parsers
                 + """{"Sid":"x","Effect":"Deny","NotPrincipal":{"AWS":["arn:aws:iam::111122223333:role/a"]},"Action":"""
                 + """["kms:Decrypt"],"Resource":"*","Condition":{"StringLike":{"kms:ViaService":"""
                 + """["ec2.*.amazonaws.com"]},"NumericLessThan":{"aws:MultiFactorAuthAge":"3600"}}}]}"""),
-        new("trust policy", text => TrustJudge.Decide(
+        new("trust policy", text => TrustEvaluator.Decide(
             PolicyDocument.Parse(text, "role"),
             "123456789012",
             "org",

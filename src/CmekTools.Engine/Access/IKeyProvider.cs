@@ -180,7 +180,7 @@ internal interface IKeyProvider : IDisposable
     Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op);
 
     /// <summary>Reads what opens a key beside its policy: copies and grants. What cannot be read is named, not thrown.</summary>
-    Task<KeyReach> ReadReachAsync(string keyUri, Operation op);
+    Task<OtherAccess> ReadOtherAccessAsync(string keyUri, Operation op);
 
     /// <summary>
     /// Reads what is written on a key and in its policy about who uses it: marks, our cuts, users. What cannot be read is named, not

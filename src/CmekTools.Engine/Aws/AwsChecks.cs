@@ -5,7 +5,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Every reason why a cluster could not use a key, found before it does.</summary>
-internal sealed class AwsChecks(AwsKeyReader reader, AwsRoleReader roles, AwsReach reach, AwsOpinion opinion)
+internal sealed class AwsChecks(AwsKeyReader reader, AwsRoleReader roles, AwsOtherAccess otherAccess, AwsOpinion opinion)
 {
     public async IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op, CheckDepth depth)
     {
@@ -13,13 +13,13 @@ internal sealed class AwsChecks(AwsKeyReader reader, AwsRoleReader roles, AwsRea
         RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
 
         // All of them start at once; none waits for another.
-        Task<Seen<KeyMetadata>> data = AwsKeyReader.LookAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
-        Task<Seen<PolicyDocument>> policy = AwsKeyReader.LookAsync(reader.PolicyAsync(key, op.Cancellation));
-        Task<Seen<GetKeyRotationStatusResponse>> rotation = AwsKeyReader.LookAsync(reader.RotationStatusAsync(key, op.Cancellation));
-        Task<Seen<IReadOnlyList<KeyGrant>>> grants = AwsKeyReader.LookAsync(reach.GrantsAsync(key, op.Cancellation));
-        Task<AwsRoleFindings> principal = roles.RoleFindingsAsync(role, op.Cancellation);
+        Task<Evidence<KeyMetadata>> data = AwsEvidence.ReadAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
+        Task<Evidence<PolicyDocument>> policy = AwsEvidence.ReadAsync(reader.PolicyAsync(key, op.Cancellation));
+        Task<Evidence<GetKeyRotationStatusResponse>> rotation = AwsEvidence.ReadAsync(reader.RotationStatusAsync(key, op.Cancellation));
+        Task<Evidence<IReadOnlyList<KeyGrant>>> grants = AwsEvidence.ReadAsync(otherAccess.GrantsAsync(key, op.Cancellation));
+        Task<AwsRoleEvidence> principal = roles.RoleEvidenceAsync(role, op.Cancellation);
         await Task.WhenAll(data, policy, rotation, grants, principal).ConfigureAwait(false);
-        AwsFindings findings = new(
+        AwsAccessEvidence evidence = new(
             target,
             key,
             await data.ConfigureAwait(false),
@@ -28,12 +28,12 @@ internal sealed class AwsChecks(AwsKeyReader reader, AwsRoleReader roles, AwsRea
             await grants.ConfigureAwait(false),
             await principal.ConfigureAwait(false),
             op.Session.Time.GetUtcNow());
-        foreach (CmekCheck check in AwsKeyChecks.Of(findings).Concat(AwsPolicyChecks.Of(findings)).Concat(AwsRoleChecks.Of(findings)))
+        foreach (CmekCheck check in AwsKeyChecks.Of(evidence).Concat(AwsPolicyChecks.Of(evidence)).Concat(AwsRoleChecks.Of(evidence)))
         {
             yield return check;
         }
 
-        if (depth == CheckDepth.Deep && await opinion.AskAsync(findings, op).ConfigureAwait(false) is { } second)
+        if (depth == CheckDepth.Deep && await opinion.AskAsync(evidence, op).ConfigureAwait(false) is { } second)
         {
             yield return second;
         }

@@ -13,7 +13,7 @@ internal sealed class AwsCut(
     AwsPrincipals principals,
     KeyPolicyWriter policies,
     AwsKeyLife life,
-    AwsReach reach)
+    AwsOtherAccess otherAccess)
 {
     private const string SnapshotKind = "aws/1";
     private static readonly TimeSpan s_iamPatience = TimeSpan.FromMilliseconds(500);
@@ -26,12 +26,12 @@ internal sealed class AwsCut(
         KeyArn key = AwsInput.ParseKey(target.KeyUri);
         RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
         Task<string> policy = reader.PolicyTextAsync(key, op.Cancellation);
-        Task<Seen<KeyMetadata>> data = AwsKeyReader.LookAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
-        Task<Seen<IamRole>> iam = AwsKeyReader.TryAsync(roles.RoleAsync(role, op.Cancellation));
+        Task<Evidence<KeyMetadata>> data = AwsEvidence.ReadAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
+        Task<Evidence<IamRole>> iam = AwsEvidence.TryReadAsync(roles.RoleAsync(role, op.Cancellation));
         string text = await policy.ConfigureAwait(false);
         _captured[key.Text] = new Captured(op, text);
-        Seen<KeyMetadata> metadata = await data.ConfigureAwait(false);
-        Seen<IamRole> answer = await SoonAsync(iam, op).ConfigureAwait(false);
+        Evidence<KeyMetadata> metadata = await data.ConfigureAwait(false);
+        Evidence<IamRole> answer = await SoonAsync(iam, op).ConfigureAwait(false);
         (IamRole? seen, string? why) = (answer.Value, answer.Why);
         JsonObject content = new()
         {
@@ -127,7 +127,7 @@ internal sealed class AwsCut(
             },
             op,
             []).ConfigureAwait(false);
-        await reach.RestoreGrantsAsync(target, snapshot?.Data["grants"] as JsonArray, op).ConfigureAwait(false);
+        await otherAccess.RestoreGrantsAsync(target, snapshot?.Data["grants"] as JsonArray, op).ConfigureAwait(false);
     }
 
     // A policy that KMS does not take for another reason is no fault of whoever runs this: the caller goes on to disable the key.
@@ -167,7 +167,7 @@ internal sealed class AwsCut(
     }
 
     // The cut does not need the role, so it waits for IAM a moment at most; and not again once IAM has been slow.
-    private async Task<Seen<IamRole>> SoonAsync(Task<Seen<IamRole>> iam, Operation op)
+    private async Task<Evidence<IamRole>> SoonAsync(Task<Evidence<IamRole>> iam, Operation op)
     {
         TimeSpan patience = op.Session.Time.GetUtcNow() < _iamSlowUntil ? TimeSpan.Zero : s_iamPatience;
         if (!iam.IsCompleted && patience > TimeSpan.Zero)
@@ -183,7 +183,7 @@ internal sealed class AwsCut(
         op.Cancellation.ThrowIfCancellationRequested();
         _iamSlowUntil = op.Session.Time.GetUtcNow() + s_iamSlow;
         _ = iam.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-        return new Seen<IamRole>(null, false, "IAM had not answered when the key policy was read; the cut did not wait for it");
+        return new Evidence<IamRole>(null, false, "IAM had not answered when the key policy was read; the cut did not wait for it");
     }
 
     private static JsonNode? TryParse(string text)

@@ -5,7 +5,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Whether a role can use a key, by everything that can be read.</summary>
-internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, AwsReach reach)
+internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, AwsOtherAccess otherAccess)
 {
     private const string Replicate = "kms:ReplicateKey";
     private static readonly string[] s_reading = ["kms:Decrypt", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:CreateGrant"];
@@ -21,22 +21,22 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
         KeyArn key = AwsInput.ParseKey(target.KeyUri);
         RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
         using CancellationTokenSource rest = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
-        Task<Seen<PolicyDocument>> policy = AwsKeyReader.LookAsync(reader.PolicyAsync(key, op.Cancellation));
-        Task<Seen<KeyMetadata>> data = AwsKeyReader.LookAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
-        Task<Seen<IReadOnlyList<KeyGrant>>> grants = AwsKeyReader.TryAsync(reach.GrantsAsync(key, rest.Token));
-        Task<AwsRoleFindings> principal = roles.RoleFindingsAsync(role, rest.Token);
+        Task<Evidence<PolicyDocument>> policy = AwsEvidence.ReadAsync(reader.PolicyAsync(key, op.Cancellation));
+        Task<Evidence<KeyMetadata>> data = AwsEvidence.ReadAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
+        Task<Evidence<IReadOnlyList<KeyGrant>>> grants = AwsEvidence.TryReadAsync(otherAccess.GrantsAsync(key, rest.Token));
+        Task<AwsRoleEvidence> principal = roles.RoleEvidenceAsync(role, rest.Token);
         try
         {
             await Task.WhenAll(policy, data).ConfigureAwait(false);
             DateTimeOffset now = op.Session.Time.GetUtcNow();
-            Seen<PolicyDocument> read = await policy.ConfigureAwait(false);
-            Seen<KeyMetadata> state = await data.ConfigureAwait(false);
+            Evidence<PolicyDocument> read = await policy.ConfigureAwait(false);
+            Evidence<KeyMetadata> state = await data.ConfigureAwait(false);
             if (Stopped(key, role, read, state, now) is { } stopped)
             {
                 return BesideTheRole(stopped, target, key, read, state, now);
             }
 
-            AwsRoleFindings found = await principal.ConfigureAwait(false);
+            AwsRoleEvidence found = await principal.ConfigureAwait(false);
             AccessDecision decision = Decide(found.Access(key, read, await grants.ConfigureAwait(false), now), state, found.Role.Missing);
             return BesideTheRole(decision, target, key, read, state, now);
         }
@@ -57,11 +57,11 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
     /// <param name="access">Policies and grants.</param>
     /// <param name="state">The key.</param>
     /// <param name="roleMissing">True where IAM knows no such role: it can make no call, and proves nothing of who can.</param>
-    internal static AccessDecision Decide(KeyAccess access, Seen<KeyMetadata> state, bool roleMissing)
+    internal static AccessDecision Decide(RoleKeyEvidence access, Evidence<KeyMetadata> state, bool roleMissing)
     {
-        CallDecision[] uses = [.. OurStatements.Calls.Select(c => KeyAccessEvaluator.Decide(access, c))];
-        CallDecision[] reads = [.. Reading(access).Select(c => DecideReading(access, c))];
-        CallDecision? on = SwitchesOn(access, state);
+        PermissionDecision[] uses = [.. OurStatements.Calls.Select(c => RoleKeyEvaluator.Decide(access, c))];
+        PermissionDecision[] reads = [.. Reading(access).Select(c => DecideReading(access, c))];
+        PermissionDecision? on = SwitchesOn(access, state);
         if (on?.Decision == Decision.Denied)
         {
             return Off(state);
@@ -105,8 +105,8 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
         AccessDecision decision,
         AccessTarget target,
         KeyArn key,
-        Seen<PolicyDocument> policy,
-        Seen<KeyMetadata> data,
+        Evidence<PolicyDocument> policy,
+        Evidence<KeyMetadata> data,
         DateTimeOffset now)
     {
         if (IsOff(data) || policy.Value is not { } document)
@@ -178,8 +178,8 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
     private static AccessDecision? Stopped(
         KeyArn key,
         RoleArn role,
-        Seen<PolicyDocument> policy,
-        Seen<KeyMetadata> data,
+        Evidence<PolicyDocument> policy,
+        Evidence<KeyMetadata> data,
         DateTimeOffset now)
     {
         if (data.Missing || policy.Missing)
@@ -200,7 +200,7 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
             return null;
         }
 
-        KeyAccess access = new(
+        RoleKeyEvidence access = new(
             key,
             role,
             null,
@@ -208,48 +208,48 @@ internal sealed class AwsDecisions(AwsKeyReader reader, AwsRoleReader roles, Aws
             new RolePolicies([], "not looked at"),
             null,
             Presence.Unknown,
-            new Seen<IReadOnlyList<KeyGrant>>(null, false, "not looked at"),
+            new Evidence<IReadOnlyList<KeyGrant>>(null, false, "not looked at"),
             now);
         AccessDecision decision = Decide(access, data, roleMissing: false);
         return decision.ExplicitlyStopped ? decision with { Use = Decision.Denied, Reasons = Explicit(access) } : null;
     }
 
-    private static bool IsOff(Seen<KeyMetadata> data) =>
+    private static bool IsOff(Evidence<KeyMetadata> data) =>
         data.Value is { } metadata && AwsKeyReader.ToState(metadata) is CmekKeyState.Disabled or CmekKeyState.PendingDeletion;
 
-    private static AccessDecision Off(Seen<KeyMetadata> data) =>
+    private static AccessDecision Off(Evidence<KeyMetadata> data) =>
         AccessDecision.Of(Decision.Denied, $"the key's state is {AwsKeyReader.ToState(data.Value!)}") with { ExplicitlyStopped = true };
 
     // Whether the role can bring a key back that is off; null for one that is on. A deletion is cancelled first, and leaves it disabled.
-    private static CallDecision? SwitchesOn(KeyAccess access, Seen<KeyMetadata> state)
+    private static PermissionDecision? SwitchesOn(RoleKeyEvidence access, Evidence<KeyMetadata> state)
     {
         if (!IsOff(state))
         {
             return null;
         }
 
-        CallDecision sets = KeyAccessEvaluator.Decide(access, "kms:PutKeyPolicy");
+        PermissionDecision sets = RoleKeyEvaluator.Decide(access, "kms:PutKeyPolicy");
         string[] calls = AwsKeyReader.ToState(state.Value!) == CmekKeyState.Disabled
             ? ["kms:EnableKey"]
             : ["kms:CancelKeyDeletion", "kms:EnableKey"];
         return access.Key.Account != access.Role.Account
-            ? new CallDecision(Decision.Denied, "a key is switched on from its own account only")
-            : calls.Select(c => KeyAccessEvaluator.Decide(access, c))
+            ? new PermissionDecision(Decision.Denied, "a key is switched on from its own account only")
+            : calls.Select(c => RoleKeyEvaluator.Decide(access, c))
                 .Select(d => d.Decision >= sets.Decision ? d : sets)
                 .MinBy(d => d.Decision);
     }
 
-    private static IReadOnlyList<string> Explicit(KeyAccess access) =>
-        [.. Reading(access).Select(c => KeyAccessEvaluator.Decide(access, c).Reason).Distinct()];
+    private static IReadOnlyList<string> Explicit(RoleKeyEvidence access) =>
+        [.. Reading(access).Select(c => RoleKeyEvaluator.Decide(access, c).Reason).Distinct()];
 
     // A key policy can be changed, and a copy made that has a policy of its own, from the key's own account only.
-    private static IEnumerable<string> Reading(KeyAccess access) => access.Key.Account != access.Role.Account
+    private static IEnumerable<string> Reading(RoleKeyEvidence access) => access.Key.Account != access.Role.Account
         ? s_reading
         : access.Key.MultiRegion ? [.. s_reading, "kms:PutKeyPolicy", Replicate] : s_reading.Append("kms:PutKeyPolicy");
 
     // A copy takes kms:CreateKey in its region too, which is not looked at.
-    private static CallDecision DecideReading(KeyAccess access, string call) =>
-        KeyAccessEvaluator.Decide(access, call) is var decided && call == Replicate
+    private static PermissionDecision DecideReading(RoleKeyEvidence access, string call) =>
+        RoleKeyEvaluator.Decide(access, call) is var decided && call == Replicate
             ? decided with { Decision = AccessDecision.Both(decided.Decision, Decision.Perhaps) }
             : decided;
 }

@@ -104,7 +104,7 @@ internal sealed class AwsDiscovery(AwsKeyReader reader)
             await gate.WaitAsync(search.Cancellation).ConfigureAwait(false);
             try
             {
-                IReadOnlyDictionary<string, string>? tags = await AwsKeyReader.SeenAsync(
+                IReadOnlyDictionary<string, string>? tags = await AwsEvidence.ReadOrNullAsync(
                     reader.TagsAsync(arn, region, search.Cancellation)).ConfigureAwait(false);
                 search.Answered(op);
                 if (tags is null)
@@ -126,7 +126,7 @@ internal sealed class AwsDiscovery(AwsKeyReader reader)
     private async Task<CmekKey> FoundAsync(KeyArn key, IReadOnlyDictionary<string, string> tags, CancellationToken cancellation)
     {
         Task<KeyMetadata> described = reader.DescribeAsync(key.Text, key.Region, cancellation);
-        Task<Seen<PolicyDocument>> policy = AwsKeyReader.TryAsync(reader.PolicyAsync(key, cancellation));
+        Task<Evidence<PolicyDocument>> policy = AwsEvidence.TryReadAsync(reader.PolicyAsync(key, cancellation));
         CmekKey found = AwsKeyReader.ToKey(await described.ConfigureAwait(false), tags, null, null);
         PolicyDocument? document = (await policy.ConfigureAwait(false)).Value;
         return found with { Discovered = true, AuthPrincipals = document is null ? [] : OurStatements.Roles(document) };

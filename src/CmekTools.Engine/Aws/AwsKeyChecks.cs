@@ -4,7 +4,7 @@ namespace CmekTools.Engine.Aws;
 internal static class AwsKeyChecks
 {
     /// <summary>The checks, in the order in which they are shown.</summary>
-    public static IEnumerable<CmekCheck> Of(AwsFindings f)
+    public static IEnumerable<CmekCheck> Of(AwsAccessEvidence f)
     {
         if (f.Data.Missing)
         {

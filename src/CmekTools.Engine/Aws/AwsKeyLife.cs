@@ -12,11 +12,20 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     /// <summary>The kind of the change that completes a rotation.</summary>
     public const string RotationChange = "kms:RotateKeyOnDemand";
 
+    /// <summary>On-demand rotations that KMS makes of one key; the quota cannot be raised.</summary>
+    public const int RotationLimit = 25;
+
     // Behind the cluster's id in the tag's value: the key was disabled before the revocation already.
     private const string WasOff = " disabled-before";
 
     // What a run has disabled itself was on before it, by the run's id.
     private readonly ConcurrentDictionary<string, string> _disabled = new(StringComparer.Ordinal);
+
+    /// <summary>How many on-demand rotations the key has had; at the primary, for a replica.</summary>
+    public async Task<RotationBudget> ReadRotationBudgetAsync(string keyUri, Operation op) =>
+        await reader.RotationsAsync(AwsInput.ParseKey(keyUri), op).ConfigureAwait(false) is { } made
+            ? new RotationBudget(true, made.Count(r => r.RotationType?.Value == "ON_DEMAND"), RotationLimit)
+            : new RotationBudget(false, 0, RotationLimit);
 
     public static string MaterialOf(string keyUri) =>
             AwsInput.ParseKey(keyUri) is { MultiRegion: true } key ? $"{key.Account}/{key.KeyId}" : keyUri;
@@ -33,7 +42,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
             key = AwsInput.ParseKey(primary);
         }
 
-        IReadOnlyList<DateTime>? before = await reader.RotationsAsync(key, op).ConfigureAwait(false);
+        IReadOnlyList<RotationsListEntry>? before = await reader.RotationsAsync(key, op).ConfigureAwait(false);
         bool made;
         try
         {
@@ -255,12 +264,12 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     private Task<IReadOnlyDictionary<string, string>?> TagsAsync(KeyArn key, Operation op) =>
         reader.TagsAsync(key.Text, key.Region, op.Cancellation);
 
-    private async Task<CmekKeyRotation?> WaitForRotationAsync(KeyArn key, IReadOnlyList<DateTime>? before, Operation op)
+    private async Task<CmekKeyRotation?> WaitForRotationAsync(KeyArn key, IReadOnlyList<RotationsListEntry>? before, Operation op)
     {
         DateTimeOffset end = op.Session.Time.GetUtcNow() + op.Timings.PropagationLimit;
         while (true)
         {
-            IReadOnlyList<DateTime>? now = await reader.RotationsAsync(key, op).ConfigureAwait(false);
+            IReadOnlyList<RotationsListEntry>? now = await reader.RotationsAsync(key, op).ConfigureAwait(false);
             if (now is null || before is null)
             {
                 await op.Host.WarningAsync(
@@ -292,8 +301,11 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     }
 
     // KMS has no numbers for its versions: the times at which they came tell them apart.
-    private static CmekKeyRotation Rotation(KeyArn key, IReadOnlyList<DateTime>? before, IReadOnlyList<DateTime>? now, Operation op) =>
-        new()
+    private static CmekKeyRotation Rotation(
+        KeyArn key,
+        IReadOnlyList<RotationsListEntry>? before,
+        IReadOnlyList<RotationsListEntry>? now,
+        Operation op) => new()
     {
         KeyUri = key.Text,
         Before = Text(before),
@@ -301,8 +313,6 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         At = op.Session.Time.GetUtcNow(),
     };
 
-    private static string? Text(IReadOnlyList<DateTime>? rotations) =>
-        rotations is { Count: > 0 }
-            ? rotations.Max().ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)
-            : null;
+    private static string? Text(IReadOnlyList<RotationsListEntry>? rotations) =>
+        rotations?.Max(r => r.RotationDate)?.ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 }

@@ -254,7 +254,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 
         async Task<string?> MayBeOursAsync(string arn)
         {
-            Seen<KeyMetadata> seen = await AwsKeyReader.TryAsync(
+            Evidence<KeyMetadata> seen = await AwsEvidence.TryReadAsync(
                 reader.DescribeAsync(arn, region, op.Cancellation)).ConfigureAwait(false);
             if (seen.Missing || (seen.Value is { } key && IsAnothers(key, cluster, region)))
             {
@@ -267,7 +267,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 return arn;
             }
 
-            Seen<IReadOnlyList<string>> names = await AwsKeyReader.TryAsync(
+            Evidence<IReadOnlyList<string>> names = await AwsEvidence.TryReadAsync(
                 reader.AliasesAsync(arn, region, op.Cancellation)).ConfigureAwait(false);
             return names.Value is { Count: > 0 } ? null : arn;
         }
@@ -299,7 +299,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 
         async Task<MarkedKey> MarkAsync(string arn) => new(
             arn,
-            await AwsKeyReader.SeenAsync(reader.TagsAsync(arn, region, op.Cancellation)).ConfigureAwait(false) is not { } tags
+            await AwsEvidence.ReadOrNullAsync(reader.TagsAsync(arn, region, op.Cancellation)).ConfigureAwait(false) is not { } tags
                 ? KeyMark.Hidden
                 : IsOurs(tags, cluster, region) ? KeyMark.Ours : KeyMark.Anothers);
     }
@@ -494,7 +494,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             made = answer.ReplicaKeyMetadata;
         }, async cancellation =>
         {
-            made = (await AwsKeyReader.LookAsync(reader.DescribeAsync(
+            made = (await AwsEvidence.ReadAsync(reader.DescribeAsync(
                 primary.KeyUri!.Replace($":kms:{home}:", $":kms:{region}:", StringComparison.Ordinal),
                 region,
                 cancellation)).ConfigureAwait(false)).Value;

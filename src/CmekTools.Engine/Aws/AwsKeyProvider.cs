@@ -9,12 +9,13 @@ internal sealed class AwsKeyProvider : IKeyProvider
     private readonly AwsKeyReader _reader;
     private readonly AwsKeyMaker _maker;
     private readonly AwsKeyLife _life;
-    private readonly AwsGranting _granting;
+    private readonly AwsAccessGranting _granting;
     private readonly AwsCut _cut;
     private readonly AwsDecisions _decisions;
     private readonly AwsChecks _checks;
-    private readonly AwsReach _reach;
-    private readonly AwsKeyUse _use;
+    private readonly AwsOtherAccess _otherAccess;
+    private readonly AwsKeyMarks _marks;
+    private readonly AwsNewcomers _newcomers;
     private readonly AwsReadiness _readiness;
     private readonly AwsSheet _byHand;
     private readonly AwsDiscovery _discovery;
@@ -32,15 +33,16 @@ internal sealed class AwsKeyProvider : IKeyProvider
         AwsRoleReader roles = new(_clients);
         AwsPrincipals principals = new(_clients, roles);
         KeyPolicyWriter policies = new(_clients, _reader);
-        _granting = new AwsGranting(_reader, principals, policies);
-        _reach = new AwsReach(_clients, _reader);
-        _cut = new AwsCut(_reader, roles, principals, policies, _life, _reach);
-        _use = new AwsKeyUse(_clients, _reader, roles);
-        _readiness = new AwsReadiness(_clients, _reader, _reach);
-        _byHand = new AwsSheet(_reader, _reach);
+        _granting = new AwsAccessGranting(_reader, principals, policies);
+        _otherAccess = new AwsOtherAccess(_clients, _reader);
+        _cut = new AwsCut(_reader, roles, principals, policies, _life, _otherAccess);
+        _marks = new AwsKeyMarks(_reader);
+        _newcomers = new AwsNewcomers(_reader, roles);
+        _readiness = new AwsReadiness(_clients, _reader, _otherAccess);
+        _byHand = new AwsSheet(_reader, _otherAccess);
         _discovery = new AwsDiscovery(_reader);
-        _decisions = new AwsDecisions(_reader, roles, _reach);
-        _checks = new AwsChecks(_reader, roles, _reach, new AwsOpinion(_clients));
+        _decisions = new AwsDecisions(_reader, roles, _otherAccess);
+        _checks = new AwsChecks(_reader, roles, _otherAccess, new AwsOpinion(_clients));
     }
 
     /// <inheritdoc/>
@@ -106,29 +108,29 @@ internal sealed class AwsKeyProvider : IKeyProvider
     public Task DisableKeyAsync(string keyUri, Operation op) => _life.DisableKeyAsync(keyUri, op);
 
     /// <inheritdoc/>
-    public Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op) => Task.FromResult(AwsReach.Identify(keyUri));
+    public Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op) => Task.FromResult(AwsOtherAccess.Identify(keyUri));
 
     /// <inheritdoc/>
-    public Task<KeyReach> ReadReachAsync(string keyUri, Operation op) => _reach.ReadReachAsync(keyUri, op);
+    public Task<OtherAccess> ReadOtherAccessAsync(string keyUri, Operation op) => _otherAccess.ReadAsync(keyUri, op);
 
     /// <inheritdoc/>
-    public Task<KeyMarks> ReadMarksAsync(string keyUri, Operation op) => _use.ReadMarksAsync(keyUri, op);
+    public Task<KeyMarks> ReadMarksAsync(string keyUri, Operation op) => _marks.ReadAsync(keyUri, op);
 
     /// <inheritdoc/>
     public bool CutLeavesMark => true;
 
     /// <inheritdoc/>
-    public bool WasCut(AccessTarget target, AccessSnapshot snapshot) => AwsKeyUse.WasCut(target, snapshot);
+    public bool WasCut(AccessTarget target, AccessSnapshot snapshot) => AwsNewcomers.WasCut(target, snapshot);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<string>> ReadNewcomersAsync(AccessTarget target, AccessSnapshot snapshot, Operation op) =>
-        _use.ReadNewcomersAsync(target, snapshot, op);
+        _newcomers.ReadAsync(target, snapshot, op);
 
     /// <inheritdoc/>
-    public Task<RotationBudget> ReadRotationBudgetAsync(string keyUri, Operation op) => _use.ReadRotationBudgetAsync(keyUri, op);
+    public Task<RotationBudget> ReadRotationBudgetAsync(string keyUri, Operation op) => _life.ReadRotationBudgetAsync(keyUri, op);
 
     /// <inheritdoc/>
-    public Task RevokeGrantAsync(KeyGrant grant, Operation op) => _reach.RevokeGrantAsync(grant, op);
+    public Task RevokeGrantAsync(KeyGrant grant, Operation op) => _otherAccess.RevokeGrantAsync(grant, op);
 
     /// <inheritdoc/>
     public Task<AccessSnapshot> CaptureAsync(AccessTarget target, Operation op) => _cut.CaptureAsync(target, op);

@@ -17,18 +17,17 @@ internal sealed class AwsKeyReader(AwsClients clients)
     public async Task<CmekKey> ReadKeyAsync(KeyArn key, Operation op, KeyMetadata? known)
     {
         Task<KeyMetadata> described = known is null ? DescribeAsync(key.Text, key.Region, op.Cancellation) : Task.FromResult(known);
-        Task<IReadOnlyDictionary<string, string>?> tags = SeenAsync(TagsAsync(key.Text, key.Region, op.Cancellation));
-        Task<GetKeyRotationStatusResponse?> rotation = SeenAsync(RotationAsync(key, op.Cancellation));
-        Task<string?> alias = SeenAsync(AliasOfAsync(key, op.Cancellation));
-        Task<IReadOnlyList<DateTime>?> rotations = RotationsAsync(key, op);
+        Task<IReadOnlyDictionary<string, string>?> tags = AwsEvidence.ReadOrNullAsync(TagsAsync(key.Text, key.Region, op.Cancellation));
+        Task<GetKeyRotationStatusResponse?> rotation = AwsEvidence.ReadOrNullAsync(RotationAsync(key, op.Cancellation));
+        Task<string?> alias = AwsEvidence.ReadOrNullAsync(AliasOfAsync(key, op.Cancellation));
+        Task<IReadOnlyList<RotationsListEntry>?> rotations = RotationsAsync(key, op);
         await Task.WhenAll([described, tags, rotation, alias, rotations]).ConfigureAwait(false);
         CmekKey read = ToKey(
             await described.ConfigureAwait(false),
             await tags.ConfigureAwait(false),
             await rotation.ConfigureAwait(false),
             await alias.ConfigureAwait(false));
-        DateTime[] dates = [.. await rotations.ConfigureAwait(false) ?? []];
-        return dates.Length == 0 ? read : read with { LastRotation = ToOffset(dates.Max()) };
+        return read with { LastRotation = ToOffset((await rotations.ConfigureAwait(false))?.Max(r => r.RotationDate)) };
     }
 
     public async Task<KeyMetadata> DescribeAsync(string keyId, string region, CancellationToken cancellation)
@@ -73,32 +72,31 @@ internal sealed class AwsKeyReader(AwsClients clients)
     public async Task<GetKeyRotationStatusResponse> RotationStatusAsync(KeyArn key, CancellationToken cancellation) =>
         (await RotationAsync(key, cancellation).ConfigureAwait(false))!;
 
-    // Null where it cannot be seen.
-    public async Task<IReadOnlyList<DateTime>?> RotationsAsync(KeyArn key, Operation op)
+    /// <summary>Every rotation that a key has had, all pages; null where they cannot be seen.</summary>
+    public async Task<IReadOnlyList<RotationsListEntry>?> RotationsAsync(KeyArn key, Operation op)
     {
-        List<DateTime> dates = [];
+        List<RotationsListEntry> rotations = [];
         string? marker = null;
         do
         {
             string? from = marker;
-            ListKeyRotationsResponse? page = await SeenAsync<ListKeyRotationsResponse>(AwsErrors.CallAsync<ListKeyRotationsResponse?>(
+            Task<ListKeyRotationsResponse> reading = AwsErrors.CallAsync(
                 "kms:ListKeyRotations",
                 key.Text,
-                async ct =>
-                    await clients.Kms(key.Region).ListKeyRotationsAsync(
-                        new ListKeyRotationsRequest { KeyId = key.Text, Marker = from },
-                        ct).ConfigureAwait(false),
-                op.Cancellation)).ConfigureAwait(false);
-            if (page is null)
+                ct => clients.Kms(key.Region).ListKeyRotationsAsync(
+                    new ListKeyRotationsRequest { KeyId = key.Text, Marker = from },
+                    ct),
+                op.Cancellation);
+            if (await AwsEvidence.ReadOrNullAsync<ListKeyRotationsResponse>(reading!).ConfigureAwait(false) is not { } page)
             {
                 return null;
             }
 
-            dates.AddRange((page.Rotations ?? []).Select(r => r.RotationDate).OfType<DateTime>());
+            rotations.AddRange(page.Rotations ?? []);
             marker = page.Truncated == true ? page.NextMarker : null;
         }
         while (!string.IsNullOrEmpty(marker));
-        return dates;
+        return rotations;
     }
 
     private async Task<string?> AliasOfAsync(KeyArn key, CancellationToken cancellation)
@@ -183,57 +181,6 @@ internal sealed class AwsKeyReader(AwsClients clients)
 
     public async Task<PolicyDocument> PolicyAsync(KeyArn key, CancellationToken cancellation) =>
         PolicyDocument.Parse(await PolicyTextAsync(key, cancellation).ConfigureAwait(false), key.Text);
-
-    /// <summary>Looks at what is not needed by all means: whatever fails is not seen, and says why.</summary>
-    public static async Task<Seen<T>> TryAsync<T>(Task<T> read)
-        where T : class
-    {
-        try
-        {
-            return await LookAsync(read).ConfigureAwait(false);
-        }
-        catch (CmekException e)
-        {
-            return new Seen<T>(null, false, e.Message);
-        }
-    }
-
-    /// <summary>
-    /// Looks at what may be missing or hidden. Other failures, a service that cannot be reached first of all, are thrown.
-    /// </summary>
-    public static async Task<Seen<T>> LookAsync<T>(Task<T> read)
-        where T : class
-    {
-        try
-        {
-            return new Seen<T>(await read.ConfigureAwait(false), false, null);
-        }
-        catch (CmekServiceException e) when (e.ErrorId is AwsErrors.KeyNotFound or "RoleNotFound")
-        {
-            return new Seen<T>(null, true, e.Message);
-        }
-        catch (CmekException e) when (
-            e.Kind is CmekErrorKind.PermissionDenied or CmekErrorKind.InvalidOperation or CmekErrorKind.InvalidData)
-        {
-            return new Seen<T>(null, false, e.Message);
-        }
-    }
-
-    // What is denied, not supported for this kind of key, or gone is "not seen"; the key itself is read by a call that does fail.
-    public static async Task<T?> SeenAsync<T>(Task<T?> read)
-        where T : class
-    {
-        try
-        {
-            return await read.ConfigureAwait(false);
-        }
-        catch (CmekServiceException e) when (
-            e.ErrorId is AwsErrors.AccessDenied or AwsErrors.KeyNotFound or "AwsUnsupported" or "AwsError"
-                or "KeyStateInvalid" or "KeyPendingDeletion" or "KeyDisabled")
-        {
-            return null;
-        }
-    }
 
     public static CmekKey ToKey(
         KeyMetadata data,

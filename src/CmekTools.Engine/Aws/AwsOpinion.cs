@@ -12,7 +12,7 @@ internal sealed class AwsOpinion(AwsClients clients)
     private const string Who = "IAM's simulator";
 
     /// <summary>Asks. Null where there is nothing to ask about: no role or no key, which other checks tell.</summary>
-    public async Task<CmekCheck?> AskAsync(AwsFindings f, Operation op)
+    public async Task<CmekCheck?> AskAsync(AwsAccessEvidence f, Operation op)
     {
         if (f.Iam.Missing || f.Data.Missing || f.Policy.Missing)
         {
@@ -21,7 +21,7 @@ internal sealed class AwsOpinion(AwsClients clients)
 
         // As IAM spells it, with its path.
         string role = f.Iam.Value?.Arn ?? f.Role.Text;
-        Seen<IReadOnlyList<SimulatedCall>> asked = await AwsKeyReader.TryAsync(AwsErrors.CallAsync(
+        Evidence<IReadOnlyList<SimulatedCall>> asked = await AwsEvidence.TryReadAsync(AwsErrors.CallAsync(
             "iam:SimulatePrincipalPolicy",
             role,
             ct => clients.Iam(f.Key.Partition).SimulateAsync(role, OurStatements.Calls, f.Key, ct),
@@ -36,7 +36,7 @@ internal sealed class AwsOpinion(AwsClients clients)
     }
 
     /// <summary>What the answers make of it.</summary>
-    public static CmekCheck Of(AwsFindings f, IReadOnlyList<SimulatedCall> calls)
+    public static CmekCheck Of(AwsAccessEvidence f, IReadOnlyList<SimulatedCall> calls)
     {
         SimulatedLimit organization = calls.Select(c => c.Organization).DefaultIfEmpty(SimulatedLimit.NotSaid).Max();
         return SecondOpinion.Check(
@@ -59,7 +59,7 @@ internal sealed class AwsOpinion(AwsClients clients)
 
     private static bool Same(string one, string other) => string.Equals(one, other, StringComparison.OrdinalIgnoreCase);
 
-    private static Opinion On(AwsFindings f, string call, SimulatedCall? theirs)
+    private static Opinion On(AwsAccessEvidence f, string call, SimulatedCall? theirs)
     {
         bool needed = NeedsOwn(f, call);
         (Verdict ours, string our) = Ours(f, call);
@@ -86,7 +86,7 @@ internal sealed class AwsOpinion(AwsClients clients)
     };
 
     // The role's side alone, as the simulator looks at it.
-    private static (Verdict Verdict, string Reason) Ours(AwsFindings f, string call)
+    private static (Verdict Verdict, string Reason) Ours(AwsAccessEvidence f, string call)
     {
         PolicyFindings own = f.Principal.Own.Find(call, f.Key.Text, f.Access.Context);
         PolicyFindings? limit = f.Principal.Boundary?.Value is { } boundary
@@ -115,7 +115,7 @@ internal sealed class AwsOpinion(AwsClients clients)
     }
 
     // Does the call hang on an Allow of the role's own?
-    private static bool NeedsOwn(AwsFindings f, string call) =>
-        KeyAccessEvaluator.Decide(f.Access, call).Decision == Decision.Allowed
-        && KeyAccessEvaluator.Decide(f.Access with { Own = new RolePolicies([], null) }, call).Decision != Decision.Allowed;
+    private static bool NeedsOwn(AwsAccessEvidence f, string call) =>
+        RoleKeyEvaluator.Decide(f.Access, call).Decision == Decision.Allowed
+        && RoleKeyEvaluator.Decide(f.Access with { Own = new RolePolicies([], null) }, call).Decision != Decision.Allowed;
 }

@@ -12,7 +12,7 @@ internal static class AwsPolicyChecks
         ["AwsKeyPolicyActions", "AwsKeyPolicyDeny", "AwsKeyPolicyPrincipal", "AwsKeyPolicyScope", "AwsKeyPolicyRoot"];
 
     /// <summary>The checks, in the order in which they are shown.</summary>
-    public static IEnumerable<CmekCheck> Of(AwsFindings f)
+    public static IEnumerable<CmekCheck> Of(AwsAccessEvidence f)
     {
         if (f.Data.Missing || f.Policy.Missing)
         {
@@ -36,7 +36,7 @@ internal static class AwsPolicyChecks
         }
 
         yield return DenyCheck(f, policy);
-        CallDecision[] byKey = [.. OurStatements.Calls.Select(c => KeyAccessEvaluator.Allows(f.Access, c))];
+        PermissionDecision[] byKey = [.. OurStatements.Calls.Select(c => RoleKeyEvaluator.Allows(f.Access, c))];
         string[] missing = [.. OurStatements.Calls.Zip(byKey).Where(p => p.Second.Decision == Decision.Denied).Select(p => p.First)];
         List<string> dead = OurPolicyEdits.DeadPrincipals(policy);
         bool deadIsOurs = missing.Length == OurStatements.Calls.Count
@@ -110,7 +110,7 @@ internal static class AwsPolicyChecks
         return copy;
     }
 
-    private static CmekCheck ActionsCheck(AwsFindings f, CallDecision[] decisions, string[] missing)
+    private static CmekCheck ActionsCheck(AwsAccessEvidence f, PermissionDecision[] decisions, string[] missing)
     {
         if (missing.Length > 0)
         {
@@ -121,13 +121,13 @@ internal static class AwsPolicyChecks
                 f.Grant);
         }
 
-        CallDecision[] unsure = [.. decisions.Where(d => d.Decision != Decision.Allowed)];
+        PermissionDecision[] unsure = [.. decisions.Where(d => d.Decision != Decision.Allowed)];
         return unsure.Length > 0
             ? f.OnKey("AwsKeyPolicyActions", CmekCheckResult.Unknown, string.Join("; ", unsure.Select(d => d.Reason).Distinct()), f.Grant)
             : f.OnKey("AwsKeyPolicyActions", CmekCheckResult.Pass, $"{f.Role.Text} has the five actions");
     }
 
-    private static CmekCheck DenyCheck(AwsFindings f, PolicyDocument policy)
+    private static CmekCheck DenyCheck(AwsAccessEvidence f, PolicyDocument policy)
     {
         PolicyFindings[] findings =
         [
@@ -157,7 +157,7 @@ internal static class AwsPolicyChecks
     // Whoever can read, or let others read. Administrators who can change the policy are the account's own affair.
     private static readonly string[] s_opening = ["kms:Decrypt", "kms:ReEncryptFrom", "kms:CreateGrant"];
 
-    private static CmekCheck ScopeCheck(AwsFindings f, PolicyDocument policy)
+    private static CmekCheck ScopeCheck(AwsAccessEvidence f, PolicyDocument policy)
     {
         List<string> wide = [];
         List<string> dead = OurPolicyEdits.DeadPrincipals(policy);
@@ -225,7 +225,7 @@ internal static class AwsPolicyChecks
         && PolicyJson.Strings(value) is ["true"];
 
     // A grant lets its grantee in whatever the key policy says.
-    private static CmekCheck GrantsCheck(AwsFindings f)
+    private static CmekCheck GrantsCheck(AwsAccessEvidence f)
     {
         if (f.Grants.Value is not { } grants)
         {

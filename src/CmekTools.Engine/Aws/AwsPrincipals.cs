@@ -53,7 +53,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
 
     public async Task<GrantRole> RepairRoleAsync(AccessTarget target, RoleArn role, AccessSnapshot? snapshot, Operation op)
     {
-        Seen<IamRole> seen = await AwsKeyReader.LookAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
+        Evidence<IamRole> seen = await AwsEvidence.ReadAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
         if (seen.Value is { } there)
         {
             string? before = snapshot?.Data["roleId"]?.GetValue<string>();
@@ -64,7 +64,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                         + "is written anew for it.").ConfigureAwait(false);
             }
 
-            TrustDecision trust = TrustJudge.Decide(
+            TrustDecision trust = TrustEvaluator.Decide(
                 PolicyDocument.Parse(there.TrustPolicy, role.Text),
                 target.Cluster.AccountId ?? string.Empty,
                 target.OrganizationId,
@@ -157,7 +157,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
         bool mayBeNew = role.CreatedAt is { } made && op.Session.Time.GetUtcNow() - made < op.Timings.PropagationLimit;
         GrantRole result = new(role.Arn, role.Id, mayBeNew, false);
         PolicyDocument trust = PolicyDocument.Parse(role.TrustPolicy, role.Arn);
-        TrustDecision verdict = TrustJudge.Decide(trust, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
+        TrustDecision verdict = TrustEvaluator.Decide(trust, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
         if (verdict is { Assume: Decision.Allowed, ExternalId: ExternalIdDemand.Exact or ExternalIdDemand.TakesOthers })
         {
             return result;
@@ -176,7 +176,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
         }
 
         PolicyDocument after = WithTrust(trust, cluster, partition, account, op.Session.Organization.Id);
-        TrustDecision then = TrustJudge.Decide(after, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
+        TrustDecision then = TrustEvaluator.Decide(after, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
         if (then.Assume == Decision.Denied)
         {
             throw TrustInvalid(role.Arn, cluster, then, $"Take the Deny out of the trust policy, or give another name with -RoleName.");
@@ -293,7 +293,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                 arn);
         }
 
-        TrustDecision verdict = TrustJudge.Decide(
+        TrustDecision verdict = TrustEvaluator.Decide(
             PolicyDocument.Parse(seen.TrustPolicy, arn),
             account,
             op.Session.Organization.Id,

@@ -6,7 +6,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Whether whoever runs this could cut a key off now. Reads only.</summary>
-internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsReach reach)
+internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsOtherAccess otherAccess)
 {
     private static readonly TimeSpan s_soon = TimeSpan.FromHours(1);
 
@@ -49,9 +49,9 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
         AccessTarget first = targets[0];
         KeyArn key = AwsInput.ParseKey(first.KeyUri);
         long start = op.Session.Time.GetTimestamp();
-        Task<Seen<PolicyDocument>> reading = AwsKeyReader.LookAsync(reader.PolicyAsync(key, op.Cancellation));
-        Task<Seen<IReadOnlyList<KeyGrant>>> listing = AwsKeyReader.TryAsync(reach.GrantsAsync(key, op.Cancellation));
-        Seen<KeyMetadata> data = await AwsKeyReader.LookAsync(
+        Task<Evidence<PolicyDocument>> reading = AwsEvidence.ReadAsync(reader.PolicyAsync(key, op.Cancellation));
+        Task<Evidence<IReadOnlyList<KeyGrant>>> listing = AwsEvidence.TryReadAsync(otherAccess.GrantsAsync(key, op.Cancellation));
+        Evidence<KeyMetadata> data = await AwsEvidence.ReadAsync(
             reader.DescribeAsync(key.Text, key.Region, op.Cancellation)).ConfigureAwait(false);
         List<CmekCheck> checks =
         [
@@ -60,8 +60,8 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
                 CmekCheckResult.Pass,
                 $"KMS in {key.Region} answered in {op.Session.Time.GetElapsedTime(start).TotalMilliseconds:0} ms."),
         ];
-        Seen<PolicyDocument> policy = await reading.ConfigureAwait(false);
-        Seen<IReadOnlyList<KeyGrant>> grants = await listing.ConfigureAwait(false);
+        Evidence<PolicyDocument> policy = await reading.ConfigureAwait(false);
+        Evidence<IReadOnlyList<KeyGrant>> grants = await listing.ConfigureAwait(false);
         if (data.Missing || policy.Missing)
         {
             checks.Add(Make(
@@ -141,7 +141,7 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
     }
 
     // PutKeyPolicy has no dry run: the key policy is judged here, the caller's own policies by IAM's simulator.
-    private async Task<CmekCheck> WriteAsync(AccessTarget target, KeyArn key, Seen<PolicyDocument> policy, Operation op)
+    private async Task<CmekCheck> WriteAsync(AccessTarget target, KeyArn key, Evidence<PolicyDocument> policy, Operation op)
     {
         AwsCaller caller = await clients.CallerAsync(key.Region, op.Cancellation).ConfigureAwait(false);
         Grounds write = await MayAsync("kms:PutKeyPolicy", key, policy, caller, op).ConfigureAwait(false);
@@ -199,7 +199,7 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
         };
     }
 
-    private async Task<Grounds> MayAsync(string action, KeyArn key, Seen<PolicyDocument> policy, AwsCaller caller, Operation op)
+    private async Task<Grounds> MayAsync(string action, KeyArn key, Evidence<PolicyDocument> policy, AwsCaller caller, Operation op)
     {
         if (policy.Value is not { } document)
         {
@@ -213,7 +213,9 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
             return new Grounds(Decision.Perhaps, "the key policy hangs on what a user is");
         }
 
-        Seen<string> source = session ? await RoleOfAsync(caller, op).ConfigureAwait(false) : new Seen<string>(caller.Arn, false, null);
+        Evidence<string> source = session
+            ? await RoleOfAsync(caller, op).ConfigureAwait(false)
+            : new Evidence<string>(caller.Arn, false, null);
         if (source.Value is not { } principal)
         {
             return new Grounds(Decision.Unread, $"the role of {caller.Arn} could not be read: {source.Why}");
@@ -243,7 +245,7 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
             return new Grounds(Decision.Allowed, byKey.Reason);
         }
 
-        Seen<IReadOnlyList<SimulatedCall>> own = await AwsKeyReader.TryAsync(AwsErrors.CallAsync(
+        Evidence<IReadOnlyList<SimulatedCall>> own = await AwsEvidence.TryReadAsync(AwsErrors.CallAsync(
             "iam:SimulatePrincipalPolicy",
             principal,
             ct => clients.Iam(key.Partition).SimulateAsync(principal, [action], key, ct),
@@ -274,12 +276,12 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsR
     }
 
     // A session's ARN leaves the role's path out.
-    private async Task<Seen<string>> RoleOfAsync(AwsCaller caller, Operation op)
+    private async Task<Evidence<string>> RoleOfAsync(AwsCaller caller, Operation op)
     {
         string name = caller.Arn.Split('/')[1];
-        Seen<IamRole> role = await AwsKeyReader.TryAsync(AwsErrors.CallAsync(
+        Evidence<IamRole> role = await AwsEvidence.TryReadAsync(AwsErrors.CallAsync(
             "iam:GetRole", name, ct => clients.Iam(caller.Partition).GetRoleAsync(name, ct), op.Cancellation)).ConfigureAwait(false);
-        return new Seen<string>(role.Value?.Arn, role.Missing, role.Why);
+        return new Evidence<string>(role.Value?.Arn, role.Missing, role.Why);
     }
 
     private sealed record Grounds(Decision Decision, string Why);

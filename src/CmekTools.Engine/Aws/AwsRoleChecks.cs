@@ -7,7 +7,7 @@ namespace CmekTools.Engine.Aws;
 internal static class AwsRoleChecks
 {
     /// <summary>The checks, in the order in which they are shown.</summary>
-    public static IEnumerable<CmekCheck> Of(AwsFindings f)
+    public static IEnumerable<CmekCheck> Of(AwsAccessEvidence f)
     {
         if (f.Iam.Missing)
         {
@@ -55,7 +55,7 @@ internal static class AwsRoleChecks
     }
 
     // AWS: a boundary limits also what the key policy gives to the role, so that one that only says nothing about KMS stops the cluster.
-    private static CmekCheck BoundaryCheck(AwsFindings f, IamRole role)
+    private static CmekCheck BoundaryCheck(AwsAccessEvidence f, IamRole role)
     {
         if (role.BoundaryArn is not { } arn)
         {
@@ -92,7 +92,7 @@ internal static class AwsRoleChecks
     }
 
     // What the key policy gives to a session, and not to the role, a boundary stops by a Deny only.
-    private static Limit LimitOf(AwsFindings f, PolicyDocument boundary, string call)
+    private static Limit LimitOf(AwsAccessEvidence f, PolicyDocument boundary, string call)
     {
         PolicyFindings limit = PolicyEvaluator.OfIdentity(boundary, call, f.Key.Text, f.Access.Context);
         if (limit.Denied is { } denied)
@@ -110,7 +110,7 @@ internal static class AwsRoleChecks
             return new Limit(call, Decision.Allowed, limit.Allow!.Reason);
         }
 
-        CallDecision all = KeyAccessEvaluator.Decide(f.Access, call);
+        PermissionDecision all = RoleKeyEvaluator.Decide(f.Access, call);
         return all.Decision is Decision.Allowed or Decision.Perhaps
             ? new Limit(call, all.Decision, all.Reason)
             : new Limit(call, Decision.Denied, $"nothing allows {call}");
@@ -118,7 +118,7 @@ internal static class AwsRoleChecks
 
     private sealed record Limit(string Call, Decision Allows, string Reason);
 
-    private static IEnumerable<CmekCheck> TrustChecks(AwsFindings f, IamRole role)
+    private static IEnumerable<CmekCheck> TrustChecks(AwsAccessEvidence f, IamRole role)
     {
         if (f.Target.Cluster.AccountId is not { } account)
         {
@@ -152,9 +152,9 @@ internal static class AwsRoleChecks
             yield break;
         }
 
-        TrustDecision verdict = TrustJudge.Decide(trust, account, f.Target.OrganizationId, f.Now);
+        TrustDecision verdict = TrustEvaluator.Decide(trust, account, f.Target.OrganizationId, f.Now);
         bool onlyId = verdict.Assume == Decision.Denied && verdict.AllowedWithoutConditions;
-        string[] others = [.. TrustJudge.Others(trust, account)];
+        string[] others = [.. TrustEvaluator.Others(trust, account)];
         if (verdict.Assume == Decision.Denied && !onlyId)
         {
             bool denied = trust.Statements.Any(s => PolicyJson.Text(s, "Effect") == "Deny");

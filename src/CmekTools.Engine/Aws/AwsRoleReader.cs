@@ -1,3 +1,4 @@
+using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
 
 namespace CmekTools.Engine.Aws;
@@ -25,11 +26,11 @@ internal sealed class AwsRoleReader(AwsClients clients)
     public async Task<IamRole> RoleAsync(RoleArn role, CancellationToken cancellation)
     {
         Task<AwsCaller> asking = clients.CallerAsync(AwsNames.IamRegion(role.Partition), cancellation);
-        Task<Seen<IamRole>> reading = AwsKeyReader.LookAsync(
+        Task<Evidence<IamRole>> reading = AwsEvidence.ReadAsync(
             AwsErrors.CallAsync("iam:GetRole", role.Text, ct => clients.Iam(role.Partition).GetRoleAsync(role.Name, ct), cancellation));
         await Task.WhenAll(asking, reading).ConfigureAwait(false);
         AwsCaller caller = await asking.ConfigureAwait(false);
-        Seen<IamRole> seen = await reading.ConfigureAwait(false);
+        Evidence<IamRole> seen = await reading.ConfigureAwait(false);
         if (caller.Account != role.Account)
         {
             throw new CmekException(
@@ -65,41 +66,41 @@ internal sealed class AwsRoleReader(AwsClients clients)
     }
 
     /// <summary>
-    /// The role, its own policies and its boundary, side by side. What cannot be read is named in the findings; nothing but a
+    /// The role, its own policies and its boundary, side by side. What cannot be read is named in the evidence; nothing but a
     /// cancellation is thrown.
     /// </summary>
-    public async Task<AwsRoleFindings> RoleFindingsAsync(RoleArn role, CancellationToken cancellation)
+    public async Task<AwsRoleEvidence> RoleEvidenceAsync(RoleArn role, CancellationToken cancellation)
     {
-        Task<Seen<IamRole>> reading = AwsKeyReader.TryAsync(RoleAsync(role, cancellation));
+        Task<Evidence<IamRole>> reading = AwsEvidence.TryReadAsync(RoleAsync(role, cancellation));
         Task<RolePolicies> own = OwnPoliciesAsync(role, cancellation);
-        Seen<IamRole> seen = await reading.ConfigureAwait(false);
-        Seen<PolicyDocument>? boundary = seen.Value?.BoundaryArn is { } arn
-            ? await AwsKeyReader.TryAsync(ManagedAsync(role, arn, cancellation)).ConfigureAwait(false)
+        Evidence<IamRole> seen = await reading.ConfigureAwait(false);
+        Evidence<PolicyDocument>? boundary = seen.Value?.BoundaryArn is { } arn
+            ? await AwsEvidence.TryReadAsync(ManagedAsync(role, arn, cancellation)).ConfigureAwait(false)
             : null;
-        return new AwsRoleFindings(role, seen, await own.ConfigureAwait(false), boundary);
+        return new AwsRoleEvidence(role, seen, await own.ConfigureAwait(false), boundary);
     }
 
     private async Task<RolePolicies> OwnPoliciesAsync(RoleArn role, CancellationToken cancellation)
     {
         IIamService iam = clients.Iam(role.Partition);
-        Task<Seen<AwsCaller>> asking = AwsKeyReader.TryAsync(clients.CallerAsync(AwsNames.IamRegion(role.Partition), cancellation));
-        Task<Seen<IReadOnlyList<string>>> inline = AwsKeyReader.TryAsync(
+        Task<Evidence<AwsCaller>> asking = AwsEvidence.TryReadAsync(clients.CallerAsync(AwsNames.IamRegion(role.Partition), cancellation));
+        Task<Evidence<IReadOnlyList<string>>> inline = AwsEvidence.TryReadAsync(
             AwsErrors.CallAsync("iam:ListRolePolicies", role.Text, ct => iam.ListRolePoliciesAsync(role.Name, ct), cancellation));
-        Task<Seen<IReadOnlyList<string>>> attached = AwsKeyReader.TryAsync(
+        Task<Evidence<IReadOnlyList<string>>> attached = AwsEvidence.TryReadAsync(
             AwsErrors.CallAsync(
                 "iam:ListAttachedRolePolicies",
                 role.Text,
                 ct => iam.ListAttachedRolePoliciesAsync(role.Name, ct),
                 cancellation));
         await Task.WhenAll(asking, inline, attached).ConfigureAwait(false);
-        Seen<AwsCaller> caller = await asking.ConfigureAwait(false);
+        Evidence<AwsCaller> caller = await asking.ConfigureAwait(false);
         if (caller.Value?.Account != role.Account)
         {
             return new RolePolicies([], caller.Why ?? $"the role is in the account {role.Account}");
         }
 
-        Seen<IReadOnlyList<string>> names = await inline.ConfigureAwait(false);
-        Seen<IReadOnlyList<string>> arns = await attached.ConfigureAwait(false);
+        Evidence<IReadOnlyList<string>> names = await inline.ConfigureAwait(false);
+        Evidence<IReadOnlyList<string>> arns = await attached.ConfigureAwait(false);
         string? unseen = names.Missing || arns.Missing ? null : names.Why ?? arns.Why;
         Task<NamedPolicy>[] reads =
         [
@@ -109,7 +110,7 @@ internal sealed class AwsRoleReader(AwsClients clients)
         List<NamedPolicy> policies = [];
         foreach (Task<NamedPolicy> read in reads)
         {
-            Seen<NamedPolicy> seen = await AwsKeyReader.TryAsync(read).ConfigureAwait(false);
+            Evidence<NamedPolicy> seen = await AwsEvidence.TryReadAsync(read).ConfigureAwait(false);
             if (seen.Value is { } policy)
             {
                 policies.Add(policy);

@@ -5,7 +5,7 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>A key's cut and restore as commands of the aws CLI, with the policy as it is now worked in. Reads only.</summary>
-internal sealed class AwsSheet(AwsKeyReader reader, AwsReach reach)
+internal sealed class AwsSheet(AwsKeyReader reader, AwsOtherAccess otherAccess)
 {
     /// <summary>Writes the commands.</summary>
     /// <param name="targets">The accesses to one key.</param>
@@ -17,9 +17,9 @@ internal sealed class AwsSheet(AwsKeyReader reader, AwsReach reach)
         string on = $"--region {BashText.Quote(key.Region)} --key-id {BashText.Quote(key.Text)}";
         (string before, string cut) = ($"cmek-before-{number}.json", $"cmek-cut-{number}.json");
         string read = $"aws kms get-key-policy {on} --policy-name default --query Policy --output text";
-        Task<Seen<IReadOnlyList<KeyGrant>>> listing = AwsKeyReader.TryAsync(reach.GrantsAsync(key, op.Cancellation));
-        Seen<PolicyDocument> policy = await AwsKeyReader.TryAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
-        Seen<IReadOnlyList<KeyGrant>> grants = await listing.ConfigureAwait(false);
+        Task<Evidence<IReadOnlyList<KeyGrant>>> listing = AwsEvidence.TryReadAsync(otherAccess.GrantsAsync(key, op.Cancellation));
+        Evidence<PolicyDocument> policy = await AwsEvidence.TryReadAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
+        Evidence<IReadOnlyList<KeyGrant>> grants = await listing.ConfigureAwait(false);
         List<string> notes = [];
         List<string> cutting = [];
         List<string> restoring = [];

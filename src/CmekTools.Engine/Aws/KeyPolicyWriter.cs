@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
+using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
 
 namespace CmekTools.Engine.Aws;
@@ -60,7 +61,7 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
     {
         using IDisposable turn = await PolicyTurn.TakeAsync(op.Session.Journal.Folder, key, cancellation).ConfigureAwait(false);
         PolicyDocument basis = Pacing.Urgency.Current ? before : await reader.PolicyAsync(key, cancellation).ConfigureAwait(false);
-        Task<Seen<PolicyDocument>> beside = AwsKeyReader.TryAsync(reader.PolicyAsync(key, cancellation));
+        Task<Evidence<PolicyDocument>> beside = AwsEvidence.TryReadAsync(reader.PolicyAsync(key, cancellation));
         PolicyDocument sent = await PutPatientlyAsync(key, edit, basis.Clone(), op, cancellation).ConfigureAwait(false);
         await Task.WhenAny(beside, Task.Delay(s_besidePatience, op.Session.Time, cancellation)).ConfigureAwait(false);
         if (!beside.IsCompletedSuccessfully

@@ -50,8 +50,8 @@ internal static class KeepingOut
             .. plan.Items.Where(i => i.Acts && i.Target.KeyUri == item.Target.KeyUri).Select(i => i.Target.AuthPrincipal),
             .. plan.Named ? [] : plan.Acting,
         ];
-        KeyReach reach = await provider.ReadReachAsync(item.Target.KeyUri, op).ConfigureAwait(false);
-        IEnumerable<string> grantees = reach.Grants.Where(g => g.Opens).Select(g => g.Grantee);
+        OtherAccess other = await provider.ReadOtherAccessAsync(item.Target.KeyUri, op).ConfigureAwait(false);
+        IEnumerable<string> grantees = other.Grants.Where(g => g.Opens).Select(g => g.Grantee);
         string[] asked = [.. marks.Users.Concat(grantees).Except(meant, StringComparer.Ordinal)];
         if (asked.Length == 0)
         {
@@ -63,7 +63,7 @@ internal static class KeepingOut
         {
             foreach (string principal in asked.Intersect(keys.Principals, StringComparer.Ordinal))
             {
-                if (await CutOff.FromAsync(keys, principal, op).ConfigureAwait(false) is not { } from)
+                if (await StandingCuts.FromAsync(keys, principal, op).ConfigureAwait(false) is not { } from)
                 {
                     continue;
                 }

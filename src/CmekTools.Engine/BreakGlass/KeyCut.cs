@@ -22,9 +22,9 @@ internal enum KeyStage
 /// <summary>One access on its way to being cut.</summary>
 /// <param name="Subject">Whose.</param>
 /// <param name="Target">The key and principal.</param>
-/// <param name="Steps">Where it is told.</param>
+/// <param name="Report">Where it is told.</param>
 /// <param name="Book">The cluster's receipt.</param>
-internal sealed record CutAccess(RevocationSubject Subject, AccessTarget Target, RevocationSteps Steps, ReceiptBook Book);
+internal sealed record CutAccess(RevocationSubject Subject, AccessTarget Target, RevocationReport Report, ReceiptBook Book);
 
 /// <summary>
 /// One key's part of a revocation, by itself: read what the cut may touch, receipt on disk, cut, proof. It waits for no other key, and
@@ -90,11 +90,11 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     }
 
     /// <summary>Reads until it is known whether the key is cut, and says so. It never throws, but where the run is stopped.</summary>
-    /// <param name="reach">What else opens the key, being read.</param>
-    public async Task ProveAsync(Task<KeyReach> reach)
+    /// <param name="other">What else opens the key, being read.</param>
+    public async Task ProveAsync(Task<OtherAccess> other)
     {
         AccessDecision[] decisions = await Task.WhenAll(Accesses.Select(WatchAsync)).ConfigureAwait(false);
-        KeyReach beside = await reach.ConfigureAwait(false);
+        OtherAccess beside = await other.ConfigureAwait(false);
         GrantVerdict grants = await GrantsAsync(beside).ConfigureAwait(false);
         for (int i = 0; i < Accesses.Count; i++)
         {
@@ -110,7 +110,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             string said = state == CmekCutState.Cut
                 ? $"{Accesses[i].Target.AuthPrincipal} is cut off: {why}{others}"
                 : $"NOT proven: {why}{others}";
-            await Accesses[i].Steps.SeenAsync(Accesses[i].Target, state, "Proof", said).ConfigureAwait(false);
+            await Accesses[i].Report.SeenAsync(Accesses[i].Target, state, "Proof", said).ConfigureAwait(false);
         }
     }
 
@@ -123,7 +123,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         for (int round = 0; round < Looks; round++)
         {
             Dictionary<CutAccess, CmekCutState> open = [];
-            foreach (CutAccess access in Accesses.Where(a => a.Steps.Of(KeyUri, a.Target.AuthPrincipal) == CmekCutState.Cut))
+            foreach (CutAccess access in Accesses.Where(a => a.Report.Of(KeyUri, a.Target.AuthPrincipal) == CmekCutState.Cut))
             {
                 (AccessDecision now, Exception? failure) = await LookAsync(access.Target).ConfigureAwait(false);
                 if (failure is null && now.Cut is (CmekCutState.Open or CmekCutState.Perhaps))
@@ -140,7 +140,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             foreach ((CutAccess access, CmekCutState state) in open)
             {
                 _cut.Remove(Id(access));
-                await access.Steps.SeenAsync(access.Target, state, "Proof", "NOT cut any more: somebody let it in again")
+                await access.Report.SeenAsync(access.Target, state, "Proof", "NOT cut any more: somebody let it in again")
                     .ConfigureAwait(false);
                 await op.Host.WarningAsync(
                     $"{access.Target.AuthPrincipal} was let in to {KeyUri} again after it had been cut off: it is cut off once more.")
@@ -148,25 +148,25 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             }
 
             await CutAsync().ConfigureAwait(false);
-            await ProveAsync(ReadReachAsync()).ConfigureAwait(false);
+            await ProveAsync(ReadOtherAccessAsync()).ConfigureAwait(false);
         }
     }
 
     /// <summary>What else opens the key. What does not answer in its time is named as not read.</summary>
-    public async Task<KeyReach> ReadReachAsync()
+    public async Task<OtherAccess> ReadOtherAccessAsync()
     {
-        KeyReach reach = new([], [], [$"{KeyUri}: copies and grants were not read"]);
+        OtherAccess other = new([], [], [$"{KeyUri}: copies and grants were not read"]);
         long start = op.Session.Time.GetTimestamp();
         Exception? failure;
         do
         {
             (failure, _) = await TryAsync(
-                async part => reach = await provider.ReadReachAsync(KeyUri, part).ConfigureAwait(false)).ConfigureAwait(false);
+                async part => other = await provider.ReadOtherAccessAsync(KeyUri, part).ConfigureAwait(false)).ConfigureAwait(false);
         }
         while (failure is not null && await HealsInTimeAsync(failure, start).ConfigureAwait(false));
-        reach = failure is null ? reach : new KeyReach([], [], [$"copies and grants of {KeyUri} could not be read: {failure.Message}"]);
-        _replicas.AddRange(reach.Replicas.Where(r => r.KeyUri != KeyUri));
-        return reach;
+        other = failure is null ? other : new OtherAccess([], [], [$"copies and grants of {KeyUri} could not be read: {failure.Message}"]);
+        _replicas.AddRange(other.Replicas.Where(r => r.KeyUri != KeyUri));
+        return other;
     }
 
     private async Task CutOnceAsync(Operation part)
@@ -365,12 +365,12 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         return true;
     }
 
-    private async Task<GrantVerdict> GrantsAsync(KeyReach reach)
+    private async Task<GrantVerdict> GrantsAsync(OtherAccess other)
     {
         List<string> others = [];
         List<string> open = [];
         List<string> perhaps = [];
-        foreach (KeyGrant grant in reach.Grants.Where(g => g.Opens))
+        foreach (KeyGrant grant in other.Grants.Where(g => g.Opens))
         {
             if (Accesses.FirstOrDefault(a => grant.IsClusters(a.Target)) is not { } own)
             {
@@ -396,7 +396,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             }
             else
             {
-                await own.Steps.DoneAsync(
+                await own.Report.DoneAsync(
                     "Grant",
                     own.Target.Region,
                     KeyUri,
@@ -412,16 +412,16 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         KeyUri.Split(':') is [_, _, _, _, { } account, ..] && grant.Grantee.Contains(account, StringComparison.Ordinal);
 
     // A key that is off lets nobody in, whatever grants there are; else what could not be read leaves the whole unread.
-    private static (CmekCutState State, string Why) Conclude(AccessDecision decision, KeyReach reach, GrantVerdict grants)
+    private static (CmekCutState State, string Why) Conclude(AccessDecision decision, OtherAccess other, GrantVerdict grants)
     {
         string why = string.Join("; ", decision.Reasons);
-        bool off = reach.State is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
+        bool off = other.State is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
         return decision.Cut switch
         {
             CmekCutState.Cut when off => (CmekCutState.Cut, why),
             CmekCutState.Cut when grants.Open.Count > 0 => (CmekCutState.Open, string.Join("; ", grants.Open)),
             CmekCutState.Cut when grants.Perhaps.Count > 0 => (CmekCutState.Perhaps, string.Join("; ", grants.Perhaps)),
-            CmekCutState.Cut when reach.Unread.Count > 0 => (CmekCutState.Unread, string.Join("; ", reach.Unread)),
+            CmekCutState.Cut when other.Unread.Count > 0 => (CmekCutState.Unread, string.Join("; ", other.Unread)),
             _ => (decision.Cut, why),
         };
     }
@@ -482,7 +482,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     {
         foreach (CutAccess access in Accesses.DistinctBy(a => a.Subject.Cluster.Id).Where(_ => !op.Host.WhatIf))
         {
-            await access.Steps.DoneAsync(step, access.Target.Region, KeyUri, result).ConfigureAwait(false);
+            await access.Report.DoneAsync(step, access.Target.Region, KeyUri, result).ConfigureAwait(false);
         }
     }
 

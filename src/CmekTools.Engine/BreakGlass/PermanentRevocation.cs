@@ -7,7 +7,7 @@ namespace CmekTools.Engine.BreakGlass;
 internal sealed class PermanentRevocation(
     RevocationPlan plan,
     IReadOnlyList<KeyCut> keys,
-    IReadOnlyDictionary<string, RevocationSteps> steps,
+    IReadOnlyDictionary<string, RevocationReport> reports,
     Operation op)
 {
     /// <summary>Schedules the deletion of every key that no other cluster lists.</summary>
@@ -35,7 +35,7 @@ internal sealed class PermanentRevocation(
         foreach (KeyCut hearsay in own.Where(k => !IsProven(subject, k.KeyUri)))
         {
             await op.Host.ErrorAsync(Hearsay(subject, hearsay.KeyUri)).ConfigureAwait(false);
-            await steps[subject.Cluster.Id].DoneAsync(
+            await reports[subject.Cluster.Id].DoneAsync(
                 "Deletion",
                 hearsay.Accesses[0].Target.Region,
                 hearsay.KeyUri,
@@ -63,7 +63,7 @@ internal sealed class PermanentRevocation(
         catch (CmekException e)
         {
             await op.Host.ErrorAsync(e).ConfigureAwait(false);
-            await steps[subject.Cluster.Id].DoneAsync(
+            await reports[subject.Cluster.Id].DoneAsync(
                 "Deletion",
                 $"NOT scheduled: whether other clusters use the keys could not be seen: {e.Message}").ConfigureAwait(false);
             return [];
@@ -148,7 +148,7 @@ internal sealed class PermanentRevocation(
     private async Task ScheduleAsync(KeyCut key)
     {
         CutAccess first = key.Accesses[0];
-        RevocationSteps told = first.Steps;
+        RevocationReport told = first.Report;
         try
         {
             Access.IKeyProvider provider = op.Session.GetProvider(first.Subject.Cluster.Provider);

@@ -8,7 +8,7 @@ namespace CmekTools.Engine.BreakGlass;
 /// before that key is cut, so
 /// that no key waits until another one has been read.
 /// </summary>
-internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps steps, bool required, Operation op)
+internal sealed class ReceiptBook(RevocationSubject subject, RevocationReport report, bool required, Operation op)
 {
     private readonly OneAtATime _one = new();
     private readonly Dictionary<string, ReceiptAccess> _earlier = new(StringComparer.Ordinal);
@@ -52,7 +52,7 @@ internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps ste
         }
 
         _path = open?.Path ?? store.PathFor(_document);
-        steps.ReceiptPath = _path;
+        report.ReceiptPath = _path;
         if (!op.Host.WhatIf && open is null)
         {
             await SaveAsync().ConfigureAwait(false);
@@ -63,7 +63,7 @@ internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps ste
             string what = open is null
                 ? "is begun; each key's policy as it was goes in before the key is cut"
                 : "of an earlier run stands and is gone on with";
-            await steps.DoneAsync("Receipt", $"{_path} {what}").ConfigureAwait(false);
+            await report.DoneAsync("Receipt", $"{_path} {what}").ConfigureAwait(false);
         }
     }
 
@@ -111,7 +111,7 @@ internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps ste
 
         _document = _document with { SupersededAt = op.Session.Time.GetUtcNow() };
         await SaveAsync().ConfigureAwait(false);
-        await steps.DoneAsync("Receipt", $"{_path} is closed: nothing was changed, and nothing is to be undone").ConfigureAwait(false);
+        await report.DoneAsync("Receipt", $"{_path} is closed: nothing was changed, and nothing is to be undone").ConfigureAwait(false);
     }
 
     // A disk that is full or not ours must not keep a key open: then it lies elsewhere, or in a warning. Only who asked for it stops here.
@@ -131,7 +131,7 @@ internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps ste
             return;
         }
 
-        steps.ReceiptPath = saved.Path;
+        report.ReceiptPath = saved.Path;
         if (saved.Path is { } elsewhere)
         {
             _path = elsewhere;
@@ -148,7 +148,7 @@ internal sealed class ReceiptBook(RevocationSubject subject, RevocationSteps ste
         }
 
         // A warning may be silenced; what undoes the cut is among the steps as well.
-        await steps.DoneAsync("Receipt", $"NOT written anywhere ({saved.Why}); this is its text: {saved.Text}").ConfigureAwait(false);
+        await report.DoneAsync("Receipt", $"NOT written anywhere ({saved.Why}); this is its text: {saved.Text}").ConfigureAwait(false);
         await op.Host.WarningAsync(
             $"The receipt of {subject.Cluster.Name} cannot be written anywhere ({saved.Why}). Keep this text, it is what undoes the "
                 + $"cut: {saved.Text}").ConfigureAwait(false);

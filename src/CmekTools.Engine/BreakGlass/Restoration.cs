@@ -42,7 +42,7 @@ internal static class Restoration
 
         RestorePlan plan = await RestorePlanning.MakeAsync(cluster, given, options.Principal, op).ConfigureAwait(false);
         CmekStatus status = plan.Keys.Status;
-        RestorationSteps steps = new(cluster, op, restoring: true)
+        RestorationReport report = new(cluster, op, restoring: true)
         {
             ReceiptPath = given?.Path ?? (plan.Open.Count > 0 ? plan.Open[0].Path : null),
             Revoked = Revocation.IsRevoked(status),
@@ -78,10 +78,10 @@ internal static class Restoration
 
         List<CmekException> failures = [.. Untold(plan)];
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
-        List<RestoreItem> done = await GiveAsync(plan, options.Principal, provider, steps, failures, op).ConfigureAwait(false);
+        List<RestoreItem> done = await GiveAsync(plan, options.Principal, provider, report, failures, op).ConfigureAwait(false);
         if (op.Host.WhatIf)
         {
-            await MoveAsync(plan, done, options, steps, op).ConfigureAwait(false);
+            await MoveAsync(plan, done, options, report, op).ConfigureAwait(false);
             await TellAsync(failures, op).ConfigureAwait(false);
             return;
         }
@@ -95,8 +95,8 @@ internal static class Restoration
             return;
         }
 
-        List<RestoreItem> seen = await ProveAsync(plan, done, provider, steps, failures, op).ConfigureAwait(false);
-        await MoveAsync(plan, seen, options, steps, op).ConfigureAwait(false);
+        List<RestoreItem> seen = await ProveAsync(plan, done, provider, report, failures, op).ConfigureAwait(false);
+        await MoveAsync(plan, seen, options, report, op).ConfigureAwait(false);
         if (op.Declined)
         {
             await op.Host.WarningAsync($"{cluster.Name} was not moved, because you said no. The receipt stays open.").ConfigureAwait(false);
@@ -121,10 +121,10 @@ internal static class Restoration
             given is null ? plan.Open : [given, .. ClusterKeys.Receipts(cluster, op).Where(r => r.Path != given.Path)],
             restored,
             op).ConfigureAwait(false);
-        steps.Revoked = Revocation.IsRevoked(status);
+        report.Revoked = Revocation.IsRevoked(status);
         try
         {
-            await FinishAsync(plan, seen, status, options, failures.Count > 0, steps, op).ConfigureAwait(false);
+            await FinishAsync(plan, seen, status, options, failures.Count > 0, report, op).ConfigureAwait(false);
         }
         finally
         {
@@ -269,7 +269,7 @@ internal static class Restoration
         RestorePlan plan,
         PrincipalOptions? named,
         IKeyProvider provider,
-        RestorationSteps steps,
+        RestorationReport report,
         List<CmekException> failures,
         Operation op)
     {
@@ -334,7 +334,7 @@ internal static class Restoration
                 IReadOnlyList<string> changes = op.ChangesSince(before);
                 if (!op.Host.WhatIf)
                 {
-                    await steps.DoneAsync(
+                    await report.DoneAsync(
                         "Restore",
                         item.Target,
                         changes.Count > 0 ? string.Join("; ", changes.Distinct()) : op.Declined ? "declined" : unchanged)
@@ -344,7 +344,7 @@ internal static class Restoration
             catch (CmekException e) when (!Revocation.IsOfStateFolder(e))
             {
                 failures.Add(e);
-                await steps.DoneAsync(
+                await report.DoneAsync(
                     "Restore",
                     item.Target,
                     $"NOT restored, {item.Target.KeyUri} ({KeyPlaceText.Of(item.Key.Place)}): {e.Message}").ConfigureAwait(false);
@@ -389,7 +389,12 @@ internal static class Restoration
 
     // Each key with its own result: what is not seen is not called restored.
     private static async Task<List<RestoreItem>> ProveAsync(
-        RestorePlan plan, List<RestoreItem> done, IKeyProvider provider, RestorationSteps steps, List<CmekException> failures, Operation op)
+        RestorePlan plan,
+        List<RestoreItem> done,
+        IKeyProvider provider,
+        RestorationReport report,
+        List<CmekException> failures,
+        Operation op)
     {
         long start = op.Session.Time.GetTimestamp();
         List<RestoreItem> seen = [];
@@ -442,7 +447,7 @@ internal static class Restoration
                             item.Target.KeyUri));
                     }
 
-                    await steps.DoneAsync(
+                    await report.DoneAsync(
                         "Access",
                         item.Target,
                         $"NOT back: {item.Target.AuthPrincipal} cannot use {item.Target.KeyUri}: {string.Join("; ", verdict.Reasons)}")
@@ -474,14 +479,14 @@ internal static class Restoration
 
         // Another principal that has its access is of no use to a cluster that still acts as the one before.
         List<CmekAccess> pending = plan.Named ? Pending(plan, seen) : [];
-        steps.UseSeen = open && unseen.Count == 0;
-        steps.KeyCut = steps.UseSeen && pending.Count == 0 ? false : null;
+        report.UseSeen = open && unseen.Count == 0;
+        report.KeyCut = report.UseSeen && pending.Count == 0 ? false : null;
         string result = unseen.Count > 0
             ? "given back as it was; whether it works cannot be seen from here"
             : !open ? "nothing that could be used was given back"
             : pending.Count == 0 ? "the policies let the cluster use its keys"
             : $"the policies let {pending[0].AuthPrincipal} use the keys; the service does not act as it yet";
-        await steps.DoneAsync(
+        await report.DoneAsync(
             "Access",
             retired.Count == 0 ? result : $"{result}; {retired.Count} past keys stay switched off").ConfigureAwait(false);
         return seen;
@@ -511,7 +516,7 @@ internal static class Restoration
         RestorePlan plan,
         List<RestoreItem> seen,
         RestoreOptions options,
-        RestorationSteps steps,
+        RestorationReport report,
         Operation op)
     {
         if (options.Principal is null)
@@ -537,8 +542,8 @@ internal static class Restoration
             op).ConfigureAwait(false);
         if (!op.Host.WhatIf)
         {
-            steps.KeyCut = changed && steps.UseSeen ? false : steps.KeyCut;
-            await steps.DoneAsync(
+            report.KeyCut = changed && report.UseSeen ? false : report.KeyCut;
+            await report.DoneAsync(
                 "Move",
                 changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);
         }
@@ -575,7 +580,7 @@ internal static class Restoration
         CmekStatus status,
         RestoreOptions options,
         bool failed,
-        RestorationSteps steps,
+        RestorationReport report,
         Operation op)
     {
         CmekCluster cluster = plan.Keys.Cluster;
@@ -601,8 +606,8 @@ internal static class Restoration
                 ? "Not all access to its keys has been seen to be back."
                 : "Access to the key has been given back.";
             CmekSupportRequest request = SupportRequests.Write(
-                CmekSupportPurpose.Recover, op.Session.Organization, status, [access], steps.Told, op.Session.Time.GetUtcNow());
-            await steps.AskAsync(request).ConfigureAwait(false);
+                CmekSupportPurpose.Recover, op.Session.Organization, status, [access], report.Told, op.Session.Time.GetUtcNow());
+            await report.AskAsync(request).ConfigureAwait(false);
         }
 
         // A past key that did not come back is told, and keeps nobody waiting: the cluster comes up with the keys that it needs.
@@ -618,8 +623,8 @@ internal static class Restoration
                 keys with { Failed = r => r.State is CmekState.ENABLE_FAILED or CmekState.ROTATE_FAILED && keys.Failed(r) },
                 options.Limit,
                 op).ConfigureAwait(false);
-            steps.Revoked = false;
-            await steps.DoneAsync("Enabled", "every region says ENABLED").ConfigureAwait(false);
+            report.Revoked = false;
+            await report.DoneAsync("Enabled", "every region says ENABLED").ConfigureAwait(false);
         }
         else if (status.State != CmekState.ENABLED)
         {

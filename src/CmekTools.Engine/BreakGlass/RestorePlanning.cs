@@ -399,11 +399,11 @@ internal static class RestorePlanning
     {
         try
         {
-            Task<KeyReach> reach = provider.ReadReachAsync(target.KeyUri, op);
+            Task<OtherAccess> other = provider.ReadOtherAccessAsync(target.KeyUri, op);
             IReadOnlyList<string> seen = await provider.ReadNewcomersAsync(target, snapshot, op).ConfigureAwait(false);
 
             // A grant lets its grantee in beside every policy.
-            IEnumerable<string> grants = (await reach.ConfigureAwait(false)).Grants
+            IEnumerable<string> grants = (await other.ConfigureAwait(false)).Grants
                 .Where(g => g.Opens && g.CreatedAt > since)
                 .Select(g => $"{g.Grantee} (the grant {g.GrantId} for {string.Join(", ", g.Operations)} on the key)");
             return [.. seen.Concat(grants).Where(n => !q.Keys.Principals.Any(p => n.StartsWith(p + " ", StringComparison.Ordinal)))];

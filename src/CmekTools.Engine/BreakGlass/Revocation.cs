@@ -17,7 +17,7 @@ internal sealed class Revocation
     private readonly ConcurrentDictionary<string, KeyCut> _keys = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<Task> _running = new();
     private readonly ConcurrentQueue<Task> _cuts = new();
-    private readonly Dictionary<string, RevocationSteps> _steps = [];
+    private readonly Dictionary<string, RevocationReport> _reports = [];
     private readonly Dictionary<string, ReceiptBook> _books = [];
     private readonly List<ServiceRevocation> _services = [];
 
@@ -117,19 +117,19 @@ internal sealed class Revocation
         foreach (RevocationSubject subject in _plan.Subjects)
         {
             _op.TakeOverShared(subject.Cluster);
-            RevocationSteps steps = new(subject.Cluster, _op.Host, _op.Session.Time)
+            RevocationReport report = new(subject.Cluster, _op.Host, _op.Session.Time)
             {
                 Revoked = subject.IsRevoked,
                 Unseen = subject.Silent is not null || subject.Unknown,
             };
             foreach (AccessTarget target in subject.Targets)
             {
-                steps.Expect(target);
+                report.Expect(target);
             }
 
-            ServiceRevocation service = new(subject, steps, _plan.Options, _op.ForRecord(_op.Host, _op.Cancellation, _op.Abort));
-            _steps[subject.Cluster.Id] = steps;
-            _books[subject.Cluster.Id] = new ReceiptBook(subject, steps, _plan.Options.RequireReceipt, _op);
+            ServiceRevocation service = new(subject, report, _plan.Options, _op.ForRecord(_op.Host, _op.Cancellation, _op.Abort));
+            _reports[subject.Cluster.Id] = report;
+            _books[subject.Cluster.Id] = new ReceiptBook(subject, report, _plan.Options.RequireReceipt, _op);
             _services.Add(service);
         }
 
@@ -166,7 +166,7 @@ internal sealed class Revocation
         await AllAsync(_cuts).ConfigureAwait(false);
         if (_plan.Options.Permanent)
         {
-            await new PermanentRevocation(_plan, [.. _keys.Values], _steps, _op).ScheduleAsync().ConfigureAwait(false);
+            await new PermanentRevocation(_plan, [.. _keys.Values], _reports, _op).ScheduleAsync().ConfigureAwait(false);
         }
 
         await AllAsync(_running).ConfigureAwait(false);
@@ -189,7 +189,7 @@ internal sealed class Revocation
     }
 
     private CutAccess AccessOf(RevocationSubject subject, AccessTarget target) =>
-        new(subject, target, _steps[subject.Cluster.Id], _books[subject.Cluster.Id]);
+        new(subject, target, _reports[subject.Cluster.Id], _books[subject.Cluster.Id]);
 
     // In a -WhatIf run one after the other, so that what is shown has an order.
     private async Task AddKeyAsync(string uri, CmekProvider provider, IReadOnlyList<CutAccess> accesses, Dictionary<string, Task> begun)
@@ -222,14 +222,14 @@ internal sealed class Revocation
                 }
 
                 // Only what may have copies is looked at for them at once: they are to be cut as well. The rest is for the proof.
-                Task<KeyReach>? reach = key.MayHaveCopies ? Task.Run(() => ReachAsync(key, provider, begun)) : null;
+                Task<OtherAccess>? other = key.MayHaveCopies ? Task.Run(() => ReadOtherAccessAsync(key, provider, begun)) : null;
                 await key.CutAsync().ConfigureAwait(false);
                 cut.TrySetResult();
 
                 // What proves takes none of the way from what cuts; but no proof waits long for another key.
                 await Task.WhenAny(AllAsync(_cuts), Task.Delay(_op.Timings.ProofGrace, _op.Session.Time, _op.Cancellation))
                     .ConfigureAwait(false);
-                await key.ProveAsync(reach ?? Task.Run(() => ReachAsync(key, provider, begun))).ConfigureAwait(false);
+                await key.ProveAsync(other ?? Task.Run(() => ReadOtherAccessAsync(key, provider, begun))).ConfigureAwait(false);
             }
             finally
             {
@@ -253,15 +253,15 @@ internal sealed class Revocation
     }
 
     // A copy of the key in another region has the same material and a policy of its own: it is cut like the key that led to it.
-    private async Task<KeyReach> ReachAsync(KeyCut key, CmekProvider provider, Dictionary<string, Task> begun)
+    private async Task<OtherAccess> ReadOtherAccessAsync(KeyCut key, CmekProvider provider, Dictionary<string, Task> begun)
     {
-        KeyReach reach = await key.ReadReachAsync().ConfigureAwait(false);
+        OtherAccess other = await key.ReadOtherAccessAsync().ConfigureAwait(false);
         foreach (KeyReplica replica in key.Replicas.Where(r => !_keys.ContainsKey(r.KeyUri)))
         {
             CutAccess[] same = [.. key.Accesses.Select(a => a with { Target = a.Target with { KeyUri = replica.KeyUri, InUse = false } })];
             foreach (CutAccess access in same)
             {
-                access.Steps.Expect(access.Target);
+                access.Report.Expect(access.Target);
             }
 
             await _op.Host.WarningAsync(
@@ -269,7 +269,7 @@ internal sealed class Revocation
             await AddKeyAsync(replica.KeyUri, provider, same, begun).ConfigureAwait(false);
         }
 
-        return reach;
+        return other;
     }
 
     private async Task ServiceAsync(ServiceRevocation service, Task begun)
@@ -281,7 +281,7 @@ internal sealed class Revocation
         catch (CmekException e)
         {
             await _op.Host.ErrorAsync(e).ConfigureAwait(false);
-            await _steps[service.Subject.Cluster.Id].DoneAsync(
+            await _reports[service.Subject.Cluster.Id].DoneAsync(
                 "Receipt",
                 $"NOT written, so nothing was done: {e.Message}").ConfigureAwait(false);
             return;
@@ -329,12 +329,12 @@ internal sealed class Revocation
         List<string> lines = ["Stopped in the middle of the break-glass."];
         foreach (ServiceRevocation service in _services)
         {
-            RevocationSteps steps = _steps[service.Subject.Cluster.Id];
+            RevocationReport report = _reports[service.Subject.Cluster.Id];
             foreach (
                 KeyCut key in _keys.Values.Where(
                     k => k.Accesses.Any(a => a.Subject == service.Subject)).OrderBy(k => k.KeyUri, StringComparer.Ordinal))
             {
-                string how = (key.Stage, steps.Of(key.KeyUri)) switch
+                string how = (key.Stage, report.Of(key.KeyUri)) switch
                 {
                     (_, CmekCutState.Cut) => "cut, and seen to be",
                     (KeyStage.Done, _) => "cut, not proven",
@@ -350,7 +350,7 @@ internal sealed class Revocation
                     + $"{(service.Stage == ServiceStage.Told ? "has taken the REVOKE" : "is not known to have been told")}");
         }
 
-        lines.AddRange(_steps.Values.Select(s => s.ReceiptPath).OfType<string>().Distinct().Select(r => $"  receipt: {r}"));
+        lines.AddRange(_reports.Values.Select(s => s.ReceiptPath).OfType<string>().Distinct().Select(r => $"  receipt: {r}"));
         lines.AddRange(host.Warnings.Select(w => "  " + w));
         lines.AddRange(host.Errors.Select(e => "  " + e.Message));
         lines.Add("Run the same command again: it goes on where it stopped. Restore-CmekAccess undoes what was cut.");

@@ -24,7 +24,7 @@ internal enum ServiceStage
 /// The vendor's half of a revocation of one cluster: REVOKE, beside the cuts, and the wait for REVOKED. What goes wrong here keeps no
 /// key open.
 /// </summary>
-internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSteps steps, RevokeOptions options, Operation op)
+internal sealed class ServiceRevocation(RevocationSubject subject, RevocationReport report, RevokeOptions options, Operation op)
 {
     private const int Tells = 3;
 
@@ -51,8 +51,8 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
         if (Subject.IsRevoking)
         {
             Stage = ServiceStage.Told;
-            steps.Unseen = false;
-            steps.Revoked = Subject.IsRevoked;
+            report.Unseen = false;
+            report.Revoked = Subject.IsRevoked;
             await op.Host.VerboseAsync(
                 $"{Subject.Cluster.Name} is {Subject.Status.State} already; REVOKE is not sent again.").ConfigureAwait(false);
             return;
@@ -77,8 +77,8 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
                 if (sent)
                 {
                     Stage = ServiceStage.Told;
-                    steps.Unseen = false;
-                    await steps.DoneAsync("Revoke", "the service has taken the REVOKE").ConfigureAwait(false);
+                    report.Unseen = false;
+                    await report.DoneAsync("Revoke", "the service has taken the REVOKE").ConfigureAwait(false);
                 }
 
                 return;
@@ -97,8 +97,8 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
             if (await IsRevokingAsync(failure).ConfigureAwait(false))
             {
                 Stage = ServiceStage.Told;
-                steps.Unseen = false;
-                await steps.DoneAsync("Revoke", "the service is revoking").ConfigureAwait(false);
+                report.Unseen = false;
+                await report.DoneAsync("Revoke", "the service is revoking").ConfigureAwait(false);
                 return;
             }
 
@@ -106,7 +106,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
             {
                 Stage = ServiceStage.Failed;
                 await op.Host.ErrorAsync(NotTold(failure)).ConfigureAwait(false);
-                await steps.DoneAsync("Revoke", $"NOT told: {failure.Message}").ConfigureAwait(false);
+                await report.DoneAsync("Revoke", $"NOT told: {failure.Message}").ConfigureAwait(false);
                 return;
             }
 
@@ -140,18 +140,18 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationSte
                 return;
             }
 
-            if (!steps.Revoked && !await WatchAsync([.. regions]).ConfigureAwait(false))
+            if (!report.Revoked && !await WatchAsync([.. regions]).ConfigureAwait(false))
             {
                 return;
             }
 
-            steps.Revoked = true;
-            await steps.DoneAsync("Revoked", "every region says REVOKED").ConfigureAwait(false);
+            report.Revoked = true;
+            await report.DoneAsync("Revoked", "every region says REVOKED").ConfigureAwait(false);
         }
         catch (CmekException e)
         {
             await op.Host.ErrorAsync(e).ConfigureAwait(false);
-            await steps.DoneAsync("Revoked", $"NOT seen: {e.Message}").ConfigureAwait(false);
+            await report.DoneAsync("Revoked", $"NOT seen: {e.Message}").ConfigureAwait(false);
         }
     }
 

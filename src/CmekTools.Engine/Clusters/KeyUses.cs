@@ -100,14 +100,14 @@ internal static class KeyUses
         IKeyProvider provider = op.Session.GetProvider(KeyProviders.FromKeyUri(uri));
         Task<KeyIdentity> identifying = provider.IdentifyAsync(uri, op);
         Task<KeyMarks> marking = provider.ReadMarksAsync(uri, op);
-        Task<KeyReach> reaching = provider.ReadReachAsync(uri, op);
+        Task<OtherAccess> reaching = provider.ReadOtherAccessAsync(uri, op);
         Task<CmekKey> reading = provider.GetKeyAsync(uri, op);
         await Task.WhenAll(identifying, marking, reaching, reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         CmekKey key = await reading.ConfigureAwait(false);
         KeyIdentity identity = await identifying.ConfigureAwait(false);
         KeyMarks marks = await marking.ConfigureAwait(false);
-        KeyReach reach = await reaching.ConfigureAwait(false);
-        bool primary = reach.Replicas.Any(r => r.IsPrimary && r.KeyUri == identity.Uri);
+        OtherAccess otherAccess = await reaching.ConfigureAwait(false);
+        bool primary = otherAccess.Replicas.Any(r => r.IsPrimary && r.KeyUri == identity.Uri);
         List<CmekKeyUse> uses = [];
         HashSet<string> read = [];
         foreach (SeenCluster one in fleet)
@@ -198,17 +198,17 @@ internal static class KeyUses
             Add(CmekKeyUseKind.Principal, cut.Principal, $"cut off by {cut.Where}", false);
         }
 
-        foreach (KeyGrant grant in reach.Grants)
+        foreach (KeyGrant grant in otherAccess.Grants)
         {
             Add(CmekKeyUseKind.Grant, grant.GrantId, $"lets {grant.Grantee} {string.Join(", ", grant.Operations)}", true);
         }
 
-        foreach (KeyReplica replica in reach.Replicas.Where(r => r.KeyUri != identity.Uri))
+        foreach (KeyReplica replica in otherAccess.Replicas.Where(r => r.KeyUri != identity.Uri))
         {
             Add(CmekKeyUseKind.Replica, replica.KeyUri, replica.IsPrimary ? "the primary" : "a copy", false);
         }
 
-        foreach (string unread in marks.Unread.Concat(reach.Unread))
+        foreach (string unread in marks.Unread.Concat(otherAccess.Unread))
         {
             Add(CmekKeyUseKind.Unread, unread, "not seen", true);
         }

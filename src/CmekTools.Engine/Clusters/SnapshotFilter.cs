@@ -17,7 +17,7 @@ internal static class SnapshotFilter
     // What gives use of a key and nothing else.
     private static readonly string[] s_keyRoles =
     [
-        IamTree.CryptoRole,
+        IamBindings.CryptoRole,
         "roles/cloudkms.cryptoKeyEncrypter",
         "roles/cloudkms.cryptoKeyDecrypter",
         "roles/cloudkms.cryptoKeyEncrypterDecrypterViaDelegation",
@@ -37,7 +37,12 @@ internal static class SnapshotFilter
                 break;
             case "gcp/1":
                 Bindings(data, "key_policy", "serviceAccount:" + access.AuthPrincipal, s_keyRoles, left);
-                Bindings(data, "service_account_policy", "serviceAccount:" + GcpNames.ClusterPrincipal(cluster), [IamTree.TokenRole], left);
+                Bindings(
+                    data,
+                    "service_account_policy",
+                    "serviceAccount:" + GcpNames.ClusterPrincipal(cluster),
+                    [IamBindings.TokenRole],
+                    left);
 
                 // Which account is undeleted is for the service to say, not for a file.
                 data.Remove("service_account");
@@ -99,9 +104,9 @@ internal static class SnapshotFilter
         }
 
         JsonArray kept = [];
-        foreach (JsonObject binding in IamTree.Bindings(policy).Where(b => IamTree.Members(b).Contains(member)))
+        foreach (JsonObject binding in IamBindings.Bindings(policy).Where(b => IamBindings.Members(b).Contains(member)))
         {
-            if (roles.Contains(IamTree.Role(binding), StringComparer.Ordinal))
+            if (roles.Contains(IamBindings.Role(binding), StringComparer.Ordinal))
             {
                 JsonObject only = binding.DeepClone().AsObject();
                 only["members"] = new JsonArray(member);
@@ -109,7 +114,7 @@ internal static class SnapshotFilter
             }
             else
             {
-                left.Add($"{IamTree.Role(binding)} for {member}");
+                left.Add($"{IamBindings.Role(binding)} for {member}");
             }
         }
 

@@ -12,7 +12,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
     /// <summary>The checks of one access; reads only.</summary>
     public async IAsyncEnumerable<CmekCheck> CheckAsync(AccessTarget target, Operation op, CheckDepth depth)
     {
-        AccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
+        GcpAccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
         DateTimeOffset now = op.Session.Time.GetUtcNow();
         foreach (CmekCheck check in KeyChecks(target, evidence, now)
             .Concat(AccountChecks(target, evidence)).Concat(
@@ -27,7 +27,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
         }
     }
 
-    private static CmekCheck Hidden(AccessTarget target, string on, string name, Evidence what) =>
+    private static CmekCheck Hidden(AccessTarget target, string on, string name, Evidence<JsonObject> what) =>
         target.Check(
             name,
             CmekCheckResult.Unknown,
@@ -39,7 +39,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
         $"Grant-CmekAccess -ClusterName {PowerShellText.Quote(target.Cluster.Name)} -Region {PowerShellText.Quote(target.Region)} "
             + $"-KeyUri {target.KeyUri} -ServiceAccount {target.AuthPrincipal}";
 
-    private static IEnumerable<CmekCheck> KeyChecks(AccessTarget target, AccessEvidence evidence, DateTimeOffset now)
+    private static IEnumerable<CmekCheck> KeyChecks(AccessTarget target, GcpAccessEvidence evidence, DateTimeOffset now)
     {
         string uri = target.KeyUri;
         GcpKeyName name = GcpNames.ParseKey(uri);
@@ -116,7 +116,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
         };
     }
 
-    private static IEnumerable<CmekCheck> AccountChecks(AccessTarget target, AccessEvidence evidence)
+    private static IEnumerable<CmekCheck> AccountChecks(AccessTarget target, GcpAccessEvidence evidence)
     {
         string email = target.AuthPrincipal;
         yield return evidence.Account switch
@@ -142,7 +142,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
     private const string WithoutBoundaries = " (principal access boundaries are not read here)";
 
     // One defect, one check that fails: what an account or key that is not there brings with it is not told again.
-    private static IEnumerable<CmekCheck> BindingChecks(AccessTarget target, AccessEvidence evidence, DateTimeOffset now)
+    private static IEnumerable<CmekCheck> BindingChecks(AccessTarget target, GcpAccessEvidence evidence, DateTimeOffset now)
     {
         if (evidence.Key.Value is null || evidence.KeyPolicy.Missing)
         {
@@ -159,11 +159,11 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
 
         if (evidence.KeyPolicy.Value is { } policy)
         {
-            yield return ScopeCheck(target, policy, evidence.Judge);
+            yield return ScopeCheck(target, policy, evidence.Evaluator);
         }
     }
 
-    private static IEnumerable<CmekCheck> UseChecks(AccessTarget target, AccessEvidence evidence, string member, DateTimeOffset now)
+    private static IEnumerable<CmekCheck> UseChecks(AccessTarget target, GcpAccessEvidence evidence, string member, DateTimeOffset now)
     {
         string uri = target.KeyUri;
         string grant = Grant(target);
@@ -174,15 +174,15 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
             seen,
             result == CmekCheckResult.Pass ? null : grant);
         JsonObject policy = evidence.KeyPolicy.Value ?? [];
-        Judgement use = GcpDecisions.UseOf(evidence.WithoutDenies(), member);
-        string? dead = IamTree.Bindings(policy).SelectMany(IamTree.Members).FirstOrDefault(m => IamTree.IsDead(m, member));
-        string? condition = IamTree.Bindings(policy)
-            .Where(b => IamTree.Members(b).Contains(member))
+        PermissionDecision use = GcpDecisions.UseOf(evidence.WithoutDenies(), member);
+        string? dead = IamBindings.Bindings(policy).SelectMany(IamBindings.Members).FirstOrDefault(m => IamBindings.IsDead(m, member));
+        string? condition = IamBindings.Bindings(policy)
+            .Where(b => IamBindings.Members(b).Contains(member))
             .Select(b => b["condition"]?["expression"]?.ToString())
             .FirstOrDefault(e => e is not null);
         switch (use.Decision)
         {
-            case Decision.Allowed when use.Level!.Kind == LevelKind.Key:
+            case Decision.Allowed when use.Level!.Kind == ResourceKind.Key:
                 yield return Says("GcpKeyBinding", CmekCheckResult.Pass, Sentence(use.Say(member, "use the key") + WithoutBoundaries));
                 if (use.Condition is { } limited && IamConditions.Ends(limited, now) is { } end)
                 {
@@ -218,7 +218,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
                     $"No binding on key, key ring, project or above lets {member} encrypt and decrypt with the key.");
                 break;
             default:
-                Evidence hidden = evidence.KeyChain.Select(l => l.Policy).First(p => p.Value is null);
+                Evidence<JsonObject> hidden = evidence.KeyChain.Select(l => l.Policy).First(p => p.Value is null);
                 yield return Hidden(target, uri, "GcpKeyBinding", hidden);
                 break;
         }
@@ -229,12 +229,13 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
         }
     }
 
-    private static CmekCheck ScopeCheck(AccessTarget target, JsonObject policy, IamJudge judge)
+    private static CmekCheck ScopeCheck(AccessTarget target, JsonObject policy, IamEvaluator evaluator)
     {
         string member = "serviceAccount:" + target.AuthPrincipal;
-        (string Role, string Member, bool Conditional)[] others = [.. IamTree.Bindings(policy)
-            .Where(b => judge.Gives(IamTree.Role(b), Permissions.Decrypt) != Decision.Denied)
-            .SelectMany(b => IamTree.Members(b).Select(m => (Role: IamTree.Role(b), Member: m, Conditional: b["condition"] is not null)))
+        (string Role, string Member, bool Conditional)[] others = [.. IamBindings.Bindings(policy)
+            .Where(b => evaluator.Gives(IamBindings.Role(b), Permissions.Decrypt) != Decision.Denied)
+            .SelectMany(
+                b => IamBindings.Members(b).Select(m => (Role: IamBindings.Role(b), Member: m, Conditional: b["condition"] is not null)))
             .Where(o => o.Member != member && !o.Member.StartsWith("deleted:", StringComparison.Ordinal))
             .Distinct()];
         if (others.Length == 0)
@@ -258,7 +259,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
             string.Join("; ", away));
     }
 
-    private static IEnumerable<CmekCheck> TokenChecks(AccessTarget target, AccessEvidence evidence)
+    private static IEnumerable<CmekCheck> TokenChecks(AccessTarget target, GcpAccessEvidence evidence)
     {
         if (evidence.Account.Missing)
         {
@@ -267,7 +268,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
 
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
         string email = target.AuthPrincipal;
-        Judgement judged = evidence.WithoutDenies().Decide(own);
+        PermissionDecision judged = evidence.WithoutDenies().Decide(own);
         yield return judged.Decision switch
         {
             Decision.Allowed => target.Check(
@@ -292,9 +293,9 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
         };
 
         // Whoever takes tokens of the account decrypts as the account.
-        string[] others = [.. IamTree.Bindings(evidence.AccountPolicy.Value ?? [])
-            .Where(b => evidence.Judge.Gives(IamTree.Role(b), Permissions.GetAccessToken) != Decision.Denied)
-            .SelectMany(IamTree.Members)
+        string[] others = [.. IamBindings.Bindings(evidence.AccountPolicy.Value ?? [])
+            .Where(b => evidence.Evaluator.Gives(IamBindings.Role(b), Permissions.GetAccessToken) != Decision.Denied)
+            .SelectMany(IamBindings.Members)
             .Where(m => m != own && !m.StartsWith("deleted:", StringComparison.Ordinal))
             .Distinct()];
         if (others.Length > 0)
@@ -308,12 +309,12 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
                     "; ",
                     others.Select(
                         m => $"gcloud iam service-accounts remove-iam-policy-binding {email} --member {BashText.Quote(m)} --role "
-                            + $"{BashText.Quote(IamTree.TokenRole)}")));
+                            + $"{BashText.Quote(IamBindings.TokenRole)}")));
         }
     }
 
     // Deny policies win over what the bindings give. Nothing is said where none is in the way.
-    private static IEnumerable<CmekCheck> DenyChecks(AccessTarget target, AccessEvidence evidence)
+    private static IEnumerable<CmekCheck> DenyChecks(AccessTarget target, GcpAccessEvidence evidence)
     {
         if (evidence.Key.Value is null || evidence.Account.Missing)
         {
@@ -322,9 +323,9 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
 
         string member = "serviceAccount:" + target.AuthPrincipal;
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
-        List<PolicyLevel> unread = [];
+        List<ResourcePolicy> unread = [];
         foreach (
-            PolicyLevel level in evidence.KeyChain
+            ResourcePolicy level in evidence.KeyChain
                 .Concat(evidence.AccountChain)
                 .DistinctBy(l => l.Resource)
                 .Where(l => l.Denies is not null))
@@ -365,7 +366,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
 
         if (unread.Count > 0)
         {
-            Evidence first = unread[0].Denies!;
+            Evidence<JsonObject> first = unread[0].Denies!;
             yield return target.Check(
                 "GcpDenyPolicies",
                 CmekCheckResult.Unknown,

@@ -53,7 +53,7 @@ internal sealed class GcpClients(SessionContext session) : IDisposable
         if (!_projects.TryGetValue(project, out JsonObject? known))
         {
             IGoogleCloud cloud = await ConnectAsync(op).ConfigureAwait(false);
-            Evidence read = await Evidence.OfAsync(
+            Evidence<JsonObject> read = await GcpEvidence.ReadAsync(
                 cloud.GetProjectAsync(project, op.Cancellation),
                 "resourcemanager.projects.get",
                 "the project " + project).ConfigureAwait(false);
@@ -77,7 +77,10 @@ internal sealed class GcpClients(SessionContext session) : IDisposable
         {
             RoleContents? contents = RoleContents.IsName(role)
                 ? RoleContents.From(
-                    (await Evidence.OfAsync(cloud.GetRoleAsync(role, op.Cancellation), "iam.roles.get", role).ConfigureAwait(false)).Value)
+                    (await GcpEvidence.ReadAsync(
+                        cloud.GetRoleAsync(role, op.Cancellation),
+                        "iam.roles.get",
+                        role).ConfigureAwait(false)).Value)
                 : null;
             if (contents is not null)
             {

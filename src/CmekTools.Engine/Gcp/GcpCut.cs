@@ -15,8 +15,8 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         Task<JsonObject> key = GcpKeyReader.KeyOrThrowAsync(cloud, GcpNames.ParseKey(target.KeyUri), op);
         Task<JsonObject> keyPolicy = cloud.GetKmsPolicyAsync(target.KeyUri, op.Cancellation);
         Task<IReadOnlyList<JsonObject>> versions = cloud.ListVersionsAsync(target.KeyUri, op.Cancellation);
-        Task<Evidence> account = principals.FindAsync(target.AuthPrincipal, op);
-        Task<Evidence> accountPolicy = Evidence.OfAsync(
+        Task<Evidence<JsonObject>> account = principals.FindAsync(target.AuthPrincipal, op);
+        Task<Evidence<JsonObject>> accountPolicy = GcpEvidence.ReadAsync(
             cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation),
             "iam.serviceAccounts.getIamPolicy",
             target.AuthPrincipal);
@@ -41,7 +41,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
                 ["disabled"] = GcpPrincipals.IsDisabled(known),
             },
             ["service_account_policy"] = onAccount is null ? null : clients.Written.Newer(target.AuthPrincipal, onAccount).DeepClone(),
-            ["rotation"] = GcpKeyVersions.Rotation(seen),
+            ["rotation"] = GcpKeyLife.Rotation(seen),
             ["deny_policy"] = DenyPolicy.NameFor(target),
         });
     }
@@ -60,9 +60,9 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         await TryAsync(failures, () => IamPolicyWriter.Key(cloud, target.KeyUri, clients.Written, op).Settled(op.Timings.CutWatch)
             .EditAsync(
                 $"take {member} and {own} out of every binding of the key",
-                p => IamTree.Remove(p, member) | RemoveOwn(p, target))).ConfigureAwait(false);
+                p => IamBindings.Remove(p, member) | RemoveOwn(p, target))).ConfigureAwait(false);
         bool denied = await mayDeny.ConfigureAwait(false) && await DenyAsync(cloud, target, op).ConfigureAwait(false);
-        Evidence account = await principals.FindAsync(target.AuthPrincipal, op).ConfigureAwait(false);
+        Evidence<JsonObject> account = await principals.FindAsync(target.AuthPrincipal, op).ConfigureAwait(false);
         if (!account.Missing)
         {
             await TryAsync(failures, () => IamPolicyWriter.Account(
@@ -114,13 +114,13 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         // What is to be made usable, and what was retired on purpose, is for the caller to know.
         if (target.Revival != Revival.None)
         {
-            await GcpKeyVersions.ReviveVersionsAsync(
+            await GcpKeyLife.ReviveVersionsAsync(
                 cloud,
                 GcpNames.ParseKey(target.KeyUri),
                 snapshot?.Data["versions"] as JsonArray,
                 target.Revival,
                 op).ConfigureAwait(false);
-            await GcpKeyVersions.RestoreRotationAsync(
+            await GcpKeyLife.RestoreRotationAsync(
                 cloud,
                 target.KeyUri,
                 snapshot?.Data["rotation"] as JsonObject,
@@ -150,11 +150,11 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
                     $"let {string.Join(", ", owns)} take tokens of the account again",
                     p => owns.Aggregate(
                         false,
-                        (changed, own) => PutBack(snapshot?.Data["service_account_policy"], own, IamTree.TokenRole)(p) || changed))
+                        (changed, own) => PutBack(snapshot?.Data["service_account_policy"], own, IamBindings.TokenRole)(p) || changed))
                 .ConfigureAwait(false);
         }
 
-        Func<JsonObject, bool> putBack = PutBack(snapshot?.Data["key_policy"], member, IamTree.CryptoRole);
+        Func<JsonObject, bool> putBack = PutBack(snapshot?.Data["key_policy"], member, IamBindings.CryptoRole);
         await IamPolicyWriter.Key(cloud, target.KeyUri, clients.Written, op)
             .EditAsync(
                 $"let {member} use the key again",
@@ -166,17 +166,19 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
 
     // Of a cluster of which nothing is known, whoever has the form of its own principal is taken for it.
     private static bool RemoveOwn(JsonObject policy, AccessTarget target) =>
-        OwnPrincipals.Of(target, [policy]).Aggregate(false, (changed, own) => IamTree.Remove(policy, "serviceAccount:" + own) || changed);
+        OwnPrincipals.Of(target, [policy]).Aggregate(
+            false,
+            (changed, own) => IamBindings.Remove(policy, "serviceAccount:" + own) || changed);
 
     // Where a snapshot has the member, exactly that comes back; else what a grant would write.
     private static Func<JsonObject, bool> PutBack(JsonNode? snapshot, string member, string role) =>
-        snapshot is JsonObject was && IamTree.Bindings(was).Any(b => IamTree.Members(b).Contains(member))
-            ? policy => IamTree.PutBack(policy, was, member)
-            : policy => IamTree.Add(policy, role, member);
+        snapshot is JsonObject was && IamBindings.Bindings(was).Any(b => IamBindings.Members(b).Contains(member))
+            ? policy => IamBindings.PutBack(policy, was, member)
+            : policy => IamBindings.Add(policy, role, member);
 
     // The cluster's own principal has nothing to do on a key; it comes back only where it was.
     private static bool PutBackOwn(JsonNode? snapshot, JsonObject policy, string own) =>
-        snapshot is JsonObject was && IamTree.PutBack(policy, was, own);
+        snapshot is JsonObject was && IamBindings.PutBack(policy, was, own);
 
     private static async Task TryAsync(List<CmekException> failures, Func<Task> step)
     {
@@ -288,14 +290,14 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
     // What still lets a principal decrypt after the cut. It is for whoever owns that binding to take it away.
     private async Task ReportInheritedAsync(AccessTarget target, bool denied, Operation op)
     {
-        AccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
+        GcpAccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
         bool off = evidence.Account.Missing || GcpPrincipals.IsDisabled(evidence.Account.Value);
         string member = "serviceAccount:" + target.AuthPrincipal;
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
         foreach (string principal in off ? [own] : new[] { member, own })
         {
-            Judgement judged = evidence.Judge.Read(evidence.KeyChain, principal);
-            if (judged is { Decision: Decision.Allowed, Level.Kind: LevelKind.Key } && judged.Member == principal)
+            PermissionDecision judged = evidence.Evaluator.Read(evidence.KeyChain, principal);
+            if (judged is { Decision: Decision.Allowed, Level.Kind: ResourceKind.Key } && judged.Member == principal)
             {
                 // Nothing inherited: somebody has put it back in behind the cut, and the proof sees to that.
                 continue;
@@ -320,18 +322,19 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         }
     }
 
-    private static string Remedy(AccessTarget target, Judgement judged)
+    private static string Remedy(AccessTarget target, PermissionDecision judged)
     {
         GcpKeyName name = GcpNames.ParseKey(target.KeyUri);
-        PolicyLevel level = judged.Level!;
+        ResourcePolicy level = judged.Level!;
         string id = level.Resource[(level.Resource.LastIndexOf('/') + 1)..];
         string on = level.Kind switch
         {
-            LevelKind.Key => $"kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} "
+            ResourceKind.Key => $"kms keys remove-iam-policy-binding {name.Key} --keyring {name.Ring} --location {name.Location} "
                 + $"--project {name.Project}",
-            LevelKind.KeyRing => $"kms keyrings remove-iam-policy-binding {name.Ring} --location {name.Location} --project {name.Project}",
-            LevelKind.Project => $"projects remove-iam-policy-binding {id}",
-            LevelKind.Folder => $"resource-manager folders remove-iam-policy-binding {id}",
+            ResourceKind.KeyRing =>
+                $"kms keyrings remove-iam-policy-binding {name.Ring} --location {name.Location} --project {name.Project}",
+            ResourceKind.Project => $"projects remove-iam-policy-binding {id}",
+            ResourceKind.Folder => $"resource-manager folders remove-iam-policy-binding {id}",
             _ => $"organizations remove-iam-policy-binding {id}",
         };
         return $"gcloud {on} --member {BashText.Quote(judged.Member)} --role "

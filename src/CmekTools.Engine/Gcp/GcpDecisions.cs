@@ -13,7 +13,7 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     /// <summary>Reads the policies anew and decides.</summary>
     public async Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op)
     {
-        AccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
+        GcpAccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
         if (evidence.Key.Missing)
         {
             return AccessDecision.Of(Decision.Missing, $"{target.KeyUri} does not exist");
@@ -25,19 +25,19 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     }
 
     /// <summary>What the policies alone decide.</summary>
-    public static AccessDecision Decide(AccessTarget target, AccessEvidence evidence) => OwnPrincipals.Of(target, evidence)
+    public static AccessDecision Decide(AccessTarget target, GcpAccessEvidence evidence) => OwnPrincipals.Of(target, evidence)
         .Select(own => Decide(target, evidence, "serviceAccount:" + own))
         .Aggregate((one, other) => AccessDecision.Either(one.Read, other.Read) == one.Read ? one : other);
 
-    private static AccessDecision Decide(AccessTarget target, AccessEvidence evidence, string own)
+    private static AccessDecision Decide(AccessTarget target, GcpAccessEvidence evidence, string own)
     {
         string member = "serviceAccount:" + target.AuthPrincipal;
-        IamJudge judge = evidence.Judge;
-        Judgement use = UseOf(evidence, member);
-        Judgement token = judge.Decide(evidence.AccountChain, 0, own, Permissions.GetAccessToken, Horizon.Now);
-        Judgement read = judge.Read(evidence.KeyChain, member, own);
-        Judgement direct = judge.Read(evidence.KeyChain, own, member);
-        Judgement become = judge.Become(evidence.AccountChain, own);
+        IamEvaluator evaluator = evidence.Evaluator;
+        PermissionDecision use = UseOf(evidence, member);
+        PermissionDecision token = evaluator.Decide(evidence.AccountChain, 0, own, Permissions.GetAccessToken, Horizon.Now);
+        PermissionDecision read = evaluator.Read(evidence.KeyChain, member, own);
+        PermissionDecision direct = evaluator.Read(evidence.KeyChain, own, member);
+        PermissionDecision become = evaluator.Become(evidence.AccountChain, own);
         bool off = evidence.Account.Missing || GcpPrincipals.IsDisabled(evidence.Account.Value);
 
         List<string> reasons = [];
@@ -68,7 +68,7 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         }
 
         AddUnless(reasons, direct.Decision == Decision.Denied, direct.Say(own, "decrypt with the key"));
-        Judgement around = Around(evidence, own);
+        PermissionDecision around = Around(evidence, own);
         AddUnless(
             reasons,
             around.Decision == Decision.Denied,
@@ -82,9 +82,9 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     }
 
     /// <summary>What a cluster needs of a key: to encrypt and to decrypt, now.</summary>
-    public static Judgement UseOf(AccessEvidence evidence, string member) => Judgement.Weaker(
-        evidence.Judge.Decide(evidence.KeyChain, 0, member, Permissions.Decrypt, Horizon.Now),
-        evidence.Judge.Decide(evidence.KeyChain, 0, member, Permissions.Encrypt, Horizon.Now));
+    public static PermissionDecision UseOf(GcpAccessEvidence evidence, string member) => PermissionDecision.Weaker(
+        evidence.Evaluator.Decide(evidence.KeyChain, 0, member, Permissions.Decrypt, Horizon.Now),
+        evidence.Evaluator.Decide(evidence.KeyChain, 0, member, Permissions.Encrypt, Horizon.Now));
 
     private static void AddUnless(List<string> reasons, bool not, string reason)
     {
@@ -95,18 +95,18 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     }
 
     // As another account of the account's own project, where that is not the key's: which accounts there may use the key is not looked at.
-    private static Judgement Around(AccessEvidence evidence, string own) =>
-        evidence.KeyChain.Any(k => k.Kind == LevelKind.Project && evidence.AccountChain.Any(a => a.Resource == k.Resource))
-            ? Judgement.None
+    private static PermissionDecision Around(GcpAccessEvidence evidence, string own) =>
+        evidence.KeyChain.Any(k => k.Kind == ResourceKind.Project && evidence.AccountChain.Any(a => a.Resource == k.Resource))
+            ? PermissionDecision.None
             : evidence.AccountChain
-                .SelectMany((l, i) => l.Kind < LevelKind.Project
+                .SelectMany((l, i) => l.Kind < ResourceKind.Project
                     ? []
                     : Permissions.BecomeAccount.Concat(Permissions.MayBecomeAccount).Select(
-                        p => evidence.Judge.Decide(evidence.AccountChain, i, own, p, Horizon.Ever).AtMost(Decision.Perhaps)))
-                .Aggregate(Judgement.None, Judgement.Stronger);
+                        p => evidence.Evaluator.Decide(evidence.AccountChain, i, own, p, Horizon.Ever).AtMost(Decision.Perhaps)))
+                .Aggregate(PermissionDecision.None, PermissionDecision.Stronger);
 
     // As the account. Whoever cannot take its tokens any more may hold some that work for an hour, and others may hold its keys.
-    private static Decision Via(AccessEvidence evidence, string member, string own, Judgement read, Judgement become)
+    private static Decision Via(GcpAccessEvidence evidence, string member, string own, PermissionDecision read, PermissionDecision become)
     {
         if (read.Decision == Decision.Denied)
         {
@@ -117,8 +117,8 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         {
             // A deleted account has no policy of its own any more; it can be brought back for 30 days.
             Decision back = evidence.Account.Missing
-                ? Undo(evidence.Judge, [.. evidence.AccountChain.Skip(1)], [own], [Permissions.UndeleteAccounts])
-                : Undo(evidence.Judge, evidence.AccountChain, [own], [Permissions.EnableAccounts]);
+                ? Undo(evidence.Evaluator, [.. evidence.AccountChain.Skip(1)], [own], [Permissions.UndeleteAccounts])
+                : Undo(evidence.Evaluator, evidence.AccountChain, [own], [Permissions.EnableAccounts]);
             return back == Decision.Denied ? Decision.Denied : Decision.Perhaps;
         }
 
@@ -128,7 +128,7 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     }
 
     // The primary version encrypts; any enabled version decrypts what was encrypted under it.
-    private async Task<KeyVersions> VersionsAsync(AccessTarget target, Evidence key, Operation op)
+    private async Task<KeyVersions> VersionsAsync(AccessTarget target, Evidence<JsonObject> key, Operation op)
     {
         if (key.Value is null)
         {
@@ -160,7 +160,7 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
         }
     }
 
-    private static AccessDecision Limit(AccessDecision byPolicy, KeyVersions versions, AccessTarget target, AccessEvidence evidence)
+    private static AccessDecision Limit(AccessDecision byPolicy, KeyVersions versions, AccessTarget target, GcpAccessEvidence evidence)
     {
         IReadOnlyList<string> reasons = [.. versions.Reasons, .. byPolicy.Reasons];
         switch (versions.State)
@@ -187,8 +187,8 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     }
 
     // Who may enable a version opens the key again.
-    private static Decision BackOn(AccessTarget target, AccessEvidence evidence) => Undo(
-        evidence.Judge,
+    private static Decision BackOn(AccessTarget target, GcpAccessEvidence evidence) => Undo(
+        evidence.Evaluator,
         evidence.KeyChain,
         ["serviceAccount:" + target.AuthPrincipal, .. OwnPrincipals.Of(target, evidence).Select(own => "serviceAccount:" + own)],
         [Permissions.UpdateVersions, Permissions.RestoreVersions]);
@@ -196,23 +196,23 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     // May one of several who act together switch something on again: by itself, by giving itself the right to, as another account of the
     // project, by a role that it fills up, or by taking a deny policy away first?
     private static Decision Undo(
-        IamJudge judge,
-        IReadOnlyList<PolicyLevel> chain,
+        IamEvaluator evaluator,
+        IReadOnlyList<ResourcePolicy> chain,
         IReadOnlyList<string> members,
         IReadOnlyList<string> permissions)
     {
-        Judgement[] ways =
+        PermissionDecision[] ways =
         [
-            .. members.SelectMany(m => permissions.Select(p => judge.Decide(chain, 0, m, p, Horizon.Ever))),
+            .. members.SelectMany(m => permissions.Select(p => evaluator.Decide(chain, 0, m, p, Horizon.Ever))),
             .. members.SelectMany(
-                m => chain.Select((l, i) => judge.Decide(chain, i, m, Permissions.SetPolicy(l.Kind), Horizon.Ever))),
+                m => chain.Select((l, i) => evaluator.Decide(chain, i, m, Permissions.SetPolicy(l.Kind), Horizon.Ever))),
             .. from member in members
                from at in Enumerable.Range(0, chain.Count)
-               where chain[at].Kind >= LevelKind.Project
+               where chain[at].Kind >= ResourceKind.Project
                from permission in Permissions.Roundabout
-               select judge.Decide(chain, at, member, permission, Horizon.Ever).AtMost(Decision.Perhaps),
+               select evaluator.Decide(chain, at, member, permission, Horizon.Ever).AtMost(Decision.Perhaps),
         ];
-        Decision lifts = ways.Any(w => w.ByDenyPolicy) ? judge.Lift(chain, members).Decision : Decision.Denied;
+        Decision lifts = ways.Any(w => w.ByDenyPolicy) ? evaluator.Lift(chain, members).Decision : Decision.Denied;
         return ways.Select(w => w.Decision).Append(lifts).Max();
     }
 

@@ -62,7 +62,10 @@ internal sealed class GcpDiscovery(GcpClients clients)
     {
         string name = key["name"]!.ToString();
         Task<IReadOnlyList<JsonObject>> versions = cloud.ListVersionsAsync(name, cancellation);
-        Evidence policy = await Evidence.OfAsync(cloud.GetKmsPolicyAsync(name, cancellation), "cloudkms.cryptoKeys.getIamPolicy", name)
+        Evidence<JsonObject> policy = await GcpEvidence.ReadAsync(
+            cloud.GetKmsPolicyAsync(name, cancellation),
+            "cloudkms.cryptoKeys.getIamPolicy",
+            name)
             .ConfigureAwait(false);
         IReadOnlyList<JsonObject> seen = [];
         try
@@ -82,7 +85,7 @@ internal sealed class GcpDiscovery(GcpClients clients)
         ? []
         :
         [
-            .. IamTree.Bindings(policy).SelectMany(IamTree.Members)
+            .. IamBindings.Bindings(policy).SelectMany(IamBindings.Members)
                 .Where(m => m.StartsWith("serviceAccount:", StringComparison.Ordinal))
                 .Select(m => m["serviceAccount:".Length..])
                 .Where(m => GcpNames.IsAccount(m) && !m.StartsWith("crl-kms-user-", StringComparison.Ordinal))

@@ -4,36 +4,6 @@ using CmekTools.Engine.Gcp.Policies;
 
 namespace CmekTools.Engine.Gcp;
 
-/// <summary>Everything that decides about one access, as it was read.</summary>
-/// <param name="Key">The key.</param>
-/// <param name="Account">The service account.</param>
-/// <param name="KeyChain">The key, its ring, its project and what is above.</param>
-/// <param name="AccountChain">The account, its project and what is above.</param>
-/// <param name="Judge">Decides by the roles and names that were read with them.</param>
-internal sealed record AccessEvidence(
-    Evidence Key,
-    Evidence Account,
-    IReadOnlyList<PolicyLevel> KeyChain,
-    IReadOnlyList<PolicyLevel> AccountChain,
-    IamJudge Judge)
-{
-    /// <summary>The key's own policy.</summary>
-    public Evidence KeyPolicy => KeyChain[0].Policy;
-
-    /// <summary>The account's own policy.</summary>
-    public Evidence AccountPolicy => AccountChain[0].Policy;
-
-    /// <summary>What the bindings alone give.</summary>
-    public AccessEvidence WithoutDenies() => this with
-    {
-        KeyChain = [.. KeyChain.Select(l => l with { Denies = null })],
-        AccountChain = [.. AccountChain.Select(l => l with { Denies = null })],
-    };
-
-    /// <summary>May a member take the account's tokens now?</summary>
-    public Judgement Decide(string member) => Judge.Decide(AccountChain, 0, member, Permissions.GetAccessToken, Horizon.Now);
-}
-
 /// <summary>
 /// Reads what decides about an access: what does not wait for anything goes out at once, then what is above the projects, then the
 /// roles.
@@ -41,129 +11,144 @@ internal sealed record AccessEvidence(
 internal sealed class GcpEvidenceReader(GcpClients clients, GcpPrincipals principals)
 {
     /// <summary>Reads everything. What may not be seen is evidence of nothing, and no error.</summary>
-    public async Task<AccessEvidence> ReadAsync(AccessTarget target, Operation op)
+    public async Task<GcpAccessEvidence> ReadAsync(AccessTarget target, Operation op)
     {
         GcpKeyName name = GcpNames.ParseKey(target.KeyUri);
         string home = GcpNames.ParseAccount(target.AuthPrincipal).Project;
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        Task<Evidence> key = Evidence.OfAsync(cloud.GetKeyAsync(target.KeyUri, op.Cancellation), "cloudkms.cryptoKeys.get", target.KeyUri);
-        Task<Evidence> account = principals.FindAsync(target.AuthPrincipal, op);
-        Task<PolicyLevel> ofKey = LevelAsync(
+        Task<Evidence<JsonObject>> key = GcpEvidence.ReadAsync(
+            cloud.GetKeyAsync(target.KeyUri, op.Cancellation),
+            "cloudkms.cryptoKeys.get",
+            target.KeyUri);
+        Task<Evidence<JsonObject>> account = principals.FindAsync(target.AuthPrincipal, op);
+        Task<ResourcePolicy> ofKey = ReadPolicyAsync(
             target.KeyUri,
-            LevelKind.Key,
+            ResourceKind.Key,
             cloud.GetKmsPolicyAsync(target.KeyUri, op.Cancellation),
             "cloudkms.cryptoKeys.getIamPolicy",
             target.KeyUri);
-        Task<PolicyLevel> ofRing = LevelAsync(
+        Task<ResourcePolicy> ofRing = ReadPolicyAsync(
             name.RingName,
-            LevelKind.KeyRing,
+            ResourceKind.KeyRing,
             cloud.GetKmsPolicyAsync(name.RingName, op.Cancellation),
             "cloudkms.keyRings.getIamPolicy",
             name.RingName);
-        Task<PolicyLevel> ofAccount = LevelAsync(
+        Task<ResourcePolicy> ofAccount = ReadPolicyAsync(
             GcpNames.AccountName(target.AuthPrincipal),
-            LevelKind.Account,
+            ResourceKind.Account,
             cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation),
             "iam.serviceAccounts.getIamPolicy",
             target.AuthPrincipal);
-        Task<IReadOnlyList<PolicyLevel>> aboveKey = AboveAsync(cloud, name.Project, op);
-        Task<IReadOnlyList<PolicyLevel>> aboveAccount = home == name.Project ? aboveKey : AboveAsync(cloud, home, op);
+        Task<IReadOnlyList<ResourcePolicy>> aboveKey = ReadAncestorsAsync(cloud, name.Project, op);
+        Task<IReadOnlyList<ResourcePolicy>> aboveAccount = home == name.Project ? aboveKey : ReadAncestorsAsync(cloud, home, op);
         await Task.WhenAll(key, account, ofKey, ofRing, ofAccount, aboveKey, aboveAccount).ConfigureAwait(false);
-        IReadOnlyList<PolicyLevel> keyChain =
+        IReadOnlyList<ResourcePolicy> keyChain =
         [
             await ofKey.ConfigureAwait(false),
             await ofRing.ConfigureAwait(false),
             .. await aboveKey.ConfigureAwait(false),
         ];
-        IReadOnlyList<PolicyLevel> accountChain = [await ofAccount.ConfigureAwait(false), .. await aboveAccount.ConfigureAwait(false)];
-        IamJudge judge = await JudgeAsync(keyChain, accountChain, [name.Project, home], target, op).ConfigureAwait(false);
-        return new AccessEvidence(await key.ConfigureAwait(false), await account.ConfigureAwait(false), keyChain, accountChain, judge);
+        IReadOnlyList<ResourcePolicy> accountChain = [await ofAccount.ConfigureAwait(false), .. await aboveAccount.ConfigureAwait(false)];
+        IamEvaluator evaluator = await EvaluatorAsync(keyChain, accountChain, [name.Project, home], target, op).ConfigureAwait(false);
+        return new GcpAccessEvidence(
+            await key.ConfigureAwait(false),
+            await account.ConfigureAwait(false),
+            keyChain,
+            accountChain,
+            evaluator);
     }
 
     /// <summary>A key's policy and what is above it.</summary>
-    public async Task<IReadOnlyList<PolicyLevel>> ReadChainAsync(string keyUri, Operation op)
+    public async Task<IReadOnlyList<ResourcePolicy>> ReadChainAsync(string keyUri, Operation op)
     {
         GcpKeyName name = GcpNames.ParseKey(keyUri);
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        Task<PolicyLevel> ofKey = LevelAsync(
+        Task<ResourcePolicy> ofKey = ReadPolicyAsync(
             keyUri,
-            LevelKind.Key,
+            ResourceKind.Key,
             cloud.GetKmsPolicyAsync(keyUri, op.Cancellation),
             "cloudkms.cryptoKeys.getIamPolicy",
             keyUri);
-        Task<PolicyLevel> ofRing = LevelAsync(
+        Task<ResourcePolicy> ofRing = ReadPolicyAsync(
             name.RingName,
-            LevelKind.KeyRing,
+            ResourceKind.KeyRing,
             cloud.GetKmsPolicyAsync(name.RingName, op.Cancellation),
             "cloudkms.keyRings.getIamPolicy",
             name.RingName);
-        Task<IReadOnlyList<PolicyLevel>> above = AboveAsync(cloud, name.Project, op);
+        Task<IReadOnlyList<ResourcePolicy>> above = ReadAncestorsAsync(cloud, name.Project, op);
         await Task.WhenAll(ofKey, ofRing, above).ConfigureAwait(false);
         return [await ofKey.ConfigureAwait(false), await ofRing.ConfigureAwait(false), .. await above.ConfigureAwait(false)];
     }
 
-    private async Task<IamJudge> JudgeAsync(
-        IReadOnlyList<PolicyLevel> keyChain,
-        IReadOnlyList<PolicyLevel> accountChain,
+    private async Task<IamEvaluator> EvaluatorAsync(
+        IReadOnlyList<ResourcePolicy> keyChain,
+        IReadOnlyList<ResourcePolicy> accountChain,
         string[] projects,
         AccessTarget target,
         Operation op)
     {
         string[] members = ["serviceAccount:" + target.AuthPrincipal, "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster)];
         // Those of everybody on the key and the account too: who else is let in is told by what the roles give.
-        string[] roles = [.. IamJudge.RolesFor(keyChain.Concat(accountChain), members)
+        string[] roles = [.. IamEvaluator.RolesFor(keyChain.Concat(accountChain), members)
             .Concat(
                 new[] { keyChain[0], accountChain[0] }
                     .Select(l => l.Policy.Value).OfType<JsonObject>()
-                    .SelectMany(IamTree.Bindings)
-                    .Select(IamTree.Role))
+                    .SelectMany(IamBindings.Bindings)
+                    .Select(IamBindings.Role))
             .Distinct(StringComparer.Ordinal)];
         // Only a condition makes a difference between a project's id and its number.
         bool conditions = keyChain.Concat(accountChain).Any(
-            l => l.Policy.Value is { } policy && IamTree.Bindings(policy).Any(b => b["condition"] is not null));
+            l => l.Policy.Value is { } policy && IamBindings.Bindings(policy).Any(b => b["condition"] is not null));
         Task<IReadOnlyDictionary<string, RoleContents>> contents = clients.ReadRolesAsync(roles, op);
         Task<ProjectNames[]> names = conditions
             ? Task.WhenAll(projects.Distinct().Select(p => clients.NamesOfAsync(p, op)))
             : Task.FromResult<ProjectNames[]>([]);
         await Task.WhenAll(contents, names).ConfigureAwait(false);
-        return new IamJudge(await contents.ConfigureAwait(false), await names.ConfigureAwait(false), op.Session.Time.GetUtcNow());
+        return new IamEvaluator(await contents.ConfigureAwait(false), await names.ConfigureAwait(false), op.Session.Time.GetUtcNow());
     }
 
     // A project, and what it is in, from below.
-    private async Task<IReadOnlyList<PolicyLevel>> AboveAsync(IGoogleCloud cloud, string project, Operation op)
+    private async Task<IReadOnlyList<ResourcePolicy>> ReadAncestorsAsync(IGoogleCloud cloud, string project, Operation op)
     {
-        Task<PolicyLevel> own = AboveLevelAsync(cloud, "projects/" + project, LevelKind.Project, op);
-        Evidence ancestry = await Evidence.OfAsync(
+        Task<ResourcePolicy> own = ReadAncestorAsync(cloud, "projects/" + project, ResourceKind.Project, op);
+        Evidence<JsonObject> ancestry = await GcpEvidence.ReadAsync(
             cloud.GetAncestryAsync(project, op.Cancellation),
             "resourcemanager.projects.get",
             "the project " + project).ConfigureAwait(false);
         if (ancestry.Value is not { } found)
         {
             // Whether it is in an organization is not known: a level that nobody could look at stands for all of them.
-            Evidence unknown = Evidence.Unread(
+            Evidence<JsonObject> unknown = GcpEvidence.Unread(
                 $"cannot be seen: what the project {project} is in is not known, for {ancestry.Permission} on {ancestry.On} is missing",
                 ancestry.Permission,
                 ancestry.On);
-            return [await own.ConfigureAwait(false), new PolicyLevel("organizations/unknown", LevelKind.Organization, unknown, unknown)];
+            return [await own.ConfigureAwait(false), new ResourcePolicy(
+                "organizations/unknown",
+                ResourceKind.Organization,
+                unknown,
+                unknown)];
         }
 
-        PolicyLevel[] above = await Task.WhenAll((found["ancestor"] as JsonArray ?? [])
+        ResourcePolicy[] above = await Task.WhenAll((found["ancestor"] as JsonArray ?? [])
             .Select(a => (Type: a?["resourceId"]?["type"]?.ToString(), Id: a?["resourceId"]?["id"]?.ToString()))
             .Where(a => a.Type is "folder" or "organization" && a.Id is not null)
             .Select(
-                a => AboveLevelAsync(
+                a => ReadAncestorAsync(
                     cloud,
                     $"{a.Type}s/{a.Id}",
-                    a.Type == "folder" ? LevelKind.Folder : LevelKind.Organization,
+                    a.Type == "folder" ? ResourceKind.Folder : ResourceKind.Organization,
                     op))).ConfigureAwait(false);
         return [await own.ConfigureAwait(false), .. above];
     }
 
-    private async Task<PolicyLevel> AboveLevelAsync(IGoogleCloud cloud, string resource, LevelKind kind, Operation op)
+    private async Task<ResourcePolicy> ReadAncestorAsync(IGoogleCloud cloud, string resource, ResourceKind kind, Operation op)
     {
         string word = resource.Replace("/", " ", StringComparison.Ordinal).Replace("projects ", "the project ", StringComparison.Ordinal);
-        Task<Evidence> denies = Evidence.OfAsync(cloud.ListDenyPoliciesAsync(resource, op.Cancellation), "iam.denypolicies.list", word);
-        PolicyLevel level = await LevelAsync(
+        Task<Evidence<JsonObject>> denies = GcpEvidence.ReadAsync(
+            cloud.ListDenyPoliciesAsync(resource, op.Cancellation),
+            "iam.denypolicies.list",
+            word);
+        ResourcePolicy level = await ReadPolicyAsync(
             resource,
             kind,
             cloud.GetPolicyAboveAsync(resource, op.Cancellation),
@@ -172,10 +157,15 @@ internal sealed class GcpEvidenceReader(GcpClients clients, GcpPrincipals princi
         return level with { Denies = await denies.ConfigureAwait(false) };
     }
 
-    private async Task<PolicyLevel> LevelAsync(string resource, LevelKind kind, Task<JsonObject> read, string permission, string on)
+    private async Task<ResourcePolicy> ReadPolicyAsync(
+        string resource,
+        ResourceKind kind,
+        Task<JsonObject> read,
+        string permission,
+        string on)
     {
-        Evidence policy = await Evidence.OfAsync(read, permission, on).ConfigureAwait(false);
-        return new PolicyLevel(
+        Evidence<JsonObject> policy = await GcpEvidence.ReadAsync(read, permission, on).ConfigureAwait(false);
+        return new ResourcePolicy(
             resource,
             kind,
             policy.Value is { } value ? policy with { Value = clients.Written.Newer(on, value) } : policy);

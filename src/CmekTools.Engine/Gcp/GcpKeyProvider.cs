@@ -8,12 +8,12 @@ internal sealed class GcpKeyProvider : IKeyProvider
     private readonly GcpClients _clients;
     private readonly GcpKeyReader _reader;
     private readonly GcpKeyMaker _maker;
-    private readonly GcpKeyVersions _versions;
+    private readonly GcpKeyLife _life;
     private readonly GcpPrincipals _principals;
-    private readonly GcpGrants _grants;
+    private readonly GcpAccessGranting _granting;
     private readonly GcpCut _cut;
     private readonly GcpDecisions _decisions;
-    private readonly GcpReach _reach;
+    private readonly GcpOtherAccess _otherAccess;
     private readonly GcpChecks _checks;
     private readonly GcpReadiness _readiness;
     private readonly GcpSheet _byHand;
@@ -24,13 +24,13 @@ internal sealed class GcpKeyProvider : IKeyProvider
         _clients = new GcpClients(session);
         _reader = new GcpKeyReader(_clients);
         _maker = new GcpKeyMaker(_clients, _reader);
-        _versions = new GcpKeyVersions(_clients, _reader);
+        _life = new GcpKeyLife(_clients, _reader);
         _principals = new GcpPrincipals(_clients);
-        _grants = new GcpGrants(_clients, _principals);
+        _granting = new GcpAccessGranting(_clients, _principals);
         GcpEvidenceReader evidence = new(_clients, _principals);
         _cut = new GcpCut(_clients, _principals, evidence);
         _decisions = new GcpDecisions(_clients, evidence);
-        _reach = new GcpReach(_clients, evidence);
+        _otherAccess = new GcpOtherAccess(_clients, evidence);
         _checks = new GcpChecks(evidence, new GcpOpinion(_clients));
         _byHand = new GcpSheet(_clients);
         _discovery = new GcpDiscovery(_clients);
@@ -44,7 +44,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
     public string KeyType => "GCP_CLOUD_KMS";
 
     /// <inheritdoc/>
-    public string RotationChange => GcpKeyVersions.RotationChange;
+    public string RotationChange => GcpKeyLife.RotationChange;
 
     /// <inheritdoc/>
     public void ValidateKeyUri(string keyUri, CmekCluster? cluster = null, string? region = null) => GcpNames.RequireKey(keyUri);
@@ -74,10 +74,10 @@ internal sealed class GcpKeyProvider : IKeyProvider
 
     /// <inheritdoc/>
     public Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op) =>
-        _grants.GrantAsync(cluster, key, region, options, op);
+        _granting.GrantAsync(cluster, key, region, options, op);
 
     /// <inheritdoc/>
-    public Task<CmekKeyRotation?> RotateKeyAsync(string keyUri, Operation op) => _versions.RotateKeyAsync(keyUri, op);
+    public Task<CmekKeyRotation?> RotateKeyAsync(string keyUri, Operation op) => _life.RotateKeyAsync(keyUri, op);
 
     /// <inheritdoc/>
     public Task<AccessSnapshot> CaptureAsync(AccessTarget target, Operation op) => _cut.CaptureAsync(target, op);
@@ -89,24 +89,24 @@ internal sealed class GcpKeyProvider : IKeyProvider
     public Task<AccessDecision> EvaluateAsync(AccessTarget target, Operation op) => _decisions.EvaluateAsync(target, op);
 
     /// <inheritdoc/>
-    public Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op) => _reach.IdentifyAsync(keyUri, op);
+    public Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op) => _otherAccess.IdentifyAsync(keyUri, op);
 
     /// <inheritdoc/>
-    public Task<KeyReach> ReadReachAsync(string keyUri, Operation op) => _reach.ReadAsync(keyUri, op);
+    public Task<OtherAccess> ReadOtherAccessAsync(string keyUri, Operation op) => _otherAccess.ReadAsync(keyUri, op);
 
     /// <inheritdoc/>
     public async Task<KeyMarks> ReadMarksAsync(string keyUri, Operation op) =>
-        await GcpKeyUse.ReadMarksAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), keyUri, op).ConfigureAwait(false);
+        await GcpKeyMarks.ReadAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), keyUri, op).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public bool CutLeavesMark => false;
 
     /// <inheritdoc/>
-    public bool WasCut(AccessTarget target, AccessSnapshot snapshot) => GcpKeyUse.WasCut(target, snapshot);
+    public bool WasCut(AccessTarget target, AccessSnapshot snapshot) => GcpNewcomers.WasCut(target, snapshot);
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<string>> ReadNewcomersAsync(AccessTarget target, AccessSnapshot snapshot, Operation op) =>
-        await GcpKeyUse.ReadNewcomersAsync(
+        await GcpNewcomers.ReadAsync(
             await _clients.ConnectAsync(op).ConfigureAwait(false),
             target,
             snapshot,
@@ -125,24 +125,24 @@ internal sealed class GcpKeyProvider : IKeyProvider
             grant.KeyUri);
 
     /// <inheritdoc/>
-    public Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op) => _versions.MarkRevokedAsync(keyUri, cluster, op);
+    public Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op) => _life.MarkRevokedAsync(keyUri, cluster, op);
 
     /// <inheritdoc/>
     public async Task UnmarkRevokedAsync(string keyUri, Operation op) =>
         await RevokedLabel.TakeAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), keyUri, op).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public Task DisableKeyAsync(string keyUri, Operation op) => _versions.DisableKeyAsync(keyUri, op);
+    public Task DisableKeyAsync(string keyUri, Operation op) => _life.DisableKeyAsync(keyUri, op);
 
     /// <inheritdoc/>
     public Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op) => _cut.RestoreAsync(target, snapshot, op);
 
     /// <inheritdoc/>
-    public Task ReviveKeyAsync(string keyUri, Revival how, Operation op) => _versions.ReviveKeyAsync(keyUri, how, op);
+    public Task ReviveKeyAsync(string keyUri, Revival how, Operation op) => _life.ReviveKeyAsync(keyUri, how, op);
 
     /// <inheritdoc/>
     public Task<DateTimeOffset?> ScheduleDeletionAsync(string keyUri, int days, Operation op) =>
-        _versions.ScheduleDeletionAsync(keyUri, days, op);
+        _life.ScheduleDeletionAsync(keyUri, days, op);
 
     /// <inheritdoc/>
     public Task<CallerStanding> ReadCallerAsync(string keyUri, Operation op) => _readiness.CallerAsync(keyUri, op);

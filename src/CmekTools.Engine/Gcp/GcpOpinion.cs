@@ -14,7 +14,7 @@ internal sealed class GcpOpinion(GcpClients clients)
     private const string Who = "Policy Troubleshooter";
 
     /// <summary>Asks. Null where there is nothing to ask about: no account or no key, which other checks tell.</summary>
-    public async Task<CmekCheck?> AskAsync(AccessTarget target, AccessEvidence evidence, Operation op)
+    public async Task<CmekCheck?> AskAsync(AccessTarget target, GcpAccessEvidence evidence, Operation op)
     {
         if (evidence.Key.Missing || evidence.Account.Missing)
         {
@@ -54,8 +54,8 @@ internal sealed class GcpOpinion(GcpClients clients)
 
         return Of(target, questions, answers);
 
-        Judgement Judge(IReadOnlyList<PolicyLevel> chain, string who, string permission) =>
-            evidence.Judge.Decide(chain, 0, "serviceAccount:" + who, permission, Horizon.Now);
+        PermissionDecision Judge(IReadOnlyList<ResourcePolicy> chain, string who, string permission) =>
+            evidence.Evaluator.Decide(chain, 0, "serviceAccount:" + who, permission, Horizon.Now);
     }
 
     private static CmekCheck Of(AccessTarget target, IReadOnlyList<Question> questions, IReadOnlyList<JsonObject> answers)
@@ -116,5 +116,5 @@ internal sealed class GcpOpinion(GcpClients clients)
             ? state.StartsWith(head, StringComparison.Ordinal) ? state[head.Length..] : state
             : string.Empty;
 
-    private sealed record Question(string Principal, string Permission, string Resource, Judgement Ours);
+    private sealed record Question(string Principal, string Permission, string Resource, PermissionDecision Ours);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp;
 
@@ -14,12 +15,12 @@ internal sealed class GcpPrincipals(GcpClients clients)
     /// Looks for an account. Google answers 403 "denied (or it may not exist)" for one that does not exist, to its project's owner too;
     /// then the project's list decides, and where that may not be read it stays open.
     /// </summary>
-    public async Task<Evidence> FindAsync(string email, Operation op)
+    public async Task<Evidence<JsonObject>> FindAsync(string email, Operation op)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         try
         {
-            return await Evidence.OfAsync(
+            return await GcpEvidence.ReadAsync(
                 cloud.GetAccountAsync(email, op.Cancellation),
                 "iam.serviceAccounts.get",
                 email,
@@ -28,18 +29,18 @@ internal sealed class GcpPrincipals(GcpClients clients)
         catch (CmekServiceException e) when (GcpErrors.MayBeMissing(e))
         {
             string project = GcpNames.ParseAccount(email).Project;
-            Evidence list = await Evidence.OfAsync(
+            Evidence<JsonObject> list = await GcpEvidence.ReadAsync(
                 cloud.ListAccountsAsync(project, op.Cancellation),
                 "iam.serviceAccounts.list",
                 "the project " + project).ConfigureAwait(false);
             if (list.Value is null)
             {
-                return Evidence.Unread($"cannot be seen, or does not exist: {e.Message}", "iam.serviceAccounts.get", email);
+                return GcpEvidence.Unread($"cannot be seen, or does not exist: {e.Message}", "iam.serviceAccounts.get", email);
             }
 
             JsonObject? found = (list.Value["accounts"] as JsonArray ?? []).OfType<JsonObject>()
                 .FirstOrDefault(a => string.Equals(a["email"]?.ToString(), email, StringComparison.OrdinalIgnoreCase));
-            return new Evidence(found, found is null, found is null ? e.Message : null, "iam.serviceAccounts.get", email);
+            return new Evidence<JsonObject>(found, found is null, found is null ? e.Message : null, "iam.serviceAccounts.get", email);
         }
     }
 
@@ -47,7 +48,7 @@ internal sealed class GcpPrincipals(GcpClients clients)
     /// <returns>Whether it is there at the end, and whether it is new.</returns>
     public async Task<AccountState> EnsureAsync(CmekCluster cluster, string email, Operation op)
     {
-        Evidence seen = await FindAsync(email, op).ConfigureAwait(false);
+        Evidence<JsonObject> seen = await FindAsync(email, op).ConfigureAwait(false);
         if (seen.Value is { } account)
         {
             return IsDisabled(account) ? AccountState.Disabled : AccountState.There;
@@ -140,7 +141,7 @@ internal sealed class GcpPrincipals(GcpClients clients)
     /// <returns>True where it is there at the end.</returns>
     public async Task<AccountState> RestoreAsync(CmekCluster cluster, string email, string? uniqueId, Operation op)
     {
-        Evidence seen = await FindAsync(email, op).ConfigureAwait(false);
+        Evidence<JsonObject> seen = await FindAsync(email, op).ConfigureAwait(false);
         bool renewed = seen.Value is null;
         if (renewed && !seen.Missing)
         {

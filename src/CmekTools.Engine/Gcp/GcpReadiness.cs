@@ -49,7 +49,7 @@ internal sealed class GcpReadiness(SessionContext session, GcpClients clients, G
         AccessTarget first = targets[0];
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         long start = op.Session.Time.GetTimestamp();
-        Evidence key = await Evidence.OfAsync(
+        Evidence<JsonObject> key = await GcpEvidence.ReadAsync(
             cloud.GetKeyAsync(first.KeyUri, op.Cancellation),
             "cloudkms.cryptoKeys.get",
             first.KeyUri).ConfigureAwait(false);
@@ -158,10 +158,10 @@ internal sealed class GcpReadiness(SessionContext session, GcpClients clients, G
     // The bindings as they would be after the cut: who is let in by what lies above is not cut off by it.
     private async Task<CmekCheck> OutcomeAsync(AccessTarget target, bool deny, Operation op)
     {
-        AccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
+        GcpAccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
         string member = "serviceAccount:" + target.AuthPrincipal;
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
-        AccessEvidence after = evidence with
+        GcpAccessEvidence after = evidence with
         {
             KeyChain = [Without(evidence.KeyChain[0], member, own), .. evidence.KeyChain.Skip(1)],
             AccountChain = [Without(evidence.AccountChain[0], own), .. evidence.AccountChain.Skip(1)],
@@ -197,7 +197,7 @@ internal sealed class GcpReadiness(SessionContext session, GcpClients clients, G
         };
     }
 
-    private static PolicyLevel Without(PolicyLevel level, params string[] members)
+    private static ResourcePolicy Without(ResourcePolicy level, params string[] members)
     {
         if (level.Policy.Value is not { } policy)
         {
@@ -207,7 +207,7 @@ internal sealed class GcpReadiness(SessionContext session, GcpClients clients, G
         JsonObject copy = (JsonObject)policy.DeepClone();
         foreach (string member in members)
         {
-            IamTree.Remove(copy, member);
+            IamBindings.Remove(copy, member);
         }
 
         return level with { Policy = level.Policy with { Value = copy } };

@@ -19,7 +19,7 @@ internal sealed class GcpSheet(GcpClients clients)
         string at = $"--keyring {BashText.Quote(key.Ring)} --location {BashText.Quote(key.Location)} --project "
             + $"{BashText.Quote(key.Project)}";
         string name = BashText.Quote(key.Key);
-        Evidence policy = await Evidence.OfAsync(
+        Evidence<JsonObject> policy = await GcpEvidence.ReadAsync(
             cloud.GetKmsPolicyAsync(targets[0].KeyUri, op.Cancellation),
             "cloudkms.cryptoKeys.getIamPolicy",
             targets[0].KeyUri).ConfigureAwait(false);
@@ -95,13 +95,13 @@ internal sealed class GcpSheet(GcpClients clients)
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
         string account = BashText.Quote(target.AuthPrincipal);
         string project = BashText.Quote(GcpNames.ParseAccount(target.AuthPrincipal).Project);
-        Evidence policy = await Evidence.OfAsync(
+        Evidence<JsonObject> policy = await GcpEvidence.ReadAsync(
             cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation),
             "iam.serviceAccounts.getIamPolicy",
             target.AuthPrincipal).ConfigureAwait(false);
         string[] roles = policy.Value is { } value
-            ? [.. IamTree.Bindings(value).Where(b => IamTree.Members(b).Contains(own)).Select(IamTree.Role).Distinct()]
-            : [IamTree.TokenRole];
+            ? [.. IamBindings.Bindings(value).Where(b => IamBindings.Members(b).Contains(own)).Select(IamBindings.Role).Distinct()]
+            : [IamBindings.TokenRole];
         foreach (string role in roles)
         {
             string binding = $"{account} --project {project} --member {BashText.Quote(own)} --role {BashText.Quote(role)}";
@@ -121,10 +121,10 @@ internal sealed class GcpSheet(GcpClients clients)
     {
         if (policy is null)
         {
-            return member.StartsWith("serviceAccount:crl-kms-user-", StringComparison.Ordinal) ? [] : [IamTree.CryptoRole];
+            return member.StartsWith("serviceAccount:crl-kms-user-", StringComparison.Ordinal) ? [] : [IamBindings.CryptoRole];
         }
 
-        JsonObject[] bindings = [.. IamTree.Bindings(policy).Where(b => IamTree.Members(b).Contains(member))];
+        JsonObject[] bindings = [.. IamBindings.Bindings(policy).Where(b => IamBindings.Members(b).Contains(member))];
         if (bindings.Any(b => b["condition"] is not null))
         {
             notes.Add(
@@ -132,6 +132,6 @@ internal sealed class GcpSheet(GcpClients clients)
                     + "were.");
         }
 
-        return bindings.Select(IamTree.Role).Distinct();
+        return bindings.Select(IamBindings.Role).Distinct();
     }
 }

@@ -111,7 +111,7 @@ internal sealed class GoogleCloud : IGoogleCloud
         JsonObject body = new() { ["data"] = Convert.ToBase64String(text) };
         try
         {
-            JsonObject answer = await GooglePacing.SendAsync(
+            JsonObject answer = await GcpPacing.SendAsync(
                 service,
                 new GoogleRequest(service, "POST", "v1/{+name}:macSign", version, body),
                 "Making a MAC",
@@ -658,7 +658,7 @@ internal sealed class GoogleCloud : IGoogleCloud
         {
             return await (pipeline ?? _pipeline).ExecuteAsync(
                 async token =>
-                    await GooglePacing.SendAsync(service, request(), what, token).ConfigureAwait(false),
+                    await GcpPacing.SendAsync(service, request(), what, token).ConfigureAwait(false),
                     cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (GcpErrors.IsOfCall(e, cancellation))

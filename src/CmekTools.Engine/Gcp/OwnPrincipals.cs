@@ -13,7 +13,7 @@ internal static class OwnPrincipals
     private const string Head = "serviceAccount:crl-kms-user-";
 
     /// <summary>Their addresses; at least one.</summary>
-    public static IReadOnlyList<string> Of(AccessTarget target, AccessEvidence evidence) =>
+    public static IReadOnlyList<string> Of(AccessTarget target, GcpAccessEvidence evidence) =>
         Of(target, evidence.KeyChain.Concat(evidence.AccountChain).Select(l => l.Policy.Value));
 
     /// <summary>Their addresses, by some policies that were read; null for one that was not.</summary>
@@ -30,7 +30,7 @@ internal static class OwnPrincipals
         string head = known ? "serviceAccount:" + derived[..(derived.IndexOf('@', StringComparison.Ordinal) + 1)] : Head;
         string[] bound =
         [
-            .. policies.OfType<JsonObject>().SelectMany(IamTree.Bindings).SelectMany(IamTree.Members)
+            .. policies.OfType<JsonObject>().SelectMany(IamBindings.Bindings).SelectMany(IamBindings.Members)
                 .Where(m => m.StartsWith(head, StringComparison.OrdinalIgnoreCase))
                 .Select(m => m["serviceAccount:".Length..]).Distinct(StringComparer.Ordinal),
         ];

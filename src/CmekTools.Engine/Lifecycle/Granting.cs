@@ -185,7 +185,7 @@ internal static class Granting
                 uri);
         }
 
-        if (principal is not null && await CutOff.FromAsync(keys, principal, op).ConfigureAwait(false) is { } from)
+        if (principal is not null && await StandingCuts.FromAsync(keys, principal, op).ConfigureAwait(false) is { } from)
         {
             string option = cluster.Provider == CmekProvider.AWS ? "-RoleName" : "-ServiceAccount";
             string now = acting.Length == 0 ? "no principal" : string.Join(", ", acting);

@@ -138,7 +138,7 @@ internal sealed class Fleet : IDisposable
         if (_begun > 1 && _clock.Elapsed >= s_long)
         {
             await _command.Pipeline.TellAsync(
-                FleetText.Summary(_command.CommandName, _gone, _clock.Elapsed, _slowest)).ConfigureAwait(false);
+                FleetProgressText.Summary(_command.CommandName, _gone, _clock.Elapsed, _slowest)).ConfigureAwait(false);
         }
     }
 
@@ -189,7 +189,7 @@ internal sealed class Fleet : IDisposable
 
                 _shownAt = _clock.Elapsed;
                 _shown = true;
-                status = FleetText.Status(
+                status = FleetProgressText.Line(
                     [.. _records.Where(r => r.EndedAt is null).Select(r => new FleetStanding(r.Name, r.Label, r.BegunAt))],
                     _gone,
                     _clock.Elapsed,

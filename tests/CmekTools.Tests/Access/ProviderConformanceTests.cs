@@ -319,7 +319,7 @@ public sealed class ProviderConformanceTests
         Covers(
             nameof(IKeyProvider.IdentifyAsync),
             nameof(IKeyProvider.MaterialOf),
-            nameof(IKeyProvider.ReadReachAsync),
+            nameof(IKeyProvider.ReadOtherAccessAsync),
             nameof(IKeyProvider.RevokeGrantAsync)),
     ]
     public async Task AKeyHasOneIdentityAndWhatCannotBeReadOfItIsNamed(string cloud)
@@ -332,11 +332,11 @@ public sealed class ProviderConformanceTests
         Assert.NotEqual(one.Material, (await scene.Provider.IdentifyAsync(others.KeyUri!, scene.Run())).Material);
         Assert.NotEqual(scene.Provider.MaterialOf(target.KeyUri), scene.Provider.MaterialOf(others.KeyUri!));
 
-        KeyReach reach = await scene.Provider.ReadReachAsync(target.KeyUri, scene.Run());
-        Assert.Equal(CmekKeyState.Enabled, reach.State);
-        Assert.Empty(reach.Grants);
-        Assert.Empty(reach.Unread);
-        KeyReach missing = await scene.Provider.ReadReachAsync(scene.MissingKey, scene.Run());
+        OtherAccess other = await scene.Provider.ReadOtherAccessAsync(target.KeyUri, scene.Run());
+        Assert.Equal(CmekKeyState.Enabled, other.State);
+        Assert.Empty(other.Grants);
+        Assert.Empty(other.Unread);
+        OtherAccess missing = await scene.Provider.ReadOtherAccessAsync(scene.MissingKey, scene.Run());
         Assert.NotEqual(CmekKeyState.Enabled, missing.State);
         Assert.NotEmpty(missing.Unread);
 

@@ -381,7 +381,7 @@ public sealed class AwsDecisionTests
     public void AsTheDocumentationSays(string name)
     {
         Case row = s_table[name];
-        CallDecision decision = KeyAccessEvaluator.Decide(Access(row), row.Call);
+        PermissionDecision decision = RoleKeyEvaluator.Decide(Access(row), row.Call);
         Assert.True(decision.Decision == row.Expect, $"{row.Source}: expected {row.Expect}, is {decision.Decision}: {decision.Reason}");
     }
 
@@ -389,11 +389,11 @@ public sealed class AwsDecisionTests
     [Fact]
     public void WhatIsSaidOfEachRowIsAsApproved() => Approved.Lines("AwsDecisions.txt", s_table.SelectMany(row => new[]
     {
-        Line(row.Key, KeyAccessEvaluator.Decide(Access(row.Value), row.Value.Call)),
-        Line($"{row.Key}, by what allows", KeyAccessEvaluator.Allows(Access(row.Value), row.Value.Call)),
+        Line(row.Key, RoleKeyEvaluator.Decide(Access(row.Value), row.Value.Call)),
+        Line($"{row.Key}, by what allows", RoleKeyEvaluator.Allows(Access(row.Value), row.Value.Call)),
     }));
 
-    private static string Line(string name, CallDecision decision) =>
+    private static string Line(string name, PermissionDecision decision) =>
         $"{name}: {decision.Decision}{(decision.Explicit ? " by a statement that lasts" : string.Empty)}: {decision.Reason}";
 
     /// <summary>
@@ -424,7 +424,7 @@ public sealed class AwsDecisionTests
         Case row = new("a cut", Decision.Denied, policy) { Own = own };
         AccessDecision decision = AwsDecisions.Decide(
             Access(row),
-            new Seen<KeyMetadata>(new KeyMetadata { KeyState = "Enabled" }, false, null),
+            new Evidence<KeyMetadata>(new KeyMetadata { KeyState = "Enabled" }, false, null),
             false);
         Assert.Equal((state, atOnce), (decision.Cut.ToString(), decision.ExplicitlyStopped));
     }
@@ -461,7 +461,7 @@ public sealed class AwsDecisionTests
         Case row = new("off", Decision.Denied, policy) { Own = own };
         AccessDecision decision = AwsDecisions.Decide(
             Access(row),
-            new Seen<KeyMetadata>(new KeyMetadata { KeyState = keyState }, false, null),
+            new Evidence<KeyMetadata>(new KeyMetadata { KeyState = keyState }, false, null),
             false);
         Assert.Equal((state, atOnce, Decision.Denied), (decision.Cut.ToString(), decision.ExplicitlyStopped, decision.Use));
     }
@@ -485,31 +485,31 @@ public sealed class AwsDecisionTests
         };
         AccessDecision decision = AwsDecisions.Decide(
             Access(row),
-            new Seen<KeyMetadata>(new KeyMetadata { KeyState = "Enabled" }, false, null),
+            new Evidence<KeyMetadata>(new KeyMetadata { KeyState = "Enabled" }, false, null),
             false);
         Assert.Equal((state, atOnce), (decision.Cut.ToString(), decision.ExplicitlyStopped));
     }
 
-    private static KeyAccess Access(Case row)
+    private static RoleKeyEvidence Access(Case row)
     {
         RoleArn role = AwsNames.TryParseRole(Role)!;
         KeyArn key = AwsNames.TryParseKey(row.KeyArn)!;
         KeyGrant[] grants = row.Grantee == None
             ? []
             : [new KeyGrant(key.Text, "g1", row.Grantee, row.Operations.Split(' ')) { Constraints = row.Constrained ? "{}" : null }];
-        return new KeyAccess(
+        return new RoleKeyEvidence(
             key,
             role,
             row.RoleUnread ? null : RoleId,
-            new Seen<PolicyDocument>(Document(row.Policy, row.Version), false, null),
+            new Evidence<PolicyDocument>(Document(row.Policy, row.Version), false, null),
             new RolePolicies(
                 row.Own is None or Unseen ? [] : [new NamedPolicy("own", Document(row.Own, row.Version))],
                 row.Own == Unseen ? "denied" : null),
             row.Boundary == None
                 ? null
-                : new Seen<PolicyDocument>(row.Boundary == Unseen ? null : Document(row.Boundary, row.Version), false, "denied"),
+                : new Evidence<PolicyDocument>(row.Boundary == Unseen ? null : Document(row.Boundary, row.Version), false, "denied"),
             row.RoleUnread ? Presence.Unknown : row.Boundary == None ? Presence.Absent : Presence.Present,
-            new Seen<IReadOnlyList<KeyGrant>>(row.GrantsUnread ? null : grants, false, row.GrantsUnread ? "denied" : null),
+            new Evidence<IReadOnlyList<KeyGrant>>(row.GrantsUnread ? null : grants, false, row.GrantsUnread ? "denied" : null),
             DateTimeOffset.UtcNow);
     }
 

@@ -88,15 +88,15 @@ internal sealed class GeneratedAccess
     private string Key => $"arn:aws:kms:us-east-1:{KeyAccount}:key/{KeyId}";
 
     /// <summary>As the engine would have read it.</summary>
-    public KeyAccess Access() => new(
+    public RoleKeyEvidence Access() => new(
         AwsNames.TryParseKey(Key)!,
         AwsNames.TryParseRole(Role)!,
         RoleId,
-        new Seen<PolicyDocument>(Parse(Policy), false, null),
+        new Evidence<PolicyDocument>(Parse(Policy), false, null),
         new RolePolicies([.. Own.Select((p, i) => new NamedPolicy($"own{i}", Parse(p)))], null),
-        Boundary is null ? null : new Seen<PolicyDocument>(Parse(Boundary), false, null),
+        Boundary is null ? null : new Evidence<PolicyDocument>(Parse(Boundary), false, null),
         Boundary is null ? Presence.Absent : Presence.Present,
-        new Seen<IReadOnlyList<KeyGrant>>([], false, null),
+        new Evidence<IReadOnlyList<KeyGrant>>([], false, null),
         DateTimeOffset.UtcNow);
 
     /// <summary>One call, as it may be made, for the other evaluator.</summary>

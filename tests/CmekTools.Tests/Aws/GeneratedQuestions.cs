@@ -12,7 +12,7 @@ namespace CmekTools.Tests.Aws;
 /// <param name="Call">The call.</param>
 /// <param name="Ours">What the engine says.</param>
 /// <param name="Simulation">The request, with a value for everything that the engine cannot know.</param>
-internal sealed record GeneratedQuestion(GeneratedAccess Made, string Call, CallDecision Ours, JsonObject Simulation);
+internal sealed record GeneratedQuestion(GeneratedAccess Made, string Call, PermissionDecision Ours, JsonObject Simulation);
 
 /// <summary>The calls of many generated policies, the same for the same seed, and what comes out where another has answered them.</summary>
 internal sealed class GeneratedQuestions
@@ -24,10 +24,10 @@ internal sealed class GeneratedQuestions
         for (int i = 0; i < count; i++)
         {
             GeneratedAccess made = new((seed * 1_000_003) + i);
-            KeyAccess access = made.Access();
+            RoleKeyEvidence access = made.Access();
             foreach (string call in s_calls)
             {
-                CallDecision ours = KeyAccessEvaluator.Decide(access, call);
+                PermissionDecision ours = RoleKeyEvaluator.Decide(access, call);
 
                 // What the engine does not know is filled in twice: a certain verdict has to hold for both.
                 for (int filled = 0; filled < 2; filled++)
@@ -90,5 +90,5 @@ internal sealed class GeneratedQuestions
             ? number
             : usual;
 
-    private static bool IsCertain(CallDecision decision) => decision.Decision is Decision.Allowed or Decision.Denied;
+    private static bool IsCertain(PermissionDecision decision) => decision.Decision is Decision.Allowed or Decision.Denied;
 }

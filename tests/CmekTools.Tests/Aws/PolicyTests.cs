@@ -277,12 +277,12 @@ public sealed class PolicyTests
     {
         string ours = T("999988887777", """{"StringEquals":{"sts:ExternalId":"org"}}""");
         PolicyDocument trust = PolicyDocument.Parse(P(ours, beside), Role);
-        Assert.Equal(demand, TrustJudge.Decide(trust, "999988887777", "org", DateTimeOffset.UtcNow).ExternalId.ToString());
-        Assert.Equal(others, string.Join(", ", TrustJudge.Others(trust, "999988887777")));
+        Assert.Equal(demand, TrustEvaluator.Decide(trust, "999988887777", "org", DateTimeOffset.UtcNow).ExternalId.ToString());
+        Assert.Equal(others, string.Join(", ", TrustEvaluator.Others(trust, "999988887777")));
     }
 
     private static TrustDecision Trust(string statement) =>
-        TrustJudge.Decide(PolicyDocument.Parse(P(statement), Role), "999988887777", "org", DateTimeOffset.UtcNow);
+        TrustEvaluator.Decide(PolicyDocument.Parse(P(statement), Role), "999988887777", "org", DateTimeOffset.UtcNow);
 
     private static string T(string account, string condition, string action = "sts:AssumeRole") =>
         $$"""{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::{{account}}:root"},"Action":"{{action}}","Condition":{{condition}}}""";

@@ -28,7 +28,9 @@ public sealed class GcpRaceTests
 
         string[] members =
         [
-            .. IamTree.Bindings(kit.Policy(key.KeyUri!)).Where(x => IamTree.Role(x) == IamTree.CryptoRole).SelectMany(IamTree.Members),
+            .. IamBindings.Bindings(kit.Policy(key.KeyUri!))
+                .Where(x => IamBindings.Role(x) == IamBindings.CryptoRole)
+                .SelectMany(IamBindings.Members),
         ];
         Assert.Equal(200, members.Distinct().Count());
         Assert.Equal(200, members.Length);

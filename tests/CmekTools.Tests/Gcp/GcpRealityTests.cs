@@ -149,7 +149,7 @@ public sealed class GcpRealityTests
             kit.Google.Authorizer.AddGroup("everybody@example.com", member, "serviceAccount:" + GcpNames.ClusterPrincipal(kit.Cluster));
             return 0;
         });
-        kit.Bind(GoogleKit.ProjectPolicy, IamTree.CryptoRole, "group:everybody@example.com");
+        kit.Bind(GoogleKit.ProjectPolicy, IamBindings.CryptoRole, "group:everybody@example.com");
         kit.Bind(GoogleKit.ProjectPolicy, "roles/iam.serviceAccountTokenCreator", "group:everybody@example.com");
         AccessSnapshot before = await kit.Gcp.CaptureAsync(target, kit.Run());
         Assert.Contains("/denypolicies/cmektools-cut-", before.Data["deny_policy"]!.ToString(), StringComparison.Ordinal);
@@ -172,7 +172,7 @@ public sealed class GcpRealityTests
         TestOperationHost again = new();
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run(again));
         Assert.Empty(again.Questions);
-        kit.Bind(target.KeyUri, IamTree.CryptoRole, member);
+        kit.Bind(target.KeyUri, IamBindings.CryptoRole, member);
         Assert.NotNull(kit.Try(target));
         await kit.Gcp.RestoreAsync(target, before, kit.Run());
         Assert.Null(kit.Try(target));
@@ -382,18 +382,18 @@ public sealed class GcpRealityTests
     {
         await using GoogleKit kit = await GoogleKit.StartAsync();
         AccessTarget target = await kit.GrantedAsync();
-        KeyReach reach = await kit.Gcp.ReadReachAsync(target.KeyUri, kit.Run());
+        OtherAccess other = await kit.Gcp.ReadOtherAccessAsync(target.KeyUri, kit.Run());
         Assert.Equal(
             (0, 0, 0, 0, CmekKeyState.Enabled),
-            (reach.Replicas.Count, reach.Grants.Count, reach.Others.Count, reach.Unread.Count, reach.State));
+            (other.Replicas.Count, other.Grants.Count, other.Others.Count, other.Unread.Count, other.State));
         await kit.SendAsync("POST", GoogleKit.AccountResource(target) + "/keys", []);
         kit.Bind(
             GoogleKit.AccountResource(target),
             "roles/iam.workloadIdentityUser",
             "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/*");
-        reach = await kit.Gcp.ReadReachAsync(target.KeyUri, kit.Run());
-        Assert.Equal(2, reach.Others.Count);
+        other = await kit.Gcp.ReadOtherAccessAsync(target.KeyUri, kit.Run());
+        Assert.Equal(2, other.Others.Count);
         GcpDefectTests.Forbid(kit, "serviceAccountKeys.list projects.getIamPolicy");
-        Assert.Equal(2, (await kit.Gcp.ReadReachAsync(target.KeyUri, kit.Run())).Unread.Count);
+        Assert.Equal(2, (await kit.Gcp.ReadOtherAccessAsync(target.KeyUri, kit.Run())).Unread.Count);
     }
 }

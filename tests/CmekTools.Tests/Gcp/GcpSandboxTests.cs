@@ -65,7 +65,7 @@ public sealed class GcpSandboxTests
         Assert.Contains(
             host.Questions,
             q => q.Action.Contains(
-                $"+ {{\"role\":\"{IamTree.CryptoRole}\",\"members\":[\"serviceAccount:{access.AuthPrincipal}\"]}}",
+                $"+ {{\"role\":\"{IamBindings.CryptoRole}\",\"members\":[\"serviceAccount:{access.AuthPrincipal}\"]}}",
                 StringComparison.Ordinal));
         AccessTarget target = await kit.GrantedAsync();
         AccessSnapshot snapshot = await kit.Gcp.CaptureAsync(target, kit.Run());
@@ -91,7 +91,7 @@ public sealed class GcpSandboxTests
             JsonNode.Parse($$"""{"role":"roles/cloudkms.viewer","members":["{{member}}","user:auditor@example.com"]}"""));
         policy["bindings"]!.AsArray().Add(
             JsonNode.Parse(
-                $$"""{"role":"{{IamTree.CryptoRole}}","members":["user:b@example.com","{{member}}"],"condition":"""
+                $$"""{"role":"{{IamBindings.CryptoRole}}","members":["user:b@example.com","{{member}}"],"condition":"""
                     + $$"""{"title":"t","expression":"request.time < timestamp(\"2099-01-01T00:00:00Z\")"},"future":1.10}"""));
         policy["auditConfigs"] = JsonNode.Parse("""[{"service":"cloudkms.googleapis.com","auditLogConfigs":[{"logType":"DATA_READ"}]}]""");
         policy["version"] = 3;
@@ -130,14 +130,17 @@ public sealed class GcpSandboxTests
     }
 
     [Theory]
-    [MemberData(nameof(IamTreeTests.Policies), MemberType = typeof(IamTreeTests))]
+    [MemberData(nameof(IamBindingsTests.Policies), MemberType = typeof(IamBindingsTests))]
     public async Task PoliciesAsPeopleHaveThemComeBackOverTheWire(string text)
     {
         await using GoogleKit kit = await GoogleKit.StartAsync();
         AccessTarget target = await kit.GrantedAsync();
         string resource = GoogleKit.AccountResource(target);
-        JsonObject onKey = IamTreeTests.Parse(text, "serviceAccount:" + target.AuthPrincipal, IamTree.CryptoRole);
-        JsonObject onAccount = IamTreeTests.Parse(text, "serviceAccount:" + GcpNames.ClusterPrincipal(kit.Cluster), IamTree.TokenRole);
+        JsonObject onKey = IamBindingsTests.Parse(text, "serviceAccount:" + target.AuthPrincipal, IamBindings.CryptoRole);
+        JsonObject onAccount = IamBindingsTests.Parse(
+            text,
+            "serviceAccount:" + GcpNames.ClusterPrincipal(kit.Cluster),
+            IamBindings.TokenRole);
         kit.Put(target.KeyUri, onKey);
         kit.Put(resource, onAccount);
         AccessSnapshot snapshot = await kit.Gcp.CaptureAsync(target, kit.Run());
@@ -306,7 +309,7 @@ public sealed class GcpSandboxTests
     {
         await using GoogleKit kit = await GoogleKit.StartAsync();
         AccessTarget target = await kit.GrantedAsync();
-        kit.Bind(GoogleKit.ProjectPolicy, IamTree.CryptoRole, "group:everybody@example.com");
+        kit.Bind(GoogleKit.ProjectPolicy, IamBindings.CryptoRole, "group:everybody@example.com");
         Assert.Equal(Decision.Allowed, await kit.DecideAsync(target));
         TestOperationHost host = new();
         await kit.Gcp.CutAsync(target, new CutOptions(false), kit.Run(host));

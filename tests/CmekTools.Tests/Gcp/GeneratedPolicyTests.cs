@@ -98,32 +98,37 @@ public sealed class GeneratedPolicyTests(ITestOutputHelper output)
         };
         CmekCutState Cut(JsonObject organization)
         {
-            PolicyLevel At(string resource, LevelKind kind, JsonObject policy, JsonObject? deny) => new(
+            ResourcePolicy At(string resource, ResourceKind kind, JsonObject policy, JsonObject? deny) => new(
                 resource,
                 kind,
-                new Evidence(policy, false, null, "x", resource),
-                deny is null ? null : new Evidence(deny, false, null, "x", resource));
-            PolicyLevel[] above =
+                new Evidence<JsonObject>(policy, false, null, "x", resource),
+                deny is null ? null : new Evidence<JsonObject>(deny, false, null, "x", resource));
+            ResourcePolicy[] above =
             [
-                At("projects/p", LevelKind.Project, [], denies),
-                At("organizations/2", LevelKind.Organization, organization, new JsonObject { ["policies"] = new JsonArray() }),
+                At("projects/p", ResourceKind.Project, [], denies),
+                At("organizations/2", ResourceKind.Organization, organization, new JsonObject { ["policies"] = new JsonArray() }),
             ];
-            PolicyLevel[] chain =
+            ResourcePolicy[] chain =
             [
-                At(GoogleWorld.Key, LevelKind.Key, Binding(role, Member(stopped)), null),
-                At("projects/p/locations/us-east1/keyRings/r", LevelKind.KeyRing, [], null),
+                At(GoogleWorld.Key, ResourceKind.Key, Binding(role, Member(stopped)), null),
+                At("projects/p/locations/us-east1/keyRings/r", ResourceKind.KeyRing, [], null),
                 .. above,
             ];
-            PolicyLevel account = At(
+            ResourcePolicy account = At(
                 GoogleWorld.Account,
-                LevelKind.Account,
+                ResourceKind.Account,
                 Binding("roles/iam.serviceAccountTokenCreator", Own),
                 null);
-            Evidence there = new([], false, null, "x", GoogleWorld.Account);
-            IamJudge judge = new(new Dictionary<string, RoleContents>(), [], GoogleModel.Times[0]);
+            Evidence<JsonObject> there = new([], false, null, "x", GoogleWorld.Account);
+            IamEvaluator evaluator = new(new Dictionary<string, RoleContents>(), [], GoogleModel.Times[0]);
             return GcpDecisions.Decide(
                 s_target,
-                new AccessEvidence(new Evidence([], false, null, "x", GoogleWorld.Key), there, chain, [account, .. above], judge)).Cut;
+                new GcpAccessEvidence(
+                    new Evidence<JsonObject>([], false, null, "x", GoogleWorld.Key),
+                    there,
+                    chain,
+                    [account, .. above],
+                    evaluator)).Cut;
         }
 
         Assert.Equal(CmekCutState.Cut, Cut([]));
@@ -143,35 +148,45 @@ public sealed class GeneratedPolicyTests(ITestOutputHelper output)
     {
         JsonObject crypto = new()
         {
-            ["bindings"] = new JsonArray(new JsonObject { ["role"] = IamTree.CryptoRole, ["members"] = new JsonArray(Account) }),
+            ["bindings"] = new JsonArray(new JsonObject { ["role"] = IamBindings.CryptoRole, ["members"] = new JsonArray(Account) }),
         };
         JsonObject admin = new()
         {
             ["bindings"] = new JsonArray(new JsonObject { ["role"] = role, ["members"] = new JsonArray(Own) }),
         };
-        PolicyLevel At(string resource, LevelKind kind, JsonObject policy) => new(
+        ResourcePolicy At(string resource, ResourceKind kind, JsonObject policy) => new(
             resource,
             kind,
-            new Evidence(policy, false, null, "x", resource),
-            kind < LevelKind.Project ? null : new Evidence(new JsonObject { ["policies"] = new JsonArray() }, false, null, "x", resource));
-        PolicyLevel[] chain =
+            new Evidence<JsonObject>(policy, false, null, "x", resource),
+            kind < ResourceKind.Project ? null : new Evidence<JsonObject>(
+                new JsonObject { ["policies"] = new JsonArray() },
+                false,
+                null,
+                "x",
+                resource));
+        ResourcePolicy[] chain =
         [
-            At(GoogleWorld.Key, LevelKind.Key, deleted ? crypto : []),
-            At("projects/p/locations/us-east1/keyRings/r", LevelKind.KeyRing, []),
-            At("projects/p", LevelKind.Project, project == "p" ? admin : []),
+            At(GoogleWorld.Key, ResourceKind.Key, deleted ? crypto : []),
+            At("projects/p/locations/us-east1/keyRings/r", ResourceKind.KeyRing, []),
+            At("projects/p", ResourceKind.Project, project == "p" ? admin : []),
         ];
-        PolicyLevel[] ofAccount =
+        ResourcePolicy[] ofAccount =
         [
-            At(GoogleWorld.Account, LevelKind.Account, []),
-            project == "p" ? chain[2] : At("projects/" + project, LevelKind.Project, admin),
+            At(GoogleWorld.Account, ResourceKind.Account, []),
+            project == "p" ? chain[2] : At("projects/" + project, ResourceKind.Project, admin),
         ];
-        Evidence account = new(deleted ? null : [], deleted, deleted ? "not found" : null, "x", GoogleWorld.Account);
-        IamJudge judge = new(new Dictionary<string, RoleContents>(), [], GoogleModel.Times[0]);
+        Evidence<JsonObject> account = new(deleted ? null : [], deleted, deleted ? "not found" : null, "x", GoogleWorld.Account);
+        IamEvaluator evaluator = new(new Dictionary<string, RoleContents>(), [], GoogleModel.Times[0]);
         Assert.Equal(
             cut,
             GcpDecisions.Decide(
                 s_target,
-                new AccessEvidence(new Evidence([], false, null, "x", GoogleWorld.Key), account, chain, ofAccount, judge)).Cut);
+                new GcpAccessEvidence(
+                    new Evidence<JsonObject>([], false, null, "x", GoogleWorld.Key),
+                    account,
+                    chain,
+                    ofAccount,
+                    evaluator)).Cut);
     }
 
     private static string Text(GoogleWorld world) =>
@@ -181,31 +196,39 @@ public sealed class GeneratedPolicyTests(ITestOutputHelper output)
                 l => $"{l.Resource.Split('/')[^2]}{(l.Visible ? string.Empty : " hidden")} {l.Policy()["bindings"]!.ToJsonString()} "
                     + $"{(l.Denies.Count > 0 ? l.DenyPolicies().ToJsonString() : string.Empty)}"));
 
-    private static AccessEvidence Evidence(GoogleWorld world)
+    private static GcpAccessEvidence Evidence(GoogleWorld world)
     {
-        LevelKind[] kinds = [LevelKind.Key, LevelKind.KeyRing, LevelKind.Project, LevelKind.Folder, LevelKind.Organization];
-        PolicyLevel[] chain = [.. world.KeyChain.Select((l, i) => Level(l, kinds[i]))];
-        PolicyLevel[] ofAccount = [Level(world.AccountLevel, LevelKind.Account), .. chain[2..]];
-        Evidence account = world.AccountMissing
-            ? new Evidence(null, true, "not found", "x", GoogleWorld.Account)
-            : new Evidence(new JsonObject { ["disabled"] = world.AccountDisabled ? true : null }, false, null, "x", GoogleWorld.Account);
+        ResourceKind[] kinds =
+        [
+            ResourceKind.Key, ResourceKind.KeyRing, ResourceKind.Project, ResourceKind.Folder, ResourceKind.Organization,
+        ];
+        ResourcePolicy[] chain = [.. world.KeyChain.Select((l, i) => Level(l, kinds[i]))];
+        ResourcePolicy[] ofAccount = [Level(world.AccountLevel, ResourceKind.Account), .. chain[2..]];
+        Evidence<JsonObject> account = world.AccountMissing
+            ? new Evidence<JsonObject>(null, true, "not found", "x", GoogleWorld.Account)
+            : new Evidence<JsonObject>(
+                new JsonObject { ["disabled"] = world.AccountDisabled ? true : null },
+                false,
+                null,
+                "x",
+                GoogleWorld.Account);
         Dictionary<string, RoleContents> roles = world.ReadableRoles.ToDictionary(r => r, r => RoleContents.From(new JsonObject
         {
             ["includedPermissions"] = new JsonArray([.. world.CustomRoles[r].Select(p => (JsonNode)p)]),
         })!);
-        IamJudge judge = new(roles, [new ProjectNames("p", GoogleWorld.Number, null)], GoogleModel.Times[0]);
-        return new AccessEvidence(new Evidence([], false, null, "x", GoogleWorld.Key), account, chain, ofAccount, judge);
+        IamEvaluator evaluator = new(roles, [new ProjectNames("p", GoogleWorld.Number, null)], GoogleModel.Times[0]);
+        return new GcpAccessEvidence(new Evidence<JsonObject>([], false, null, "x", GoogleWorld.Key), account, chain, ofAccount, evaluator);
     }
 
-    private static PolicyLevel Level(ModelLevel level, LevelKind kind) => new(
+    private static ResourcePolicy Level(ModelLevel level, ResourceKind kind) => new(
         level.Resource,
         kind,
         level.Visible
-            ? new Evidence(level.Policy(), false, null, "x", level.Resource)
-            : Engine.Gcp.Evidence.Unread("cannot be seen", "x", level.Resource),
-        kind < LevelKind.Project
+            ? new Evidence<JsonObject>(level.Policy(), false, null, "x", level.Resource)
+            : GcpEvidence.Unread("cannot be seen", "x", level.Resource),
+        kind < ResourceKind.Project
             ? null
             : level.DeniesVisible
-            ? new Evidence(level.DenyPolicies(), false, null, "x", level.Resource)
-            : Engine.Gcp.Evidence.Unread("cannot be seen", "x", level.Resource));
+            ? new Evidence<JsonObject>(level.DenyPolicies(), false, null, "x", level.Resource)
+            : GcpEvidence.Unread("cannot be seen", "x", level.Resource));
 }

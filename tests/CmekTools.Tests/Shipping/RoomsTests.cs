@@ -1,4 +1,7 @@
+using System.Reflection;
 using System.Text.RegularExpressions;
+using CmekTools.Engine.Aws;
+using CmekTools.Engine.Gcp;
 using CmekTools.Tests.Kit;
 using Xunit;
 
@@ -58,17 +61,40 @@ public sealed partial class RoomsTests
     public void WhatContributingSaysWhereToLookIsThere()
     {
         string page = File.ReadAllText(Path.Combine(ExternalProgram.RepositoryRoot, "CONTRIBUTING.md"));
-        string[] places = [.. Place().Matches(page).Select(m => m.Groups[1].Value)];
+        string[] places =
+        [
+            .. Place().Matches(page).Select(m => "src/CmekTools." + m.Groups[1].Value),
+            .. FullPlace().Matches(page).Select(m => m.Groups[1].Value),
+        ];
         Assert.True(places.Length >= 12, "The table that says where to look was not found.");
-        Assert.All(places, p => Assert.True(IsThere("src/CmekTools." + p), p + " is not there."));
+        Assert.All(places, p => Assert.True(IsThere(p), p + " is not there."));
 
         static bool IsThere(string place)
         {
             string path = Path.Combine(ExternalProgram.RepositoryRoot, place);
-            return path.EndsWith('/')
-                ? Directory.Exists(path)
-                : Directory.GetFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path)).Length > 0;
+            return Directory.Exists(path) || Directory.GetFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path)).Length > 0;
         }
+    }
+
+    [Fact]
+    public void EachPartOfAProviderHasTheSameNameOnEachCloud()
+    {
+        string page = File.ReadAllText(Path.Combine(ExternalProgram.RepositoryRoot, "CONTRIBUTING.md"));
+        string[] parts = [.. Part().Matches(page).Select(m => m.Groups[1].Value)];
+        string engine = Path.Combine(ExternalProgram.RepositoryRoot, "src", "CmekTools.Engine");
+        Assert.Contains("KeyProvider", parts);
+        Assert.All(
+            from part in parts from cloud in (string[])["Aws", "Gcp"] select Path.Combine(engine, cloud, cloud + part + ".cs"),
+            file => Assert.True(File.Exists(file), file + " is not there."));
+        string[] Facade(Type provider, string cloud) =>
+        [
+            .. provider.GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
+                .Select(f => f.FieldType.Name)
+                .Where(n => n.StartsWith(cloud, StringComparison.Ordinal))
+                .Select(n => n[cloud.Length..]),
+        ];
+        Assert.Empty(Facade(typeof(AwsKeyProvider), "Aws").Except(parts));
+        Assert.Empty(Facade(typeof(GcpKeyProvider), "Gcp").Except(parts));
     }
 
     [Fact]
@@ -133,4 +159,10 @@ public sealed partial class RoomsTests
 
     [GeneratedRegex("`((?:Engine|Module|Sandbox)/[^` ]+)`")]
     private static partial Regex Place();
+
+    [GeneratedRegex("`((?:module|src|tests|docs)/[^` ]+)`")]
+    private static partial Regex FullPlace();
+
+    [GeneratedRegex("`Xxx(\\w+)`")]
+    private static partial Regex Part();
 }

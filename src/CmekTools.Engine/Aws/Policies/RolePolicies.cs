@@ -1,12 +1,5 @@
 namespace CmekTools.Engine.Aws.Policies;
 
-/// <summary>Something that was looked at: there, not there, or not to be seen.</summary>
-/// <param name="Value">What was seen.</param>
-/// <param name="Missing">True where the service says that it does not exist.</param>
-/// <param name="Why">Why it could not be seen.</param>
-internal sealed record Seen<T>(T? Value, bool Missing, string? Why)
-    where T : class;
-
 /// <summary>A policy of a role, with the name to find it by.</summary>
 /// <param name="Name">The inline policy's name, or the managed one's ARN.</param>
 /// <param name="Document">The policy.</param>

@@ -19,9 +19,9 @@ internal static class DenyPolicy
         Permissions.Encrypt,
         Permissions.DecryptViaDelegation,
         Permissions.UpdateVersions,
-        Permissions.SetPolicy(LevelKind.Key),
-        Permissions.SetPolicy(LevelKind.KeyRing),
-        Permissions.SetPolicy(LevelKind.Project),
+        Permissions.SetPolicy(ResourceKind.Key),
+        Permissions.SetPolicy(ResourceKind.KeyRing),
+        Permissions.SetPolicy(ResourceKind.Project),
     ];
 
     /// <summary>The least that is worth it.</summary>

@@ -68,9 +68,9 @@ internal sealed class IamPolicyWriter(
             return true;
         }
 
-        IamTree.SetVersion(after);
+        IamBindings.SetVersion(after);
         bool done = await op.ChangeAsync(
-            new PlannedChange(kind, target, summary, IamTree.Difference(before, after), before.DeepClone(), after.DeepClone()),
+            new PlannedChange(kind, target, summary, IamBindings.Difference(before, after), before.DeepClone(), after.DeepClone()),
             token => WriteAsync(after, edit, token),
             async token => !edit((await read(token).ConfigureAwait(false)).DeepClone().AsObject())).ConfigureAwait(false);
         if (done)
@@ -181,7 +181,7 @@ internal sealed class IamPolicyWriter(
                 break;
             }
 
-            IamTree.SetVersion(policy);
+            IamBindings.SetVersion(policy);
         }
 
         if (waiting)

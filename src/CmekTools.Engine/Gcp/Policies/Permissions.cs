@@ -36,13 +36,13 @@ internal static class Permissions
     public static IReadOnlyList<string> LiftDenies { get; } = ["iam.denypolicies.delete", "iam.denypolicies.update"];
 
     /// <summary>By which whoever has it on a level gives himself whatever that level holds.</summary>
-    public static string SetPolicy(LevelKind kind) => kind switch
+    public static string SetPolicy(ResourceKind kind) => kind switch
     {
-        LevelKind.Key => "cloudkms.cryptoKeys.setIamPolicy",
-        LevelKind.KeyRing => "cloudkms.keyRings.setIamPolicy",
-        LevelKind.Account => "iam.serviceAccounts.setIamPolicy",
-        LevelKind.Project => "resourcemanager.projects.setIamPolicy",
-        LevelKind.Folder => "resourcemanager.folders.setIamPolicy",
+        ResourceKind.Key => "cloudkms.cryptoKeys.setIamPolicy",
+        ResourceKind.KeyRing => "cloudkms.keyRings.setIamPolicy",
+        ResourceKind.Account => "iam.serviceAccounts.setIamPolicy",
+        ResourceKind.Project => "resourcemanager.projects.setIamPolicy",
+        ResourceKind.Folder => "resourcemanager.folders.setIamPolicy",
         _ => "resourcemanager.organizations.setIamPolicy",
     };
 

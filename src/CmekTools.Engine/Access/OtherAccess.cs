@@ -54,7 +54,7 @@ internal sealed record KeyGrant(string KeyUri, string GrantId, string Grantee, I
 /// <param name="Replicas">Every copy, the key itself among them; empty for a single-region key and on Google Cloud.</param>
 /// <param name="Grants">Every grant on the key itself.</param>
 /// <param name="Unread">What could not be read, and why, a line each; empty where all was.</param>
-internal sealed record KeyReach(IReadOnlyList<KeyReplica> Replicas, IReadOnlyList<KeyGrant> Grants, IReadOnlyList<string> Unread)
+internal sealed record OtherAccess(IReadOnlyList<KeyReplica> Replicas, IReadOnlyList<KeyGrant> Grants, IReadOnlyList<string> Unread)
 {
     /// <summary>The key's state, as last read; Unknown where it was not.</summary>
     public CmekKeyState State { get; init; } = CmekKeyState.Unknown;

@@ -5,7 +5,7 @@ using CmekTools.Engine.Gcp.Policies;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>What opens a key beside the binding of the cluster's account. Cloud KMS has no replicas and no grants.</summary>
-internal sealed class GcpReach(GcpClients clients, GcpEvidenceReader evidence)
+internal sealed class GcpOtherAccess(GcpClients clients, GcpEvidenceReader evidence)
 {
     /// <summary>The same key by the project's id or number.</summary>
     public async Task<KeyIdentity> IdentifyAsync(string keyUri, Operation op)
@@ -18,15 +18,18 @@ internal sealed class GcpReach(GcpClients clients, GcpEvidenceReader evidence)
     }
 
     /// <summary>The key's state, and what was not seen or lies outside of what a cut touches.</summary>
-    public async Task<KeyReach> ReadAsync(string keyUri, Operation op)
+    public async Task<OtherAccess> ReadAsync(string keyUri, Operation op)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        Task<Evidence> key = Evidence.OfAsync(cloud.GetKeyAsync(keyUri, op.Cancellation), "cloudkms.cryptoKeys.get", keyUri);
-        IReadOnlyList<PolicyLevel> chain = await evidence.ReadChainAsync(keyUri, op).ConfigureAwait(false);
+        Task<Evidence<JsonObject>> key = GcpEvidence.ReadAsync(
+            cloud.GetKeyAsync(keyUri, op.Cancellation),
+            "cloudkms.cryptoKeys.get",
+            keyUri);
+        IReadOnlyList<ResourcePolicy> chain = await evidence.ReadChainAsync(keyUri, op).ConfigureAwait(false);
         List<string> unread = [.. chain.Where(l => l.Policy.Value is null).Select(l => $"the policy of the {l.Place} {l.Policy.Why}")];
         string[] accounts = [.. chain.Take(2)
             .Select(l => l.Policy.Value).OfType<JsonObject>()
-            .SelectMany(IamTree.Bindings).SelectMany(IamTree.Members)
+            .SelectMany(IamBindings.Bindings).SelectMany(IamBindings.Members)
             .Where(m => m.StartsWith("serviceAccount:", StringComparison.Ordinal)).Select(m => m[15..])
             .Where(GcpNames.IsAccount).Distinct(StringComparer.OrdinalIgnoreCase)];
         List<string> others = [];
@@ -36,8 +39,8 @@ internal sealed class GcpReach(GcpClients clients, GcpEvidenceReader evidence)
             unread.AddRange(doors.Unread);
         }
 
-        Evidence seen = await key.ConfigureAwait(false);
-        return new KeyReach([], [], unread)
+        Evidence<JsonObject> seen = await key.ConfigureAwait(false);
+        return new OtherAccess([], [], unread)
         {
             Others = others,
             State = seen.Value is { } value ? GcpKeyReader.StateOf(value) : CmekKeyState.Unknown,
@@ -50,12 +53,15 @@ internal sealed class GcpReach(GcpClients clients, GcpEvidenceReader evidence)
     {
         List<string> doors = [];
         List<string> unread = [];
-        Task<Evidence> keys = Evidence.OfAsync(cloud.ListAccountKeysAsync(email, op.Cancellation), "iam.serviceAccountKeys.list", email);
-        Evidence policy = await Evidence.OfAsync(
+        Task<Evidence<JsonObject>> keys = GcpEvidence.ReadAsync(
+            cloud.ListAccountKeysAsync(email, op.Cancellation),
+            "iam.serviceAccountKeys.list",
+            email);
+        Evidence<JsonObject> policy = await GcpEvidence.ReadAsync(
             cloud.GetAccountPolicyAsync(email, op.Cancellation),
             "iam.serviceAccounts.getIamPolicy",
             email).ConfigureAwait(false);
-        Evidence held = await keys.ConfigureAwait(false);
+        Evidence<JsonObject> held = await keys.ConfigureAwait(false);
         if (held.Value is { } list)
         {
             string[] ids = [.. (list["keys"] as JsonArray ?? []).OfType<JsonObject>()
@@ -73,8 +79,8 @@ internal sealed class GcpReach(GcpClients clients, GcpEvidenceReader evidence)
 
         if (policy.Value is { } bindings)
         {
-            doors.AddRange(IamTree.Bindings(bindings)
-                .SelectMany(b => IamTree.Members(b).Select(m => new { Role = IamTree.Role(b), Member = m }))
+            doors.AddRange(IamBindings.Bindings(bindings)
+                .SelectMany(b => IamBindings.Members(b).Select(m => new { Role = IamBindings.Role(b), Member = m }))
                 .Where(
                     b => b.Member.Contains("/workloadIdentityPools/", StringComparison.Ordinal)
                         || b.Member.Contains(".svc.id.goog[", StringComparison.Ordinal))

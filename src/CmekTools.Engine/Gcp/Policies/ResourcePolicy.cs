@@ -1,3 +1,6 @@
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
+
 namespace CmekTools.Engine.Gcp.Policies;
 
 /// <summary>
@@ -8,33 +11,33 @@ namespace CmekTools.Engine.Gcp.Policies;
 /// <param name="Kind">What it is, for conditions and messages.</param>
 /// <param name="Policy">Its allow policy.</param>
 /// <param name="Denies">Its deny policies (<c>{"policies":[…]}</c>); null where it cannot have any.</param>
-internal sealed record PolicyLevel(string Resource, LevelKind Kind, Evidence Policy, Evidence? Denies = null)
+internal sealed record ResourcePolicy(string Resource, ResourceKind Kind, Evidence<JsonObject> Policy, Evidence<JsonObject>? Denies = null)
 {
     /// <summary>The kind, in words.</summary>
     public string Place => Kind switch
     {
-        LevelKind.Key => "key",
-        LevelKind.KeyRing => "key ring",
-        LevelKind.Account => "service account",
-        LevelKind.Project => "project",
-        LevelKind.Folder => "folder",
+        ResourceKind.Key => "key",
+        ResourceKind.KeyRing => "key ring",
+        ResourceKind.Account => "service account",
+        ResourceKind.Project => "project",
+        ResourceKind.Folder => "folder",
         _ => "organization",
     };
 
     /// <summary>What a condition sees as <c>resource.type</c>.</summary>
     public string Type => Kind switch
     {
-        LevelKind.Key => "cloudkms.googleapis.com/CryptoKey",
-        LevelKind.KeyRing => "cloudkms.googleapis.com/KeyRing",
-        LevelKind.Account => "iam.googleapis.com/ServiceAccount",
-        LevelKind.Project => "cloudresourcemanager.googleapis.com/Project",
-        LevelKind.Folder => "cloudresourcemanager.googleapis.com/Folder",
+        ResourceKind.Key => "cloudkms.googleapis.com/CryptoKey",
+        ResourceKind.KeyRing => "cloudkms.googleapis.com/KeyRing",
+        ResourceKind.Account => "iam.googleapis.com/ServiceAccount",
+        ResourceKind.Project => "cloudresourcemanager.googleapis.com/Project",
+        ResourceKind.Folder => "cloudresourcemanager.googleapis.com/Folder",
         _ => "cloudresourcemanager.googleapis.com/Organization",
     };
 }
 
 /// <summary>The kinds of resources that have IAM policies here, from below.</summary>
-internal enum LevelKind
+internal enum ResourceKind
 {
     Key,
     KeyRing,

@@ -6,7 +6,7 @@ namespace CmekTools.Engine.BreakGlass;
 /// Tells what has been seen done to one cluster, and which of the truths holds now: by what was read of each of its keys, and by
 /// nothing else.
 /// </summary>
-internal sealed class RevocationSteps(CmekCluster cluster, IOperationHost host, TimeProvider time)
+internal sealed class RevocationReport(CmekCluster cluster, IOperationHost host, TimeProvider time)
 {
     private readonly object _lock = new();
     private readonly long _start = time.GetTimestamp();

@@ -5,7 +5,7 @@ using Xunit;
 namespace CmekTools.Tests.Fleet;
 
 /// <summary>What the bar and the summary say.</summary>
-public sealed class FleetTextTests
+public sealed class FleetProgressTextTests
 {
     [Theory]
     [InlineData("", 0, 0, 3, false, "; 3 s so far")]
@@ -27,7 +27,7 @@ public sealed class FleetTextTests
             .. running.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(one => one.Split('=', '@'))
                 .Select(p => new FleetStanding(p[0], p[1], TimeSpan.FromSeconds(int.Parse(p[2], CultureInfo.InvariantCulture)))),
         ];
-        Assert.Equal(wanted, FleetText.Status(standing, new FleetCounts(done, failed), TimeSpan.FromSeconds(seconds), complete));
+        Assert.Equal(wanted, FleetProgressText.Line(standing, new FleetCounts(done, failed), TimeSpan.FromSeconds(seconds), complete));
     }
 
     [Theory]
@@ -36,7 +36,7 @@ public sealed class FleetTextTests
     public void TheSummaryCountsAndNamesTheSlowest(int done, int failed, int seconds, string slowest, int took, string wanted) =>
         Assert.Equal(
             wanted,
-            FleetText.Summary(
+            FleetProgressText.Summary(
                 "Get-CmekStatus",
                 new FleetCounts(done, failed),
                 TimeSpan.FromSeconds(seconds),

@@ -2,52 +2,18 @@ using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Aws.Policies;
 
-/// <summary>Everything that decides whether a role can make a call with a key, as far as it was read.</summary>
-/// <param name="Key">The key.</param>
-/// <param name="Role">The role.</param>
-/// <param name="RoleId">The role's unique id, where it could be seen.</param>
-/// <param name="Policy">The key policy.</param>
-/// <param name="Own">The role's own policies.</param>
-/// <param name="Boundary">The role's permissions boundary; null where it has none.</param>
-/// <param name="HasBoundary">Whether it has one.</param>
-/// <param name="Grants">The grants on the key.</param>
-/// <param name="Now">The time.</param>
-internal sealed record KeyAccess(
-    KeyArn Key,
-    RoleArn Role,
-    string? RoleId,
-    Seen<PolicyDocument> Policy,
-    RolePolicies Own,
-    Seen<PolicyDocument>? Boundary,
-    Presence HasBoundary,
-    Seen<IReadOnlyList<KeyGrant>> Grants,
-    DateTimeOffset Now)
-{
-    /// <summary>Who asks.</summary>
-    public PolicyPrincipal Principal => new(Role.Account, Role.Text, RoleId) { Boundary = HasBoundary };
-
-    /// <summary>The request's condition keys.</summary>
-    public PolicyContext Context => PolicyContext.ForKey(Key, Principal, Now);
-}
-
-/// <summary>What all policies and grants together say to one call.</summary>
-/// <param name="Decision">What they say.</param>
-/// <param name="Reason">A line that says why.</param>
-/// <param name="Explicit">True where a Deny was read that certainly holds, and does not hang on the time.</param>
-internal sealed record CallDecision(Decision Decision, string Reason, bool Explicit = false);
-
 /// <summary>
 /// Joins key policy, role policies, permissions boundary and grants for one call, as AWS documents it. Service control policies and
 /// session policies
 /// cannot be seen from here; they only ever take away.
 /// </summary>
-internal static class KeyAccessEvaluator
+internal static class RoleKeyEvaluator
 {
     // What no grant gives (the API's list of GrantOperation), so that it does not matter whether the grants were read.
     private static readonly string[] s_notByGrants = ["kms:EnableKey", "kms:CancelKeyDeletion", "kms:PutKeyPolicy"];
 
     /// <summary>Decides one call.</summary>
-    public static CallDecision Decide(KeyAccess access, string call)
+    public static PermissionDecision Decide(RoleKeyEvidence access, string call)
     {
         PolicyContext context = access.Context;
         PolicyFindings own = access.Own.Find(call, access.Key.Text, context);
@@ -62,15 +28,15 @@ internal static class KeyAccessEvaluator
         if (denied is not null)
         {
             string where = ReferenceEquals(lasting ?? denied, limit?.Denied) ? "in the role's permissions boundary, " : string.Empty;
-            return new CallDecision(Decision.Denied, where + (lasting ?? denied).Reason, lasting is not null);
+            return new PermissionDecision(Decision.Denied, where + (lasting ?? denied).Reason, lasting is not null);
         }
 
         if (byKey is null)
         {
-            return new CallDecision(Decision.Unread, "the key policy could not be read: " + access.Policy.Why);
+            return new PermissionDecision(Decision.Unread, "the key policy could not be read: " + access.Policy.Why);
         }
 
-        CallDecision allowed = Allowed(access, call, byKey, own, limit);
+        PermissionDecision allowed = Allowed(access, call, byKey, own, limit);
         if (allowed.Decision == Decision.Denied)
         {
             return allowed;
@@ -79,12 +45,12 @@ internal static class KeyAccessEvaluator
         // What may deny takes nothing from what is not allowed anyway, and the certainty from what is.
         if ((byKey.MayDeny ?? own.MayDeny) is { } may)
         {
-            return new CallDecision(AccessDecision.Both(allowed.Decision, Decision.Perhaps), may.Reason);
+            return new PermissionDecision(AccessDecision.Both(allowed.Decision, Decision.Perhaps), may.Reason);
         }
 
         if (limit?.MayDeny is { } limits)
         {
-            return new CallDecision(
+            return new PermissionDecision(
                 AccessDecision.Both(allowed.Decision, Decision.Perhaps),
                 "in the role's permissions boundary, " + limits.Reason);
         }
@@ -92,20 +58,20 @@ internal static class KeyAccessEvaluator
         if (access.Own.Unseen is { } unseen)
         {
             string reason = $"the role's own policies could not be read, so whether they allow or deny {call} is not known ({unseen})";
-            return new CallDecision(AccessDecision.Both(allowed.Decision, Decision.Unread), reason);
+            return new PermissionDecision(AccessDecision.Both(allowed.Decision, Decision.Unread), reason);
         }
 
         if (limit is null && access.HasBoundary != Presence.Absent)
         {
             string reason = "the role's permissions boundary could not be read: " + (access.Boundary?.Why ?? "the role could not be read");
-            return new CallDecision(AccessDecision.Both(allowed.Decision, Decision.Unread), reason);
+            return new PermissionDecision(AccessDecision.Both(allowed.Decision, Decision.Unread), reason);
         }
 
         return allowed;
     }
 
     /// <summary>What allows a call, leaving out whatever denies or limits it.</summary>
-    public static CallDecision Allows(KeyAccess access, string call)
+    public static PermissionDecision Allows(RoleKeyEvidence access, string call)
     {
         PolicyContext context = access.Context;
         return access.Policy.Value is { } policy
@@ -115,23 +81,28 @@ internal static class KeyAccessEvaluator
                 PolicyEvaluator.OfResource(policy, access.Principal, call, access.Key.Text, context),
                 access.Own.Find(call, access.Key.Text, context),
                 limit: null)
-            : new CallDecision(Decision.Unread, "the key policy could not be read: " + access.Policy.Why);
+            : new PermissionDecision(Decision.Unread, "the key policy could not be read: " + access.Policy.Why);
     }
 
     // What allows it, before anything that may deny: the strongest way in counts.
-    private static CallDecision Allowed(KeyAccess access, string call, PolicyFindings byKey, PolicyFindings own, PolicyFindings? limit)
+    private static PermissionDecision Allowed(
+        RoleKeyEvidence access,
+        string call,
+        PolicyFindings byKey,
+        PolicyFindings own,
+        PolicyFindings? limit)
     {
         bool sameAccount = access.Key.Account == access.Role.Account;
-        List<CallDecision> ways = [.. byKey.Allows.Select(a => ByKeyPolicy(a)), .. ByGrants(access, call, own, sameAccount)];
+        List<PermissionDecision> ways = [.. byKey.Allows.Select(a => ByKeyPolicy(a)), .. ByGrants(access, call, own, sameAccount)];
         if (access.Grants.Value is null && !s_notByGrants.Contains(call))
         {
-            ways.Add(new CallDecision(Decision.Unread, $"the grants on the key could not be read: {access.Grants.Why}"));
+            ways.Add(new PermissionDecision(Decision.Unread, $"the grants on the key could not be read: {access.Grants.Why}"));
         }
 
-        CallDecision? best = ways.OrderByDescending(w => w.Decision).FirstOrDefault();
-        return best ?? new CallDecision(Decision.Denied, $"no statement allows {call}");
+        PermissionDecision? best = ways.OrderByDescending(w => w.Decision).FirstOrDefault();
+        return best ?? new PermissionDecision(Decision.Denied, $"no statement allows {call}");
 
-        CallDecision ByKeyPolicy(StatementFinding statement)
+        PermissionDecision ByKeyPolicy(StatementFinding statement)
         {
             bool needsOwn = statement.Reach == PrincipalReach.Account || !sameAccount;
             Decision way = ToDecision(statement.Certainty);
@@ -162,16 +133,16 @@ internal static class KeyAccessEvaluator
                 _ => within,
             };
             return limited < way
-                ? new CallDecision(
+                ? new PermissionDecision(
                     limited,
                     $"the role's permissions boundary {(limited == Decision.Denied ? "does" : "may")} not allow {call}")
-                : new CallDecision(way, reason);
+                : new PermissionDecision(way, reason);
         }
     }
 
     // A grant lets its grantee in whatever the key policy says. Whether a boundary or another account's policies limit that is not
     // documented.
-    private static IEnumerable<CallDecision> ByGrants(KeyAccess access, string call, PolicyFindings own, bool sameAccount)
+    private static IEnumerable<PermissionDecision> ByGrants(RoleKeyEvidence access, string call, PolicyFindings own, bool sameAccount)
     {
         string operation = call[(call.IndexOf(':', StringComparison.Ordinal) + 1)..];
         foreach (KeyGrant grant in (access.Grants.Value ?? []).Where(g => g.Operations.Contains(operation)))
@@ -189,12 +160,12 @@ internal static class KeyAccessEvaluator
             bool free = grant.Constraints is null || operation == "DescribeKey";
             bool limits = access.HasBoundary == Presence.Absent && (sameAccount || OwnAllows(access, own) == Decision.Allowed);
             yield return named && free && limits
-                ? new CallDecision(Decision.Allowed, $"the grant {grant.GrantId} allows {call}")
-                : new CallDecision(Decision.Perhaps, $"the grant {grant.GrantId} to {grant.Grantee} may allow {call}");
+                ? new PermissionDecision(Decision.Allowed, $"the grant {grant.GrantId} allows {call}")
+                : new PermissionDecision(Decision.Perhaps, $"the grant {grant.GrantId} to {grant.Grantee} may allow {call}");
         }
     }
 
-    private static Decision OwnAllows(KeyAccess access, PolicyFindings own) =>
+    private static Decision OwnAllows(RoleKeyEvidence access, PolicyFindings own) =>
         own.Allowed == Certainty.Yes ? Decision.Allowed
         : own.Allowed == Certainty.Perhaps ? Decision.Perhaps
         : access.Own.Unseen is not null ? Decision.Unread

@@ -10,10 +10,10 @@ namespace CmekTools.Engine.Gcp.Policies;
 /// <param name="Role">The binding's role.</param>
 /// <param name="Member">The binding's member, which may stand for the one in question.</param>
 /// <param name="Condition">The binding's condition, or null.</param>
-internal sealed record Judgement(Decision Decision, PolicyLevel? Level, string Role, string Member, string? Condition)
+internal sealed record PermissionDecision(Decision Decision, ResourcePolicy? Level, string Role, string Member, string? Condition)
 {
     /// <summary>Nothing gives it.</summary>
-    public static Judgement None { get; } = new(Decision.Denied, null, string.Empty, string.Empty, null);
+    public static PermissionDecision None { get; } = new(Decision.Denied, null, string.Empty, string.Empty, null);
 
     /// <summary>The permission that was asked about.</summary>
     public string Permission { get; init; } = string.Empty;
@@ -25,17 +25,17 @@ internal sealed record Judgement(Decision Decision, PolicyLevel? Level, string R
     public string? Why { get; init; }
 
     /// <summary>The stronger of two. Of two that are equal the one without a condition lasts longer.</summary>
-    public static Judgement Stronger(Judgement a, Judgement b) =>
+    public static PermissionDecision Stronger(PermissionDecision a, PermissionDecision b) =>
         b.Decision > a.Decision
             || (b.Decision == a.Decision && a.Level is not null && a.Condition is not null && b.Condition is null && b.Level is not null)
             ? b
             : a;
 
     /// <summary>The weaker of two, where both are needed.</summary>
-    public static Judgement Weaker(Judgement a, Judgement b) => b.Decision < a.Decision ? b : a;
+    public static PermissionDecision Weaker(PermissionDecision a, PermissionDecision b) => b.Decision < a.Decision ? b : a;
 
     /// <summary>At most so much.</summary>
-    public Judgement AtMost(Decision most) => Decision > most ? this with { Decision = most } : this;
+    public PermissionDecision AtMost(Decision most) => Decision > most ? this with { Decision = most } : this;
 
     /// <summary>In words.</summary>
     /// <param name="wanted">The member in question.</param>

@@ -4,7 +4,7 @@ using CmekTools.Engine.Access;
 namespace CmekTools.Engine.Aws.Policies;
 
 /// <summary>Whether a trust policy lets the cluster's account assume a role, and whom else.</summary>
-internal static class TrustJudge
+internal static class TrustEvaluator
 {
     private const string Assume = "sts:AssumeRole";
     private static readonly string[] s_assuming = [Assume, "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"];

@@ -7,7 +7,7 @@ using CmekTools.Engine.State;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>Makes, destroys and rescues key versions.</summary>
-internal sealed class GcpKeyVersions(GcpClients clients, GcpKeyReader reader)
+internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
 {
     // A version this young that never became primary is taken for the work of an interrupted rotation.
     private static readonly TimeSpan s_unfinished = TimeSpan.FromHours(1);

@@ -7,13 +7,13 @@ using Xunit;
 
 namespace CmekTools.Tests.Gcp;
 
-/// <summary>What is said of a judgement, which of two counts, and the deny policy of a cut.</summary>
-public sealed class JudgementTests
+/// <summary>What is said of a decision, which of two counts, and the deny policy of a cut.</summary>
+public sealed class PermissionDecisionTests
 {
     private const string Member = "serviceAccount:cmek@p.iam.gserviceaccount.com";
     private const string Key = "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k";
     private static readonly DateTimeOffset s_now = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
-    private static readonly PolicyLevel s_key = IamJudgeTests.Level(Key, LevelKind.Key, []);
+    private static readonly ResourcePolicy s_key = IamEvaluatorTests.Level(Key, ResourceKind.Key, []);
     private static readonly CmekCluster s_cluster = TestClusters.Shop with { Provider = CmekProvider.GCP, AccountId = "crl-prod-abc" };
 
     /// <summary>
@@ -60,28 +60,30 @@ public sealed class JudgementTests
     private static string Principal => IamMembers.ForDeny(Member);
 
     [Fact]
-    public void WhatIsSaidOfEachSceneIsAsApproved() => Approved.Lines("Judgements.txt", s_scenes.SelectMany(Lines));
+    public void WhatIsSaidOfEachSceneIsAsApproved() => Approved.Lines("PermissionDecisions.txt", s_scenes.SelectMany(Lines));
 
     [Fact]
     public void OfTwoTheStrongerCountsAndThenTheOneThatLasts()
     {
-        Judgement allowed = Made(Decision.Allowed);
-        Judgement allowedFor = Made(Decision.Allowed, "a while");
-        Judgement perhaps = Made(Decision.Perhaps);
-        Assert.Same(allowed, Judgement.Stronger(perhaps, allowed));
-        Assert.Same(allowed, Judgement.Stronger(allowed, perhaps));
-        Assert.Same(allowed, Judgement.Stronger(allowedFor, allowed));
-        Assert.Same(allowed, Judgement.Stronger(allowed, allowedFor));
-        Assert.Same(allowed, Judgement.Stronger(allowed, Made(Decision.Allowed)));
-        Assert.Same(allowedFor, Judgement.Stronger(allowedFor, Made(Decision.Allowed, "another")));
-        Assert.Same(Judgement.None, Judgement.Stronger(Judgement.None, Judgement.None with { Condition = "x" }));
-        Judgement nowhere = Judgement.None with { Condition = "x" };
-        Assert.Same(nowhere, Judgement.Stronger(nowhere, Made(Decision.Denied)));
-        Assert.Same(allowedFor, Judgement.Stronger(allowedFor, allowed with { Level = null }));
-        Assert.Same(allowedFor, Judgement.Stronger(allowedFor, perhaps));
-        Assert.Same(perhaps, Judgement.Weaker(allowed, perhaps));
-        Assert.Same(perhaps, Judgement.Weaker(perhaps, allowed));
-        Assert.Same(allowed, Judgement.Weaker(allowed, Made(Decision.Allowed)));
+        PermissionDecision allowed = Made(Decision.Allowed);
+        PermissionDecision allowedFor = Made(Decision.Allowed, "a while");
+        PermissionDecision perhaps = Made(Decision.Perhaps);
+        Assert.Same(allowed, PermissionDecision.Stronger(perhaps, allowed));
+        Assert.Same(allowed, PermissionDecision.Stronger(allowed, perhaps));
+        Assert.Same(allowed, PermissionDecision.Stronger(allowedFor, allowed));
+        Assert.Same(allowed, PermissionDecision.Stronger(allowed, allowedFor));
+        Assert.Same(allowed, PermissionDecision.Stronger(allowed, Made(Decision.Allowed)));
+        Assert.Same(allowedFor, PermissionDecision.Stronger(allowedFor, Made(Decision.Allowed, "another")));
+        Assert.Same(
+            PermissionDecision.None,
+            PermissionDecision.Stronger(PermissionDecision.None, PermissionDecision.None with { Condition = "x" }));
+        PermissionDecision nowhere = PermissionDecision.None with { Condition = "x" };
+        Assert.Same(nowhere, PermissionDecision.Stronger(nowhere, Made(Decision.Denied)));
+        Assert.Same(allowedFor, PermissionDecision.Stronger(allowedFor, allowed with { Level = null }));
+        Assert.Same(allowedFor, PermissionDecision.Stronger(allowedFor, perhaps));
+        Assert.Same(perhaps, PermissionDecision.Weaker(allowed, perhaps));
+        Assert.Same(perhaps, PermissionDecision.Weaker(perhaps, allowed));
+        Assert.Same(allowed, PermissionDecision.Weaker(allowed, Made(Decision.Allowed)));
         Assert.Equal(Decision.Perhaps, allowed.AtMost(Decision.Perhaps).Decision);
         Assert.Same(perhaps, perhaps.AtMost(Decision.Perhaps));
         Assert.Same(perhaps, perhaps.AtMost(Decision.Allowed));
@@ -148,36 +150,36 @@ public sealed class JudgementTests
         JsonObject policy = JsonNode.Parse(
             $$"""{"bindings":[{"role":"a","members":["user:x@x.com","{{Member}}"]},{"role":"b","members":["user:x@x.com"]},"""
                 + """{"role":"c","members":["group:g@x.com"]}]}""")!.AsObject();
-        Assert.Equal(["a", "c"], IamJudge.RolesFor([IamJudgeTests.Level(Key, LevelKind.Key, policy)], [Member, "user:y@x.com"]));
+        Assert.Equal(["a", "c"], IamEvaluator.RolesFor([IamEvaluatorTests.Level(Key, ResourceKind.Key, policy)], [Member, "user:y@x.com"]));
     }
 
     private static IEnumerable<string> Lines(KeyValuePair<string, (string Key, string Project, string Denies)> scene)
     {
-        PolicyLevel[] chain =
+        ResourcePolicy[] chain =
         [
-            IamJudgeTests.Level(Key, LevelKind.Key, Policy(scene.Value.Key)),
-            IamJudgeTests.Level("projects/p", LevelKind.Project, Policy(scene.Value.Project), scene.Value.Denies switch
+            IamEvaluatorTests.Level(Key, ResourceKind.Key, Policy(scene.Value.Key)),
+            IamEvaluatorTests.Level("projects/p", ResourceKind.Project, Policy(scene.Value.Project), scene.Value.Denies switch
             {
                 "unread" => null,
                 "" => new JsonObject { ["policies"] = new JsonArray() },
                 var denies => JsonNode.Parse(denies)!.AsObject(),
             }),
         ];
-        PolicyLevel[] account =
+        ResourcePolicy[] account =
         [
-            IamJudgeTests.Level("projects/p/serviceAccounts/a", LevelKind.Account, Policy(scene.Value.Key)),
+            IamEvaluatorTests.Level("projects/p/serviceAccounts/a", ResourceKind.Account, Policy(scene.Value.Key)),
             chain[1],
         ];
-        IamJudge judge = new(new Dictionary<string, RoleContents>(), [new ProjectNames("p", "123", null)], s_now);
-        yield return Line("use", judge.Decide(chain, 0, Member, Permissions.Decrypt, Horizon.Now).Say(Member, "use the key"));
-        yield return Line("ever", judge.Decide(chain, 0, Member, Permissions.Decrypt, Horizon.Ever).Say(Member, "use the key"));
-        yield return Line("read", judge.Read(chain, Member).Say(Member, "decrypt with the key"));
-        yield return Line("become", judge.Become(account, Member).Say(Member, "become the account"));
+        IamEvaluator evaluator = new(new Dictionary<string, RoleContents>(), [new ProjectNames("p", "123", null)], s_now);
+        yield return Line("use", evaluator.Decide(chain, 0, Member, Permissions.Decrypt, Horizon.Now).Say(Member, "use the key"));
+        yield return Line("ever", evaluator.Decide(chain, 0, Member, Permissions.Decrypt, Horizon.Ever).Say(Member, "use the key"));
+        yield return Line("read", evaluator.Read(chain, Member).Say(Member, "decrypt with the key"));
+        yield return Line("become", evaluator.Become(account, Member).Say(Member, "become the account"));
 
         string Line(string what, string said) => $"{scene.Key}, {what}: {said}";
     }
 
-    private static Judgement Made(Decision decision, string? condition = null) => new(decision, s_key, "r", "m", condition);
+    private static PermissionDecision Made(Decision decision, string? condition = null) => new(decision, s_key, "r", "m", condition);
 
     private static JsonObject Policy(string text) => text.Length == 0 ? [] : JsonNode.Parse(text)!.AsObject();
 

@@ -5,10 +5,10 @@ using Xunit;
 namespace CmekTools.Tests.Gcp;
 
 /// <summary>Policies as people have them: ours goes in, out and back, and nothing else moves.</summary>
-public sealed class IamTreeTests
+public sealed class IamBindingsTests
 {
     private const string Me = "serviceAccount:cmek@p.iam.gserviceaccount.com";
-    private const string Role = IamTree.CryptoRole;
+    private const string Role = IamBindings.CryptoRole;
     private const string Dead = "deleted:" + Me + "?uid=1";
 
     /// <summary>Policies in which the member stands somewhere; ME, ROLE and DEAD are put in.</summary>
@@ -63,12 +63,12 @@ public sealed class IamTreeTests
     {
         JsonObject was = Parse(text);
         JsonObject policy = Parse(text);
-        Assert.True(IamTree.Remove(policy, Me));
+        Assert.True(IamBindings.Remove(policy, Me));
         Assert.DoesNotContain(Quoted(Me), policy.ToJsonString(), StringComparison.Ordinal);
-        Assert.False(IamTree.Remove(policy, Me));
-        Assert.True(IamTree.PutBack(policy, was, Me));
+        Assert.False(IamBindings.Remove(policy, Me));
+        Assert.True(IamBindings.PutBack(policy, was, Me));
         Assert.Equal(was.ToJsonString(), policy.ToJsonString());
-        Assert.False(IamTree.PutBack(policy, was, Me));
+        Assert.False(IamBindings.PutBack(policy, was, Me));
         Assert.Equal(was.ToJsonString(), policy.ToJsonString());
     }
 
@@ -78,12 +78,12 @@ public sealed class IamTreeTests
     {
         JsonObject was = Parse(text);
         JsonObject policy = Parse(text);
-        IamTree.Remove(policy, Me);
+        IamBindings.Remove(policy, Me);
         (policy["bindings"] as JsonArray)!.Insert(
             0,
             new JsonObject { ["role"] = "roles/new", ["members"] = new JsonArray("user:new@x.com") });
         policy["etag"] = "new";
-        IamTree.PutBack(policy, was, Me);
+        IamBindings.PutBack(policy, was, Me);
         Assert.Equal("new", (string?)policy["etag"]);
         JsonArray bindings = policy["bindings"]!.AsArray();
         JsonNode added = bindings.First(b => (string?)b!["role"] == "roles/new")!;
@@ -97,12 +97,12 @@ public sealed class IamTreeTests
     public void AGrantTouchesNoConditionAndNothingOfOthers(string text)
     {
         JsonObject policy = Parse(text);
-        IamTree.Remove(policy, Me);
+        IamBindings.Remove(policy, Me);
         JsonObject before = policy.DeepClone().AsObject();
-        Assert.True(IamTree.Add(policy, Role, Me));
-        Assert.True(IamTree.Has(policy, Role, Me));
-        Assert.False(IamTree.Add(policy, Role, Me));
-        Assert.True(IamTree.Remove(policy, Me));
+        Assert.True(IamBindings.Add(policy, Role, Me));
+        Assert.True(IamBindings.Has(policy, Role, Me));
+        Assert.False(IamBindings.Add(policy, Role, Me));
+        Assert.True(IamBindings.Remove(policy, Me));
         Assert.Equal(Sorted(before), Sorted(policy));
         Assert.Equal(Conditional(before), Conditional(policy));
     }
@@ -111,7 +111,7 @@ public sealed class IamTreeTests
     public void APolicyWithoutBindingsGetsOne()
     {
         JsonObject policy = Parse("""{"etag":"ACAB"}""");
-        Assert.True(IamTree.Add(policy, Role, Me));
+        Assert.True(IamBindings.Add(policy, Role, Me));
         Assert.Equal(Parse("""{"etag":"ACAB","bindings":[{"role":"ROLE","members":["ME"]}]}""").ToJsonString(), policy.ToJsonString());
     }
 
@@ -121,14 +121,14 @@ public sealed class IamTreeTests
         JsonObject policy = Parse(
             """{"bindings":[{"role":"ROLE","members":["DEAD","user:a@x.com"],"condition":{"expression":"true"}},"""
                 + """{"role":"ROLE","members":["DEAD","user:a@x.com"]}]}""");
-        Assert.Equal([Dead], IamTree.Dead(policy, Role, Me));
-        Assert.True(IamTree.Add(policy, Role, Me));
+        Assert.Equal([Dead], IamBindings.Dead(policy, Role, Me));
+        Assert.True(IamBindings.Add(policy, Role, Me));
         Assert.Equal(
             Parse(
                 """{"bindings":[{"role":"ROLE","members":["DEAD","user:a@x.com"],"condition":{"expression":"true"}},"""
                     + """{"role":"ROLE","members":["ME","user:a@x.com"]}]}""").ToJsonString(),
             policy.ToJsonString());
-        Assert.True(IamTree.Add(Parse("""{"bindings":[{"role":"ROLE","members":["ME","DEAD"]}]}"""), Role, Me));
+        Assert.True(IamBindings.Add(Parse("""{"bindings":[{"role":"ROLE","members":["ME","DEAD"]}]}"""), Role, Me));
     }
 
     [Fact]
@@ -138,7 +138,7 @@ public sealed class IamTreeTests
             """{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com","ME"],"condition":{"expression":"true"}}]}""");
         JsonObject policy = Parse(
             """{"version":3,"bindings":[{"role":"ROLE","members":["user:a@x.com","DEAD"],"condition":{"expression":"true"}}]}""");
-        Assert.True(IamTree.PutBack(policy, was, Me));
+        Assert.True(IamBindings.PutBack(policy, was, Me));
         Assert.Equal(was.ToJsonString(), policy.ToJsonString());
     }
 
@@ -146,10 +146,10 @@ public sealed class IamTreeTests
     public void ConditionsAreWrittenInVersion3()
     {
         JsonObject policy = Parse("""{"version":1,"bindings":[{"role":"ROLE","members":["ME"]}]}""");
-        IamTree.SetVersion(policy);
+        IamBindings.SetVersion(policy);
         Assert.Equal(1, (int)policy["version"]!);
         policy["bindings"]![0]!["condition"] = new JsonObject { ["expression"] = "true" };
-        IamTree.SetVersion(policy);
+        IamBindings.SetVersion(policy);
         Assert.Equal(3, (int)policy["version"]!);
     }
 
@@ -158,8 +158,8 @@ public sealed class IamTreeTests
     {
         JsonObject before = Parse("""{"bindings":[{"role":"roles/viewer","members":["user:a@x.com"]}]}""");
         JsonObject after = before.DeepClone().AsObject();
-        IamTree.Add(after, Role, Me);
-        Assert.Equal(Fill("""+ {"role":"ROLE","members":["ME"]}"""), IamTree.Difference(before, after));
+        IamBindings.Add(after, Role, Me);
+        Assert.Equal(Fill("""+ {"role":"ROLE","members":["ME"]}"""), IamBindings.Difference(before, after));
     }
 
     internal static JsonObject Parse(string text, string member = Me, string role = Role) =>

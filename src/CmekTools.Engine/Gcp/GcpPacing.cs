@@ -10,7 +10,7 @@ namespace CmekTools.Engine.Gcp;
 /// Sends each try of a call in its turn and tells of it. Google's quotas are each project's own and change with its use, so the pace
 /// begins at what every project has and gets slower where a project has less. A service on loopback has no quota.
 /// </summary>
-internal static class GooglePacing
+internal static class GcpPacing
 {
     // Requests a second of one service. A refusal makes them fewer for a while.
     private const int Reads = 25;

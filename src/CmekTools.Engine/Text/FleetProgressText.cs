@@ -3,7 +3,7 @@ using System.Globalization;
 namespace CmekTools.Engine.Text;
 
 /// <summary>What is said of many records that are worked on side by side, in one line.</summary>
-internal static class FleetText
+internal static class FleetProgressText
 {
     // A bar has one line.
     private const int SlowestNameWidth = 40;
@@ -13,7 +13,7 @@ internal static class FleetText
     /// <param name="gone">The records that have ended and are no longer kept: done and failed.</param>
     /// <param name="elapsed">Since the first was begun.</param>
     /// <param name="complete">True where no further record will come, so that the time that is left can be told.</param>
-    public static string Status(IReadOnlyCollection<FleetStanding> running, FleetCounts gone, TimeSpan elapsed, bool complete)
+    public static string Line(IReadOnlyCollection<FleetStanding> running, FleetCounts gone, TimeSpan elapsed, bool complete)
     {
         List<string> parts =
         [

@@ -8,7 +8,7 @@ namespace CmekTools.Engine.Aws;
 /// <param name="Role">What IAM says of it.</param>
 /// <param name="Own">Its own policies.</param>
 /// <param name="Boundary">Its permissions boundary; null where it has none, or where the role could not be read.</param>
-internal sealed record AwsRoleFindings(RoleArn Arn, Seen<IamRole> Role, RolePolicies Own, Seen<PolicyDocument>? Boundary)
+internal sealed record AwsRoleEvidence(RoleArn Arn, Evidence<IamRole> Role, RolePolicies Own, Evidence<PolicyDocument>? Boundary)
 {
     /// <summary>Whether it has a permissions boundary. A role that is not there has none.</summary>
     public Presence HasBoundary => Role.Value is { } role
@@ -16,6 +16,10 @@ internal sealed record AwsRoleFindings(RoleArn Arn, Seen<IamRole> Role, RolePoli
         : Role.Missing ? Presence.Absent : Presence.Unknown;
 
     /// <summary>Together with the key's side.</summary>
-    public KeyAccess Access(KeyArn key, Seen<PolicyDocument> policy, Seen<IReadOnlyList<KeyGrant>> grants, DateTimeOffset now) =>
+    public RoleKeyEvidence Access(
+        KeyArn key,
+        Evidence<PolicyDocument> policy,
+        Evidence<IReadOnlyList<KeyGrant>> grants,
+        DateTimeOffset now) =>
         new(key, Arn, Role.Value?.Id, policy, Own, Boundary, HasBoundary, grants, now);
 }

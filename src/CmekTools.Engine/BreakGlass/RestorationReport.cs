@@ -3,7 +3,7 @@ using CmekTools.Engine.Access;
 namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>Tells, step by step, what has been seen done and which of the truths holds now.</summary>
-internal sealed class RestorationSteps(CmekCluster cluster, Operation op, bool restoring = false)
+internal sealed class RestorationReport(CmekCluster cluster, Operation op, bool restoring = false)
 {
     private long _start = op.Session.Time.GetTimestamp();
 

@@ -5,7 +5,7 @@ using CmekTools.Engine.Aws.Policies;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Giving a cluster's role the use of a key.</summary>
-internal sealed class AwsGranting(AwsKeyReader reader, AwsPrincipals principals, KeyPolicyWriter policies)
+internal sealed class AwsAccessGranting(AwsKeyReader reader, AwsPrincipals principals, KeyPolicyWriter policies)
 {
     public async Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op)
     {

@@ -2,13 +2,12 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
-using CmekTools.Engine.Aws.Policies;
 using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws;
 
 /// <summary>What opens a key beside its policy: copies in other regions, and grants.</summary>
-internal sealed class AwsReach(AwsClients clients, AwsKeyReader reader)
+internal sealed class AwsOtherAccess(AwsClients clients, AwsKeyReader reader)
 {
     /// <summary>Told by the ARN alone: a multi-region key and its copies have one id in every region.</summary>
     public static KeyIdentity Identify(string keyUri) => new(AwsInput.ParseKey(keyUri).Text, AwsKeyLife.MaterialOf(keyUri));
@@ -16,14 +15,14 @@ internal sealed class AwsReach(AwsClients clients, AwsKeyReader reader)
     /// <summary>
     /// Copies and grants. What cannot be read is named and not thrown; a key that is not found is no proof that nothing opens it.
     /// </summary>
-    public async Task<KeyReach> ReadReachAsync(string keyUri, Operation op)
+    public async Task<OtherAccess> ReadAsync(string keyUri, Operation op)
     {
         KeyArn key = AwsInput.ParseKey(keyUri);
-        Task<Seen<KeyMetadata>> describing = AwsKeyReader.LookAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
-        Task<Seen<IReadOnlyList<KeyGrant>>> listing = AwsKeyReader.LookAsync(GrantsAsync(key, op.Cancellation));
+        Task<Evidence<KeyMetadata>> describing = AwsEvidence.ReadAsync(reader.DescribeAsync(key.Text, key.Region, op.Cancellation));
+        Task<Evidence<IReadOnlyList<KeyGrant>>> listing = AwsEvidence.ReadAsync(GrantsAsync(key, op.Cancellation));
         await Task.WhenAll(describing, listing).ConfigureAwait(false);
-        Seen<KeyMetadata> data = await describing.ConfigureAwait(false);
-        Seen<IReadOnlyList<KeyGrant>> grants = await listing.ConfigureAwait(false);
+        Evidence<KeyMetadata> data = await describing.ConfigureAwait(false);
+        Evidence<IReadOnlyList<KeyGrant>> grants = await listing.ConfigureAwait(false);
         List<string> unread = [];
         if (data.Value is null)
         {
@@ -39,7 +38,7 @@ internal sealed class AwsReach(AwsClients clients, AwsKeyReader reader)
         KeyReplica[] replicas = regions?.PrimaryKey?.Arn is { } primary
             ? [new KeyReplica(primary, true), .. (regions.ReplicaKeys ?? []).Select(c => new KeyReplica(c.Arn, false))]
             : [];
-        return new KeyReach(replicas, grants.Value ?? [], unread)
+        return new OtherAccess(replicas, grants.Value ?? [], unread)
         {
             State = data.Value is { } known ? AwsKeyReader.ToState(known) : CmekKeyState.Unknown,
         };

@@ -5,7 +5,7 @@ using CmekTools.Engine.State.Shared;
 namespace CmekTools.Engine;
 
 /// <summary>What one run has to do with the shared state: what it read there, and the leases on the clusters that it changes.</summary>
-internal sealed class SharedRun
+internal sealed class RunLeases
 {
     private readonly ConcurrentDictionary<string, Task<string?>> _takenOver = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, DateTimeOffset> _since = new(StringComparer.Ordinal);

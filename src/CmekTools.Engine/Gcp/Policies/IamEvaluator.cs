@@ -3,7 +3,7 @@ using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Gcp.Policies;
 
-/// <summary>Which time a judgement is about.</summary>
+/// <summary>Which time a decision is about.</summary>
 internal enum Horizon
 {
     /// <summary>Does it work now? For what a cluster needs.</summary>
@@ -20,7 +20,10 @@ internal enum Horizon
 /// <param name="roles">What the roles of the bindings give.</param>
 /// <param name="projects">Projects by id and number.</param>
 /// <param name="now">The time.</param>
-internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, IReadOnlyList<ProjectNames> projects, DateTimeOffset now)
+internal sealed class IamEvaluator(
+    IReadOnlyDictionary<string, RoleContents> roles,
+    IReadOnlyList<ProjectNames> projects,
+    DateTimeOffset now)
 {
     /// <summary>May a member do one thing on one level, by its bindings and by those above?</summary>
     /// <param name="chain">The levels, from below.</param>
@@ -28,23 +31,23 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
     /// <param name="member">The member.</param>
     /// <param name="permission">The permission.</param>
     /// <param name="horizon">Now, or ever.</param>
-    public Judgement Decide(IReadOnlyList<PolicyLevel> chain, int at, string member, string permission, Horizon horizon)
+    public PermissionDecision Decide(IReadOnlyList<ResourcePolicy> chain, int at, string member, string permission, Horizon horizon)
     {
-        Judgement best = Judgement.None with { Permission = permission };
+        PermissionDecision best = PermissionDecision.None with { Permission = permission };
         for (int i = at; i < chain.Count; i++)
         {
-            best = Judgement.Stronger(best, Allow(chain[i], chain[at], member, permission, horizon));
+            best = PermissionDecision.Stronger(best, Allow(chain[i], chain[at], member, permission, horizon));
         }
 
         // From above: which deny policy is named makes no difference, whether there is one does.
-        foreach (PolicyLevel level in chain.Skip(at).Where(l => l.Denies is not null))
+        foreach (ResourcePolicy level in chain.Skip(at).Where(l => l.Denies is not null))
         {
             if (level.Denies!.Value is { } denies)
             {
                 Decision denied = DenyRules.Deny(denies, member, permission);
                 if (denied == Decision.Allowed)
                 {
-                    return Judgement.None with { Permission = permission, Level = level, ByDenyPolicy = true };
+                    return PermissionDecision.None with { Permission = permission, Level = level, ByDenyPolicy = true };
                 }
 
                 best = denied == Decision.Denied ? best : best.AtMost(Decision.Perhaps);
@@ -66,35 +69,35 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
     /// <param name="chain">The key, its ring, its project and what is above.</param>
     /// <param name="member">The member.</param>
     /// <param name="helpers">Who acts together with it: what stops the one may be taken away by the other.</param>
-    public Judgement Read(IReadOnlyList<PolicyLevel> chain, string member, params IReadOnlyList<string> helpers)
+    public PermissionDecision Read(IReadOnlyList<ResourcePolicy> chain, string member, params IReadOnlyList<string> helpers)
     {
         bool stopped = false;
-        Judgement decrypt = Try(0, Permissions.Decrypt);
-        Judgement delegated = Try(0, Permissions.DecryptViaDelegation).AtMost(Decision.Perhaps);
-        Judgement best = Judgement.Stronger(decrypt, delegated);
+        PermissionDecision decrypt = Try(0, Permissions.Decrypt);
+        PermissionDecision delegated = Try(0, Permissions.DecryptViaDelegation).AtMost(Decision.Perhaps);
+        PermissionDecision best = PermissionDecision.Stronger(decrypt, delegated);
         for (int i = 0; i < chain.Count; i++)
         {
-            if (chain[i].Kind >= LevelKind.Project)
+            if (chain[i].Kind >= ResourceKind.Project)
             {
                 foreach (string permission in Permissions.Roundabout)
                 {
-                    best = Judgement.Stronger(best, Try(i, permission).AtMost(Decision.Perhaps));
+                    best = PermissionDecision.Stronger(best, Try(i, permission).AtMost(Decision.Perhaps));
                 }
             }
 
             // Against a deny policy it gives itself the key in vain; but whoever sets a policy lets another one in, and reads as that one.
-            Judgement sets = Try(i, Permissions.SetPolicy(chain[i].Kind));
-            best = Judgement.Stronger(best, decrypt.ByDenyPolicy ? sets.AtMost(Decision.Perhaps) : sets);
+            PermissionDecision sets = Try(i, Permissions.SetPolicy(chain[i].Kind));
+            best = PermissionDecision.Stronger(best, decrypt.ByDenyPolicy ? sets.AtMost(Decision.Perhaps) : sets);
         }
 
-        best = stopped ? Judgement.Stronger(best, Lift(chain, [member, .. helpers])) : best;
+        best = stopped ? PermissionDecision.Stronger(best, Lift(chain, [member, .. helpers])) : best;
         return best.Decision == Decision.Denied && decrypt.ByDenyPolicy ? decrypt : best;
 
-        Judgement Try(int at, string permission)
+        PermissionDecision Try(int at, string permission)
         {
-            Judgement judgement = Decide(chain, at, member, permission, Horizon.Ever);
-            stopped |= judgement.ByDenyPolicy;
-            return judgement;
+            PermissionDecision decided = Decide(chain, at, member, permission, Horizon.Ever);
+            stopped |= decided.ByDenyPolicy;
+            return decided;
         }
     }
 
@@ -104,16 +107,16 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
     /// </summary>
     /// <param name="chain">The levels, from below.</param>
     /// <param name="members">The members.</param>
-    public Judgement Lift(IReadOnlyList<PolicyLevel> chain, IReadOnlyList<string> members)
+    public PermissionDecision Lift(IReadOnlyList<ResourcePolicy> chain, IReadOnlyList<string> members)
     {
-        Judgement best = Judgement.None;
+        PermissionDecision best = PermissionDecision.None;
         for (int i = 0; i < chain.Count; i++)
         {
             foreach (string member in chain[i].Denies is null ? [] : members)
             {
                 foreach (string permission in Permissions.LiftDenies)
                 {
-                    best = Judgement.Stronger(best, Decide(chain, i, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));
+                    best = PermissionDecision.Stronger(best, Decide(chain, i, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));
                 }
             }
         }
@@ -124,42 +127,42 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
     /// <summary>Can a member become a service account, now or after one more call?</summary>
     /// <param name="chain">The account, its project and what is above.</param>
     /// <param name="member">The member.</param>
-    public Judgement Become(IReadOnlyList<PolicyLevel> chain, string member)
+    public PermissionDecision Become(IReadOnlyList<ResourcePolicy> chain, string member)
     {
-        Judgement best = Judgement.None;
+        PermissionDecision best = PermissionDecision.None;
         foreach (string permission in Permissions.BecomeAccount)
         {
-            best = Judgement.Stronger(best, Decide(chain, 0, member, permission, Horizon.Ever));
+            best = PermissionDecision.Stronger(best, Decide(chain, 0, member, permission, Horizon.Ever));
         }
 
         foreach (string permission in Permissions.MayBecomeAccount.Append(Permissions.EnableAccounts))
         {
-            best = Judgement.Stronger(best, Decide(chain, 0, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));
+            best = PermissionDecision.Stronger(best, Decide(chain, 0, member, permission, Horizon.Ever).AtMost(Decision.Perhaps));
         }
 
         for (int i = 1; i < chain.Count; i++)
         {
-            best = Judgement.Stronger(best, Decide(chain, i, member, Permissions.SetPolicy(chain[i].Kind), Horizon.Ever));
+            best = PermissionDecision.Stronger(best, Decide(chain, i, member, Permissions.SetPolicy(chain[i].Kind), Horizon.Ever));
         }
 
         return best;
     }
 
     /// <summary>The roles that these levels bind to whoever may stand for one of the members.</summary>
-    public static IEnumerable<string> RolesFor(IEnumerable<PolicyLevel> levels, IReadOnlyList<string> members) => levels
+    public static IEnumerable<string> RolesFor(IEnumerable<ResourcePolicy> levels, IReadOnlyList<string> members) => levels
         .Select(l => l.Policy.Value)
         .OfType<JsonObject>()
-        .SelectMany(IamTree.Bindings)
-        .Where(b => IamTree.Members(b).Any(named => members.Any(m => IamMembers.Includes(named, m) != Decision.Denied)))
-        .Select(IamTree.Role);
+        .SelectMany(IamBindings.Bindings)
+        .Where(b => IamBindings.Members(b).Any(named => members.Any(m => IamMembers.Includes(named, m) != Decision.Denied)))
+        .Select(IamBindings.Role);
 
     /// <summary>Does a role give a permission?</summary>
     public Decision Gives(string role, string permission) =>
         (roles.GetValueOrDefault(role) ?? RoleContents.FromTable(role)).Gives(permission);
 
-    private Judgement Allow(PolicyLevel level, PolicyLevel on, string member, string permission, Horizon horizon)
+    private PermissionDecision Allow(ResourcePolicy level, ResourcePolicy on, string member, string permission, Horizon horizon)
     {
-        Judgement best = Judgement.None with { Permission = permission };
+        PermissionDecision best = PermissionDecision.None with { Permission = permission };
         if (level.Policy.Value is not { } policy)
         {
             return best with
@@ -170,10 +173,10 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
             };
         }
 
-        foreach (JsonObject binding in IamTree.Bindings(policy))
+        foreach (JsonObject binding in IamBindings.Bindings(policy))
         {
-            string role = IamTree.Role(binding);
-            string[] named = [.. IamTree.Members(binding).Where(n => IamMembers.Includes(n, member) != Decision.Denied)];
+            string role = IamBindings.Role(binding);
+            string[] named = [.. IamBindings.Members(binding).Where(n => IamMembers.Includes(n, member) != Decision.Denied)];
             Decision gives = named.Length == 0 ? Decision.Denied : Gives(role, permission);
             if (gives == Decision.Denied)
             {
@@ -185,14 +188,16 @@ internal sealed class IamJudge(IReadOnlyDictionary<string, RoleContents> roles, 
             foreach (string one in named)
             {
                 Decision decision = new[] { gives, holds, IamMembers.Includes(one, member) }.Min();
-                best = Judgement.Stronger(best, new Judgement(decision, level, role, one, expression) { Permission = permission });
+                best = PermissionDecision.Stronger(
+                    best,
+                    new PermissionDecision(decision, level, role, one, expression) { Permission = permission });
             }
         }
 
         return best;
     }
 
-    private Decision Holds(string? expression, PolicyLevel on, Horizon horizon)
+    private Decision Holds(string? expression, ResourcePolicy on, Horizon horizon)
     {
         if (expression is null)
         {

@@ -8,7 +8,7 @@ using Xunit;
 namespace CmekTools.Tests.Aws;
 
 /// <summary>What opens a key beside its policy: grants and copies, as the engine reads them and as the sandbox lets them work.</summary>
-public sealed class AwsReachTests
+public sealed class AwsOtherAccessTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -25,16 +25,16 @@ public sealed class AwsReachTests
             await GrantAsync(wire, key, role, i % 2 == 0 ? "Encrypt" : "Decrypt");
         }
 
-        KeyReach reach = await aws.ReadReachAsync(key.Arn, kit.Run(new TestOperationHost()));
-        Assert.Equal(51, reach.Grants.Count);
-        Assert.Equal(25, reach.Grants.Count(g => g.Opens && g.Grantee == role && g.KeyUri == key.Arn));
-        Assert.Empty(reach.Unread);
-        Assert.Empty(reach.Replicas);
-        Assert.Equal(CmekKeyState.Enabled, reach.State);
+        OtherAccess other = await aws.ReadOtherAccessAsync(key.Arn, kit.Run(new TestOperationHost()));
+        Assert.Equal(51, other.Grants.Count);
+        Assert.Equal(25, other.Grants.Count(g => g.Opens && g.Grantee == role && g.KeyUri == key.Arn));
+        Assert.Empty(other.Unread);
+        Assert.Empty(other.Replicas);
+        Assert.Equal(CmekKeyState.Enabled, other.State);
         TestOperationHost host = new();
-        await aws.RevokeGrantAsync(reach.Grants[1], kit.Run(host));
-        await aws.RevokeGrantAsync(reach.Grants[1], kit.Run(host));
-        Assert.Equal(50, (await aws.ReadReachAsync(key.Arn, kit.Run(host))).Grants.Count);
+        await aws.RevokeGrantAsync(other.Grants[1], kit.Run(host));
+        await aws.RevokeGrantAsync(other.Grants[1], kit.Run(host));
+        Assert.Equal(50, (await aws.ReadOtherAccessAsync(key.Arn, kit.Run(host))).Grants.Count);
     }
 
     [Fact]
@@ -53,9 +53,9 @@ public sealed class AwsReachTests
             Cancel);
         foreach (string uri in (string[])[primary.Arn, copy])
         {
-            KeyReach reach = await aws.ReadReachAsync(uri, kit.Run(new TestOperationHost()));
-            Assert.Equal([new KeyReplica(primary.Arn, true), new KeyReplica(copy, false)], reach.Replicas);
-            Assert.Equal(uri == copy ? 1 : 0, reach.Grants.Count);
+            OtherAccess other = await aws.ReadOtherAccessAsync(uri, kit.Run(new TestOperationHost()));
+            Assert.Equal([new KeyReplica(primary.Arn, true), new KeyReplica(copy, false)], other.Replicas);
+            Assert.Equal(uri == copy ? 1 : 0, other.Grants.Count);
         }
 
         KeyIdentity one = await aws.IdentifyAsync(primary.Arn, kit.Run(new TestOperationHost()));
@@ -78,10 +78,10 @@ public sealed class AwsReachTests
                 Policy = AwsWire.Policy(AwsWire.RootStatement(), AwsWire.Statement("Deny", "*", "kms:ListGrants kms:DescribeKey")),
             },
             Cancel);
-        KeyReach hidden = await aws.ReadReachAsync(key.Arn, kit.Run(new TestOperationHost()));
+        OtherAccess hidden = await aws.ReadOtherAccessAsync(key.Arn, kit.Run(new TestOperationHost()));
         Assert.Equal(2, hidden.Unread.Count);
         Assert.Equal(CmekKeyState.Unknown, hidden.State);
-        KeyReach missing = await aws.ReadReachAsync(
+        OtherAccess missing = await aws.ReadOtherAccessAsync(
             "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000",
             kit.Run(new TestOperationHost()));
         Assert.Equal(2, missing.Unread.Count);

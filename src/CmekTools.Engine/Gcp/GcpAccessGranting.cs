@@ -6,14 +6,14 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Gcp;
 
 /// <summary>Gives access: an account, the cluster's right to its tokens, and its right to the key.</summary>
-internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
+internal sealed class GcpAccessGranting(GcpClients clients, GcpPrincipals principals)
 {
     /// <summary>Makes or completes the account and its access to the key, and reads back what was written.</summary>
     public async Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op)
     {
         int before = op.ChangeCount;
         string own = "serviceAccount:" + GcpNames.ClusterPrincipal(cluster);
-        string role = GcpNames.RequireRole(options.RoleId ?? IamTree.CryptoRole);
+        string role = GcpNames.RequireRole(options.RoleId ?? IamBindings.CryptoRole);
         string email = await EmailOfAsync(cluster, key, options, op).ConfigureAwait(false);
         GcpNames.ParseAccount(email);
         if (!options.Again)
@@ -55,7 +55,7 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
         bool token = await GiveAsync(
             ofAccount,
             there,
-            IamTree.TokenRole,
+            IamBindings.TokenRole,
             own,
             $"let {own} take tokens of the account",
             op).ConfigureAwait(false);
@@ -79,15 +79,15 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
         if (!there)
         {
             JsonObject planned = [];
-            IamTree.Add(planned, role, member);
+            IamBindings.Add(planned, role, member);
             return await op.Host.ShouldProcessAsync(
                 policy.Target,
-                summary + Environment.NewLine + IamTree.Difference([], planned)).ConfigureAwait(false);
+                summary + Environment.NewLine + IamBindings.Difference([], planned)).ConfigureAwait(false);
         }
 
         async Task Look(JsonObject before)
         {
-            foreach (string dead in IamTree.Dead(before, role, member).ToArray())
+            foreach (string dead in IamBindings.Dead(before, role, member).ToArray())
             {
                 await op.Host.WarningAsync(
                     $"{policy.Target} names {dead}, which is gone: an account of the same name is another principal. It is replaced.")
@@ -95,7 +95,7 @@ internal sealed class GcpGrants(GcpClients clients, GcpPrincipals principals)
             }
         }
 
-        return await policy.EditAsync(summary, p => IamTree.Add(p, role, member), Look).ConfigureAwait(false);
+        return await policy.EditAsync(summary, p => IamBindings.Add(p, role, member), Look).ConfigureAwait(false);
     }
 
     private static CmekAccess Planned(CmekCluster cluster, string region, CmekKey key, string email) => new()

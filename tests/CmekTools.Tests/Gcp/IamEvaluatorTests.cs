@@ -11,21 +11,23 @@ namespace CmekTools.Tests.Gcp;
 /// https://cloud.google.com/iam/docs/policy-types (which policy wins), …/roles-permissions/cloudkms and …/iam (what roles give),
 /// …/principal-identifiers (members), …/deny-overview (deny rules).
 /// </summary>
-public sealed class IamJudgeTests
+public sealed class IamEvaluatorTests
 {
     private const string Me = "serviceAccount:cmek@p.iam.gserviceaccount.com";
     private const string Key = "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k";
     private static readonly DateTimeOffset s_now = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
 
-    internal static PolicyLevel Level(string resource, LevelKind kind, JsonObject? policy, JsonObject? denies = null) => new(
+    internal static ResourcePolicy Level(string resource, ResourceKind kind, JsonObject? policy, JsonObject? denies = null) => new(
         resource,
         kind,
-        policy is null ? Evidence.Unread("cannot be seen", "x.y.z", resource) : new Evidence(policy, false, null, "x.y.z", resource),
-        kind < LevelKind.Project
+        policy is null
+            ? GcpEvidence.Unread("cannot be seen", "x.y.z", resource)
+            : new Evidence<JsonObject>(policy, false, null, "x.y.z", resource),
+        kind < ResourceKind.Project
             ? null
             : denies is null
-            ? Evidence.Unread("cannot be seen", "iam.denypolicies.list", resource)
-            : new Evidence(denies, false, null, "x", resource));
+            ? GcpEvidence.Unread("cannot be seen", "iam.denypolicies.list", resource)
+            : new Evidence<JsonObject>(denies, false, null, "x", resource));
 
     private static JsonObject Policy(string role, string member) =>
         new() { ["bindings"] = new JsonArray(new JsonObject { ["role"] = role, ["members"] = new JsonArray(member) }) };
@@ -33,47 +35,47 @@ public sealed class IamJudgeTests
     private static JsonObject NoDenies => new() { ["policies"] = new JsonArray() };
 
     // The binding stands on one level; everything else is there and empty.
-    private static PolicyLevel[] Chain(LevelKind at, JsonObject policy, JsonObject? denies = null) =>
+    private static ResourcePolicy[] Chain(ResourceKind at, JsonObject policy, JsonObject? denies = null) =>
     [
-        Level(Key, LevelKind.Key, at == LevelKind.Key ? policy : []),
-        Level(Key[..Key.IndexOf("/cryptoKeys", StringComparison.Ordinal)], LevelKind.KeyRing, at == LevelKind.KeyRing ? policy : []),
-        Level("projects/p", LevelKind.Project, at == LevelKind.Project ? policy : [], denies ?? NoDenies),
-        Level("folders/1", LevelKind.Folder, at == LevelKind.Folder ? policy : [], NoDenies),
-        Level("organizations/2", LevelKind.Organization, at == LevelKind.Organization ? policy : [], NoDenies),
+        Level(Key, ResourceKind.Key, at == ResourceKind.Key ? policy : []),
+        Level(Key[..Key.IndexOf("/cryptoKeys", StringComparison.Ordinal)], ResourceKind.KeyRing, at == ResourceKind.KeyRing ? policy : []),
+        Level("projects/p", ResourceKind.Project, at == ResourceKind.Project ? policy : [], denies ?? NoDenies),
+        Level("folders/1", ResourceKind.Folder, at == ResourceKind.Folder ? policy : [], NoDenies),
+        Level("organizations/2", ResourceKind.Organization, at == ResourceKind.Organization ? policy : [], NoDenies),
     ];
 
-    private static IamJudge Judge() => new(new Dictionary<string, RoleContents>(), [], s_now);
+    private static IamEvaluator Judge() => new(new Dictionary<string, RoleContents>(), [], s_now);
 
-    private static Decision Use(PolicyLevel[] chain) => Judgement.Weaker(
+    private static Decision Use(ResourcePolicy[] chain) => PermissionDecision.Weaker(
         Judge().Decide(chain, 0, Me, Permissions.Decrypt, Horizon.Now),
         Judge().Decide(chain, 0, Me, Permissions.Encrypt, Horizon.Now)).Decision;
 
     // By the table alone, as where no role may be read: use, and reading (which giving oneself access is too).
     [Theory]
-    [InlineData("roles/cloudkms.cryptoKeyEncrypterDecrypter", LevelKind.Key, Decision.Allowed, Decision.Allowed)]
-    [InlineData("roles/cloudkms.cryptoOperator", LevelKind.KeyRing, Decision.Allowed, Decision.Allowed)]
-    [InlineData("roles/cloudkms.cryptoKeyDecrypter", LevelKind.Folder, Decision.Denied, Decision.Allowed)]
-    [InlineData("roles/cloudkms.cryptoKeyEncrypter", LevelKind.Key, Decision.Denied, Decision.Denied)]
-    [InlineData("roles/cloudkms.cryptoKeyDecrypterViaDelegation", LevelKind.Key, Decision.Denied, Decision.Perhaps)]
-    [InlineData("roles/cloudkms.viewer", LevelKind.Organization, Decision.Denied, Decision.Denied)]
-    [InlineData("roles/cloudkms.admin", LevelKind.Key, Decision.Denied, Decision.Allowed)]
-    [InlineData("roles/cloudkms.admin", LevelKind.Organization, Decision.Denied, Decision.Allowed)]
-    [InlineData("roles/owner", LevelKind.Project, Decision.Allowed, Decision.Allowed)]
-    [InlineData("roles/admin", LevelKind.Project, Decision.Perhaps, Decision.Perhaps)]
-    [InlineData("roles/writer", LevelKind.Project, Decision.Perhaps, Decision.Perhaps)]
-    [InlineData("roles/reader", LevelKind.Project, Decision.Denied, Decision.Denied)]
-    [InlineData("roles/iam.securityAdmin", LevelKind.Organization, Decision.Perhaps, Decision.Allowed)]
-    [InlineData("roles/resourcemanager.projectIamAdmin", LevelKind.Project, Decision.Denied, Decision.Allowed)]
+    [InlineData("roles/cloudkms.cryptoKeyEncrypterDecrypter", ResourceKind.Key, Decision.Allowed, Decision.Allowed)]
+    [InlineData("roles/cloudkms.cryptoOperator", ResourceKind.KeyRing, Decision.Allowed, Decision.Allowed)]
+    [InlineData("roles/cloudkms.cryptoKeyDecrypter", ResourceKind.Folder, Decision.Denied, Decision.Allowed)]
+    [InlineData("roles/cloudkms.cryptoKeyEncrypter", ResourceKind.Key, Decision.Denied, Decision.Denied)]
+    [InlineData("roles/cloudkms.cryptoKeyDecrypterViaDelegation", ResourceKind.Key, Decision.Denied, Decision.Perhaps)]
+    [InlineData("roles/cloudkms.viewer", ResourceKind.Organization, Decision.Denied, Decision.Denied)]
+    [InlineData("roles/cloudkms.admin", ResourceKind.Key, Decision.Denied, Decision.Allowed)]
+    [InlineData("roles/cloudkms.admin", ResourceKind.Organization, Decision.Denied, Decision.Allowed)]
+    [InlineData("roles/owner", ResourceKind.Project, Decision.Allowed, Decision.Allowed)]
+    [InlineData("roles/admin", ResourceKind.Project, Decision.Perhaps, Decision.Perhaps)]
+    [InlineData("roles/writer", ResourceKind.Project, Decision.Perhaps, Decision.Perhaps)]
+    [InlineData("roles/reader", ResourceKind.Project, Decision.Denied, Decision.Denied)]
+    [InlineData("roles/iam.securityAdmin", ResourceKind.Organization, Decision.Perhaps, Decision.Allowed)]
+    [InlineData("roles/resourcemanager.projectIamAdmin", ResourceKind.Project, Decision.Denied, Decision.Allowed)]
     // On a key the project's policy cannot be set, whatever the role says.
-    [InlineData("roles/resourcemanager.projectIamAdmin", LevelKind.Key, Decision.Denied, Decision.Denied)]
+    [InlineData("roles/resourcemanager.projectIamAdmin", ResourceKind.Key, Decision.Denied, Decision.Denied)]
     // As another account of the project, that may decrypt.
-    [InlineData("roles/iam.serviceAccountTokenCreator", LevelKind.Project, Decision.Denied, Decision.Perhaps)]
-    [InlineData("roles/iam.serviceAccountTokenCreator", LevelKind.Key, Decision.Denied, Decision.Denied)]
-    [InlineData("projects/p/roles/custom", LevelKind.Key, Decision.Perhaps, Decision.Perhaps)]
-    [InlineData("roles/brandnew.role", LevelKind.Organization, Decision.Perhaps, Decision.Perhaps)]
+    [InlineData("roles/iam.serviceAccountTokenCreator", ResourceKind.Project, Decision.Denied, Decision.Perhaps)]
+    [InlineData("roles/iam.serviceAccountTokenCreator", ResourceKind.Key, Decision.Denied, Decision.Denied)]
+    [InlineData("projects/p/roles/custom", ResourceKind.Key, Decision.Perhaps, Decision.Perhaps)]
+    [InlineData("roles/brandnew.role", ResourceKind.Organization, Decision.Perhaps, Decision.Perhaps)]
     public void RolesAreToldByWhatTheyGiveOnEachLevel(string role, object at, object use, object read)
     {
-        PolicyLevel[] chain = Chain((LevelKind)at, Policy(role, Me));
+        ResourcePolicy[] chain = Chain((ResourceKind)at, Policy(role, Me));
         Assert.Equal(((Decision)use, (Decision)read), (Use(chain), Judge().Read(chain, Me).Decision));
     }
 
@@ -95,13 +97,13 @@ public sealed class IamJudgeTests
     [InlineData("projectOwner:p", Decision.Perhaps)]
     [InlineData("somethingNew:x", Decision.Perhaps)]
     public void MembersAreToldByWhomTheyStandFor(string member, object decision) =>
-        Assert.Equal((Decision)decision, Use(Chain(LevelKind.Key, Policy(IamTree.CryptoRole, member))));
+        Assert.Equal((Decision)decision, Use(Chain(ResourceKind.Key, Policy(IamBindings.CryptoRole, member))));
 
     [Fact]
     public void TwoHalvesAreAWholeOnWhateverLevelTheyStand()
     {
-        PolicyLevel[] chain = Chain(LevelKind.Key, Policy("roles/cloudkms.cryptoKeyEncrypter", Me));
-        chain[4] = Level("organizations/2", LevelKind.Organization, Policy("roles/cloudkms.cryptoKeyDecrypter", Me), NoDenies);
+        ResourcePolicy[] chain = Chain(ResourceKind.Key, Policy("roles/cloudkms.cryptoKeyEncrypter", Me));
+        chain[4] = Level("organizations/2", ResourceKind.Organization, Policy("roles/cloudkms.cryptoKeyDecrypter", Me), NoDenies);
         Assert.Equal(Decision.Allowed, Use(chain));
     }
 
@@ -111,8 +113,8 @@ public sealed class IamJudgeTests
         JsonObject role = JsonNode.Parse(
             """{"name":"projects/p/roles/custom","includedPermissions":"""
                 + """["cloudkms.cryptoKeyVersions.useToDecrypt"],"stage":"GA"}""")!.AsObject();
-        PolicyLevel[] chain = Chain(LevelKind.KeyRing, Policy("projects/p/roles/custom", Me));
-        Decision Read(JsonObject answer) => new IamJudge(
+        ResourcePolicy[] chain = Chain(ResourceKind.KeyRing, Policy("projects/p/roles/custom", Me));
+        Decision Read(JsonObject answer) => new IamEvaluator(
             new Dictionary<string, RoleContents> { ["projects/p/roles/custom"] = RoleContents.From(answer)! },
             [],
             s_now).Read(chain, Me).Decision;
@@ -129,11 +131,11 @@ public sealed class IamJudgeTests
     [InlineData(4)]
     public void ALevelThatWasNotReadProvesNothing(int at)
     {
-        PolicyLevel[] chain = Chain(LevelKind.Account, []);
+        ResourcePolicy[] chain = Chain(ResourceKind.Account, []);
         Assert.Equal((Decision.Denied, Decision.Denied), (Use(chain), Judge().Read(chain, Me).Decision));
-        chain[at] = chain[at] with { Policy = Evidence.Unread("cannot be seen", "x", chain[at].Resource) };
+        chain[at] = chain[at] with { Policy = GcpEvidence.Unread("cannot be seen", "x", chain[at].Resource) };
         Assert.Equal((Decision.Unread, Decision.Unread), (Use(chain), Judge().Read(chain, Me).Decision));
-        chain[at] = chain[at] with { Policy = new Evidence(null, true, "not found", "x", chain[at].Resource) };
+        chain[at] = chain[at] with { Policy = new Evidence<JsonObject>(null, true, "not found", "x", chain[at].Resource) };
         Assert.Equal(Decision.Unread, Judge().Read(chain, Me).Decision);
     }
 
@@ -177,29 +179,29 @@ public sealed class IamJudgeTests
         string? condition,
         object read)
     {
-        PolicyLevel[] chain = Chain(
-            LevelKind.Key,
-            Policy(IamTree.CryptoRole, Me),
+        ResourcePolicy[] chain = Chain(
+            ResourceKind.Key,
+            Policy(IamBindings.CryptoRole, Me),
             Deny(principal, permission, exceptPrincipal, exceptPermission, condition));
-        Judgement judged = Judge().Read(chain, Me);
+        PermissionDecision judged = Judge().Read(chain, Me);
         Assert.Equal(((Decision)read, (Decision)read == Decision.Denied), (judged.Decision, judged.ByDenyPolicy));
     }
 
     [Fact]
     public void WhoMayTakeTheDenyAwayIsNotCut()
     {
-        PolicyLevel[] chain = Chain(LevelKind.Organization, Policy("roles/iam.denyAdmin", Me), Deny(MeDenied, DecryptDenied));
+        ResourcePolicy[] chain = Chain(ResourceKind.Organization, Policy("roles/iam.denyAdmin", Me), Deny(MeDenied, DecryptDenied));
         Assert.Equal(Decision.Perhaps, Judge().Read(chain, Me).Decision);
         // Giving oneself the key is of no use against a deny; giving it to somebody else is (found by the generated policies, seed 104184).
-        chain = Chain(LevelKind.Project, Policy("roles/resourcemanager.projectIamAdmin", Me), Deny(MeDenied, DecryptDenied));
+        chain = Chain(ResourceKind.Project, Policy("roles/resourcemanager.projectIamAdmin", Me), Deny(MeDenied, DecryptDenied));
         Assert.Equal(Decision.Perhaps, Judge().Read(chain, Me).Decision);
     }
 
     [Fact]
     public void DenyPoliciesThatWereNotReadLeaveUseOpenAndNoCutIsClaimedForThem()
     {
-        PolicyLevel[] chain = Chain(LevelKind.Key, Policy(IamTree.CryptoRole, Me));
-        chain[4] = Level("organizations/2", LevelKind.Organization, [], null);
+        ResourcePolicy[] chain = Chain(ResourceKind.Key, Policy(IamBindings.CryptoRole, Me));
+        chain[4] = Level("organizations/2", ResourceKind.Organization, [], null);
         Assert.Equal((Decision.Unread, Decision.Allowed), (Use(chain), Judge().Read(chain, Me).Decision));
     }
 
@@ -212,10 +214,10 @@ public sealed class IamJudgeTests
     [InlineData("roles/iam.serviceAccountViewer", Decision.Denied)]
     public void WhoBecomesAnAccountIsTold(string role, object decision)
     {
-        PolicyLevel[] chain =
+        ResourcePolicy[] chain =
         [
-            Level("projects/p/serviceAccounts/cmek@p.iam.gserviceaccount.com", LevelKind.Account, Policy(role, Me)),
-            Level("projects/p", LevelKind.Project, [], NoDenies),
+            Level("projects/p/serviceAccounts/cmek@p.iam.gserviceaccount.com", ResourceKind.Account, Policy(role, Me)),
+            Level("projects/p", ResourceKind.Project, [], NoDenies),
         ];
         Assert.Equal((Decision)decision, Judge().Become(chain, Me).Decision);
     }

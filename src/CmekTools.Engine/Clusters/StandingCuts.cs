@@ -3,7 +3,7 @@ using CmekTools.Engine.Access;
 namespace CmekTools.Engine.Clusters;
 
 /// <summary>Whom a revocation of a cluster has cut off and nobody has let in again, as the cluster's keys say it themselves.</summary>
-internal static class CutOff
+internal static class StandingCuts
 {
     /// <summary>
     /// The key from which a principal of the cluster is cut off, or null where it is cut off from none. Of the principal that the

@@ -6,24 +6,24 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Aws;
 
 /// <summary>Everything that the checks of one access look at.</summary>
-internal sealed record AwsFindings(
+internal sealed record AwsAccessEvidence(
     AccessTarget Target,
     KeyArn Key,
-    Seen<KeyMetadata> Data,
-    Seen<PolicyDocument> Policy,
-    Seen<GetKeyRotationStatusResponse> Rotation,
-    Seen<IReadOnlyList<KeyGrant>> Grants,
-    AwsRoleFindings Principal,
+    Evidence<KeyMetadata> Data,
+    Evidence<PolicyDocument> Policy,
+    Evidence<GetKeyRotationStatusResponse> Rotation,
+    Evidence<IReadOnlyList<KeyGrant>> Grants,
+    AwsRoleEvidence Principal,
     DateTimeOffset Now)
 {
     /// <summary>The role.</summary>
     public RoleArn Role => Principal.Arn;
 
     /// <summary>What IAM says of the role.</summary>
-    public Seen<IamRole> Iam => Principal.Role;
+    public Evidence<IamRole> Iam => Principal.Role;
 
     /// <summary>Everything that decides.</summary>
-    public KeyAccess Access { get; } = Principal.Access(Key, Policy, Grants, Now);
+    public RoleKeyEvidence Access { get; } = Principal.Access(Key, Policy, Grants, Now);
 
     /// <summary>The command that completes role and key policy, whoever made the role.</summary>
     public string Grant =>

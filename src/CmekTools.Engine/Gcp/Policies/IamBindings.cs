@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace CmekTools.Engine.Gcp.Policies;
 
 /// <summary>Reads and edits IAM policies as trees: what is not ours comes back as it was.</summary>
-internal static class IamTree
+internal static class IamBindings
 {
     public const string CryptoRole = "roles/cloudkms.cryptoKeyEncrypterDecrypter";
     public const string TokenRole = "roles/iam.serviceAccountTokenCreator";

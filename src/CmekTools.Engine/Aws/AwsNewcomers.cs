@@ -1,0 +1,76 @@
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Aws.Policies;
+
+namespace CmekTools.Engine.Aws;
+
+/// <summary>Whom a key and a role let in now and did not when a snapshot was taken.</summary>
+internal sealed class AwsNewcomers(AwsKeyReader reader, AwsRoleReader roles)
+{
+    /// <summary>Was our Deny for the role in the policy already?</summary>
+    public static bool WasCut(AccessTarget target, AccessSnapshot snapshot) =>
+        Before(snapshot, "keyPolicyText") is { } before
+            && OurStatements.FindRevoke(before, target.Cluster, target.AuthPrincipal) is not null;
+
+    /// <summary>Statements of key policy and trust that let somebody in now and were not there then, and denials that are gone.</summary>
+    public async Task<IReadOnlyList<string>> ReadAsync(AccessTarget target, AccessSnapshot snapshot, Operation op)
+    {
+        KeyArn key = AwsInput.ParseKey(target.KeyUri);
+        List<string> news = [];
+        if (Before(snapshot, "keyPolicyText") is { } before)
+        {
+            news.AddRange(Difference(before, await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false), "the key policy"));
+        }
+
+        if (Before(snapshot, "trustPolicyText") is { } trusted && AwsNames.TryParseRole(target.AuthPrincipal) is { } role)
+        {
+            Evidence<IamRole> seen = await AwsEvidence.ReadAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
+            if (seen.Value is { } now)
+            {
+                news.AddRange(Difference(trusted, PolicyDocument.Parse(now.TrustPolicy, role.Text), $"the trust of {role.Name}"));
+            }
+        }
+
+        return news;
+    }
+
+    private static PolicyDocument? Before(AccessSnapshot snapshot, string name) =>
+        snapshot.Data[name] is JsonValue value && value.TryGetValue(out string? text) ? PolicyDocument.Parse(text, "the receipt") : null;
+
+    private static IEnumerable<string> Difference(PolicyDocument before, PolicyDocument now, string where)
+    {
+        foreach (JsonObject statement in now.Statements.Where(s => !AwsKeyMarks.IsOurs(s) && PolicyJson.Text(s, "Effect") == "Allow"))
+        {
+            if (before.Statements.Any(b => SameBesideSid(b, statement)))
+            {
+                continue;
+            }
+
+            string actions = statement.ContainsKey("NotAction")
+                ? "everything but some"
+                : string.Join(", ", PolicyJson.Strings(statement["Action"]));
+            string name = PolicyJson.Text(statement, "Sid") is { Length: > 0 } sid ? $"the statement {sid}" : "a statement without a Sid";
+            foreach (string principal in AwsKeyMarks.Principals(statement))
+            {
+                yield return $"{principal} ({actions} by {name} of {where})";
+            }
+        }
+
+        foreach (JsonObject denial in before.Statements.Where(s => !AwsKeyMarks.IsOurs(s) && PolicyJson.Text(s, "Effect") == "Deny"))
+        {
+            if (!now.Statements.Any(s => SameBesideSid(s, denial)))
+            {
+                yield return $"whoever the statement {PolicyJson.Text(denial, "Sid") ?? "without a Sid"} of {where} denied (it is gone)";
+            }
+        }
+    }
+
+    private static bool SameBesideSid(JsonObject left, JsonObject right)
+    {
+        JsonObject one = (JsonObject)left.DeepClone();
+        JsonObject other = (JsonObject)right.DeepClone();
+        one.Remove("Sid");
+        other.Remove("Sid");
+        return PolicyJson.Same(one, other);
+    }
+}

@@ -1,0 +1,61 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Gcp.Policies;
+
+namespace CmekTools.Engine.Gcp;
+
+/// <summary>Who uses a key, as it says itself: our labels, and its policy.</summary>
+internal static partial class GcpKeyMarks
+{
+    /// <summary>Labels and policy. What cannot be read is named.</summary>
+    public static async Task<KeyMarks> ReadAsync(IGoogleCloud cloud, string keyUri, Operation op)
+    {
+        List<KeyMark> marks = [];
+        List<CutMark> cuts = [];
+        List<string> users = [];
+        List<string> unread = [];
+        RetirementMark retirement = RetirementMark.Unread;
+        try
+        {
+            JsonObject key = await cloud.GetKeyAsync(keyUri, op.Cancellation).ConfigureAwait(false);
+            retirement = RevokedLabel.Read(key) is null ? RetirementMark.None : RetirementMark.Revocation;
+            if (key["labels"]?[GcpNames.ClusterLabel]?.ToString() is { } id)
+            {
+                marks.Add(new KeyMark(id, $"the label {GcpNames.ClusterLabel}") { IsLabel = true });
+            }
+
+            cuts.AddRange(CutLabel.Read(key));
+        }
+        catch (CmekServiceException e)
+        {
+            unread.Add($"the labels of {keyUri} could not be read: {e.Message}");
+        }
+
+        try
+        {
+            JsonObject policy = await cloud.GetKmsPolicyAsync(keyUri, op.Cancellation).ConfigureAwait(false);
+            foreach (string member in IamBindings.Bindings(policy).SelectMany(IamBindings.Members).Distinct())
+            {
+                string plain = Plain(member);
+                users.Add(plain);
+                if (DerivedAccount().Match(plain) is { Success: true } derived)
+                {
+                    marks.Add(new KeyMark(derived.Groups[1].Value, $"the binding for {plain}"));
+                }
+            }
+        }
+        catch (CmekServiceException e)
+        {
+            unread.Add($"the policy of {keyUri} could not be read: {e.Message}");
+        }
+
+        return new KeyMarks(marks, cuts, users, unread) { Retirement = retirement };
+    }
+
+    internal static string Plain(string member) =>
+        member.StartsWith("serviceAccount:", StringComparison.Ordinal) ? member["serviceAccount:".Length..] : member;
+
+    [GeneratedRegex("^cmek-.*-([0-9a-f]{8})@")]
+    private static partial Regex DerivedAccount();
+}

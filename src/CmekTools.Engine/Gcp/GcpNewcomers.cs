@@ -1,0 +1,56 @@
+using System.Text.Json.Nodes;
+using CmekTools.Engine.Access;
+using CmekTools.Engine.Gcp.Policies;
+
+namespace CmekTools.Engine.Gcp;
+
+/// <summary>Whom a key and an account let in now and did not when a snapshot was taken.</summary>
+internal static class GcpNewcomers
+{
+    /// <summary>Had the account no binding on the key any more?</summary>
+    public static bool WasCut(AccessTarget target, AccessSnapshot snapshot) => snapshot.Data["key_policy"] is not JsonObject policy
+        || !IamBindings.Bindings(policy).Any(b => IamBindings.Members(b).Contains("serviceAccount:" + target.AuthPrincipal));
+
+    /// <summary>Members of key and account that are bound now and were not then.</summary>
+    public static async Task<IReadOnlyList<string>> ReadAsync(
+        IGoogleCloud cloud,
+        AccessTarget target,
+        AccessSnapshot snapshot,
+        Operation op)
+    {
+        string[] own = ["serviceAccount:" + target.AuthPrincipal, "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster)];
+        List<string> news = [];
+        if (snapshot.Data["key_policy"] is JsonObject before)
+        {
+            news.AddRange(
+                Difference(before, await cloud.GetKmsPolicyAsync(target.KeyUri, op.Cancellation).ConfigureAwait(false), own, "on the key"));
+        }
+
+        if (snapshot.Data["service_account_policy"] is JsonObject trusted)
+        {
+            try
+            {
+                JsonObject now = await cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation).ConfigureAwait(false);
+                news.AddRange(Difference(trusted, now, own, $"on {target.AuthPrincipal}"));
+            }
+            catch (CmekServiceException e) when (e.StatusCode is 404 or 403)
+            {
+                // An account that is gone has nobody who could act as it.
+            }
+        }
+
+        return news;
+    }
+
+    private static IEnumerable<string> Difference(JsonObject before, JsonObject now, string[] own, string where)
+    {
+        HashSet<string> then = [.. IamBindings.Bindings(before).SelectMany(Entries)];
+        return IamBindings.Bindings(now).SelectMany(b => Entries(b).Zip(IamBindings.Members(b)))
+            .Where(e => !then.Contains(e.First) && !own.Contains(e.Second) && !e.Second.StartsWith("deleted:", StringComparison.Ordinal))
+            .Select(e => $"{GcpKeyMarks.Plain(e.Second)} ({e.First.Split('\n')[0]} {where})")
+            .Distinct();
+    }
+
+    private static IEnumerable<string> Entries(JsonObject binding) =>
+        IamBindings.Members(binding).Select(m => $"{IamBindings.Role(binding)}\n{m}\n{binding["condition"]?["expression"]}");
+}
