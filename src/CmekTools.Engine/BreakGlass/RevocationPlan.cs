@@ -92,8 +92,8 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         CmekProvider[] clouds = [.. clusters.Select(c => c.Provider).Distinct().Order()];
         return string.Join(" and ", clouds.Select(c => c == CmekProvider.AWS
             ? $"on {EndOf(CmekProvider.AWS, null, op)} on AWS ({Options.DeletionDays} days)"
-            : $"on {EndOf(CmekProvider.GCP, null, op)} on Google Cloud (30 days; sooner or later where a key has a waiting time of its own, "
-                + "which the second question says)"));
+            : $"on {EndOf(CmekProvider.GCP, null, op)} on Google Cloud (30 days; sooner or later where a key has a waiting time of its "
+                + "own, which the second question says)"));
     }
 
     /// <summary>The day on which a key is gone that is scheduled now.</summary>

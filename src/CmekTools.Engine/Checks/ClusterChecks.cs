@@ -114,8 +114,8 @@ internal static class ClusterChecks
         }
     }
 
-    // The Cloud API has no call that says which role a key has: only a change that was tried tells, now or as the journal has it. Where none
-    // was, that is a warning and no unknown answer: nothing that could be looked at is left out.
+    // The Cloud API has no call that says which role a key has: only a change that was tried tells, now or as the journal has it. Where
+    // none was, that is a warning and no unknown answer: nothing that could be looked at is left out.
     internal static async Task<CmekCheck> RoleCheckAsync(CmekCluster cluster, Operation op)
     {
         string remedy = "In the Cloud Console (Access Management) give the API key's service account the role CLUSTER_ADMIN or "

@@ -51,8 +51,8 @@ public sealed class NewCmekSupportRequestCommand : ClusterCommand
             if (purpose == CmekSupportPurpose.Recover && !SupportRequests.NeedsRecovery(status, receipts))
             {
                 await op.Host.WarningAsync(
-                    $"{cluster.Name} is {status.State}, and nothing recorded here is taken away from it now: read the text before it is sent.")
-                    .ConfigureAwait(false);
+                    $"{cluster.Name} is {status.State}, and nothing recorded here is taken away from it now: read the text before it is "
+                        + "sent.").ConfigureAwait(false);
             }
 
             await op.Host.OutputAsync(SupportRequests.Write(

@@ -27,7 +27,9 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
     public override object[] ClusterName { get; set; } = [];
 
-    /// <summary>The regions, in the order of the keys; with -Rewrap only these; where not given, those that the records name, or all.</summary>
+    /// <summary>
+    /// The regions, in the order of the keys; with -Rewrap only these; where not given, those that the records name, or all.
+    /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
     [Parameter(ParameterSetName = RewrapSet)]
     [ValidateNotNullOrEmpty]
