@@ -105,7 +105,7 @@ internal static class SupportRequests
             {
                 null => "Nothing is recorded here of access that was taken away or given back.",
                 { IsOpen: true } => $"Taking access to its keys away was begun at {newest.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z; "
-                    + "it has not been given back.",
+                    + "nothing is recorded here of giving it back.",
                 { RestoredAt: { } at } => $"Access to its keys was given back at {at.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z.",
                 _ => "The principals whose access was taken away are no longer its own.",
             };
