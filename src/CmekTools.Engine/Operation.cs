@@ -174,17 +174,25 @@ internal sealed class Operation(string command, SessionContext session, IOperati
     /// <param name="host">The record's host.</param>
     /// <param name="cancellation">Ends the record's reads and waits.</param>
     /// <param name="abort">Ends its changes too.</param>
-    public Operation ForRecord(IOperationHost host, CancellationToken cancellation, CancellationToken abort) =>
-        new(Command, Session, host, cancellation)
+    public Operation ForRecord(IOperationHost host, CancellationToken cancellation, CancellationToken abort)
     {
-        RunId = RunId,
-        Abort = abort,
-        JournalNeed = JournalNeed,
-        _run = _run ?? this,
-        _clusters = _clusters,
-        _statuses = _statuses,
-        _fleet = _fleet,
-    };
+        Operation record = new(Command, Session, host, cancellation)
+        {
+            RunId = RunId,
+            Abort = abort,
+            JournalNeed = JournalNeed,
+            _run = _run ?? this,
+            _clusters = _clusters,
+            _statuses = _statuses,
+            _fleet = _fleet,
+        };
+        if (Cluster is { } cluster)
+        {
+            record.About(cluster);
+        }
+
+        return record;
+    }
 
     /// <summary>
     /// A part of a record's work that goes on beside its other parts, with changes and answers of its own: what it changes is told with
