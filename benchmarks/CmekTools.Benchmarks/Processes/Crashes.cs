@@ -269,7 +269,7 @@ internal sealed class CrashLife : IAsyncDisposable
     // Tells of each change of a file in the state folder.
     private FileSystemWatcher Watch(Action changed)
     {
-        Directory.CreateDirectory(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Engine.State.StateFiles.EnsureFolder(_folder);
         FileSystemWatcher watcher = new(_folder)
         {
             IncludeSubdirectories = true,

@@ -76,7 +76,7 @@ public sealed class PolicyTurnTests
                 File.CreateSymbolicLink(path, target);
                 break;
             default:
-                File.SetUnixFileMode(turns, (UnixFileMode)0b111_111_111);
+                Modes.Set(turns, (UnixFileMode)0b111_111_111);
                 break;
         }
 
