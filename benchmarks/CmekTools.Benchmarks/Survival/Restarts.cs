@@ -116,6 +116,6 @@ internal sealed class RestartCount
     public override string ToString() =>
         $"{Outages} outages, {WaitedOut} waited out, {Again} ended with an error "
             + $"({string.Join(", ", Errors.Select(e => $"{e.Key} {e.Value}"))}) and were run again, "
-            + $"{SwitchedOff} break-glasses switched the key off, said so, and the restore undid it, {Wrong.Count} wrong; without the Cloud API the last key was cut after {LongestCut.TotalSeconds:0} s "
-            + "at most";
+            + $"{SwitchedOff} break-glasses switched the key off, said so, and the restore undid it, {Wrong.Count} wrong; without the "
+            + $"Cloud API the last key was cut after {LongestCut.TotalSeconds:0} s at most";
 }

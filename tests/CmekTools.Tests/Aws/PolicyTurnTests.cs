@@ -7,7 +7,9 @@ using Xunit;
 
 namespace CmekTools.Tests.Aws;
 
-/// <summary>Processes with one state folder write a key's policy one after the other, and nobody waits for a file that cannot be had.</summary>
+/// <summary>
+/// Processes with one state folder write a key's policy one after the other, and nobody waits for a file that cannot be had.
+/// </summary>
 public sealed class PolicyTurnTests
 {
     private static readonly KeyArn s_key = AwsInput.ParseKey(
