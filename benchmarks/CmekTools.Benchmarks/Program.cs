@@ -7,7 +7,7 @@ using CmekTools.Benchmarks.Survival;
 // dotnet run -c Release --project benchmarks/CmekTools.Benchmarks --
 //   survive [--seed N] [--lives N] [--rate 0.2] [--side-by-side N] [--verbose]
 //   inputs [--count N] [--seed N]
-//   crashes [--seed N] [--lives N]
+//   crashes [--seed N] [--provider AWS|GCP] [--first N] [--lives N]
 //   restarts [--provider AWS|GCP] [--form Refused|Answerless|Hanging] [--lives N]
 //   long [--clusters 50] [--minutes 115] [--grace SECONDS]
 //   races [--seed N] [--count N] [--processes N]
@@ -46,7 +46,11 @@ switch (args.FirstOrDefault())
                 + "CmekTools, or not in time.");
         return wrong.Count == 0 ? 0 : 1;
     case "crashes":
-        return await Crashes.RunAsync((int)Number("--seed", 1), (int)Number("--lives", int.MaxValue));
+        return await Crashes.RunAsync(
+            (int)Number("--seed", 1),
+            (int)Number("--lives", 100_000),
+            options.TryGetValue("--provider", out string? one) ? [one.ToUpperInvariant()] : ["AWS", "GCP"],
+            (int)Number("--first", 0));
     case "restarts":
         return await Restarts.RunAsync(
             options.TryGetValue("--provider", out string? cloud) ? [cloud.ToUpperInvariant()] : ["AWS", "GCP"],
@@ -69,7 +73,7 @@ switch (args.FirstOrDefault())
         await Console.Error.WriteLineAsync(
             "survive [--seed N] [--lives N] [--rate SHARE] [--side-by-side N] [--verbose]: whole lives of keys on services that fail\n"
                 + "inputs [--count N] [--seed N]: wrong input for every parser\n"
-                + "crashes [--seed N] [--lives N]: processes killed at each request\n"
+                + "crashes [--seed N] [--provider AWS|GCP] [--first N] [--lives N]: processes killed at each request\n"
                 + "restarts [--provider AWS|GCP] [--form FORM] [--lives N]: a service goes away for ten minutes at each request\n"
                 + "long [--clusters N] [--minutes N] [--grace SECONDS]: a long wait for many clusters, with credentials that end\n"
                 + "races [--seed N] [--count N] [--processes N]: processes on the same keys at once, and a stranger\n"

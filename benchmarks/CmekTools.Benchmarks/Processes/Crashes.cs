@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using CmekTools.Benchmarks.Survival;
 using CmekTools.Engine;
+using CmekTools.Engine.State;
 using CmekTools.Sandbox;
 
 namespace CmekTools.Benchmarks.Processes;
@@ -19,18 +20,20 @@ internal static class Crashes
     /// <summary>Kills at every boundary and prints what came of it. Returns 0 where all ended right.</summary>
     /// <param name="seed">For the moments of chance.</param>
     /// <param name="lives">At most so many lives on each cloud.</param>
-    public static async Task<int> RunAsync(int seed, int lives)
+    /// <param name="providers">The clouds.</param>
+    /// <param name="first">The first of the lives, from 0.</param>
+    public static async Task<int> RunAsync(int seed, int lives, IReadOnlyList<string> providers, int first)
     {
         Stopwatch watch = Stopwatch.StartNew();
         List<string> wrong = [];
         int boundaries = 0;
         int changes = 0;
         int chances = 0;
-        foreach (string provider in (string[])["AWS", "GCP"])
+        foreach (string provider in providers)
         {
             UnbrokenLife wanted = await CrashLife.UnbrokenAsync(provider).ConfigureAwait(false);
-            int most = Math.Min(lives, wanted.Commands.Max(c => c.Boundaries.Count));
-            for (int n = 0; n < most; n++)
+            int most = Math.Min(first + lives, wanted.Commands.Max(c => c.Boundaries.Count));
+            for (int n = first; n < most; n++)
             {
                 CrashResult result = await CrashLife.BrokenAsync(provider, wanted, n, new Random(seed + n)).ConfigureAwait(false);
                 boundaries += result.Boundaries;
@@ -179,7 +182,7 @@ internal sealed class CrashLife : IAsyncDisposable
                         where = await life.KillAsync(command, nth, random, result).ConfigureAwait(false);
                     }
 
-                    if (where.Length > 0)
+                    if (where.Length > 0 && !life.HasEnded(command.Name))
                     {
                         await life.RunHereAsync(command.Name).ConfigureAwait(false);
                     }
@@ -269,7 +272,7 @@ internal sealed class CrashLife : IAsyncDisposable
     // Tells of each change of a file in the state folder.
     private FileSystemWatcher Watch(Action changed)
     {
-        Engine.State.StateFiles.EnsureFolder(_folder);
+        StateFiles.EnsureFolder(_folder);
         FileSystemWatcher watcher = new(_folder)
         {
             IncludeSubdirectories = true,
@@ -315,6 +318,10 @@ internal sealed class CrashLife : IAsyncDisposable
         };
         return held.Task;
     }
+
+    // A rotation whose end is on record makes a new version when it is run again, as it is meant to.
+    private bool HasEnded(string command) => command == "rewrap"
+        && JournalReader.Read(Path.Combine(_folder, JournalWriter.FileName)).LastOrDefault(e => e.Kind == "cmek:RotateRun")?.Outcome == "done";
 
     private static bool GivesSomething(string command) => command is "begin" or "generation" or "region" or "spare";
 
