@@ -200,7 +200,7 @@ Describe 'The manifest' {
         }
 
         foreach ($file in Get-ChildItem (Join-Path $module.ModuleBase 'en-US') -File) {
-            Get-Content -Raw $file | Should -Not -Match 'docs/[\w-]+\.md'
+            Get-Content -Raw $file | Should -Not -Match 'docs/[\w-]+\.md|security\.md'
         }
     }
 

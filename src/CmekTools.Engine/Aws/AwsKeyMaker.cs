@@ -58,7 +58,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 $"There seems to be no AWS region '{region}': this version of AWS's SDK does not know it, and its KMS cannot be reached "
                     + $"({e.InnerException?.Message.TrimEnd('.') ?? "no answer"}).{Names.DidYouMean(region, AwsNames.SdkRegions)} Nothing "
                     + "was made.",
-                "Correct the name; `aws account list-regions` shows the regions there are. If it is right, look at the network and the proxy.",
+                "Correct the name; `aws account list-regions` shows the regions there are. If it is right, look at the network and the "
+                    + "proxy.",
                 region,
                 e);
         }

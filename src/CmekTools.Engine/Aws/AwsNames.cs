@@ -36,7 +36,7 @@ internal static partial class AwsNames
     [System.Text.RegularExpressions.GeneratedRegex("^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$")]
     private static partial System.Text.RegularExpressions.Regex RegionPattern();
 
-    /// <summary>The regions that this version of the SDK was made with. Its own enumeration grows by each name that it is asked for.</summary>
+    /// <summary>The regions that this version of the SDK was made with. Its own list grows by each name that it is asked for.</summary>
     public static IReadOnlyCollection<string> SdkRegions { get; } =
         [
             .. typeof(Amazon.RegionEndpoint).GetFields(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Static)
