@@ -41,6 +41,15 @@ Describe 'Grant-CmekAccess on <Cloud>' -ForEach $clouds {
         (Get-CmekJournal).Count | Should -Be $journal
     }
 
+    It 'says what to pipe where no key is given, and does not ask' {
+        $run = Invoke-UnattendedScript "Grant-CmekAccess $Name"
+        $run.Ended | Should -BeNullOrEmpty
+        Assert-TestError $run.Errors[0] 'KeysMissing' InvalidArgument -Target $Name
+        $run.Errors[0].ErrorDetails.RecommendedAction | Should -BeLike "*New-CmekKey $Name | Grant-CmekAccess*"
+        @() | Grant-CmekAccess $Name | Should -BeNullOrEmpty
+        (Grant-CmekAccess $Name -Region $Region[0] -KeyUri $keys[0].KeyUri).KeyUri | Should -Be $keys[0].KeyUri
+    }
+
     It 'changes nothing with -WhatIf' {
         $journal = (Get-CmekJournal).Count
         $planned = $keys | Grant-CmekAccess -WhatIf

@@ -89,7 +89,8 @@ Describe 'What a break-glass says beforehand on <Cloud>' -ForEach $clouds {
     }
 
     It 'dates -Permanent in the plan as in the help' {
-        $text = & $flat ((Get-TestPlan { Revoke-CmekAccess $Name -Permanent -WhatIf }) -join ' ')
+        $plan = Get-TestPlan { Revoke-CmekAccess $Name -Permanent -WhatIf }
+        $text = & $flat ($plan -join ' ')
         $date = [datetime]::UtcNow.AddDays(30).ToString('yyyy-MM-dd')
         $when = $Cloud -eq 'AWS' ? "on $date on AWS (30 days)" : "on $date on Google Cloud (30 days; *)"
         $text | Should -BeLike "*the keys are scheduled to be destroyed $when; from then on nobody can ever read the data or its backups again*"

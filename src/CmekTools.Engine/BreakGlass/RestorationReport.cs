@@ -52,6 +52,7 @@ internal sealed class RestorationReport(CmekCluster cluster, Operation op, bool 
             Step = step,
             Result = result,
             Now = Now(),
+            CutState = KeyCut switch { true => CmekCutState.Cut, false => CmekCutState.Open, null => CmekCutState.Unread },
             KeyCut = KeyCut,
             Revoked = Revoked,
             DurationSeconds = Math.Round(took.TotalSeconds, 3),

@@ -54,7 +54,7 @@ internal static class ClusterLookup
                 "ClusterNameAmbiguous",
                 CmekErrorKind.InvalidArgument,
                 $"{found.Length} clusters are called '{name}'.",
-                "Give the id of the one that is meant: " + string.Join(", ", found.Select(c => c.Id)),
+                "Give the id of the one that is meant: " + string.Join(", ", found.Select(c => $"{c.Id} ({c.Name}, {c.Provider})")),
                 name),
         };
     }
