@@ -301,6 +301,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         $steps[-1].Revoked | Should -BeTrue
         $steps[-1].KeyCut | Should -BeTrue
         $steps[0].ReceiptPath | Should -Exist
+        ($steps | Where-Object Step -in 'Cut', 'Proof').AuthPrincipal | Sort-Object -Unique | Should -Be $before[0].AuthPrincipal
         (Get-CmekStatus $Name).State | Should -Be 'REVOKED'
         Test-CmekAccess $Name -Quiet | Should -BeFalse
 
@@ -322,6 +323,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         foreach ($asked in $back | Where-Object Step -eq 'SupportRequest') {
             $asked.SupportRequest.Body | Should -BeLike '*Access to the key has been given back.*'
         }
+        $back[-1].CutState | Should -Be 'Open'
         (Get-CmekStatus $Name).State | Should -Be 'ENABLED'
         Get-CmekReceipt $Name -Open | Should -BeNullOrEmpty
         Test-CmekAccess $Name | ForEach-Object { "$_" } | Should -Be $sound
