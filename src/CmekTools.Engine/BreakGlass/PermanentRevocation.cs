@@ -128,7 +128,7 @@ internal sealed class PermanentRevocation(
                 && seen.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
             if (!gone)
             {
-                await Retirements.PutAsync(key.KeyUri, first.Subject.Cluster, provider, part).ConfigureAwait(false);
+                await RevocationMarks.PutAsync(key.KeyUri, first.Subject.Cluster, provider, part).ConfigureAwait(false);
             }
 
             DateTimeOffset? when = gone

@@ -32,10 +32,10 @@ internal static class SnapshotFilter
         JsonObject data = access.Snapshot.Data.DeepClone().AsObject();
         switch (access.Snapshot.Kind)
         {
-            case "aws/1":
+            case AccessSnapshot.AwsKind:
                 Aws(data, access.AuthPrincipal, cluster, left);
                 break;
-            case "gcp/1":
+            case AccessSnapshot.GcpKind:
                 Bindings(data, "key_policy", "serviceAccount:" + access.AuthPrincipal, s_keyRoles, left);
                 Bindings(
                     data,

@@ -25,7 +25,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         JsonObject? known = (await account.ConfigureAwait(false)).Value;
         JsonObject onKey = clients.Written.Newer(target.KeyUri, await keyPolicy.ConfigureAwait(false));
         JsonObject? onAccount = (await accountPolicy.ConfigureAwait(false)).Value;
-        return new AccessSnapshot("gcp/1", new JsonObject
+        return new AccessSnapshot(AccessSnapshot.GcpKind, new JsonObject
         {
             ["key_policy"] = onKey.DeepClone(),
             ["primary_version"] = seen["primary"] is JsonObject primary ? GcpKeyReader.Version(primary) : null,
@@ -99,7 +99,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
     /// <summary>Undoes a cut: exactly from a snapshot, and without one what a grant would write.</summary>
     public async Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op)
     {
-        if (snapshot is { Kind: not "gcp/1" })
+        if (snapshot is { Kind: not AccessSnapshot.GcpKind })
         {
             throw new CmekException(
                 "ReceiptInvalid",
