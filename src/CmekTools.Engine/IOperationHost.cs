@@ -62,6 +62,6 @@ internal interface IOperationHost
 }
 
 /// <summary>What is said of a question that nobody can be asked.</summary>
-/// <param name="Outcome">What was not done, as a sentence.</param>
+/// <param name="Outcome">What was not done and what answers it, as a sentence: PowerShell shows no remedy of an error by itself.</param>
 /// <param name="Remedy">How a script answers it beforehand.</param>
 internal sealed record Unanswered(string Outcome, string Remedy);

@@ -50,7 +50,7 @@ internal sealed class Revocation
             }
 
             Unanswered otherwise = new(
-                options.Cuts ? "Nothing was cut." : "The service was not told.",
+                options.Cuts ? "Nothing was cut; give -Force." : "The service was not told; give -Force.",
                 "In a script give -Force, and -ConfirmClusterName for what is permanent.");
             if (await outer.Host.ConfirmRunAsync(plan.Target(op), plan.Question(op), otherwise).ConfigureAwait(false))
             {

@@ -36,11 +36,11 @@ internal static class SnapshotFilter
                 Aws(data, access.AuthPrincipal, cluster, left);
                 break;
             case AccessSnapshot.GcpKind:
-                Bindings(data, "key_policy", "serviceAccount:" + access.AuthPrincipal, s_keyRoles, left);
+                Bindings(data, "key_policy", IamMembers.ServiceAccount(access.AuthPrincipal), s_keyRoles, left);
                 Bindings(
                     data,
                     "service_account_policy",
-                    "serviceAccount:" + GcpNames.ClusterPrincipal(cluster),
+                    IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(cluster)),
                     [IamBindings.TokenRole],
                     left);
 

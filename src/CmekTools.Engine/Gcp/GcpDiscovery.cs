@@ -88,8 +88,7 @@ internal sealed class GcpDiscovery(GcpClients clients)
         :
         [
             .. IamBindings.Bindings(policy).SelectMany(IamBindings.Members)
-                .Where(m => m.StartsWith("serviceAccount:", StringComparison.Ordinal))
-                .Select(m => m["serviceAccount:".Length..])
+                .Select(IamMembers.EmailOf).OfType<string>()
                 .Where(m => GcpNames.IsAccount(m) && !m.StartsWith("crl-kms-user-", StringComparison.Ordinal))
                 .Distinct(StringComparer.Ordinal),
         ];

@@ -39,7 +39,7 @@ internal static class Removing
                 keyUri,
                 $"schedule the deletion of the key{when}. No cluster lists it; {about}. When it is gone, nothing that "
                     + "it encrypted can be read",
-                new Unanswered("Nothing was deleted.", "In a script give -Confirm:$false.")).ConfigureAwait(false))
+                new Unanswered("Nothing was deleted; give -Confirm:$false.", "In a script give -Confirm:$false.")).ConfigureAwait(false))
         {
             return key;
         }
