@@ -44,6 +44,7 @@ internal sealed class SessionContext : IDisposable
 {
     private readonly object _lock = new();
     private readonly Dictionary<CmekProvider, IKeyProvider> _providers = [];
+    private readonly RecentRead<IReadOnlyDictionary<string, CmekJournalEntry>> _taken = new();
 
     public SessionContext(
         CloudApiClient cloud,
@@ -106,6 +107,13 @@ internal sealed class SessionContext : IDisposable
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; }
 
+    /// <summary>
+    /// The last change of each cluster that the service took from this session's API key, by the journal; read once for all who ask side
+    /// by side. None where the key's id is not known, or the journal cannot be read.
+    /// </summary>
+    public Task<IReadOnlyDictionary<string, CmekJournalEntry>> ChangesTakenAsync(CancellationToken cancellation) =>
+        _taken.GetAsync(TimeSpan.FromSeconds(10), Time, () => Task.Run(ReadTaken, CancellationToken.None), cancellation);
+
     /// <summary>The key provider of a cloud.</summary>
     /// <exception cref="CmekException">There is none for it (<c>ProviderNotSupported</c>).</exception>
     public IKeyProvider GetProvider(CmekProvider provider)
@@ -120,6 +128,31 @@ internal sealed class SessionContext : IDisposable
 
             return found;
         }
+    }
+
+    private IReadOnlyDictionary<string, CmekJournalEntry> ReadTaken()
+    {
+        Dictionary<string, CmekJournalEntry> taken = new(StringComparer.OrdinalIgnoreCase);
+        if (Who.ApiKeyId is not { } id)
+        {
+            return taken;
+        }
+
+        try
+        {
+            foreach (CmekJournalEntry entry in JournalReader.Read(Journal.FilePath).Where(
+                e => e is { Outcome: "done", ClusterId: not null } && e.Kind?.StartsWith("cmek:", StringComparison.Ordinal) == true
+                    && e.Who?.Contains(id, StringComparison.Ordinal) == true))
+            {
+                taken[entry.ClusterId!] = entry;
+            }
+        }
+        catch (CmekException)
+        {
+            // It tells nothing then; Test-CmekJournal says why.
+        }
+
+        return taken;
     }
 
     /// <inheritdoc/>

@@ -126,7 +126,7 @@ internal sealed record SandboxOptions
     public string OrganizationId { get; init; } = "3b1f0a52-7c0d-4e6e-9a54-1f2d9b6c8e10";
 
     /// <summary>The Cloud API key that is accepted, with the role CLUSTER_ADMIN.</summary>
-    public string ApiKey { get; init; } = "CCDB1_sandbox_0123456789abcdefghij";
+    public string ApiKey { get; init; } = "CCDB1_SandboxOfCmekTools0000_0123456789abcdefghijABCDEFGHIJ0123456789";
 
     /// <summary>The customer's AWS account.</summary>
     public string AwsAccountId { get; init; } = "111122223333";

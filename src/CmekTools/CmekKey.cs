@@ -75,6 +75,18 @@ public sealed record CmekKey
     /// <summary>It was found by its marks alone, and is cut by itself.</summary>
     internal bool Discovered { get; init; }
 
+    /// <summary>How long after its scheduling the destruction comes, where the key says that itself (Google Cloud).</summary>
+    internal TimeSpan? DestructionWait { get; init; }
+
+    /// <summary>This command has made it.</summary>
+    internal bool Made { get; init; }
+
+    /// <summary>
+    /// For a key that was made just now: what the service said of the cluster before, where it listed no key then. Nobody can have been
+    /// cut off from such a key, nor from the cluster's.
+    /// </summary>
+    internal CmekStatus? KeylessBefore { get; init; }
+
     /// <summary>The key's place in the cluster's region, where it was read for a cluster.</summary>
     public CmekKeyPlace Place { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -175,6 +176,17 @@ public static partial class ViewText
     /// <param name="window">How many characters the window is wide; 80 where a host does not say.</param>
     /// <param name="used">How many of them the columns before take, with the spaces between.</param>
     public static string FreeList(IEnumerable<object?>? values, int window, int used) => List(values, Left(window, used));
+
+    /// <summary>The regions of a status and the rotations that an update has proven, each in its line.</summary>
+    /// <param name="regions">Each by its ToString.</param>
+    /// <param name="rotations">Each by its ToString, without the path of its key.</param>
+    /// <remarks>Here and not in script: a pipeline in a view costs a fresh process tens of milliseconds.</remarks>
+    public static string RegionRows(IEnumerable? regions, IEnumerable? rotations) => string.Join(
+        '\n',
+        [
+            .. (regions ?? Array.Empty<object>()).Cast<object?>().Select(r => $"{r}"),
+            .. (rotations ?? Array.Empty<object>()).Cast<object?>().Select(r => $"rotated {Key($"{r}", 999)}"),
+        ]);
 
     /// <summary>
     /// How wide a column without a width of its own is: what the others leave is shared out among those that have none, the first of

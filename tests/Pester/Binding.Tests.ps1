@@ -353,3 +353,43 @@ Describe 'Wildcards that no cluster has' {
         $outcome.Output | Should -BeNullOrEmpty
     }
 }
+
+Describe 'A record that names a region' {
+    BeforeAll {
+        $null = Connect-TestSandbox $TestDrive -Cluster 'shop=AWS:us-east-1,us-west-2', 'ledger=GCP:us-central1,us-east1'
+    }
+
+    AfterAll {
+        Disconnect-TestSandbox
+    }
+
+    It 'means that region for New-CmekKey, in <Form>' -TestCases @(
+        @{ Form = 'a row of a file'; Rows = { "Name,Region`nshop,us-west-2`nledger,us-east1" | ConvertFrom-Csv } }
+        @{ Form = 'a region''s status'; Rows = { Get-CmekStatus -Detailed | Where-Object Region -in 'us-west-2', 'us-east1' } }
+    ) {
+        $plan = (Get-TestPlan { & $Rows | New-CmekKey -WhatIf }) -join "`n"
+        $plan | Should -Match 'us-west-2'
+        $plan | Should -Not -Match 'us-east-1'
+        $plan | Should -Match 'us-east1'
+        $plan | Should -Not -Match 'us-central1'
+    }
+
+    It 'is joined by the other records of its cluster' {
+        $made = 'us-east-1', 'us-west-2' | ForEach-Object { [pscustomobject]@{ ClusterName = 'shop'; Region = $_ } } | New-CmekKey
+        $made.Region | Sort-Object | Should -Be @('us-east-1', 'us-west-2')
+    }
+
+    It 'gives way to -Region' {
+        (Get-TestPlan { [pscustomobject]@{ Name = 'ledger'; Region = 'us-east1' } | New-CmekKey -Region us-central1 -WhatIf }) -join "`n" |
+            Should -Not -Match 'us-east1'
+    }
+
+    It 'rotates and rewraps nothing else, and both where both come' {
+        $null = Enable-TestCluster
+        $one = Get-CmekKey ledger | Where-Object Region -EQ us-east1 | Update-CmekCluster -Rewrap -RotateKey -Wait
+        $one.Rotations.KeyUri | Should -BeLike '*us-east1*'
+        (Get-CmekKey ledger | Sort-Object Region).PrimaryVersion | Should -Be @('1', '2')
+        (Get-CmekKey ledger | Update-CmekCluster -Rewrap -RotateKey -Wait).Rotations | Should -HaveCount 2
+        (Get-CmekKey ledger | Sort-Object Region).PrimaryVersion | Should -Be @('2', '3')
+    }
+}

@@ -274,10 +274,26 @@ Describe 'A command that finds no connection' {
     }
 
     It 'connects by COCKROACH_API_KEY, and says so once' {
-        $text = & $outside $key '(Get-CmekCluster).Name; (Get-CmekStatus shop).State; Disconnect-CmekCloud; try { Get-CmekCluster -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }'
+        $text = & $outside $key '(Get-CmekCluster 6>&1 | Out-String); (Get-CmekStatus shop 6>&1 | Out-String); Disconnect-CmekCloud; try { Get-CmekCluster -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }'
         @($text -split "`n" | Where-Object { $_ -like 'Connected to *COCKROACH_API_KEY*' }) | Should -HaveCount 1
         $text | Should -BeLike '*shop*DISABLED*NotConnected*' -Because 'what was ended stays ended'
         $text | Should -Not -BeLike "*$($key.COCKROACH_API_KEY)*"
+    }
+
+    It 'leaves what goes to a file to what was asked for' {
+        $text = & $outside $key 'Get-CmekCluster shop | ConvertTo-Json -Compress -Depth 2; Get-CmekStatus'
+        ($text -split "`n")[0] | ConvertFrom-Json | ForEach-Object Name | Should -Be 'shop'
+        $text | Should -Not -BeLike '*Connected to*'
+    }
+
+    It 'says why the key is not used by itself: <Why>' -TestCases @(
+        @{ Why = '*after Disconnect-CmekCloud*'; Script = '$null = Get-CmekCluster; Disconnect-CmekCloud;' }
+        @{ Why = '*while a sandbox runs*'; Script = '$null = Start-CmekSandbox;' }
+        @{ Why = '*once Connect-CmekCloud was called*'; Script = '$null = Connect-CmekCloud; Disconnect-CmekCloud;' }
+    ) {
+        $text = & $outside $key "$Script try { Get-CmekCluster -ErrorAction Stop } catch { `$_.Exception.Message }"
+        $text | Should -BeLike $Why
+        $text | Should -Not -BeLike '*Set COCKROACH_API_KEY*'
     }
 
     It 'does not without the key, nor to a sandbox, nor beside one: <Why>' -TestCases @(

@@ -101,6 +101,37 @@ Describe 'Get-CmekJournal on <Cloud>' -ForEach $clouds {
     }
 }
 
+Describe 'What the journal has of a cluster on <Cloud>' -ForEach $clouds {
+    BeforeAll {
+        $null = Connect-TestSandbox $TestDrive
+        $null = Enable-TestCluster $Name
+        $null = Revoke-CmekAccess $Name -Force -NoWait 3>$null
+    }
+
+    AfterAll {
+        Disconnect-TestSandbox
+    }
+
+    It 'is everything that was done to its keys, roles and policies' {
+        $all = @(Get-CmekJournal)
+        $all.Count | Should -BeGreaterThan 5
+        @(Get-CmekJournal $Name) | Should -HaveCount $all.Count
+        @($all | Where-Object { -not $_.ClusterName }) | Should -BeNullOrEmpty
+    }
+
+    It 'is what a support request tells, all of it' {
+        $body = (New-CmekSupportRequest $Name Recover).Body
+        foreach ($entry in Get-CmekJournal $Name | Where-Object Outcome -EQ done) { $body | Should -BeLike "*$([wildcardpattern]::Escape("$($entry.Command): $($entry.Summary) (done)"))*" }
+    }
+
+    It 'proves to a later session that the API key may change the cluster' {
+        $null = Restore-CmekAccess $Name
+        $null = Connect-CmekCloud -Sandbox (Get-TestSandbox)
+        (Test-CmekBreakGlass $Name | Where-Object Name -EQ CloudApiRole).Result | Should -Be 'Pass'
+        (Test-CmekAccess $Name | Where-Object Name -EQ CloudApiRole).Result | Should -Be 'Pass'
+    }
+}
+
 Describe 'Get-CmekJournal' {
     It 'gives nothing and no error where there is no journal' {
         $outcome = Get-TestOutcome { Get-CmekJournal -StateFolder (Join-Path $TestDrive 'never') }

@@ -91,9 +91,9 @@ Describe 'What a break-glass says beforehand on <Cloud>' -ForEach $clouds {
     It 'dates -Permanent in the plan as in the help' {
         $text = & $flat ((Get-TestPlan { Revoke-CmekAccess $Name -Permanent -WhatIf }) -join ' ')
         $date = [datetime]::UtcNow.AddDays(30).ToString('yyyy-MM-dd')
-        $when = $Cloud -eq 'AWS' ? "on $date on AWS (30 days)" : 'after each key''s own waiting time on Google Cloud'
+        $when = $Cloud -eq 'AWS' ? "on $date on AWS (30 days)" : "on $date on Google Cloud (30 days; *)"
         $text | Should -BeLike "*the keys are scheduled to be destroyed $when; from then on nobody can ever read the data or its backups again*"
-        (& $flat $help) | Should -BeLike '*after each key''s own waiting time on Google Cloud; from then on nobody can ever read the data or its backups again*'
+        (& $flat $help) | Should -BeLike '*the second by each key''s own waiting time; from then on nobody can ever read the data or its backups again*'
         if ($Cloud -eq 'AWS') { $text | Should -BeLike "*schedule the key's deletion for $date (in 30 days)*" }
     }
 

@@ -68,9 +68,6 @@ internal static class SecondOpinion
     /// <summary>The check of Google's Policy Troubleshooter.</summary>
     public const string OfGoogle = "GcpPolicyTroubleshooter";
 
-    /// <summary>True for an opinion that was not to be had: it is no need, and what was read stands without it.</summary>
-    public static bool WasNotHad(CmekCheck check) => check is { Name: OfAws or OfGoogle, Result: CmekCheckResult.Unknown };
-
     /// <summary>One check of all opinions: the worst is its result, and each that is no pass is told.</summary>
     /// <param name="target">The access.</param>
     /// <param name="name">The check's name.</param>

@@ -70,7 +70,7 @@ internal sealed class AwsCut(
             policy => OurPolicyEdits.Cut(policy, target.Cluster, role.Text),
             $"cut {role.Text} off: our statement out, a Deny for the role in",
             role.Text)
-        { EnoughWhereIn = true };
+        { EnoughWhereIn = true, Repeats = true };
         try
         {
             await EditAsync(key, edit, op, JustRead(key, op)).ConfigureAwait(false);

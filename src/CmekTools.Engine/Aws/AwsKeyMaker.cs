@@ -63,6 +63,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             await SettleMadeAsync(cluster, region, op).ConfigureAwait(false);
         }
 
+        bool made = found is null;
         if (found is null)
         {
             found = options.MultiRegion && await HomeAsync(cluster, region, options, op).ConfigureAwait(false) is { } home
@@ -130,6 +131,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             Region = region,
             Alias = key.Alias ?? alias,
             Changes = changes,
+            Made = made,
         };
     }
 

@@ -33,9 +33,11 @@ internal sealed record CutAccess(RevocationSubject Subject, AccessTarget Target,
 internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, RevokeOptions options, IKeyProvider provider, Operation op)
 {
     private const int Looks = 3;
+    private const int Holds = 6;
     private readonly List<string> _notes = [];
     private readonly List<KeyReplica> _replicas = [];
     private readonly HashSet<string> _cut = new(StringComparer.Ordinal);
+    private long? _last;
 
     /// <summary>The key.</summary>
     public string KeyUri { get; } = keyUri;
@@ -120,8 +122,15 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     /// </summary>
     public async Task HoldAsync()
     {
-        for (int round = 0; round < Looks; round++)
+        for (int round = 0; round < Holds; round++)
         {
+            // Who had read the policy before the cut has written it by then, or writes it when he can see the cut himself.
+            TimeSpan left = _last is { } last ? op.Timings.PolicySettle - op.Session.Time.GetElapsedTime(last) : TimeSpan.Zero;
+            if (left > TimeSpan.Zero)
+            {
+                await op.DelayAsync(left).ConfigureAwait(false);
+            }
+
             Dictionary<CutAccess, CmekCutState> open = [];
             foreach (CutAccess access in Accesses.Where(a => a.Report.Of(KeyUri, a.Target.AuthPrincipal) == CmekCutState.Cut))
             {
@@ -176,6 +185,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             part.About(access.Subject.Cluster);
             await access.Book.AddAsync(await CaptureAsync(access, part).ConfigureAwait(false)).ConfigureAwait(false);
             await provider.CutAsync(access.Target, new CutOptions(options.DisablePrincipal), part).ConfigureAwait(false);
+            _last = part.ChangeCount > 0 ? op.Session.Time.GetTimestamp() : _last;
             _cut.Add(access.Target.Identity);
         }
     }
@@ -293,7 +303,9 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             (_, IReadOnlyList<string> changes) = await TryAsync(CutOnceAsync).ConfigureAwait(false);
             if (changes.Count == 0)
             {
-                break;
+                // Who had written over it may have put it back meanwhile.
+                (AccessDecision now, _) = await LookAsync(access.Target).ConfigureAwait(false);
+                return now.Cut == CmekCutState.Cut ? await WatchOnceAsync(access).ConfigureAwait(false) : decision;
             }
 
             _notes.AddRange(changes);

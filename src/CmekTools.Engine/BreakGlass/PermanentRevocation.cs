@@ -1,3 +1,4 @@
+using System.Globalization;
 using CmekTools.Engine.Clusters;
 
 namespace CmekTools.Engine.BreakGlass;
@@ -95,13 +96,14 @@ internal sealed class PermanentRevocation(
         }
 
         string names = string.Join(", ", doomed.SelectMany(k => k.Accesses).Select(a => a.Subject.Cluster.Name).Distinct());
-        string uris = string.Join(", ", doomed.Select(k => k.KeyUri));
+        string[] ends = await Task.WhenAll(doomed.Select(EndAsync)).ConfigureAwait(false);
+        bool wanted;
         try
         {
-            return await op.Host.ShouldContinueAsync(
-                "These keys are scheduled to be destroyed "
-                    + $"{plan.End(doomed.SelectMany(k => k.Accesses).Select(a => a.Subject.Cluster), op)}; "
-                    + $"from then on nobody can ever read the data of {names} or its backups again: {uris}. Schedule their deletion?",
+            wanted = await op.Host.ShouldContinueAsync(
+                $"{plan.Target(op)}: these keys are scheduled to be destroyed on the days that stand beside them; from then on nobody can "
+                    + $"ever read the data of {names} or its backups again.{string.Concat(ends.Select(e => "\n  " + e))}\n"
+                    + "Schedule their deletion?",
                 "Permanent revocation").ConfigureAwait(false);
         }
         catch (CmekException e)
@@ -109,6 +111,38 @@ internal sealed class PermanentRevocation(
             // Nobody could answer: that is no yes.
             await op.Host.ErrorAsync(e).ConfigureAwait(false);
             return false;
+        }
+
+        if (!wanted)
+        {
+            await op.Host.WarningAsync($"No deletion was scheduled: the keys of {names} stay, cut off.").ConfigureAwait(false);
+        }
+
+        return wanted;
+    }
+
+    // Its own waiting time is asked of the key; one that does not say it in time is said to be of the default.
+    private async Task<string> EndAsync(KeyCut key)
+    {
+        CmekProvider cloud = key.Accesses[0].Subject.Cluster.Provider;
+        if (cloud == CmekProvider.AWS)
+        {
+            return $"{key.KeyUri}: on {plan.EndOf(cloud, null, op)} ({plan.Options.DeletionDays} days)";
+        }
+
+        using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
+        using ITimer limit = soon.CancelAfter(op.Timings.ServicePatience, op.Session.Time);
+        try
+        {
+            CmekKey seen = await op.Session.GetProvider(cloud)
+                .GetKeyAsync(key.KeyUri, op.ForRecord(op.Host, soon.Token, op.Abort)).ConfigureAwait(false);
+            TimeSpan wait = seen.DestructionWait ?? TimeSpan.FromDays(30);
+            return string.Create(
+                CultureInfo.InvariantCulture, $"{key.KeyUri}: on {plan.EndOf(cloud, wait, op)} ({wait.TotalDays:0.#} days)");
+        }
+        catch (Exception e) when (e is CmekException || !op.Cancellation.IsCancellationRequested)
+        {
+            return $"{key.KeyUri}: on {plan.EndOf(cloud, null, op)}, if it has no waiting time of its own: it did not answer";
         }
     }
 

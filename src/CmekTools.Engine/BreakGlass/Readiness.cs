@@ -123,9 +123,10 @@ internal sealed class Readiness(bool keyOnly, Operation op)
         }
 
         List<CmekCheck> checks = [KeysKnown(subject), InventoryAge(subject)];
-        if (!keyOnly)
+        if (!keyOnly && subject.Silent is null)
         {
-            checks.AddRange(OfServiceRole(subject));
+            // Where the service is silent, what an earlier change showed of the role does not say that the next one would get through.
+            checks.Add(await ClusterChecks.RoleCheckAsync(subject.Cluster, op).ConfigureAwait(false));
         }
 
         Task<IReadOnlyList<CmekCheck>>[] keys = [.. subject.Targets.GroupBy(t => t.KeyUri).Select(g => OfKeyAsync(subject, [.. g]))];
@@ -179,44 +180,6 @@ internal sealed class Readiness(bool keyOnly, Operation op)
             old ? CmekCheckResult.Warn : CmekCheckResult.Pass,
             $"The cluster's keys were last seen {op.Session.Inventory.Age(entry.SeenAt)}.",
             old ? $"Get-CmekStatus {PowerShellText.Quote(subject.Cluster.Name)} reads them anew." : null);
-    }
-
-    private IEnumerable<CmekCheck> OfServiceRole(RevocationSubject subject)
-    {
-        if (subject.Silent is not null)
-        {
-            // What an earlier change showed of the role does not say that the next one would get through.
-            yield break;
-        }
-
-        CmekCheck role = ClusterChecks.RoleCheck(subject.Cluster, op.Session.Cloud.RightToChange(subject.Cluster.Id));
-        if (role.Result == CmekCheckResult.Unknown && LastChange(subject) is { } change)
-        {
-            // No call tells the role; a change that the service took from this very key does.
-            role = role with { Result = CmekCheckResult.Pass, Seen = "The journal has a change of the cluster that the service took "
-                + $"from this API key ({change.Kind}, {change.Time:u}).", Remedy = null };
-        }
-
-        yield return role;
-    }
-
-    private CmekJournalEntry? LastChange(RevocationSubject subject)
-    {
-        if (op.Session.Who.ApiKeyId is not { } id)
-        {
-            return null;
-        }
-
-        try
-        {
-            return JournalReader.Read(op.Session.Journal.FilePath).LastOrDefault(e => e.Outcome == "done"
-                && e.ClusterId == subject.Cluster.Id
-                && e.Kind?.StartsWith("cmek:", StringComparison.Ordinal) == true && e.Who?.Contains(id, StringComparison.Ordinal) == true);
-        }
-        catch (CmekException)
-        {
-            return null;
-        }
     }
 
     private async Task<CmekCheck> CallerAsync(RevocationSubject subject)

@@ -83,16 +83,26 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
         return text.ToString();
     }
 
-    /// <summary>When scheduled keys will be gone, for both questions: the date where it is ours to set, else whose it is.</summary>
+    /// <summary>
+    /// When scheduled keys will be gone, before any key is read: the date that is ours to set on AWS, and that of Google Cloud's default
+    /// where a key says nothing else.
+    /// </summary>
     public string End(IEnumerable<CmekCluster> clusters, Operation op)
     {
         CmekProvider[] clouds = [.. clusters.Select(c => c.Provider).Distinct().Order()];
         return string.Join(" and ", clouds.Select(c => c == CmekProvider.AWS
-            ? string.Create(
-                CultureInfo.InvariantCulture,
-                $"on {op.Session.Time.GetUtcNow().AddDays(Options.DeletionDays):yyyy-MM-dd} on AWS ({Options.DeletionDays} days)")
-            : "after each key's own waiting time on Google Cloud"));
+            ? $"on {EndOf(CmekProvider.AWS, null, op)} on AWS ({Options.DeletionDays} days)"
+            : $"on {EndOf(CmekProvider.GCP, null, op)} on Google Cloud (30 days; sooner or later where a key has a waiting time of its "
+                + "own, which the second question says)"));
     }
+
+    /// <summary>The day on which a key is gone that is scheduled now.</summary>
+    /// <param name="cloud">Its cloud.</param>
+    /// <param name="own">The key's own waiting time, where it has one.</param>
+    /// <param name="op">The run.</param>
+    public string EndOf(CmekProvider cloud, TimeSpan? own, Operation op) => op.Session.Time.GetUtcNow()
+        .Add(cloud == CmekProvider.AWS ? TimeSpan.FromDays(Options.DeletionDays) : own ?? TimeSpan.FromDays(30))
+        .ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     // What each half stops, in the words of the help: a cut alone ends nothing at once, and the service alone leaves the key open.
     private string InUseConsequence() => Options.Tells

@@ -77,7 +77,7 @@ internal static class ClusterChecks
                 CmekCheckResult.Pass,
                 $"The API key is accepted by {op.Session.Organization} and may read the cluster's CMEK.",
                 null);
-            yield return RoleCheck(cluster, op.Session.Cloud.RightToChange(cluster.Id));
+            yield return await RoleCheckAsync(cluster, op).ConfigureAwait(false);
         }
 
         foreach (CmekCheck check in OfCluster(cluster, status))
@@ -114,36 +114,42 @@ internal static class ClusterChecks
         }
     }
 
-    /// <summary>
-    /// What is unknown and does not count where one answer is asked for: the check that no permission would make visible, and a second
-    /// opinion that was not to be had.
-    /// </summary>
-    public static bool DoesNotCount(CmekCheck check) =>
-        check is { Name: Role, Result: CmekCheckResult.Unknown } || SecondOpinion.WasNotHad(check);
-
-    // The Cloud API has no call that says which role a key has: only a change that was tried tells.
-    internal static CmekCheck RoleCheck(CmekCluster cluster, ChangeRight right)
+    // The Cloud API has no call that says which role a key has: only a change that was tried tells, now or as the journal has it. Where
+    // none was, that is a warning and no unknown answer: nothing that could be looked at is left out.
+    internal static async Task<CmekCheck> RoleCheckAsync(CmekCluster cluster, Operation op)
     {
         string remedy = "In the Cloud Console (Access Management) give the API key's service account the role CLUSTER_ADMIN or "
             + $"CLUSTER_OPERATOR_WRITER on {cluster.Name}.";
-        return right switch
+        switch (op.Session.Cloud.RightToChange(cluster.Id))
         {
-            ChangeRight.Allowed => Make(cluster, Role, CmekCheckResult.Pass, "The API key has changed this cluster in this session.", null),
-            ChangeRight.Refused => Make(
+            case ChangeRight.Allowed:
+                return Make(cluster, Role, CmekCheckResult.Pass, "The API key has changed this cluster in this session.", null);
+            case ChangeRight.Refused:
+                return Make(
+                    cluster,
+                    Role,
+                    CmekCheckResult.Fail,
+                    "The API key was refused a change of this cluster in this session: it has neither CLUSTER_ADMIN nor "
+                        + "CLUSTER_OPERATOR_WRITER.",
+                    remedy);
+        }
+
+        IReadOnlyDictionary<string, CmekJournalEntry> taken =
+            await op.Session.ChangesTakenAsync(op.Cancellation).ConfigureAwait(false);
+        return taken.TryGetValue(cluster.Id, out CmekJournalEntry? change)
+            ? Make(
                 cluster,
                 Role,
-                CmekCheckResult.Fail,
-                "The API key was refused a change of this cluster in this session: it has neither CLUSTER_ADMIN nor "
-                    + "CLUSTER_OPERATOR_WRITER.",
-                remedy),
-            _ => Make(
+                CmekCheckResult.Pass,
+                $"The journal has a change of the cluster that the service took from this API key ({change.Kind}, {change.Time:u}).",
+                null)
+            : Make(
                 cluster,
                 Role,
-                CmekCheckResult.Unknown,
+                CmekCheckResult.Warn,
                 "Whether the API key may change the cluster (CLUSTER_ADMIN or CLUSTER_OPERATOR_WRITER) no call of the Cloud API tells; "
                     + "it shows with the first change.",
-                remedy),
-        };
+                remedy);
     }
 
     // What CmekTools does not look into is not passed over in silence.

@@ -22,10 +22,11 @@ internal sealed class CloudApiClient : IDisposable
 
     private readonly ConcurrentDictionary<string, ChangeRight> _rights = new(StringComparer.OrdinalIgnoreCase);
     private readonly HttpClient _http;
-    private readonly ResiliencePipeline<HttpResponseMessage> _patient;
-    private readonly ResiliencePipeline<HttpResponseMessage> _careful;
-    private readonly ResiliencePipeline<HttpResponseMessage> _hurried;
-    private readonly ResiliencePipeline<HttpResponseMessage> _limit;
+    // Each made when it is first needed.
+    private readonly Lazy<ResiliencePipeline<HttpResponseMessage>> _patient;
+    private readonly Lazy<ResiliencePipeline<HttpResponseMessage>> _careful;
+    private readonly Lazy<ResiliencePipeline<HttpResponseMessage>> _hurried;
+    private readonly TimeSpan _limit;
     private readonly Pacer? _pacer;
     private volatile bool _understood;
     private readonly TimeProvider _time;
@@ -60,15 +61,14 @@ internal sealed class CloudApiClient : IDisposable
         _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
         _http.DefaultRequestHeaders.UserAgent.Add(
             new ProductInfoHeaderValue("CmekTools", typeof(CloudApiClient).Assembly.GetName().Version?.ToString(3)));
-        _patient = Pipeline(timings, _time, retryUncertain: true, () => _understood);
-        _careful = Pipeline(timings, _time, retryUncertain: false, () => _understood);
-        _hurried = Pipeline(
+        _patient = new(() => Pipeline(timings, _time, retryUncertain: true, () => _understood));
+        _careful = new(() => Pipeline(timings, _time, retryUncertain: false, () => _understood));
+        _hurried = new(() => Pipeline(
             timings with { RetryCount = 3, RetryBase = TimeSpan.FromMilliseconds(200) },
             _time,
             retryUncertain: true,
-            () => _understood);
-        // Only the answer is waited for within the limit; the queue in front of the service is another matter.
-        _limit = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _time }.AddTimeout(timings.CallLimit).Build();
+            () => _understood));
+        _limit = timings.CallLimit;
     }
 
     /// <summary>The base address.</summary>
@@ -403,21 +403,7 @@ internal sealed class CloudApiClient : IDisposable
         long start = _time.GetTimestamp();
         try
         {
-            HttpResponseMessage response = await _limit.ExecuteAsync(
-                async token =>
-                {
-                    using HttpRequestMessage request = new(method, path);
-                    if (body is not null)
-                    {
-                        request.Content = new ByteArrayContent(body)
-                        {
-                            Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
-                        };
-                    }
-
-                    return await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, token).ConfigureAwait(false);
-                },
-                cancellation).ConfigureAwait(false);
+            HttpResponseMessage response = await AskAsync(method, path, body, cancellation).ConfigureAwait(false);
             TimeSpan took = _time.GetElapsedTime(start);
             await PaceAsync(call, response, cancellation).ConfigureAwait(false);
             await RequestTrace.TellAsync($"{method} /{path}", $"{(int)response.StatusCode}", took, waited).ConfigureAwait(false);
@@ -427,6 +413,61 @@ internal sealed class CloudApiClient : IDisposable
         {
             await RequestTrace.TellAsync($"{method} /{path}", "no answer", _time.GetElapsedTime(start), waited).ConfigureAwait(false);
             throw;
+        }
+    }
+
+    // The first try is made without the pipeline, which costs a fresh process more than the request: most answers are good at once.
+    private async Task<HttpResponseMessage> AnswerAsync(
+        HttpMethod method, string path, byte[]? body, Lazy<ResiliencePipeline<HttpResponseMessage>> retries, CancellationToken cancellation)
+    {
+        HttpResponseMessage? first = null;
+        Exception? failure = null;
+        try
+        {
+            first = await OnceAsync(method, path, body, cancellation).ConfigureAwait(false);
+            if (first.IsSuccessStatusCode && await IsObjectAsync(first, cancellation).ConfigureAwait(false))
+            {
+                return first;
+            }
+        }
+        catch (Exception e) when (e is HttpRequestException or TimeoutRejectedException)
+        {
+            failure = e;
+        }
+
+        bool begun = false;
+        return await retries.Value.ExecuteAsync(
+            token =>
+            {
+                if (begun)
+                {
+                    return OnceAsync(method, path, body, token);
+                }
+
+                begun = true;
+                return failure is null ? ValueTask.FromResult(first!) : ValueTask.FromException<HttpResponseMessage>(failure);
+            },
+            cancellation).ConfigureAwait(false);
+    }
+
+    // Only the answer is waited for within the limit; the queue in front of the service is another matter.
+    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, byte[]? body, CancellationToken cancellation)
+    {
+        using HttpRequestMessage request = new(method, path);
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+        }
+
+        using CancellationTokenSource late = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using ITimer timer = late.CancelAfter(_limit, _time);
+        try
+        {
+            return await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, late.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        {
+            throw new TimeoutRejectedException("The answer did not come within the limit.", _limit, e);
         }
     }
 
@@ -476,12 +517,11 @@ internal sealed class CloudApiClient : IDisposable
 
         try
         {
-            response = await (careful ? _careful : ShortPatience.Current ? _hurried : _patient).ExecuteAsync(
-                token => OnceAsync(
-                    method,
-                    path,
-                    body is null || bodyType is null ? null : JsonSerializer.SerializeToUtf8Bytes(body, bodyType),
-                    token),
+            response = await AnswerAsync(
+                method,
+                path,
+                body is null || bodyType is null ? null : JsonSerializer.SerializeToUtf8Bytes(body, bodyType),
+                careful ? _careful : ShortPatience.Current ? _hurried : _patient,
                 cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (e is HttpRequestException or TimeoutRejectedException)

@@ -24,6 +24,7 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
 
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         JsonObject? key = await GcpKeyReader.TryAsync(cloud.GetKeyAsync(name.ToString(), op.Cancellation)).ConfigureAwait(false);
+        bool made = key is null;
         if (key is null)
         {
             key = await EnsureRingAsync(cloud, name, op).ConfigureAwait(false)
@@ -62,7 +63,7 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
         await EnsureRotationAsync(cloud, name, key, options, op).ConfigureAwait(false);
         IReadOnlyList<string> changes = op.ChangesSince(before);
         known = changes.Count > 0 ? await reader.GetKeyAsync(name.ToString(), op).ConfigureAwait(false) : known;
-        return known with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = region, Changes = changes };
+        return known with { ClusterId = cluster.Id, ClusterName = cluster.Name, Region = region, Changes = changes, Made = made };
     }
 
     internal static Task WarnIfFarAsync(string location, string region, Operation op) => GcpNames.Distance(location, region) == 2

@@ -152,6 +152,11 @@ internal sealed class GcpKeyReader(GcpClients clients)
             Location = name.Location,
             State = StateOf(key, versions),
             DeletionDate = Time(primary?["destroyTime"]),
+            DestructionWait = long.TryParse(
+                key["destroyScheduledDuration"]?.ToString().TrimEnd('s'), NumberStyles.None, CultureInfo.InvariantCulture, out long wait)
+                && wait < TimeSpan.FromDays(3650).TotalSeconds
+                ? TimeSpan.FromSeconds(wait)
+                : null,
             KeyUsage = key["purpose"]?.ToString(),
             KeySpec = key["versionTemplate"]?["algorithm"]?.ToString(),
             ProtectionLevel = key["versionTemplate"]?["protectionLevel"]?.ToString(),

@@ -147,11 +147,12 @@ internal static class Connecting
 
     /// <summary>What a command says that finds no connection.</summary>
     /// <param name="more">What else can be done.</param>
-    public static CmekException NotConnected(string more) => new(
+    /// <param name="why">Why the API key of the environment is not used; null where there is none.</param>
+    public static CmekException NotConnected(string more, string? why = null) => new(
         "NotConnected",
         CmekErrorKind.ConnectionError,
-        "There is no connection to CockroachDB Cloud in this runspace.",
-        $"Set COCKROACH_API_KEY and run Connect-CmekCloud, or give -Session. {more}");
+        $"There is no connection to CockroachDB Cloud in this runspace.{(why is null ? string.Empty : " " + why)}",
+        $"{(why is null ? "Set COCKROACH_API_KEY and run" : "Run")} Connect-CmekCloud, or give -Session. {more}");
 
     /// <summary>
     /// A session without any connection, for keys that are given by hand and clusters that were seen here before. It is of the

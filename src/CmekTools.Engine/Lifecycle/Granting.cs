@@ -1,3 +1,4 @@
+using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 using CmekTools.Engine.Access;
@@ -79,7 +80,9 @@ internal static class Granting
             }
 
             provider.ValidateKeyUri(uri, cluster, region);
-            CmekStatus status = await op.FirstStatusAsync(cluster).ConfigureAwait(false);
+            CmekStatus status = known?.KeylessBefore is { } before && IsFresh(before, op)
+                ? before
+                : await op.FirstStatusAsync(cluster).ConfigureAwait(false);
             ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
             options = await RequireNotCutAsync(keys, status, region, uri, options, op).ConfigureAwait(false);
             principals = keys.Principals;
@@ -114,6 +117,12 @@ internal static class Granting
         }
 
         return access;
+    }
+
+    private static bool IsFresh(CmekStatus status, Operation op)
+    {
+        TimeSpan age = op.Session.Time.GetUtcNow() - status.AsOf;
+        return age >= TimeSpan.Zero && age <= RecentClusters.Momentary;
     }
 
     // A region that the cluster does not have may be misspelt (us-east-2 for us-east-1), but not where there is a key in it.

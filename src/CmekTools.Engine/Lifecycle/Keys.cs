@@ -64,7 +64,9 @@ internal static class Keys
                     $"{cluster.Name}/{region}: {key.KeyUri} is as it should be; nothing was changed.").ConfigureAwait(false);
             }
 
-            return key;
+            return key.Made && status is { State: CmekState.DISABLED } && status.Regions.All(r => r.Keys.Count == 0)
+                ? key with { KeylessBefore = status }
+                : key;
         }
     }
 

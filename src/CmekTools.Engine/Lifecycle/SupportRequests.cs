@@ -104,8 +104,8 @@ internal static class SupportRequests
             yield return newest switch
             {
                 null => "Nothing is recorded here of access that was taken away or given back.",
-                { IsOpen: true } => $"Access to its keys was taken away at {newest.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z and "
-                    + "has not been given back.",
+                { IsOpen: true } => $"Taking access to its keys away was begun at {newest.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z; "
+                    + "nothing is recorded here of giving it back.",
                 { RestoredAt: { } at } => $"Access to its keys was given back at {at.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z.",
                 _ => "The principals whose access was taken away are no longer its own.",
             };
@@ -131,8 +131,9 @@ internal static class SupportRequests
         CmekJournalEntry[] all =
         [
             .. journal.Where(
-                e => e.Target is not null
-                    && (e.Target.Contains(status.ClusterId, StringComparison.OrdinalIgnoreCase) || keys.Contains(e.Target))),
+                e => string.Equals(e.ClusterId, status.ClusterId, StringComparison.OrdinalIgnoreCase)
+                    || (e.ClusterId is null && e.Target is not null
+                        && (e.Target.Contains(status.ClusterId, StringComparison.OrdinalIgnoreCase) || keys.Contains(e.Target)))),
         ];
         int left = Math.Max(0, all.Length - MostEntries);
         string[] earlier = left == 0
@@ -141,6 +142,13 @@ internal static class SupportRequests
         return earlier.Concat(
             all[left..].Select(e => $"{e.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z {e.Command}: {e.Summary} ({e.Outcome})"));
     }
+
+    /// <summary>Whether anything that is known speaks for a cluster that has to be brought back.</summary>
+    /// <param name="status">The cluster's status.</param>
+    /// <param name="receipts">Every receipt that there is.</param>
+    public static bool NeedsRecovery(CmekStatus status, IEnumerable<ReceiptDocument> receipts) =>
+        IsRevoked(status) || status.State is not (CmekState.ENABLED or CmekState.DISABLED)
+            || receipts.Any(r => r.IsOpen && string.Equals(r.ClusterId, status.ClusterId, StringComparison.OrdinalIgnoreCase));
 
     private static bool IsRevoked(CmekStatus status) =>
         status.Regions.Any(r => r.State is CmekState.REVOKED or CmekState.REVOKING or CmekState.REVOKE_FAILED)

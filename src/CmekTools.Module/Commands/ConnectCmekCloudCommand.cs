@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Security;
 using CmekTools.Engine;
 using CmekTools.Engine.Lifecycle;
@@ -79,7 +80,7 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
         if (ProfileName is not null)
         {
             // Not in the middle of the first change.
-            Engine.Aws.AwsClients.RequireProfile(ProfileName);
+            RequireProfile(ProfileName);
         }
 
         ConnectOptions options = Sandbox is null ? CloudOptions() : SandboxOptions(Sandbox);
@@ -116,6 +117,10 @@ public sealed class ConnectCmekCloudCommand : PipelineCommand
         await Pipeline.OutputAsync(
             await Connections.OpenAsync(this, options, Sandbox is not null).ConfigureAwait(false)).ConfigureAwait(false);
     }
+
+    // On its own, so that no AWS assembly is loaded where no profile is named.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void RequireProfile(string name) => Engine.Aws.AwsClients.RequireProfile(name);
 
     // What is played in a sandbox goes to a shared state only where that is said.
     private async Task<string?> SharedAsync()

@@ -11,7 +11,7 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekKey))]
 public sealed class NewCmekKeyCommand : ClusterCommand
 {
-    /// <summary>Only these regions; all of the cluster's where not given.</summary>
+    /// <summary>Only these regions; where not given, those that the records name, or all of the cluster's.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegionCompleter))]
@@ -121,6 +121,9 @@ public sealed class NewCmekKeyCommand : ClusterCommand
             KeyName = KeyName,
             ProtectionLevel = ProtectionLevel,
         };
-        return BesideAsync(RecentClusters.Lasting, (cluster, op) => Keys.MakeAsync(cluster, Region, NewRegion, NewGeneration, options, op));
+        return BesideAsync(
+            RecentClusters.Lasting,
+            Region,
+            (cluster, regions, op) => Keys.MakeAsync(cluster, regions, NewRegion, NewGeneration, options, op));
     }
 }

@@ -48,6 +48,13 @@ public sealed class NewCmekSupportRequestCommand : ClusterCommand
         await BesideAsync(RecentClusters.Lasting, async (cluster, op) =>
         {
             CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+            if (purpose == CmekSupportPurpose.Recover && !SupportRequests.NeedsRecovery(status, receipts))
+            {
+                await op.Host.WarningAsync(
+                    $"{cluster.Name} is {status.State}, and nothing recorded here is taken away from it now: read the text before it is "
+                        + "sent.").ConfigureAwait(false);
+            }
+
             await op.Host.OutputAsync(SupportRequests.Write(
                 purpose,
                 organization,

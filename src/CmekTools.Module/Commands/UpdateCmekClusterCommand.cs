@@ -27,7 +27,9 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
     public override object[] ClusterName { get; set; } = [];
 
-    /// <summary>The regions, in the order of the keys; with -Rewrap only these, or all where not given.</summary>
+    /// <summary>
+    /// The regions, in the order of the keys; with -Rewrap only these; where not given, those that the records name, or all.
+    /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
     [Parameter(ParameterSetName = RewrapSet)]
     [ValidateNotNullOrEmpty]
@@ -49,7 +51,7 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
         await base.ProcessAsync().ConfigureAwait(false);
         if (Rewrap)
         {
-            await BesideAsync(ClusterArgument.All(ClusterName), RecentClusters.Lasting, RewrapAsync).ConfigureAwait(false);
+            await RegionsBesideAsync(ClusterArgument.All(ClusterName), RecentClusters.Lasting, RewrapAsync).ConfigureAwait(false);
         }
     }
 
@@ -60,7 +62,8 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
         await op.Host.OutputAsync(
             await Updating.MoveAsync(cluster, accesses, RotateKey, AllowPastKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
 
-    private async Task RewrapAsync(CmekCluster cluster, Operation op) =>
+    private async Task RewrapAsync(CmekCluster cluster, IReadOnlyList<string> named, Operation op) =>
         await op.Host.OutputAsync(
-            await Updating.RewrapAsync(cluster, Region, RotateKey, Options, op).ConfigureAwait(false)).ConfigureAwait(false);
+            await Updating.RewrapAsync(cluster, Region.Length > 0 ? Region : named, RotateKey, Options, op)
+                .ConfigureAwait(false)).ConfigureAwait(false);
 }

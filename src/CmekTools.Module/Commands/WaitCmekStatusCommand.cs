@@ -14,7 +14,7 @@ public sealed class WaitCmekStatusCommand : ClusterCommand
     [ValidateSet(nameof(CmekState.ENABLED), nameof(CmekState.DISABLED), nameof(CmekState.REVOKED))]
     public CmekState State { get; set; } = CmekState.ENABLED;
 
-    /// <summary>Only these regions; all of the cluster's where not given.</summary>
+    /// <summary>Only these regions; where not given, those that the records name, or all of the cluster's.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegionCompleter))]
@@ -28,11 +28,11 @@ public sealed class WaitCmekStatusCommand : ClusterCommand
     /// <inheritdoc/>
     internal override bool TakesWildcards => true;
 
-    internal override Task ProcessAsync() => BesideAsync(RecentClusters.Lasting, async (cluster, op) =>
+    internal override Task ProcessAsync() => BesideAsync(RecentClusters.Lasting, Region, async (cluster, wanted, op) =>
     {
-        string[] regions = Region.Length == 0
+        string[] regions = wanted.Count == 0
             ? [.. cluster.Regions.Select(r => r.Name)]
-            : [.. Region.Select(r => ClusterLookup.RequireRegion(cluster, r))];
+            : [.. wanted.Select(r => ClusterLookup.RequireRegion(cluster, r))];
         StatusGoal goal = StatusGoal.State($"Waiting for {State}", regions, State);
         await op.Host.OutputAsync(
             await StatusWatch.WaitAsync(

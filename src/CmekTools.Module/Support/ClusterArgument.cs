@@ -35,6 +35,9 @@ public sealed class ClusterArgument
     /// </summary>
     internal bool IsPart { get; private init; }
 
+    /// <summary>The regions that a record names, or several of one cluster do; none where it is about the whole cluster.</summary>
+    internal IReadOnlyList<string> Regions { get; private init; } = [];
+
     private bool IsNothing => Id is null && Name is null;
 
     /// <summary>The cluster of an id and a name, each of which may be missing.</summary>
@@ -62,6 +65,17 @@ public sealed class ClusterArgument
         WildcardPattern pattern = WildcardPattern.Get(Name, WildcardOptions.IgnoreCase);
         return names.Append(id).Any(n => pattern.IsMatch(n ?? string.Empty));
     }
+
+    /// <summary>The same cluster with the regions of another part; all of them where one of the two names none.</summary>
+    internal ClusterArgument With(ClusterArgument other) => new()
+    {
+        Id = Id,
+        Name = Name,
+        IsPart = IsPart,
+        Regions = Regions.Count == 0 || other.Regions.Count == 0
+            ? []
+            : [.. Regions.Concat(other.Regions).Distinct(StringComparer.OrdinalIgnoreCase)],
+    };
 
     /// <inheritdoc/>
     public override string ToString() => Name ?? Id ?? string.Empty;
@@ -109,7 +123,17 @@ public sealed class ClusterArgument
             found = new ClusterArgument { Id = found.Name };
         }
 
-        return found.IsNothing ? null : new ClusterArgument { Id = found.Id, Name = found.Name, IsPart = IsPartOf(row) };
+        // A row that names a region may be followed by one for another region of the same cluster.
+        string? region = Property(row, nameof(CmekKey.Region));
+        return found.IsNothing
+            ? null
+            : new ClusterArgument
+            {
+                Id = found.Id,
+                Name = found.Name,
+                IsPart = region is not null || IsPartOf(row),
+                Regions = region is null ? [] : [region],
+            };
     }
 
     /// <summary>A property's value as a text, or null where there is none or it is empty.</summary>

@@ -23,4 +23,15 @@ public abstract class ClusterCommand : FleetCommand
     /// <param name="work">The work.</param>
     internal Task BesideAsync(TimeSpan within, Func<CmekCluster, Operation, Task> work) =>
         BesideAsync(ClusterArgument.All(ClusterName), within, work);
+
+    /// <summary>The same for work that may be about some regions of a cluster only.</summary>
+    /// <param name="within">How old what was read of the cluster may be.</param>
+    /// <param name="regions">Those that the command was given; where it was given none, each record's own count.</param>
+    /// <param name="work">The work; it is given no region where it is about all.</param>
+    internal Task BesideAsync(
+        TimeSpan within, IReadOnlyList<string> regions, Func<CmekCluster, IReadOnlyList<string>, Operation, Task> work) =>
+        RegionsBesideAsync(
+            ClusterArgument.All(ClusterName),
+            within,
+            (cluster, own, op) => work(cluster, regions.Count > 0 ? regions : own, op));
 }

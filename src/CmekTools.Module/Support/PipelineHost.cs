@@ -7,6 +7,9 @@ namespace CmekTools.Module;
 /// <summary>Carries what the engine asks for to the pipeline's thread.</summary>
 internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<Action> queue, bool whatIf) : IOperationHost
 {
+    // The tag by which what a command tells people can be told apart on the information stream.
+    private const string Summary = "CmekSummary";
+
     private readonly ConcurrentDictionary<string, int> _activities = new(StringComparer.Ordinal);
     private readonly HashSet<string> _planned = new(StringComparer.Ordinal);
     private volatile bool _detached;
@@ -66,9 +69,13 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         }
     }
 
-    /// <summary>Tells the user something that is no output, as Write-Host does.</summary>
-    public Task TellAsync(string message) =>
-        PostAsync(() => command.WriteInformation(new HostInformationMessage { Message = Shown(message) }, ["PSHOST", "CmekSummary"]));
+    /// <summary>
+    /// Tells the user something that is no output, as Write-Host does. Where the console goes to a file or another program it is on the
+    /// information stream only: <c>pwsh -Command</c> would write it between the lines of what was asked for.
+    /// </summary>
+    public Task TellAsync(string message) => PostAsync(() => command.WriteInformation(
+        new HostInformationMessage { Message = Shown(message) },
+        Console.IsOutputRedirected ? [Summary] : ["PSHOST", Summary]));
 
     /// <summary>Takes all bars away: one for all records comes in their place.</summary>
     public Task EndProgressAsync()

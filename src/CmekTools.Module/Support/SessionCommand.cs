@@ -12,8 +12,8 @@ public abstract class SessionCommand : PipelineCommand
 {
     private readonly SemaphoreSlim _listing = new(1, 1);
     private readonly HashSet<string> _given = new(StringComparer.OrdinalIgnoreCase);
-    private readonly HashSet<string> _inParts = new(StringComparer.OrdinalIgnoreCase);
-    private readonly List<(string Key, Func<Task> Begin)> _parts = [];
+    private readonly List<string> _order = [];
+    private readonly Dictionary<string, Part> _parts = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, bool> _worked = new(StringComparer.OrdinalIgnoreCase);
     private IReadOnlyList<CmekCluster>? _listed;
     private SessionContext? _context;
@@ -64,22 +64,33 @@ public abstract class SessionCommand : PipelineCommand
         IEnumerable<ClusterArgument> clusters,
         TimeSpan within,
         Func<CmekCluster, Operation, Task> work,
+        string? with = null) => RegionsBesideAsync(clusters, within, (cluster, _, op) => work(cluster, op), with);
+
+    /// <summary>The same for work that may be about some regions of a cluster: those that its records name.</summary>
+    /// <param name="clusters">Names, ids, objects.</param>
+    /// <param name="within">How old what was read of a cluster may be.</param>
+    /// <param name="work">The work; it is given no region where it is about all.</param>
+    /// <param name="with">What else came with the record: the same cluster with something else is other work.</param>
+    internal Task RegionsBesideAsync(
+        IEnumerable<ClusterArgument> clusters,
+        TimeSpan within,
+        Func<CmekCluster, IReadOnlyList<string>, Operation, Task> work,
         string? with = null)
     {
         return EachOnceAsync(
             clusters,
             given => given.IsPattern
-                ? EachMatchAsync(given, cluster => OnceAsync(cluster.Name, op => op.RecentClusterAsync(cluster.Id, within)))
-                : OnceAsync(given.ToString(), op => ResolveAsync(given, within, op)),
+                ? EachMatchAsync(given, cluster => OnceAsync(given, cluster.Name, op => op.RecentClusterAsync(cluster.Id, within)))
+                : OnceAsync(given, given.ToString(), op => ResolveAsync(given, within, op)),
             with);
 
         // Also where one was given by its name and by its id.
-        Task OnceAsync(string name, Func<Operation, Task<CmekCluster>> read) => BesideAsync(name, async op =>
+        Task OnceAsync(ClusterArgument given, string name, Func<Operation, Task<CmekCluster>> read) => BesideAsync(name, async op =>
         {
             CmekCluster cluster = await read(op).ConfigureAwait(false);
             if (_worked.TryAdd($"{cluster.Id}\n{with}", true))
             {
-                await work(cluster, op).ConfigureAwait(false);
+                await work(cluster, given.Regions, op).ConfigureAwait(false);
             }
         });
     }
@@ -98,9 +109,14 @@ public abstract class SessionCommand : PipelineCommand
             string key = $"{given.Id}\n{given.Name}\n{with}";
             if (given.IsPart)
             {
-                if (_inParts.Add(key))
+                if (_parts.TryGetValue(key, out Part? part))
                 {
-                    _parts.Add((key, () => begin(given)));
+                    _parts[key] = part with { Given = part.Given.With(given) };
+                }
+                else
+                {
+                    _order.Add(key);
+                    _parts[key] = new Part(given, begin);
                 }
             }
             else if (_given.Add(key))
@@ -112,12 +128,9 @@ public abstract class SessionCommand : PipelineCommand
 
     internal override async Task LastRecordsAsync()
     {
-        foreach ((string key, Func<Task> begin) in _parts)
+        foreach (string key in _order.Where(_given.Add))
         {
-            if (_given.Add(key))
-            {
-                await begin().ConfigureAwait(false);
-            }
+            await _parts[key].Begin(_parts[key].Given).ConfigureAwait(false);
         }
     }
 
@@ -174,6 +187,9 @@ public abstract class SessionCommand : PipelineCommand
             throw WildcardRefused(given, CommandName);
         }
     }
+
+    // A cluster that comes in parts, what they say together, and what is begun after the last of them.
+    private sealed record Part(ClusterArgument Given, Func<ClusterArgument, Task> Begin);
 
     // Each cluster that a name with wildcards stands for. Where something is judged or waited for, none at all is no success.
     private Task EachMatchAsync(ClusterArgument given, Func<CmekCluster, Task> begin) => EachAsync(async () =>

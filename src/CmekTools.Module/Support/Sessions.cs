@@ -67,5 +67,13 @@ internal static class Sessions
     /// <summary>The engine's side of a connection.</summary>
     /// <exception cref="CmekException"><c>NotConnected</c>.</exception>
     public static SessionContext Require(CmekSession? given) => given?.Context as SessionContext ?? throw Connecting.NotConnected(
-        "To try things out first: Connect-CmekCloud -Sandbox (Start-CmekSandbox).");
+        "To try things out first: Connect-CmekCloud -Sandbox (Start-CmekSandbox).", WhyNot);
+
+    // Why no command connects by itself although the key is there; null where it is not.
+    private static string? WhyNot => string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable("COCKROACH_API_KEY")) ? null
+        : Sandboxes.InPlay ? "COCKROACH_API_KEY is not used by itself while a sandbox runs in this process."
+        : !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("GOOGLE_SANDBOX_ACCESS_TOKEN"))
+            ? "COCKROACH_API_KEY is not used by itself beside the variables of a sandbox (GOOGLE_SANDBOX_ACCESS_TOKEN)."
+        : s_chosen ? "COCKROACH_API_KEY is not used by itself once Connect-CmekCloud was called in this process."
+        : "COCKROACH_API_KEY is not used by itself after Disconnect-CmekCloud.";
 }

@@ -207,6 +207,24 @@ public sealed class FleetKeysTests
         Assert.InRange((int)result.Output[0].BaseObject, 0, Many / 4);
     }
 
+    [Fact]
+    public async Task AGrantOfAKeyThatWasMadeJustNowForAClusterWithoutKeysDoesNotReadTheClusterAgain()
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(Options);
+        (await shell.RunAsync("Get-CmekCluster c1 | New-CmekKey | Grant-CmekAccess")).Expect();
+        Assert.Equal(1, Sent(shell, "GetCmek"));
+
+        // The keys are there now: who has looked at the cluster before does not know what has happened since they were made.
+        shell.Server.ClearExchanges();
+        (await shell.RunAsync("Get-CmekCluster c1 | New-CmekKey | Grant-CmekAccess")).Expect();
+        Assert.Equal(2, Sent(shell, "GetCmek"));
+
+        (await shell.RunAsync("Get-CmekCluster c1 | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait")).Expect();
+        shell.Server.ClearExchanges();
+        (await shell.RunAsync("New-CmekKey c1 -NewGeneration | Grant-CmekAccess")).Expect();
+        Assert.InRange(Sent(shell, "GetCmek"), 2, 4);
+    }
+
     private static int Sent(SandboxShell shell, string operation) =>
         shell.Server.Exchanges.Count(e => e.Request.Operation == operation);
 

@@ -64,7 +64,7 @@ public sealed class PreflightUnknownTests
         await using DefectScene scene = await DefectScene.StartAsync(google: false, null);
         await ConnectAsync(scene, ("COCKROACH_API_KEY", scene.Cloud.ReadOnlyKey));
         CmekCheck role = await RoleAsync(scene);
-        Assert.Equal(CmekCheckResult.Unknown, role.Result);
+        Assert.Equal(CmekCheckResult.Warn, role.Result);
         Assert.Contains("CLUSTER_ADMIN or CLUSTER_OPERATOR_WRITER on shop", role.Remedy, StringComparison.Ordinal);
 
         // Once it was refused a change it is known; and so it is once one was taken.
@@ -72,7 +72,7 @@ public sealed class PreflightUnknownTests
         Assert.Equal(CmekCheckResult.Fail, (await RoleAsync(scene)).Result);
         Assert.False(await QuietAsync(scene));
         await ConnectAsync(scene);
-        Assert.Equal(CmekCheckResult.Unknown, (await RoleAsync(scene)).Result);
+        Assert.Equal(CmekCheckResult.Warn, (await RoleAsync(scene)).Result);
         Assert.True(await QuietAsync(scene));
         (await scene.EnableAsync()).Expect();
         Assert.Equal(CmekCheckResult.Pass, (await RoleAsync(scene)).Result);

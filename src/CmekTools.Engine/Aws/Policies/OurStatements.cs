@@ -41,6 +41,9 @@ internal static class OurStatements
     /// <summary>The Sid of the statement that lets the cluster's account assume the role.</summary>
     public static string TrustSid(CmekCluster cluster) => "CmekToolsTrust" + AwsNames.Short(cluster);
 
+    /// <summary>True where a Sid has the form of ours, of whatever cluster.</summary>
+    public static bool IsOfUs(string? sid) => sid?.StartsWith("CmekTools", StringComparison.Ordinal) == true;
+
     /// <summary>The statement without which only AWS support can change the policy.</summary>
     public static JsonObject Root(string partition, string account) => new()
     {
@@ -154,7 +157,7 @@ internal static class OurStatements
     public static IReadOnlyList<string> Roles(PolicyDocument policy) =>
     [
         .. policy.Statements
-            .Where(s => PolicyJson.Text(s, "Sid")?.StartsWith("CmekTools", StringComparison.Ordinal) == true)
+            .Where(s => IsOfUs(PolicyJson.Text(s, "Sid")))
             .Select(s => OnlyPrincipal(s) ?? Condition(s, "ArnEquals") ?? Condition(s, "StringEquals"))
             .OfType<string>()
             .Where(r => AwsNames.TryParseRole(r) is not null)
