@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using CmekTools.Engine;
-using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Pacing;
 using CmekTools.Tests.Kit;
 using CmekTools.Tests.Sandbox;

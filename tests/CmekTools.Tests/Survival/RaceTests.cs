@@ -339,10 +339,12 @@ public sealed class RaceTests
             new Dictionary<string, string>(WorkerProcess.Variables(server)) { [Commands.Settle] = "77000" },
             folder.Path,
             clock);
-        Task revoke = Task.Run(() => Revocation.RevokeAsync(
-            o => SubjectFinder.FindAsync([new ClusterRef(null, ClusterId, null)], o),
-            new RevokeOptions { Unasked = true, Scope = RevokeScope.KeyOnly, Limit = TimeSpan.FromMinutes(2) },
-            new Operation("revoke", session, host, TestContext.Current.CancellationToken)));
+        Task revoke = Task.Run(
+            () => Revocation.RevokeAsync(
+                o => SubjectFinder.FindAsync([new ClusterRef(null, ClusterId, null)], o),
+                new RevokeOptions { Unasked = true, Scope = RevokeScope.KeyOnly, Limit = TimeSpan.FromMinutes(2) },
+                new Operation("revoke", session, host, TestContext.Current.CancellationToken)),
+            TestContext.Current.CancellationToken);
         await Task.WhenAny(clock.Waits.Task, revoke);
         Assert.True(clock.Waits.Task.IsCompleted);
         Put(server, access, before);
