@@ -37,6 +37,11 @@ internal sealed record Timings
     /// <summary>How long a cut is watched before it is believed.</summary>
     public TimeSpan CutWatch { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// When a key policy that was written is looked at once more: KMS takes what others have made from what they read before.
+    /// </summary>
+    public TimeSpan PolicySettle { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>The first pause before a failed call is tried again; it doubles.</summary>
     public TimeSpan RetryBase { get; init; } = TimeSpan.FromSeconds(1);
 
@@ -80,6 +85,7 @@ internal sealed record Timings
         PropagationLimit = TimeSpan.FromSeconds(20),
         Visibility = TimeSpan.FromSeconds(2),
         CutWatch = TimeSpan.FromMilliseconds(100),
+        PolicySettle = TimeSpan.FromMilliseconds(20),
         RetryBase = TimeSpan.FromMilliseconds(50),
         CallLimit = TimeSpan.FromSeconds(20),
         KeyTry = TimeSpan.FromSeconds(4),

@@ -42,6 +42,9 @@ internal sealed class SandboxRequest
     /// <summary>True where the request would change something. Encrypting, decrypting and assuming a role change nothing.</summary>
     public bool IsWrite { get; set; }
 
+    /// <summary>Its place among all requests by when it took effect, from 1; 0 where it was not let through to a service.</summary>
+    public int Effect { get; set; }
+
     /// <summary>Who asked, once known.</summary>
     public string? Caller { get; set; }
 

@@ -24,6 +24,7 @@ internal sealed class SandboxServer : IAsyncDisposable
     private int _disposed;
     private Task _loop = Task.CompletedTask;
     private int _count;
+    private int _effects;
     private int _working;
 
     private SandboxServer(SandboxOptions options, HttpListener listener, int port)
@@ -233,6 +234,7 @@ internal sealed class SandboxServer : IAsyncDisposable
                 // One lock for the whole world: every answer sees one moment.
                 lock (_lock)
                 {
+                    request.Effect = ++_effects;
                     response = Answer(service, request);
                     response = fault?.Kind == FaultKind.Twice ? Answer(service, request) : response;
                 }

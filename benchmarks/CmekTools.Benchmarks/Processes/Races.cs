@@ -34,7 +34,6 @@ internal static class Races
                 {
                     foreach (string line in await field.RaceAsync(seed + n, totals).ConfigureAwait(false))
                     {
-                        totals.Wrong++;
                         await Console.Out.WriteLineAsync($"{provider}, race {seed + n}: {line}").ConfigureAwait(false);
                     }
                 }
@@ -44,7 +43,8 @@ internal static class Races
         await Console.Out.WriteLineAsync(
             $"{totals.Races} races of {processes} processes and a stranger from seed {seed}: {totals.Grants} grants, {totals.Revocations} "
             + $"revocations of which {totals.SaidCut} said that all is cut, {totals.Restores} restores, {totals.Rotations} rotations, "
-            + $"{totals.Refused} refused because of the others. {totals.Wrong} wrong, in {watch.Elapsed.TotalSeconds:0} s.")
+            + $"{totals.Refused} refused because of the others. {totals.Wrong} ended wrong, in {totals.WrittenOver} "
+            + $"others the stranger wrote over what had been done since he looked, in {watch.Elapsed.TotalSeconds:0} s.")
             .ConfigureAwait(false);
         return totals.Wrong == 0 ? 0 : 1;
     }
@@ -68,12 +68,21 @@ internal sealed class RaceTotals
     public int Refused { get; set; }
 
     public int Wrong { get; set; }
+
+    /// <summary>
+    /// Races in which something is gone because the stranger wrote a policy that he had read before it was put in: KMS takes that, and
+    /// whoever was quicker cannot know.
+    /// </summary>
+    public int WrittenOver { get; set; }
 }
 
 /// <summary>A cluster with its key, and the processes that race on it.</summary>
 internal sealed class RaceField : IAsyncDisposable
 {
     private const string ClusterId = "6f1f0a52-7c0d-4e6e-9a54-1f2d9b6c8e10";
+
+    // More than what a process of many on a busy machine takes between a look and a write.
+    private static readonly TimeSpan s_settle = TimeSpan.FromMilliseconds(500);
 
     // What else may end a command here, and each says so: somebody was quicker.
     private static readonly string[] s_ofOthers =
@@ -86,6 +95,8 @@ internal sealed class RaceField : IAsyncDisposable
     private readonly SandboxServer _server;
     private readonly string _folder = Path.Combine(StatePlace.Root, "cmektools-race-" + Guid.NewGuid().ToString("N")[..12]);
     private readonly List<WorkerProcess> _workers = [];
+    private readonly Dictionary<WorkerProcess, int> _doors = [];
+    private readonly RaceTrace _trace = new();
     private WorkerProcess? _stranger;
     private CmekAccess _access = new() { ClusterId = ClusterId, Region = string.Empty };
     private int _name;
@@ -115,10 +126,7 @@ internal sealed class RaceField : IAsyncDisposable
             // Half of them are on one machine, and each other one is on its own.
             for (int n = 0; n < processes; n++)
             {
-                field._workers.Add(
-                    await WorkerProcess.StartAsync(
-                        field._server,
-                        n % 2 == 0 ? Path.Combine(field._folder, "0") : Path.Combine(field._folder, $"{n}")).ConfigureAwait(false));
+                field._workers.Add(await field.StartAsync(n % 2 == 0 ? "0" : $"{n}").ConfigureAwait(false));
             }
 
             // A network: what is between a read and a write takes its time, and not always the same.
@@ -127,7 +135,8 @@ internal sealed class RaceField : IAsyncDisposable
                 await Task.Delay(Random.Shared.Next(8)).ConfigureAwait(false);
                 return null;
             };
-            field._stranger = await WorkerProcess.StartAsync(field._server, Path.Combine(field._folder, "stranger")).ConfigureAwait(false);
+            field._stranger = await field.StartAsync("stranger").ConfigureAwait(false);
+            field._server.After = field._trace.TakeAsync;
             return field;
         }
         catch
@@ -143,6 +152,7 @@ internal sealed class RaceField : IAsyncDisposable
     {
         Random random = new(seed);
         List<string> wrong = [];
+        List<string> his = [];
         int name = ++_name;
 
         // In every second one there is a break-glass; in some of the others a restore of what a revocation before the race has cut.
@@ -174,6 +184,9 @@ internal sealed class RaceField : IAsyncDisposable
         runs = [.. runs.Select((r, i) => (_workers[(i + turn) % _workers.Count], r.Order))];
         runs.Add((_stranger!, new Order(Stranger.Command, ClusterId, [_access], $"Stranger{name}")));
         int[] pauses = [.. runs.Select(_ => random.Next(40))];
+        _trace.Begin(runs.Select((r, i) => KeyValuePair.Create(
+            _doors[r.Worker],
+            r.Worker == _stranger ? Stranger.Command : $"{i}:{r.Order.Command}{(r.Order.Key is { } key ? " " + key : string.Empty)}")));
         string?[] answers = await Task.WhenAll(runs.Select(async (r, i) =>
         {
             await Task.Delay(pauses[i]).ConfigureAwait(false);
@@ -209,12 +222,8 @@ internal sealed class RaceField : IAsyncDisposable
         bool own = CanUse(_access.AuthPrincipal!, out string why);
         if (saidCut && own)
         {
-            // Where his rule is in and the Deny is not, he may have written the policy that he had read before the cut.
-            string now = Policy();
-            bool his = now.Contains($"Stranger{name}", StringComparison.Ordinal) && !now.Contains("Deny", StringComparison.Ordinal);
-            wrong.Add(
-                "the revocation said that the key is cut, and the cluster's principal can use it"
-                    + (his ? ": the stranger's rule is in, and no Deny" : string.Empty));
+            (_trace.TakenOutBy("CmekToolsRevoke") == Stranger.Command ? his : wrong).Add(
+                "the revocation said that the key is cut, and the cluster's principal can use it");
         }
 
         if (revoked && !saidCut)
@@ -224,7 +233,9 @@ internal sealed class RaceField : IAsyncDisposable
 
         if (!revoked && !own && answers[0] is null)
         {
-            wrong.Add($"{first} was done, and the cluster's principal cannot use the key: {why}");
+            string role = _access.AuthPrincipal!.Split('/')[^1];
+            (IsAws && _trace.TakenOutBy($"[{role}]") == Stranger.Command ? his : wrong).Add(
+                $"{first} was done, and the cluster's principal cannot use the key: {why}");
         }
 
         string policy = Policy();
@@ -238,7 +249,8 @@ internal sealed class RaceField : IAsyncDisposable
 
             if (order.Command == "grant" && order.Key is { } principal && !CanUse(PrincipalOf(principal), out string reason))
             {
-                wrong.Add($"the grant for {principal} was done, and it cannot use the key: {reason}");
+                (IsAws && _trace.TakenOutBy($"[{principal}]") == Stranger.Command ? his : wrong).Add(
+                    $"the grant for {principal} was done, and it cannot use the key: {reason}");
             }
 
             if (order.Command == Stranger.Command && !policy.Contains(order.Key!, StringComparison.Ordinal))
@@ -249,20 +261,26 @@ internal sealed class RaceField : IAsyncDisposable
 
         if (IsAws)
         {
-            string[] sids = [.. JsonNode.Parse(policy)!["Statement"]!.AsArray().Select(s => s!["Sid"]?.ToString()).OfType<string>()];
-            if (sids.Distinct().Count() != sids.Length)
+            JsonObject[] all = [.. JsonNode.Parse(policy)!["Statement"]!.AsArray().Select(s => s!.DeepClone().AsObject())];
+            bool sids = all.DistinctBy(s => (string?)s["Sid"]).Count() < all.Length;
+            _ = all.All(s => s.Remove("Sid"));
+            if (sids || all.DistinctBy(s => s.ToJsonString()).Count() < all.Length)
             {
                 wrong.Add($"a statement is there twice: {policy}");
             }
         }
 
+        string trace = _trace.ToString();
         await AgainAsync(revoked || (first == "restore" && answers[0] is not null)).ConfigureAwait(false);
         if (!CanUse(_access.AuthPrincipal!, out string still))
         {
             wrong.Add($"the restore after the race was done, and the cluster's principal cannot use the key: {still}");
         }
 
-        return wrong;
+        totals.Wrong += wrong.Count > 0 ? 1 : 0;
+        totals.WrittenOver += wrong.Count == 0 && his.Count > 0 ? 1 : 0;
+        IEnumerable<string> told = wrong.Concat(his.Select(h => h + " (the stranger wrote over it)"));
+        return wrong.Count + his.Count == 0 ? [] : [.. told, "who did what:" + Environment.NewLine + trace];
     }
 
     /// <inheritdoc/>
@@ -302,13 +320,22 @@ internal sealed class RaceField : IAsyncDisposable
         {
             if (IsAws)
             {
-                KmsKey key = _server.Get<AwsService>().World.Keys.Find(_access.KeyUri!)!;
+                AwsWorld world = _server.Get<AwsService>().World;
+                KmsKey key = world.Keys.Find(_access.KeyUri!)!;
+
+                // A policy is kept with the ids of its roles.
+                string[] racers =
+                [
+                    "Stranger",
+                    .. world.Roles(_server.Options.AwsAccountId).Where(r => r.Arn.Contains("racer-", StringComparison.Ordinal))
+                        .Select(r => r.UniqueId),
+                ];
                 JsonObject policy = JsonNode.Parse(key.Policy.Current.Show())!.AsObject();
                 JsonArray statements = policy["Statement"]!.AsArray();
                 foreach (JsonNode? statement in statements.ToArray())
                 {
                     string text = statement!.ToJsonString();
-                    if (text.Contains("Stranger", StringComparison.Ordinal) || text.Contains("racer-", StringComparison.Ordinal))
+                    if (racers.Any(r => text.Contains(r, StringComparison.Ordinal)))
                     {
                         statements.Remove(statement);
                     }
@@ -362,6 +389,15 @@ internal sealed class RaceField : IAsyncDisposable
     private string Policy() => _server.Exclusively(() => IsAws
         ? _server.Get<AwsService>().World.Keys.Find(_access.KeyUri!)!.Policy.Current.Show()
         : _server.Get<GcpService>().Policies.Get(_access.KeyUri!).ToJsonString());
+
+    private async Task<WorkerProcess> StartAsync(string folder)
+    {
+        Uri door = _server.AddDoor();
+        WorkerProcess worker = await WorkerProcess.StartAsync(_server, Path.Combine(_folder, folder), door, s_settle)
+            .ConfigureAwait(false);
+        _doors[worker] = door.Port;
+        return worker;
+    }
 
     private async Task<Commands.Outcome> HereAsync(string command)
     {

@@ -12,16 +12,22 @@ internal sealed class WorkerProcess : IDisposable
     private WorkerProcess(Process process) => _process = process;
 
     /// <summary>What a worker has to know of a sandbox.</summary>
-    public static IReadOnlyDictionary<string, string> Variables(SandboxServer server) =>
+    /// <param name="server">The sandbox.</param>
+    /// <param name="door">Its own door to it; null for the one of all.</param>
+    public static IReadOnlyDictionary<string, string> Variables(SandboxServer server, Uri? door = null) =>
         new Dictionary<string, string>(server.Environment, StringComparer.Ordinal)
         {
-            ["ADDRESS"] = server.BaseAddress.ToString(),
+            ["ADDRESS"] = (door ?? server.BaseAddress).ToString(),
             ["ORGANIZATION"] = server.Options.OrganizationId,
             ["PROJECT"] = server.Options.GoogleProject,
         };
 
     /// <summary>Starts one and waits until it is ready.</summary>
-    public static async Task<WorkerProcess> StartAsync(SandboxServer server, string folder)
+    /// <param name="server">The sandbox.</param>
+    /// <param name="folder">Its state folder.</param>
+    /// <param name="door">Its own door to the sandbox; null for the one of all.</param>
+    /// <param name="settle">See <see cref="Commands.Settle"/>; null for what a sandbox has.</param>
+    public static async Task<WorkerProcess> StartAsync(SandboxServer server, string folder, Uri? door = null, TimeSpan? settle = null)
     {
         // Beside this assembly there is the program's own, also where it is a test that runs.
         ProcessStartInfo start = new("dotnet", [typeof(WorkerProcess).Assembly.Location, "worker"])
@@ -29,12 +35,17 @@ internal sealed class WorkerProcess : IDisposable
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         };
-        foreach ((string name, string value) in Variables(server))
+        foreach ((string name, string value) in Variables(server, door))
         {
             start.Environment[name] = value;
         }
 
         start.Environment[Worker.Folder] = folder;
+        if (settle is { } time)
+        {
+            start.Environment[Commands.Settle] = time.TotalMilliseconds.ToString("0", System.Globalization.CultureInfo.InvariantCulture);
+        }
+
         WorkerProcess worker = new(Process.Start(start)!);
         return await worker.AnswerAsync().ConfigureAwait(false) is null
             ? worker

@@ -37,6 +37,9 @@ internal sealed record KeyMarks(
     IReadOnlyList<string> Users,
     IReadOnlyList<string> Unread)
 {
+    /// <summary>Does it say that a cluster's revocation has cut a principal off?</summary>
+    public bool HasCut(string principal, string clusterId) => Cuts.Any(c => c.Principal == principal && c.IsOf(clusterId));
+
     /// <summary>Does the key say that a revocation switched it off?</summary>
     public RetirementMark Retirement { get; init; }
 }

@@ -65,6 +65,7 @@ internal sealed class AwsAccessGranting(AwsKeyReader reader, AwsPrincipals princ
             {
                 RoleId = role.Id,
                 MayBeNew = role.MayBeNew,
+                Repeats = true,
             };
             planned = !await policies.EditPolicyAsync(arn, edit, op, changes).ConfigureAwait(false);
             await WarnOfBlocksAsync(arn, role, op, planned).ConfigureAwait(false);

@@ -15,6 +15,11 @@ internal sealed record KeyPolicyChange(Action<PolicyDocument> Apply, string Summ
     /// <summary>True where IAM may not have spread the role yet, so that the service's refusal heals.</summary>
     public bool MayBeNew { get; init; }
 
+    /// <summary>
+    /// True where it is made once more if somebody writes over it; else, for what a revocation may have taken back, that is an error.
+    /// </summary>
+    public bool Repeats { get; init; }
+
     /// <summary>True where it is enough that the change is there, whatever others wrote at the same moment.</summary>
     public bool EnoughWhereIn { get; init; }
 }

@@ -8,7 +8,11 @@ namespace CmekTools.Engine.Aws;
 /// <summary>Changing key policies: read just before, write, read back, compare.</summary>
 internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
 {
+    private const int Tries = 5;
     private static readonly TimeSpan s_besidePatience = TimeSpan.FromSeconds(1);
+
+    // By so much a look goes out before the write that it is beside: one that arrives behind the write shows nothing of what was before.
+    private static readonly TimeSpan s_headStart = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Changes a key's policy.</summary>
     /// <param name="key">The key.</param>
@@ -33,24 +37,59 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
             return true;
         }
 
-        after.RequireSize(key.Text);
-        PlannedChange change = new(
-            "kms:PutKeyPolicy",
-            key.Text,
-            edit.Summary,
-            PolicyJson.Diff(before.Root, after.Root),
-            before.Root.DeepClone(),
-            after.Root.DeepClone());
-
         // Nobody is asked in a break-glass, so that what was read is of this moment: a second read would only keep the key open.
-        return await AwsChanges.ChangeAsync(op, changes, change, async cancellation =>
+        if (!await ChangeAsync(before, changes).ConfigureAwait(false))
         {
-            PolicyDocument sent = await PutBesideOthersAsync(key, edit, before, op, cancellation).ConfigureAwait(false);
-            await ReadBackAsync(key, sent, edit, op, cancellation).ConfigureAwait(false);
-        }, async cancellation => IsIn(edit, await reader.PolicyAsync(key, cancellation).ConfigureAwait(false))).ConfigureAwait(false);
+            return false;
+        }
+
+        // A break-glass has looks of its own, behind all its keys.
+        for (int tries = 1; !Pacing.Urgency.Current; tries++)
+        {
+            await op.DelayAsync(op.Timings.PolicySettle).ConfigureAwait(false);
+            Evidence<PolicyDocument> now = await AwsEvidence.TryReadAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
+            if (now.Value is null || IsIn(edit, now.Value))
+            {
+                break;
+            }
+
+            if (!edit.Repeats || tries == Tries)
+            {
+                throw NotAsWritten(key, after, now.Value);
+            }
+
+            await op.Host.WarningAsync(
+                $"Somebody else wrote the key policy of {key.Text} as he had read it before this change: the change is made once more.")
+                    .ConfigureAwait(false);
+            if (!await ChangeAsync(now.Value, []).ConfigureAwait(false))
+            {
+                return false;
+            }
+        }
+
+        return true;
+
+        Task<bool> ChangeAsync(PolicyDocument was, ICollection<string> told)
+        {
+            PolicyDocument wanted = was.Clone();
+            edit.Apply(wanted);
+            wanted.RequireSize(key.Text);
+            PlannedChange change = new(
+                "kms:PutKeyPolicy",
+                key.Text,
+                edit.Summary,
+                PolicyJson.Diff(was.Root, wanted.Root),
+                was.Root.DeepClone(),
+                wanted.Root.DeepClone());
+            return AwsChanges.ChangeAsync(op, told, change, async cancellation =>
+            {
+                PolicyDocument sent = await PutBesideOthersAsync(key, edit, was, op, cancellation).ConfigureAwait(false);
+                await ReadBackAsync(key, sent, edit, op, cancellation).ConfigureAwait(false);
+            }, async cancellation => IsIn(edit, await reader.PolicyAsync(key, cancellation).ConfigureAwait(false)));
+        }
     }
 
-    // There is no ETag. A look at the policy goes out beside the write: where it shows another policy than the write was made from,
+    // There is no ETag. A look at the policy goes out beside each write: where it shows another policy than the write was made from,
     // somebody has written it in between, and what he wrote goes back in beside the change.
     private async Task<PolicyDocument> PutBesideOthersAsync(
         KeyArn key,
@@ -61,43 +100,90 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
     {
         using IDisposable turn = await PolicyTurn.TakeAsync(op.Session.Journal.Folder, key, cancellation).ConfigureAwait(false);
         PolicyDocument basis = Pacing.Urgency.Current ? before : await reader.PolicyAsync(key, cancellation).ConfigureAwait(false);
-        Task<Evidence<PolicyDocument>> beside = AwsEvidence.TryReadAsync(reader.PolicyAsync(key, cancellation));
-        PolicyDocument sent = await PutPatientlyAsync(key, edit, basis.Clone(), op, cancellation).ConfigureAwait(false);
-        await Task.WhenAny(beside, Task.Delay(s_besidePatience, op.Session.Time, cancellation)).ConfigureAwait(false);
-        if (!beside.IsCompletedSuccessfully
-            || (await beside.ConfigureAwait(false)).Value is not { } there
-            || there.Same(basis)
-            || await IsInOrRefusedAsync(key, edit, there, cancellation).ConfigureAwait(false))
+        PolicyDocument from = basis.Clone();
+        PolicyDocument? sent = null;
+        List<JsonObject> his = [];
+        List<JsonObject> gone = [];
+        string lost = string.Empty;
+        KeyPolicyChange both = edit with
         {
-            _ = beside.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            return sent;
-        }
-
-        PolicyDocument both = sent.Clone();
-        IReadOnlyList<string> his = OurPolicyEdits.TakeOver(both, basis, there);
-        string kept = his.Count == 0 ? string.Empty : $" Also in, as he wrote it: {string.Join(", ", his)}.";
-        if (his.Count > 0)
+            Apply = p =>
+            {
+                OurPolicyEdits.PutIn(p, his);
+                edit.Apply(p);
+            },
+        };
+        for (int round = 0; round < Tries; round++)
         {
+            PolicyDocument? there;
             try
             {
-                sent = await PutPatientlyAsync(key, edit, both, op, cancellation).ConfigureAwait(false);
+                Task<Evidence<PolicyDocument>> beside = AwsEvidence.TryReadAsync(reader.PolicyAsync(key, cancellation));
+                await Task.WhenAny(beside, Task.Delay(s_headStart, op.Session.Time, cancellation)).ConfigureAwait(false);
+                sent = await PutPatientlyAsync(key, both, from, op, cancellation).ConfigureAwait(false);
+                there = await LookedAsync(beside, op, cancellation).ConfigureAwait(false);
+                if (there is null || there.Same(basis) || await IsInOrRefusedAsync(key, both, there, cancellation).ConfigureAwait(false))
+                {
+                    break;
+                }
+
+                IReadOnlyList<JsonObject> news = OurPolicyEdits.News(basis, there);
+                gone.AddRange(basis.Statements.Where(s => !Has(there, s)));
+                if (news.Count == 0)
+                {
+                    break;
+                }
+
+                // What others have written since is in there, and stays.
+                his.AddRange(news);
+                basis = await reader.PolicyAsync(key, cancellation).ConfigureAwait(false);
+                from = basis.Clone();
+                both.Apply(from);
+                if (JsonNode.DeepEquals(from.Root, basis.Root))
+                {
+                    sent = basis;
+                    break;
+                }
             }
-            catch (CmekException e)
+            catch (CmekException e) when (sent is not null && e.ErrorId != "AccessRevoked")
             {
                 // The change is in. That what he wrote is not is no reason to take a harder way.
-                kept = $" What he wrote is lost, because it could not be written beside it ({e.Message}): "
-                    + $"{PolicyJson.Compact(there.Root)}.";
+                lost = $" What he wrote is lost, because it could not be written beside it ({e.Message}): "
+                    + $"{string.Join(", ", his.Select(PolicyJson.Compact))}.";
+                his.Clear();
+                break;
             }
         }
 
-        IReadOnlyList<string> again = OurPolicyEdits.Names(
-            sent.Statements.Where(s => Has(basis, s) && !Has(there, s)));
-        string back = again.Count == 0 ? string.Empty : $" In again, although he took it out or changed it: {string.Join(", ", again)}.";
-        await op.Host.WarningAsync(
-            $"Somebody else wrote the key policy of {key.Text} in the moment of this change. The change is in.{kept}{back} Look at the "
-                + "policy.")
-                .ConfigureAwait(false);
-        return sent;
+        IReadOnlyList<string> again = OurPolicyEdits.Names(gone.Where(s => Has(sent!, s)));
+        if (his.Count + again.Count + lost.Length > 0)
+        {
+            string kept = his.Count == 0 ? lost : $" Also in, as he wrote it: {string.Join(", ", OurPolicyEdits.Names(his).Distinct())}.";
+            string back = again.Count == 0
+                ? string.Empty
+                : $" In again, although he took it out or changed it: {string.Join(", ", again.Distinct())}.";
+            await op.Host.WarningAsync(
+                $"Somebody else wrote the key policy of {key.Text} in the moment of this change. The change is in.{kept}{back} Look at "
+                    + "the policy.").ConfigureAwait(false);
+        }
+
+        return sent!;
+    }
+
+    // What a look that went out beside a write has shown; null where it does not answer soon.
+    private static async Task<PolicyDocument?> LookedAsync(
+        Task<Evidence<PolicyDocument>> beside,
+        Operation op,
+        CancellationToken cancellation)
+    {
+        await Task.WhenAny(beside, Task.Delay(s_besidePatience, op.Session.Time, cancellation)).ConfigureAwait(false);
+        if (beside.IsCompletedSuccessfully)
+        {
+            return (await beside.ConfigureAwait(false)).Value;
+        }
+
+        _ = beside.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        return null;
     }
 
     // What was written in between may be a cut, which the change must not go over: then the cut is put back as it was.
@@ -194,14 +280,16 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
             }
         }
 
-        throw new CmekException(
-            "PolicyNotAsWritten",
-            CmekErrorKind.InvalidData,
-            $"The key policy of {key.Text} does not read as it was written; somebody else may have written it at the same "
-                + $"moment:{Environment.NewLine}{PolicyJson.Diff(sent.Root, seen!.Root)}",
-            "Look at the policy, then run the command again: it changes only what is missing.",
-            key.Text);
+        throw NotAsWritten(key, sent, seen!);
     }
+
+    private static CmekException NotAsWritten(KeyArn key, PolicyDocument sent, PolicyDocument seen) => new(
+        "PolicyNotAsWritten",
+        CmekErrorKind.InvalidData,
+        $"The key policy of {key.Text} does not read as it was written; somebody else may have written it at the same "
+            + $"moment:{Environment.NewLine}{PolicyJson.Diff(sent.Root, seen.Root)}",
+        "Look at the policy, then run the command again: it changes only what is missing.",
+        key.Text);
 
     private static bool Has(PolicyDocument policy, JsonObject statement) =>
         policy.Statements.Any(s => PolicyJson.Same(s, statement));

@@ -116,8 +116,9 @@ internal sealed class PermanentRevocation(
         try
         {
             wanted = await op.Host.ShouldContinueAsync(
-                $"{plan.Target(op)}: from the day on that stands beside each key nobody can ever read the data of {names} or its backups "
-                    + $"again.{string.Concat(ends.Select(e => "\n  " + e))}\nSchedule their deletion?",
+                $"{plan.Target(op)}: these keys are scheduled to be destroyed on the days that stand beside them; from then on nobody can "
+                    + $"ever read the data of {names} or its backups again.{string.Concat(ends.Select(e => "\n  " + e))}\n"
+                    + "Schedule their deletion?",
                 "Permanent revocation").ConfigureAwait(false);
         }
         catch (CmekException e)
@@ -176,7 +177,7 @@ internal sealed class PermanentRevocation(
                 && seen.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
             if (!gone)
             {
-                await Retirements.PutAsync(key.KeyUri, first.Subject.Cluster, provider, part).ConfigureAwait(false);
+                await RevocationMarks.PutAsync(key.KeyUri, first.Subject.Cluster, provider, part).ConfigureAwait(false);
             }
 
             DateTimeOffset? when = gone

@@ -37,7 +37,7 @@ internal static partial class GcpKeyMarks
             JsonObject policy = await cloud.GetKmsPolicyAsync(keyUri, op.Cancellation).ConfigureAwait(false);
             foreach (string member in IamBindings.Bindings(policy).SelectMany(IamBindings.Members).Distinct())
             {
-                string plain = Plain(member);
+                string plain = IamMembers.EmailOf(member) ?? member;
                 users.Add(plain);
                 if (DerivedAccount().Match(plain) is { Success: true } derived)
                 {
@@ -52,9 +52,6 @@ internal static partial class GcpKeyMarks
 
         return new KeyMarks(marks, cuts, users, unread) { Retirement = retirement };
     }
-
-    internal static string Plain(string member) =>
-        member.StartsWith("serviceAccount:", StringComparison.Ordinal) ? member["serviceAccount:".Length..] : member;
 
     [GeneratedRegex("^cmek-.*-([0-9a-f]{8})@")]
     private static partial Regex DerivedAccount();

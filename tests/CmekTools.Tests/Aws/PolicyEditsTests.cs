@@ -111,6 +111,36 @@ public sealed class PolicyEditsTests
         Assert.Equal(P(s_root + "," + s_ours.Replace(s_use, s_use + "x2", StringComparison.Ordinal) + "," + theirs), policy.Text());
     }
 
+    // Two who write at once take the first Sid that is free, and both take the same one.
+    [Fact]
+    public void WhatTwoGaveUnderOneSidStaysBothAndOnce()
+    {
+        string his = s_ours.Replace(Role, Role + "2", StringComparison.Ordinal);
+        PolicyDocument policy = Parse(s_ours);
+        JsonObject[] both = [JsonNode.Parse(his)!.AsObject(), JsonNode.Parse(s_ours)!.AsObject()];
+        OurPolicyEdits.PutIn(policy, both);
+        OurPolicyEdits.PutIn(policy, both);
+        string wanted = s_ours + "," + his.Replace(s_use, s_use + "x2", StringComparison.Ordinal);
+        Assert.Equal(P(wanted), policy.Text());
+    }
+
+    // Else a cut does not know it again.
+    [Fact]
+    public void ANumberBehindASidIsReplacedAndNotFollowedByAnother()
+    {
+        PolicyDocument policy = Parse(s_ours + "," + s_ours.Replace(s_use, s_use + "x2", StringComparison.Ordinal));
+        Assert.Equal(s_use + "x3", policy.FreeSid(s_use + "x2"));
+    }
+
+    [Fact]
+    public void ARestorationGivesNothingTwiceThatIsInUnderAnotherSid()
+    {
+        PolicyDocument policy = Parse(s_ours.Replace(s_use, s_use + "x5", StringComparison.Ordinal));
+        string there = policy.Text();
+        OurPolicyEdits.Restore(policy, Parse(s_root + "," + s_ours), TestClusters.Shop, Role, RoleId);
+        Assert.Equal(there, policy.Text());
+    }
+
     [Fact]
     public void ARoleThatWasCutOffIsNotLetInByAGrant()
     {

@@ -182,7 +182,10 @@ public sealed class RevokeTests
         await life.RunAsync("Revoke-CmekAccess shop -Permanent -Force");
         string question = Assert.Single(life.Shell.Shell.Host.Questions).Message;
         Assert.All(
-            ["shop", "scheduled to be destroyed", "nobody can ever read the data of", .. uris],
+            [
+                "shop of the organization Sandbox, a SANDBOX", "scheduled to be destroyed", "nobody can ever read the data of",
+                .. uris.Select(u => $"{u}: on {DateTime.UtcNow.AddDays(30):yyyy-MM-dd} (30 days)"),
+            ],
             word => Assert.Contains(word, question, StringComparison.Ordinal));
         Assert.Equal(CmekState.REVOKED, (await life.StatusAsync()).State);
         foreach (string uri in uris)

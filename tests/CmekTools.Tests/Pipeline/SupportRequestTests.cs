@@ -69,7 +69,7 @@ public sealed class SupportRequestTests
             .. before.Regions.Select(r => $"{r.Region}: REVOKED, key {r.KeyUri}, principal {r.AuthPrincipal}"),
             "Revoke-CmekAccess: " + cut,
             "Revoke-CmekAccess: revoke CMEK at the service (done)",
-            "has not been given back",
+            "nothing is recorded here of giving it back",
             $"Written {start.UtcDateTime:yyyy-MM-dd}",
         ];
         Assert.All(said, word => Assert.Contains(word, request.Body, StringComparison.Ordinal));

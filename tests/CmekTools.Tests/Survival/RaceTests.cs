@@ -229,6 +229,132 @@ public sealed class RaceTests
         await CutsBesideAsync(server, here.Path, access, grant, release);
     }
 
+    // Somebody had read the policy before the grant wrote it, and writes his when the grant has seen its own in.
+    [Fact]
+    public async Task AGrantThatSomebodyWritesOverIsMadeOnceMore()
+    {
+        await using SandboxServer server = Start("AWS");
+        using TempFolder folder = new();
+        CmekAccess access = await BeginAsync(server, folder.Path);
+        TakeOut(server, access);
+        string his = With(Policy(server, access), "His");
+        bool written = false;
+        server.After = (request, _) =>
+        {
+            written |= request.Operation == "PutKeyPolicy";
+            if (written && request.Operation == "GetKeyPolicy")
+            {
+                server.After = null;
+                Put(server, access, his);
+            }
+
+            return Task.FromResult<SandboxResponse?>(null);
+        };
+        await RunAsync(server, folder.Path, "grant", access);
+        Assert.Null(server.After);
+        Assert.Null(Refusal(server, access));
+        Assert.Contains("\"His\"", Policy(server, access), StringComparison.Ordinal);
+    }
+
+    // What is written beside the write that puts the first one's rule back in goes back in too.
+    [Fact]
+    public async Task EveryoneWhoWritesBesideACutIsKept()
+    {
+        await using SandboxServer server = Start("AWS");
+        using TempFolder folder = new();
+        CmekAccess access = await BeginAsync(server, folder.Path);
+        int reads = 0;
+        bool written = false;
+        server.After = (request, _) =>
+        {
+            string? his = (request.Operation, written) switch
+            {
+                // The cut is made from what this read shows.
+                ("GetKeyPolicy", false) when ++reads == 1 => "First",
+                ("PutKeyPolicy", false) => "Second",
+                ("GetKeyPolicy", true) when ++reads == 10 => "Third",
+                _ => null,
+            };
+            if (request.Operation == "PutKeyPolicy" && !written)
+            {
+                written = true;
+                reads = 9;
+            }
+
+            if (his is not null)
+            {
+                Put(server, access, With(Policy(server, access), his));
+            }
+
+            return Task.FromResult<SandboxResponse?>(null);
+        };
+        Assert.True(await CutAsync(server, folder.Path));
+        server.After = null;
+        Assert.NotNull(Refusal(server, access));
+        string policy = Policy(server, access);
+        Assert.All(["First", "Second", "Third"], n => Assert.Contains($"\"{n}\"", policy, StringComparison.Ordinal));
+    }
+
+    // A grant for another role has written over the cut, sees that, and puts it back, before the revocation has looked a second time.
+    [Fact]
+    public async Task ACutThatWasGoneForAMomentIsSeenToBeBack()
+    {
+        await using SandboxServer server = Start("AWS");
+        using TempFolder folder = new();
+        CmekAccess access = await BeginAsync(server, folder.Path);
+        string before = Policy(server, access);
+        string? cut = null;
+        int gone = 0;
+        server.After = (request, response) =>
+        {
+            bool seen = response.Body.Contains("CmekToolsRevoke", StringComparison.Ordinal);
+            if (request.Operation == "GetKeyPolicy" && seen && cut is null)
+            {
+                cut = Policy(server, access);
+                Put(server, access, before);
+            }
+            else if (request.Operation == "GetKeyPolicy" && !seen && cut is not null && ++gone == 1)
+            {
+                Put(server, access, cut);
+            }
+
+            return Task.FromResult<SandboxResponse?>(null);
+        };
+        Assert.True(await CutAsync(server, folder.Path));
+        Assert.Equal(1, gone);
+        Assert.NotNull(Refusal(server, access));
+    }
+
+    // On two machines, without the service: the grant's write is on its way when the cut is proven, and comes before the last look.
+    [Fact]
+    public async Task TheLastLookOfACutComesWhenWhoeverReadBeforeItHasWritten()
+    {
+        await using SandboxServer server = Start("AWS");
+        using TempFolder folder = new();
+        CmekAccess access = await BeginAsync(server, folder.Path);
+        string before = Policy(server, access);
+        using SettleClock clock = new(TimeSpan.FromSeconds(77));
+        ProofHost host = new();
+        using SessionContext session = Commands.Connect(
+            new Dictionary<string, string>(WorkerProcess.Variables(server)) { [Commands.Settle] = "77000" },
+            folder.Path,
+            clock);
+        Task revoke = Task.Run(
+            () => Revocation.RevokeAsync(
+                o => SubjectFinder.FindAsync([new ClusterRef(null, ClusterId, null)], o),
+                new RevokeOptions { Unasked = true, Scope = RevokeScope.KeyOnly, Limit = TimeSpan.FromMinutes(2) },
+                new Operation("revoke", session, host, TestContext.Current.CancellationToken)),
+            TestContext.Current.CancellationToken);
+        await Task.WhenAny(clock.Waits.Task, revoke);
+        Assert.True(clock.Waits.Task.IsCompleted);
+        Put(server, access, before);
+        Assert.Null(Refusal(server, access));
+        clock.Go();
+        await revoke;
+        Assert.NotNull(Refusal(server, access));
+        Assert.Equal(true, host.Output.OfType<CmekStep>().Last().KeyCut);
+    }
+
     // What was written before the grant failed lets in all the same.
     [Theory]
     [InlineData("AWS", "GetKeyPolicy")]
@@ -383,6 +509,14 @@ public sealed class RaceTests
         return true;
     });
 
+    private static string With(string policy, string sid)
+    {
+        JsonObject with = JsonNode.Parse(policy)!.AsObject();
+        with["Statement"]!.AsArray().Add(JsonNode.Parse(
+            $$"""{"Sid":"{{sid}}","Effect":"Deny","Principal":"*","Action":"kms:UpdateAlias","Resource":"*"}"""));
+        return with.ToJsonString();
+    }
+
     private static string? Refusal(SandboxServer server, CmekAccess access) => server.Exclusively(() =>
     {
         CloudCluster cluster = server.Get<CloudApiService>().Store.All.First(c => c.Id == ClusterId);
@@ -392,6 +526,47 @@ public sealed class RaceTests
             access.KeyUri!,
             access.AuthPrincipal!);
     });
+
+    // Stands still, and holds who waits for one certain time until it is told to go on; other timers go off as they do.
+    private sealed class SettleClock(TimeSpan settle) : TimeProvider, IDisposable
+    {
+        private readonly ConcurrentQueue<ITimer> _held = new();
+        private volatile bool _going;
+
+        public TaskCompletionSource Waits { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public override long GetTimestamp() => 0;
+
+        public void Go()
+        {
+            _going = true;
+            foreach (ITimer timer in _held)
+            {
+                timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            }
+        }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            if (dueTime != settle)
+            {
+                return System.CreateTimer(callback, state, dueTime, period);
+            }
+
+            ITimer timer = System.CreateTimer(callback, state, _going ? TimeSpan.Zero : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _held.Enqueue(timer);
+            Waits.TrySetResult();
+            return timer;
+        }
+
+        public void Dispose()
+        {
+            foreach (ITimer timer in _held)
+            {
+                timer.Dispose();
+            }
+        }
+    }
 
     // Says when the key's cut is proven.
     private sealed class ProofHost : IOperationHost

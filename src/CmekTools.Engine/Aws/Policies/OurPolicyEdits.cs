@@ -65,7 +65,7 @@ internal static class OurPolicyEdits
         {
             bool mine = OurStatements.IsUse(old[i], cluster) && OurStatements.OnlyPrincipal(old[i]) is { } principal
                 && (principal == roleArn || AwsNames.IsRoleId(principal));
-            if (mine && !policy.Statements.Any(s => IsBack(s, old[i])))
+            if (mine && !policy.Statements.Any(s => IsBack(s, old[i]) || IsAnother(s, old[i])))
             {
                 JsonObject statement = (JsonObject)old[i].DeepClone();
                 WithLivePrincipal(statement, roleArn);
@@ -93,6 +93,14 @@ internal static class OurPolicyEdits
             policy.Unwrap();
         }
 
+        // A grant of the same moment has given it the same under another Sid.
+        bool IsAnother(JsonObject now, JsonObject then)
+        {
+            JsonObject wanted = (JsonObject)then.DeepClone();
+            WithLivePrincipal(wanted, roleArn);
+            return IsSameButSid(now, wanted) && !old.Any(o => IsBack(now, o));
+        }
+
         bool IsBack(JsonObject now, JsonObject then)
         {
             JsonObject wanted = (JsonObject)then.DeepClone();
@@ -104,22 +112,38 @@ internal static class OurPolicyEdits
         }
     }
 
-    /// <summary>
-    /// Takes over what somebody else has written beside a policy that was read earlier: his new statements, and his in place of those of
-    /// the same Sid.
-    /// </summary>
-    /// <param name="policy">Takes them.</param>
+    /// <summary>What somebody else has written since a policy was read: his new statements and those that he changed.</summary>
     /// <param name="basis">What was read.</param>
     /// <param name="there">What he wrote.</param>
-    /// <returns>What was taken over, for people.</returns>
-    public static IReadOnlyList<string> TakeOver(PolicyDocument policy, PolicyDocument basis, PolicyDocument there)
+    public static IReadOnlyList<JsonObject> News(PolicyDocument basis, PolicyDocument there) =>
+        [.. there.Statements.Where(s => !basis.Statements.Any(b => PolicyJson.Same(s, b)))];
+
+    /// <summary>
+    /// Puts somebody's statements in, each in place of one of the same Sid. Where they are in it does nothing. Two that give something to
+    /// two roles may have taken the same Sid of ours at the same moment: then the second gets another one.
+    /// </summary>
+    /// <param name="policy">Takes them.</param>
+    /// <param name="statements">The statements.</param>
+    public static void PutIn(PolicyDocument policy, IReadOnlyList<JsonObject> statements)
     {
-        JsonObject[] news = [.. there.Statements.Where(s => !basis.Statements.Any(b => PolicyJson.Same(s, b)))];
-        foreach (JsonObject statement in news)
+        foreach (JsonObject statement in statements)
         {
+            string? sid = PolicyJson.Text(statement, "Sid");
+            bool ours = OurStatements.IsOfUs(sid);
+            if (policy.Statements.Any(s => PolicyJson.Same(s, statement) || (ours && IsSameButSid(s, statement))))
+            {
+                continue;
+            }
+
             JsonObject copy = (JsonObject)statement.DeepClone();
-            if (PolicyJson.Text(statement, "Sid") is { } sid && policy.Statements.FirstOrDefault(
-                s => PolicyJson.Text(s, "Sid") == sid) is { } same)
+            JsonObject? same = sid is null ? null : policy.Statements.FirstOrDefault(s => PolicyJson.Text(s, "Sid") == sid);
+            if (same is not null && ours && OurStatements.OnlyPrincipal(same) != OurStatements.OnlyPrincipal(copy))
+            {
+                copy["Sid"] = policy.FreeSid(sid!);
+                same = null;
+            }
+
+            if (same is not null)
             {
                 policy.Replace(same, copy);
             }
@@ -128,8 +152,19 @@ internal static class OurPolicyEdits
                 policy.Add(copy);
             }
         }
+    }
 
-        return Names(news);
+    // Of two statements of ours.
+    private static bool IsSameButSid(JsonObject one, JsonObject other)
+    {
+        if (!OurStatements.IsOfUs(PolicyJson.Text(one, "Sid")))
+        {
+            return false;
+        }
+
+        JsonObject copy = (JsonObject)one.DeepClone();
+        copy["Sid"] = other["Sid"]?.DeepClone();
+        return PolicyJson.Same(copy, other);
     }
 
     /// <summary>Statements as people call them: by the Sid, else what they say.</summary>

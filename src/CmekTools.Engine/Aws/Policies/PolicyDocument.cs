@@ -8,7 +8,7 @@ namespace CmekTools.Engine.Aws.Policies;
 /// A key policy or trust policy as a JSON tree. What is not touched is written back as it was: order, unknown fields, a single string
 /// where others would write an array.
 /// </summary>
-internal sealed class PolicyDocument
+internal sealed partial class PolicyDocument
 {
     /// <summary>The most that KMS takes.</summary>
     public const int SizeLimit = 32 * 1024;
@@ -127,10 +127,11 @@ internal sealed class PolicyDocument
     /// <summary>True where a Sid is taken.</summary>
     public bool HasSid(string sid) => Statements.Any(s => PolicyJson.Text(s, "Sid") == sid);
 
-    /// <summary>The Sid itself, or with the first number that is free.</summary>
+    /// <summary>The Sid itself, or with the first number that is free, in place of the number that it has.</summary>
     public string FreeSid(string sid)
     {
         string free = sid;
+        sid = Numbers().Replace(sid, string.Empty);
         for (int number = 2; HasSid(free); number++)
         {
             free = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{sid}x{number}");
@@ -155,6 +156,9 @@ internal sealed class PolicyDocument
                 target);
         }
     }
+
+    [System.Text.RegularExpressions.GeneratedRegex("(x[0-9]+)+$", System.Text.RegularExpressions.RegexOptions.CultureInvariant)]
+    private static partial System.Text.RegularExpressions.Regex Numbers();
 
     private JsonObject Wrapped()
     {
