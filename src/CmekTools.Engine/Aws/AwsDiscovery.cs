@@ -1,4 +1,3 @@
-using Amazon;
 using Amazon.KeyManagementService.Model;
 using Amazon.Runtime;
 using CmekTools.Engine.Access;
