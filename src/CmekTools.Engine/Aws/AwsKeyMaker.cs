@@ -3,7 +3,6 @@ using Amazon.KeyManagementService.Model;
 using Amazon.KeyManagementService;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Aws.Policies;
-using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Aws;

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Clusters;
 
