@@ -67,6 +67,8 @@ internal sealed class AwsPacing(Func<string> owner, bool pacesLoopback) : Pipeli
                 .EnterAsync(request.CancellationToken).ConfigureAwait(false);
         return await PacedRequest.SendAsync(
             $"{config.ServiceId} {call} {place}",
+            request.Request?.HttpMethod ?? "POST",
+            () => AddressOf(request.Request),
             turn,
             () => base.InvokeAsync<T>(executionContext),
             Refusal).ConfigureAwait(false);
@@ -75,8 +77,15 @@ internal sealed class AwsPacing(Func<string> owner, bool pacesLoopback) : Pipeli
     private static RefusedRequest? Refusal(Exception failure) => failure is AmazonServiceException e
         ? new RefusedRequest(
             e.ErrorCode ?? $"{(int)e.StatusCode}",
+            (int)e.StatusCode,
             e.ErrorCode?.Contains("Throttl", StringComparison.OrdinalIgnoreCase) == true || (int)e.StatusCode == 429)
         : null;
+
+    // The endpoint with the resource's path, where there is one: KMS and IAM have all their calls at one.
+    private static Uri? AddressOf(IRequest? request) => request?.Endpoint is not { } endpoint ? null
+        : request.ResourcePath is { Length: > 1 } path && !path.Contains('{', StringComparison.Ordinal)
+            && Uri.TryCreate(endpoint, path.TrimStart('/'), out Uri? whole) ? whole
+        : endpoint;
 
     private static bool IsOnLoopback(IClientConfig config) =>
         Uri.TryCreate(config.ServiceURL, UriKind.Absolute, out Uri? url) && url.IsLoopback;

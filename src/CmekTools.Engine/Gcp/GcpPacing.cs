@@ -32,12 +32,14 @@ internal static class GcpPacing
                 reads ? Reads : Writes).EnterAsync(cancellation).ConfigureAwait(false);
         return await PacedRequest.SendAsync(
             $"{service.Name} {request.HttpMethod} {request.ResourceName} ({what})",
+            request.HttpMethod,
+            () => request.CreateRequest().RequestUri,
             turn,
             () => request.ExecuteAsync(cancellation),
             Refusal).ConfigureAwait(false);
     }
 
     private static RefusedRequest? Refusal(Exception failure) => failure is GoogleApiException e
-        ? new RefusedRequest($"{(int)e.HttpStatusCode}", e.HttpStatusCode == HttpStatusCode.TooManyRequests)
+        ? new RefusedRequest($"{(int)e.HttpStatusCode}", (int)e.HttpStatusCode, e.HttpStatusCode == HttpStatusCode.TooManyRequests)
         : null;
 }

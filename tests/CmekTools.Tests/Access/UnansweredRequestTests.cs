@@ -37,7 +37,7 @@ public sealed class UnansweredRequestTests
         ConcurrentQueue<string> lines = [];
         RequestTrace.Current = line =>
         {
-            lines.Enqueue(line);
+            lines.Enqueue(line.Whole);
 
             // One is enough: the retries would take their time.
             return stop.CancelAsync();
@@ -49,6 +49,7 @@ public sealed class UnansweredRequestTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => hangingUp);
         Assert.NotEmpty(lines);
         Assert.All(lines, l => Assert.Contains(": no answer in ", l, StringComparison.Ordinal));
+        Assert.All(lines, l => Assert.Contains($" {address}", l, StringComparison.Ordinal));
     }
 
     private static async Task HangUpAsync(TcpListener listener, CancellationToken stop)
