@@ -81,6 +81,38 @@ public sealed class ClaimTests
     }
 
     [Fact]
+    public async Task APastKeyThatTwoRevocationsFoundOnAndOffIsOnAgainAfterTheSecondOnesRestore()
+    {
+        await using Life life = await Life.StartAsync("GCP");
+        string past = await life.KeyAsync(life.Regions[0]);
+        await life.RunAsync("""
+            $WarningPreference = 'SilentlyContinue'
+            New-CmekKey shop -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait
+            """);
+        life.Answer(r => r.Operation is "cryptoKeys.setIamPolicy" && r.Names(past)
+            ? new SandboxResponse { Status = 403, Body = """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""" }
+            : null);
+        await life.TryAsync("Revoke-CmekAccess shop -Force -KeyOnly");
+        life.Server.Before = null;
+        Assert.Equal(CmekKeyState.Disabled, await life.KeyStateAsync(past));
+
+        // Another machine finds the key off, revokes for good, and gives all of it back.
+        await life.RunAsync("""
+            param($Sandbox, $State)
+            $WarningPreference = 'SilentlyContinue'
+            $null = Connect-CmekCloud -Sandbox $Sandbox -StateFolder $State
+            $null = Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop
+            """, new
+        {
+            Sandbox = new CmekSandbox { BaseAddress = life.Server.BaseAddress, Environment = life.Server.Environment },
+            State = Path.Combine(life.Shell.StateFolder, "other"),
+        });
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(past));
+        await life.RunAsync("$WarningPreference = 'SilentlyContinue'; Restore-CmekAccess shop -AcceptChanges -Wait");
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
+    }
+
+    [Fact]
     public async Task APastKeyIsCutOffFromAPrincipalThatWasLetInSince()
     {
         await using Life life = await Life.StartAsync("AWS");
