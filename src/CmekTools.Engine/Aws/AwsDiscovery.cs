@@ -1,4 +1,3 @@
-using Amazon;
 using Amazon.KeyManagementService.Model;
 using Amazon.Runtime;
 using CmekTools.Engine.Access;
@@ -47,7 +46,7 @@ internal sealed class AwsDiscovery(AwsKeyReader reader)
         await op.Host.VerboseAsync($"Looking in every region of the partition {partition}.").ConfigureAwait(false);
         return
         [
-            .. RegionEndpoint.EnumerableAllRegions.Select(r => r.SystemName)
+            .. AwsNames.SdkRegions
                 .Where(r => AwsNames.IsRegion(r) && AwsNames.Partition(r) == partition && r.Count(c => c == '-') == 2),
         ];
     }

@@ -491,7 +491,10 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     {
         foreach (CutAccess access in Accesses.DistinctBy(a => a.Subject.Cluster.Id).Where(_ => !op.Host.WhatIf))
         {
-            await access.Report.DoneAsync(step, access.Target.Region, KeyUri, result).ConfigureAwait(false);
+            string[] principals =
+                [.. Accesses.Where(a => a.Subject == access.Subject).Select(a => a.Target.AuthPrincipal).Distinct()];
+            await access.Report.DoneAsync(step, access.Target.Region, KeyUri, result, principals is [var one] ? one : null)
+                .ConfigureAwait(false);
         }
     }
 

@@ -52,6 +52,7 @@ internal sealed class RestorationReport(CmekCluster cluster, Operation op)
             Step = step,
             Result = result,
             Now = Now(),
+            CutState = IsBack ? CmekCutState.Open : CmekCutState.Unread,
             KeyCut = IsBack ? false : null,
             Revoked = Revoked,
             DurationSeconds = Math.Round(took.TotalSeconds, 3),

@@ -74,7 +74,8 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
                     "GcpKeyRotation",
                     CmekCheckResult.Pass,
                     uri,
-                    $"A new version is made every {period}, next at {key["nextRotationTime"]?.ToString() ?? "a time that is not said"}.")
+                    $"A new version is made every {GcpKeyReader.PeriodText(period)}, next at "
+                        + $"{key["nextRotationTime"]?.ToString() ?? "a time that is not said"}.")
                 : target.Check(
                     "GcpKeyRotation",
                     CmekCheckResult.Warn,

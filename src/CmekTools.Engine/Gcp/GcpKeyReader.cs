@@ -50,6 +50,12 @@ internal sealed class GcpKeyReader(GcpClients clients)
         }
     }
 
+    /// <summary>A duration as Google writes it (<c>7776000s</c>) in days where it is some; anything else as it is.</summary>
+    public static string PeriodText(JsonNode period) =>
+        double.TryParse(period.ToString().TrimEnd('s'), NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds)
+            ? string.Create(CultureInfo.InvariantCulture, $"{seconds / 86400:0.#} days")
+            : period.ToString();
+
     /// <summary>Throws where the key cannot be a CMEK.</summary>
     public static void RequireUsable(CmekKey key)
     {
