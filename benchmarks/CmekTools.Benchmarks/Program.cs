@@ -9,7 +9,7 @@ using CmekTools.Benchmarks.Survival;
 //   inputs [--count N] [--seed N]
 //   crashes [--seed N] [--lives N]
 //   restarts [--provider AWS|GCP] [--form Refused|Answerless|Hanging] [--lives N]
-//   long [--clusters 50] [--minutes 115]
+//   long [--clusters 50] [--minutes 115] [--grace SECONDS]
 //   races [--seed N] [--count N] [--processes N]
 //   break-glass [--clusters 40]
 Dictionary<string, string> options = new(StringComparer.OrdinalIgnoreCase);
@@ -53,7 +53,10 @@ switch (args.FirstOrDefault())
             options.TryGetValue("--form", out string? form) ? [Enum.Parse<AwayForm>(form, ignoreCase: true)] : Enum.GetValues<AwayForm>(),
             (int)Number("--lives", int.MaxValue));
     case "long":
-        return await LongWait.RunAsync((int)Number("--clusters", 50), TimeSpan.FromMinutes(Number("--minutes", 115)));
+        return await LongWait.RunAsync(
+            (int)Number("--clusters", 50),
+            TimeSpan.FromMinutes(Number("--minutes", 115)),
+            TimeSpan.FromSeconds(Number("--grace", 20)));
     case "races":
         return await Races.RunAsync((int)Number("--seed", 1), (int)Number("--count", 1000), (int)Number("--processes", 2));
     case "worker":
@@ -68,7 +71,7 @@ switch (args.FirstOrDefault())
                 + "inputs [--count N] [--seed N]: wrong input for every parser\n"
                 + "crashes [--seed N] [--lives N]: processes killed at each request\n"
                 + "restarts [--provider AWS|GCP] [--form FORM] [--lives N]: a service goes away for ten minutes at each request\n"
-                + "long [--clusters N] [--minutes N]: a long wait for many clusters, with credentials that end meanwhile\n"
+                + "long [--clusters N] [--minutes N] [--grace SECONDS]: a long wait for many clusters, with credentials that end\n"
                 + "races [--seed N] [--count N] [--processes N]: processes on the same keys at once, and a stranger\n"
                 + "break-glass [--clusters N]: how soon the last key is cut").ConfigureAwait(false);
         return 2;

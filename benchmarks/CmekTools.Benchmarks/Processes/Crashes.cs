@@ -7,12 +7,15 @@ namespace CmekTools.Benchmarks.Processes;
 
 /// <summary>
 /// Kills processes (SIGKILL) while they run commands. A life is the commands one after the other on one cluster; in the k-th life each
-/// is killed at its k-th boundary: before each request, and after each that changes something took effect. Where a command has no k-th
-/// one it is killed at a moment of chance, which also hits the writes of journal, receipts and inventory. The same command again then
-/// has to end as in the life in which nothing was killed.
+/// is killed at its k-th boundary: before each request, after each that changes something took effect, and at each change of a file in
+/// its state folder, as soon as the system tells of it: in the write of a journal's line, a receipt or the inventory, or right behind it.
+/// Where a command has no k-th one it is killed at a moment of chance. The same command again then has to end as in the life in which
+/// nothing was killed.
 /// </summary>
 internal static class Crashes
 {
+    private const int Told = 20;
+
     /// <summary>Kills at every boundary and prints what came of it. Returns 0 where all ended right.</summary>
     /// <param name="seed">For the moments of chance.</param>
     /// <param name="lives">At most so many lives on each cloud.</param>
@@ -21,6 +24,7 @@ internal static class Crashes
         Stopwatch watch = Stopwatch.StartNew();
         List<string> wrong = [];
         int boundaries = 0;
+        int changes = 0;
         int chances = 0;
         foreach (string provider in (string[])["AWS", "GCP"])
         {
@@ -30,26 +34,46 @@ internal static class Crashes
             {
                 CrashResult result = await CrashLife.BrokenAsync(provider, wanted, n, new Random(seed + n)).ConfigureAwait(false);
                 boundaries += result.Boundaries;
+                changes += result.Changes;
                 chances += result.Chances;
                 foreach (string line in result.Wrong)
                 {
                     wrong.Add(line);
                     await Console.Out.WriteLineAsync($"{provider}, life {n}: {line}").ConfigureAwait(false);
                 }
+
+                if ((n + 1) % Told == 0)
+                {
+                    await Console.Out.WriteLineAsync($"{provider}: {n + 1} of {most} lives, {watch.Elapsed.TotalSeconds:0} s")
+                        .ConfigureAwait(false);
+                }
             }
         }
 
         await Console.Out.WriteLineAsync(
-            $"{boundaries} processes killed at a request, {chances} at a moment of chance, seed {seed}: {wrong.Count} ended otherwise "
-                + $"than unbroken, in {watch.Elapsed.TotalSeconds:0} s.").ConfigureAwait(false);
+            $"{boundaries} processes killed at a request, {changes} at a change of a file, {chances} at a moment of chance, seed {seed}: "
+                + $"{wrong.Count} ended otherwise than unbroken, in {watch.Elapsed.TotalSeconds:0} s.").ConfigureAwait(false);
         return wrong.Count == 0 ? 0 : 1;
     }
 }
 
+/// <summary>What a process is killed at.</summary>
+internal enum BoundaryKind
+{
+    /// <summary>Before a request takes effect.</summary>
+    BeforeRequest,
+
+    /// <summary>After a request took effect, and before its answer is there.</summary>
+    AfterEffect,
+
+    /// <summary>At a change of a file in the state folder.</summary>
+    FileChange,
+}
+
 /// <summary>Where a command can be cut off.</summary>
-/// <param name="Request">The request's number in the command, from 0.</param>
-/// <param name="AfterEffect">After it took effect, and before its answer is there.</param>
-internal sealed record Boundary(int Request, bool AfterEffect);
+/// <param name="Kind">At what.</param>
+/// <param name="Number">The request's or change's number in the command, from 0.</param>
+internal sealed record Boundary(BoundaryKind Kind, int Number);
 
 /// <summary>A command of an unbroken life.</summary>
 /// <param name="Name">Its name.</param>
@@ -64,6 +88,8 @@ internal sealed record UnbrokenLife(IReadOnlyList<UnbrokenCommand> Commands);
 internal sealed class CrashResult
 {
     public int Boundaries { get; set; }
+
+    public int Changes { get; set; }
 
     public int Chances { get; set; }
 
@@ -94,24 +120,36 @@ internal sealed class CrashLife : IAsyncDisposable
     }
 
     /// <summary>Lives it without a kill.</summary>
-    public static async Task<UnbrokenLife> UnbrokenAsync(string provider)
+    /// <param name="provider">AWS or GCP.</param>
+    /// <param name="only">Of these commands; all where null.</param>
+    public static async Task<UnbrokenLife> UnbrokenAsync(string provider, IReadOnlyList<string>? only = null)
     {
         CrashLife life = new(provider);
         await using (life.ConfigureAwait(false))
         {
             List<UnbrokenCommand> commands = [];
-            foreach (string command in Commands.All)
+            foreach (string command in only ?? Commands.All)
             {
                 life._server.ClearExchanges();
-                await life.RunHereAsync(command).ConfigureAwait(false);
+                int changes = 0;
+                using (life.Watch(() => Interlocked.Increment(ref changes)))
+                {
+                    await life.RunHereAsync(command).ConfigureAwait(false);
+                }
+
                 bool[] writes = [.. life._server.Exchanges.OrderBy(e => e.Request.Number).Select(e => e.Request.IsWrite)];
-                commands.Add(new UnbrokenCommand(
-                    command,
-                    [
-                        .. writes.SelectMany(
-                            (write, n) => new[] { new Boundary(n, false), new Boundary(n, true) }.Take(write ? 2 : 1)),
-                    ],
-                    SandboxPicture.Take(life._server)));
+                Boundary[] requests =
+                [
+                    .. writes.SelectMany(
+                        (write, n) => new[] { new Boundary(BoundaryKind.BeforeRequest, n), new Boundary(BoundaryKind.AfterEffect, n) }
+                            .Take(write ? 2 : 1)),
+                ];
+
+                // By turns, so that also a part of the lives has some of each.
+                IEnumerable<Boundary> all = requests.Select((r, i) => (r, (double)i / requests.Length))
+                    .Concat(Enumerable.Range(0, changes).Select(n => (r: new Boundary(BoundaryKind.FileChange, n), (n + 0.5) / changes)))
+                    .OrderBy(x => x.Item2).Select(x => x.r);
+                commands.Add(new UnbrokenCommand(command, [.. all], SandboxPicture.Take(life._server)));
             }
 
             return new UnbrokenLife(commands);
@@ -180,13 +218,30 @@ internal sealed class CrashLife : IAsyncDisposable
         if (nth < command.Boundaries.Count)
         {
             Boundary boundary = command.Boundaries[nth];
-            where = $"killed {(boundary.AfterEffect ? "after" : "before")} request {boundary.Request}";
-            Task held = HoldAt(boundary);
-            run = worker.RunAsync(order);
-            await Task.WhenAny(held, run).WaitAsync(s_patience).ConfigureAwait(false);
-            if (held.IsCompleted)
+            where = $"killed at {boundary}";
+            if (boundary.Kind == BoundaryKind.FileChange)
             {
-                result.Boundaries++;
+                int changes = -1;
+                using FileSystemWatcher watcher = Watch(() =>
+                {
+                    if (Interlocked.Increment(ref changes) == boundary.Number)
+                    {
+                        worker.Kill();
+                    }
+                });
+                run = worker.RunAsync(order);
+                await run.WaitAsync(s_patience).ConfigureAwait(false);
+                result.Changes += await run.ConfigureAwait(false) == WorkerProcess.Killed ? 1 : 0;
+            }
+            else
+            {
+                Task held = HoldAt(boundary);
+                run = worker.RunAsync(order);
+                await Task.WhenAny(held, run).WaitAsync(s_patience).ConfigureAwait(false);
+                if (held.IsCompleted)
+                {
+                    result.Boundaries++;
+                }
             }
         }
         else
@@ -201,7 +256,7 @@ internal sealed class CrashLife : IAsyncDisposable
             }
         }
 
-        bool ended = run.IsCompleted;
+        bool ended = run.IsCompleted && await run.ConfigureAwait(false) != WorkerProcess.Killed;
         worker.Kill();
         string? answer = await run.ConfigureAwait(false);
         _server.Before = null;
@@ -209,6 +264,23 @@ internal sealed class CrashLife : IAsyncDisposable
         return answer is not null && answer != WorkerProcess.Killed
             ? throw new CmekException("WorkerFailed", CmekErrorKind.InvalidOperation, answer)
             : ended && !GivesSomething(command.Name) ? string.Empty : where;
+    }
+
+    // Tells of each change of a file in the state folder.
+    private FileSystemWatcher Watch(Action changed)
+    {
+        Engine.State.StateFiles.EnsureFolder(_folder);
+        FileSystemWatcher watcher = new(_folder)
+        {
+            IncludeSubdirectories = true,
+            NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size,
+        };
+        watcher.Created += (_, _) => changed();
+        watcher.Changed += (_, _) => changed();
+        watcher.Renamed += (_, _) => changed();
+        watcher.Deleted += (_, _) => changed();
+        watcher.EnableRaisingEvents = true;
+        return watcher;
     }
 
     private Task HoldAt(Boundary boundary)
@@ -219,10 +291,10 @@ internal sealed class CrashLife : IAsyncDisposable
         int chosen = 0;
         _server.Before = async r =>
         {
-            if (Interlocked.Increment(ref count) == boundary.Request)
+            if (Interlocked.Increment(ref count) == boundary.Number)
             {
                 chosen = r.Number;
-                if (!boundary.AfterEffect)
+                if (boundary.Kind == BoundaryKind.BeforeRequest)
                 {
                     held.TrySetResult();
                     await never.Task.ConfigureAwait(false);
@@ -233,7 +305,7 @@ internal sealed class CrashLife : IAsyncDisposable
         };
         _server.After = async (r, _) =>
         {
-            if (boundary.AfterEffect && r.Number == chosen)
+            if (boundary.Kind == BoundaryKind.AfterEffect && r.Number == chosen)
             {
                 held.TrySetResult();
                 await never.Task.ConfigureAwait(false);

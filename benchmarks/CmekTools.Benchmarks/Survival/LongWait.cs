@@ -19,11 +19,10 @@ namespace CmekTools.Benchmarks.Survival;
 /// </summary>
 internal sealed class LongWait : IAsyncDisposable
 {
-    // Of the machine's time, by which the SDK renews: a quarter of an hour before the end that the keys tell. Here they have ended then.
-    // A request of the last moment may still be on its way, for long where the machine has other work.
+    // Of the machine's time, by which the SDK renews: a quarter of an hour before the end that the keys tell. Here they have ended then;
+    // a request of the last moment may still be on its way, for long where the machine has other work.
     private static readonly TimeSpan s_early = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan s_awsKeys = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan s_onTheWay = TimeSpan.FromSeconds(20);
 
     // Of simulated time: the service refuses the token, and the library asks for another.
     private static readonly TimeSpan s_googleToken = TimeSpan.FromHours(1);
@@ -38,10 +37,12 @@ internal sealed class LongWait : IAsyncDisposable
     private readonly string?[] _before = [.. s_variables.Select(Environment.GetEnvironmentVariable)];
     private readonly Queue<TimeSpan> _second = new();
     private readonly object _lock = new();
+    private readonly TimeSpan _onTheWay;
     private TimeSpan? _tokenAt;
 
-    private LongWait(int clusters)
+    private LongWait(int clusters, TimeSpan onTheWay)
     {
+        _onTheWay = onTheWay;
         Directory.CreateDirectory(_folder);
         _server = SandboxServer.Start(new SandboxOptions
         {
@@ -113,10 +114,11 @@ internal sealed class LongWait : IAsyncDisposable
     /// <summary>Waits, and prints what was seen. Returns 0 where all is as it should be.</summary>
     /// <param name="clusters">How many clusters.</param>
     /// <param name="wait">How long their rotation takes, in simulated time.</param>
-    public static async Task<int> RunAsync(int clusters, TimeSpan wait)
+    /// <param name="onTheWay">How long after their end keys are not refused yet, in the machine's time.</param>
+    public static async Task<int> RunAsync(int clusters, TimeSpan wait, TimeSpan onTheWay)
     {
         Stopwatch watch = Stopwatch.StartNew();
-        LongWait run = new(clusters);
+        LongWait run = new(clusters, onTheWay);
         await using (run.ConfigureAwait(false))
         {
             await run.RunAsync(wait).ConfigureAwait(false);
@@ -294,7 +296,7 @@ internal sealed class LongWait : IAsyncDisposable
             }
 
             string asked = Path.Combine(_folder, "asked");
-            if (request.Service is "kms" or "iam" or "sts" && DateTime.UtcNow - File.GetLastWriteTimeUtc(asked) > s_awsKeys + s_onTheWay)
+            if (request.Service is "kms" or "iam" or "sts" && DateTime.UtcNow - File.GetLastWriteTimeUtc(asked) > s_awsKeys + _onTheWay)
             {
                 Ended++;
                 return new SandboxResponse

@@ -45,6 +45,7 @@ internal sealed class RestartLife : IAsyncDisposable
     private ITimer? _back;
     private Uri? _shut;
     private TimeSpan _until;
+    private bool _switchedOff;
     private TimeSpan _keyWrite;
 
     private RestartLife(string provider, bool live)
@@ -127,7 +128,11 @@ internal sealed class RestartLife : IAsyncDisposable
         RestartLife life = new(provider, live);
         await using (life.ConfigureAwait(false))
         {
-            int last = wanted.ToList().FindLastIndex(IsHit);
+            List<RestartStep> steps = [.. wanted];
+            int last = steps.FindLastIndex(IsHit);
+
+            // What a break-glass did in a harder way is given back before the end.
+            last = steps.Exists(s => s.Name == "revoke" && IsHit(s)) ? Math.Max(last, steps.FindIndex(s => s.Name == "restore")) : last;
             foreach (RestartStep step in wanted.Take(last + 1))
             {
                 if (await life.StepAsync(step, IsHit(step) ? away : null, count).ConfigureAwait(false) is { } wrong)
@@ -155,6 +160,7 @@ internal sealed class RestartLife : IAsyncDisposable
     {
         TimeSpan begun = Elapsed;
         _keyWrite = begun;
+        _switchedOff = false;
         string how = "without an outage";
         try
         {
@@ -203,6 +209,13 @@ internal sealed class RestartLife : IAsyncDisposable
         }
 
         string after = SandboxPicture.Take(_server);
+        if (after != step.After && step.Name == "revoke" && away is not null && _switchedOff)
+        {
+            // It may switch the key off where it could not change or prove its policies, if it says so; the restore has to undo it.
+            count.SwitchedOff++;
+            return null;
+        }
+
         return after == step.After ? null : $"{how}: the world is\n{after}\nand not\n{step.After}";
     }
 
@@ -230,15 +243,28 @@ internal sealed class RestartLife : IAsyncDisposable
             Plan(away);
         }
 
-        Commands.Outcome outcome = await Commands.RunAsync(
-            new Order(
-                command,
-                ClusterId,
-                command is "move" or "add-region" ? _accesses : [],
-                command switch { "region" => _added, "remove" => _spare, _ => null }),
-            session,
-            hang.Token,
-            limit: s_limit).ConfigureAwait(false);
+        ListeningHost host = new();
+        Commands.Outcome outcome;
+        try
+        {
+            outcome = await Commands.RunAsync(
+                new Order(
+                    command,
+                    ClusterId,
+                    command is "move" or "add-region" ? _accesses : [],
+                    command switch { "region" => _added, "remove" => _spare, _ => null }),
+                session,
+                hang.Token,
+                listener: host,
+                limit: s_limit).ConfigureAwait(false);
+        }
+        finally
+        {
+            _switchedOff |= host.Told.Any(
+                t => t.Contains(" was disabled, because its policy could not be changed", StringComparison.Ordinal)
+                    && t.Contains("until Restore-CmekAccess enables it", StringComparison.Ordinal));
+        }
+
         if (command is "begin" or "generation" or "region" or "spare")
         {
             _accesses = outcome.Accesses;

@@ -5,7 +5,7 @@ namespace CmekTools.Benchmarks.Survival;
 /// <summary>
 /// The other side goes away and comes back: Cloud API, KMS and IAM each for ten minutes of simulated time, at each of their requests of
 /// each command. The command waits it out, or ends with an error that says how to go on; the same command again then ends as in the life
-/// in which nothing went away.
+/// in which nothing went away. A break-glass may also switch the key off, if it says so and the restore undoes it.
 /// </summary>
 internal static class Restarts
 {
@@ -85,6 +85,11 @@ internal sealed class RestartCount
     /// <summary>So many ended with an error that says how to go on, and were run again.</summary>
     public int Again { get; set; }
 
+    /// <summary>
+    /// So many break-glasses switched a key off because they could not change or prove its policies, and said so; the restore undid it.
+    /// </summary>
+    public int SwitchedOff { get; set; }
+
     /// <summary>The longest that a key was not cut in a break-glass without the Cloud API, in simulated time.</summary>
     public TimeSpan LongestCut { get; set; }
 
@@ -99,6 +104,7 @@ internal sealed class RestartCount
         Outages += other.Outages;
         WaitedOut += other.WaitedOut;
         Again += other.Again;
+        SwitchedOff += other.SwitchedOff;
         LongestCut = LongestCut > other.LongestCut ? LongestCut : other.LongestCut;
         Wrong.AddRange(other.Wrong);
         foreach ((string id, int times) in other.Errors)
@@ -110,6 +116,6 @@ internal sealed class RestartCount
     public override string ToString() =>
         $"{Outages} outages, {WaitedOut} waited out, {Again} ended with an error "
             + $"({string.Join(", ", Errors.Select(e => $"{e.Key} {e.Value}"))}) and were run again, "
-            + $"{Wrong.Count} wrong; without the Cloud API the last key was cut after {LongestCut.TotalSeconds:0} s "
-            + "at most";
+            + $"{SwitchedOff} break-glasses switched the key off, said so, and the restore undid it, {Wrong.Count} wrong; without the "
+            + $"Cloud API the last key was cut after {LongestCut.TotalSeconds:0} s at most";
 }

@@ -59,6 +59,7 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
             Retirement = tags.Value is null ? RetirementMark.Unread
                 : tags.Value.ContainsKey(AwsNames.RevokedTag) ? RetirementMark.Revocation
                 : RetirementMark.None,
+            RevokedFor = tags.Value?.GetValueOrDefault(AwsNames.RevokedTag),
         };
     }
 

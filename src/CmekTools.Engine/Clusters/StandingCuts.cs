@@ -22,14 +22,22 @@ internal static class StandingCuts
         {
             KeyMarks marks = await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false);
             if (marks.HasCut(principal, keys.Cluster.Id)
-                    ? !acts || needs || await provider.ReadStateAsync(key.KeyUri, op).ConfigureAwait(false) == CmekKeyState.Enabled
-                    : !acts && !provider.CutLeavesMark && await IsDeniedAsync(Target(key), provider, op).ConfigureAwait(false))
+                    ? !acts || needs || await IsOnAsync(key).ConfigureAwait(false)
+                    : await IsOffForItAsync(key, marks).ConfigureAwait(false)
+                        || (!acts && !provider.CutLeavesMark && await IsDeniedAsync(Target(key), provider, op).ConfigureAwait(false)))
             {
                 return key;
             }
         }
 
         return null;
+
+        // Where the policy could not be written the key was switched off in place of a cut: nobody's cut is in it.
+        async Task<bool> IsOffForItAsync(ClusterKey key, KeyMarks marks) =>
+            (!acts || needs) && marks.IsRevokedFor(keys.Cluster.Id) && !await IsOnAsync(key).ConfigureAwait(false);
+
+        async Task<bool> IsOnAsync(ClusterKey key) =>
+            await provider.ReadStateAsync(key.KeyUri, op).ConfigureAwait(false) == CmekKeyState.Enabled;
 
         AccessTarget Target(ClusterKey key) => new(keys.Cluster, keys.OrganizationId, key.Region, key.KeyUri, principal);
     }

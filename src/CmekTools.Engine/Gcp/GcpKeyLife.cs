@@ -334,15 +334,27 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
         Dictionary<string, string> was = (snapshot ?? []).OfType<JsonObject>().ToDictionary(
             v => v["version"]?.ToString() ?? string.Empty,
             GcpKeyReader.State);
-        foreach ((string version, string state) in RevokedLabel.Off(seen))
+        Dictionary<string, string> labelled = new(RevokedLabel.Off(seen));
+        foreach ((string version, string state) in labelled)
         {
             // Whoever may label a key may write this: what a receipt has as on was on.
             was[version] = was.GetValueOrDefault(version) == "ENABLED" ? "ENABLED" : state;
         }
 
         // What neither of them names was on, where it was a revocation that switched the key off.
-        bool told = how == Revival.AsItWas || RevokedLabel.Read(seen) is not null;
+        bool marked = RevokedLabel.Read(seen) is not null;
+        bool told = how == Revival.AsItWas || marked;
         bool untold = RevokedLabel.TellsNotAll(seen);
+        if (marked && !untold)
+        {
+            // A second revocation, perhaps on another machine, finds off what the first one has switched off: its receipt says nothing of
+            // what was before that. The mark is the first one's.
+            foreach (string version in was.Where(v => v.Value != "ENABLED" && !labelled.ContainsKey(v.Key)).Select(v => v.Key).ToArray())
+            {
+                was.Remove(version);
+            }
+        }
+
         List<string> off = [];
         List<string> doomed = [];
         foreach (JsonObject one in await cloud.ListVersionsAsync(key.ToString(), op.Cancellation).ConfigureAwait(false))

@@ -16,10 +16,12 @@ internal static partial class GcpKeyMarks
         List<string> users = [];
         List<string> unread = [];
         RetirementMark retirement = RetirementMark.Unread;
+        string? revoked = null;
         try
         {
             JsonObject key = await cloud.GetKeyAsync(keyUri, op.Cancellation).ConfigureAwait(false);
-            retirement = RevokedLabel.Read(key) is null ? RetirementMark.None : RetirementMark.Revocation;
+            revoked = RevokedLabel.Read(key);
+            retirement = revoked is null ? RetirementMark.None : RetirementMark.Revocation;
             if (key["labels"]?[GcpNames.ClusterLabel]?.ToString() is { } id)
             {
                 marks.Add(new KeyMark(id, $"the label {GcpNames.ClusterLabel}") { IsLabel = true });
@@ -50,7 +52,7 @@ internal static partial class GcpKeyMarks
             unread.Add($"the policy of {keyUri} could not be read: {e.Message}");
         }
 
-        return new KeyMarks(marks, cuts, users, unread) { Retirement = retirement };
+        return new KeyMarks(marks, cuts, users, unread) { Retirement = retirement, RevokedFor = revoked };
     }
 
     [GeneratedRegex("^cmek-.*-([0-9a-f]{8})@")]

@@ -38,11 +38,12 @@ internal static class SwitchOffs
     }
 
     /// <summary>
-    /// True where a revocation from here was the last to switch a key or a version of it off, and nothing from here has switched it on
-    /// since; what has only been rescued from its deletion is off. <paramref name="entries"/> are those of the key.
+    /// True where a revocation from here was the last to switch a key or a version of it off, and nothing from here is known to have
+    /// switched it on since; what has only been rescued from its deletion is off. <paramref name="entries"/> are those of the key.
     /// </summary>
     public static bool LastByRevocation(IEnumerable<CmekJournalEntry> entries) =>
-        entries.LastOrDefault(e => ChangeOf(e) is Change.Off or Change.On) is { } last
+        entries.LastOrDefault(
+            e => ChangeOf(e) is var change && (change == Change.Off || (change == Change.On && e.Outcome == "done"))) is { } last
             && ChangeOf(last) == Change.Off && IsOfRevocation(last);
 
     /// <summary>What the journal has of a key and its versions, but what failed; nothing where it cannot be read.</summary>
@@ -55,7 +56,8 @@ internal static class SwitchOffs
     {
         try
         {
-            return JournalReader.Read(op.Session.Journal.FilePath).Where(e => e is { Outcome: not "failed", Target: not null });
+            return JournalReader.Read(op.Session.Journal.FilePath).Where(
+                e => e is { Outcome: not ("failed" or "not made"), Target: not null });
         }
         catch (CmekException)
         {

@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Management.Automation;
+using System.Text.RegularExpressions;
+using CmekTools.Benchmarks.Survival;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using Xunit;
@@ -48,6 +51,23 @@ public sealed class LongTests
         Assert.Contains(about, said, StringComparison.Ordinal);
         Assert.Contains("Run the same command again", said, StringComparison.Ordinal);
         Assert.Matches("and [1-4] more", said);
+    }
+
+    // In a process of its own, whose time is simulated: it jumps where no thread has anything to do.
+    [Fact]
+    public async Task KeysAndTokensThatEndDuringALongWaitAreRenewed()
+    {
+        FinishedProgram run = await ExternalProgram.RunAsync(
+            "dotnet",
+            [typeof(LongWait).Assembly.Location, "long", "--clusters", "2", "--minutes", "70", "--grace", "600"]);
+        string[] lines = run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        // Keys that ended a moment ago are not refused here, and how soon it is back
+        // after Ctrl-C is for the benchmark: others have the machine too.
+        Assert.DoesNotContain(lines[..^1], l => l != "not back within a second");
+        Match said = Regex.Match(lines[^1], @"waited for 1:1\d.* AWS keys asked for (\d+) times, Google's token (\d+) times");
+        Assert.True(said.Success, lines[^1]);
+        Assert.All(said.Groups.Values.Skip(1), g => Assert.InRange(int.Parse(g.Value, CultureInfo.InvariantCulture), 2, 1000));
     }
 
     [Fact]
