@@ -428,7 +428,10 @@ internal sealed class CloudApiClient : IDisposable
         try
         {
             first = await OnceAsync(method, path, body, cancellation).ConfigureAwait(false);
-            if (first.IsSuccessStatusCode && await IsObjectAsync(first, cancellation).ConfigureAwait(false))
+            if (first.IsSuccessStatusCode
+                ? await IsObjectAsync(first, cancellation).ConfigureAwait(false)
+                : await CloudApiErrors.ReadAsync(first, cancellation).ConfigureAwait(false)
+                    is { Heals: false, IsRateLimit: false, IsLocked: false })
             {
                 return first;
             }

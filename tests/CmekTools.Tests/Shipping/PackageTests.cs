@@ -32,6 +32,7 @@ public sealed class PackageTests : IDisposable
             "CmekTools.nuspec",
             "CmekTools.psd1",
             "CmekTools.psm1",
+            "VersionConflict.ps1",
             "CmekTools.Format.ps1xml",
             "LICENSE",
             "README.md",
