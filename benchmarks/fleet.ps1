@@ -196,5 +196,6 @@ $null = $http.GetStringAsync("$env:COCKROACH_SERVER/api/v1/organization").Result
 }
 finally { [IO.Directory]::Delete($work, $true) }
 
-$table | Format-Table What, @{ Label = 'Measured'; Expression = { "$($_.Value)$($_.Unit)" } }, @{ Label = 'Reach'; Expression = { "$($_.Reach)$($_.Unit)" } }, Reached, Detail -Wrap
+# The details were told with each row; a column that does not fit would break the others.
+$table | Format-Table What, @{ Label = 'Measured'; Expression = { "$($_.Value)$($_.Unit)" } }, @{ Label = 'Reach'; Expression = { "$($_.Reach)$($_.Unit)" } }, Reached -AutoSize | Out-String -Width 120
 if ($Strict -and $table.Where({ -not $_.Reached })) { exit 1 }

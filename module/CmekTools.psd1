@@ -49,6 +49,7 @@
     PrivateData            = @{
         PSData = @{
             Tags         = @('CockroachDB', 'CMEK', 'BYOK', 'Encryption', 'KMS', 'AWS', 'GCP', 'Security', 'PSEdition_Core', 'Windows', 'Linux', 'MacOS')
+            # No ProjectUri, and no HelpUri in the commands: there is no public address to name. The pages are in docs beside this file.
             LicenseUri   = 'https://opensource.org/license/mit'
             ReleaseNotes = 'First release.'
         }

@@ -24,5 +24,5 @@ if ($Project) {
     $options.Project = $Project
 }
 
-$access = @(Get-CmekCluster $ClusterName | New-CmekKey -EnableRotation @options | Grant-CmekAccess)
+$access = @(New-CmekKey -ClusterName $ClusterName -EnableRotation @options | Grant-CmekAccess)
 $access | Enable-CmekCluster -Wait -TimeoutSeconds $TimeoutSeconds

@@ -40,7 +40,11 @@ internal interface IOperationHost
     /// Asks once for a whole run of changes that belong together; after a yes they are not asked for one by one. True under
     /// <c>-WhatIf</c>, so that the run goes on and shows each change.
     /// </summary>
-    Task<bool> ConfirmRunAsync(string target, string action) => ShouldProcessAsync(target, action);
+    /// <param name="target">The resource.</param>
+    /// <param name="action">The changes.</param>
+    /// <param name="otherwise">What is said where nobody can be asked.</param>
+    /// <exception cref="CmekException"><c>NobodyToAsk</c>.</exception>
+    Task<bool> ConfirmRunAsync(string target, string action, Unanswered otherwise) => ShouldProcessAsync(target, action);
 
     /// <summary>Asks once more, whatever the confirm preference is.</summary>
     Task<bool> ShouldContinueAsync(string query, string caption);
@@ -56,3 +60,8 @@ internal interface IOperationHost
     /// <summary>True where somebody is asked for each change: questions come in the order of the work.</summary>
     bool AsksEach => false;
 }
+
+/// <summary>What is said of a question that nobody can be asked.</summary>
+/// <param name="Outcome">What was not done and what answers it, as a sentence: PowerShell shows no remedy of an error by itself.</param>
+/// <param name="Remedy">How a script answers it beforehand.</param>
+internal sealed record Unanswered(string Outcome, string Remedy);

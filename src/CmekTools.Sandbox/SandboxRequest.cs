@@ -58,6 +58,9 @@ internal sealed class SandboxRequest
 /// <summary>An answer.</summary>
 internal sealed class SandboxResponse
 {
+    /// <summary>No answer at all: the connection ends without a word.</summary>
+    public static SandboxResponse None { get; } = new();
+
     /// <summary>The HTTP status.</summary>
     public int Status { get; init; } = 200;
 

@@ -14,9 +14,6 @@ internal sealed class SandboxServer : IAsyncDisposable
     private static readonly TimeSpan s_silence = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
 
-    // What is not sent at all.
-    private static readonly SandboxResponse s_none = new();
-
     private readonly HttpListener _listener;
     private readonly List<ISandboxService> _services = [];
     private readonly Dictionary<string, string> _environment = [];
@@ -229,7 +226,7 @@ internal sealed class SandboxServer : IAsyncDisposable
 
             if (response is null && fault is { TakesEffect: false })
             {
-                response = FaultAnswers.Of(fault, request) ?? s_none;
+                response = FaultAnswers.Of(fault, request) ?? SandboxResponse.None;
             }
 
             if (response is null)
@@ -256,7 +253,7 @@ internal sealed class SandboxServer : IAsyncDisposable
             _exchanges.Enqueue(
                 new SandboxExchange(
                     request,
-                    ReferenceEquals(response, s_none) ? 0 : response.Status,
+                    ReferenceEquals(response, SandboxResponse.None) ? 0 : response.Status,
                     response.Body) { Fault = fault?.Kind });
             await SendAsync(context, response, fault).ConfigureAwait(false);
         }
@@ -295,6 +292,7 @@ internal sealed class SandboxServer : IAsyncDisposable
         switch (fault?.Kind)
         {
             case FaultKind.ResetBefore or FaultKind.ResetAfter:
+            case null when ReferenceEquals(response, SandboxResponse.None):
                 BrokenConnection.Reset(context);
                 break;
             case FaultKind.TimeoutBefore or FaultKind.TimeoutAfter:

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.Loader;
 
@@ -27,6 +28,14 @@ public static class ModuleLoader
         }
     }
 
+    /// <summary>True where a folder holds another version than the one that this process has loaded.</summary>
+    /// <param name="binFolder">The module's folder of assemblies.</param>
+    public static bool IsOther(string binFolder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(binFolder);
+        return Version(typeof(ModuleLoader).Assembly.Location) != Version(Path.Combine(binFolder, "CmekTools.dll"));
+    }
+
     /// <summary>
     /// Hands the cmdlets of one module on to another: a module that is imported by <c>Import-Module -Assembly</c> from a script module
     /// does not do that by itself (PowerShell/PowerShell#20710). The engine has no public method for it; it is done here because script
@@ -47,6 +56,8 @@ public static class ModuleLoader
             }
         }
     }
+
+    private static string? Version(string file) => FileVersionInfo.GetVersionInfo(file).ProductVersion?.Split('+')[0];
 
     private sealed class PrivateContext(string folder) : AssemblyLoadContext("CmekTools", isCollectible: false)
     {

@@ -177,6 +177,14 @@ public static partial class ViewText
     /// <param name="used">How many of them the columns before take, with the spaces between.</param>
     public static string FreeList(IEnumerable<object?>? values, int window, int used) => List(values, Left(window, used));
 
+    /// <summary>Texts in the last column of a table, each in lines of its own; those that are null or empty have none.</summary>
+    /// <param name="values">The texts.</param>
+    /// <param name="window">How many characters the window is wide; 80 where a host does not say.</param>
+    /// <param name="used">How many of them the columns before take, with the spaces between.</param>
+    public static string FreeRows(IEnumerable<object?>? values, int window, int used) => string.Join(
+        '\n',
+        (values ?? []).Where(v => v?.ToString() is { Length: > 0 }).Select(v => Free(v, window, used)));
+
     /// <summary>The regions of a status and the rotations that an update has proven, each in its line.</summary>
     /// <param name="regions">Each by its ToString.</param>
     /// <param name="rotations">Each by its ToString, without the path of its key.</param>

@@ -41,6 +41,15 @@ Describe 'Grant-CmekAccess on <Cloud>' -ForEach $clouds {
         (Get-CmekJournal).Count | Should -Be $journal
     }
 
+    It 'says what to pipe where no key is given, and does not ask' {
+        $run = Invoke-UnattendedScript "Grant-CmekAccess $Name"
+        $run.Ended | Should -BeNullOrEmpty
+        Assert-TestError $run.Errors[0] 'KeysMissing' InvalidArgument -Target $Name
+        $run.Errors[0].ErrorDetails.RecommendedAction | Should -BeLike "*New-CmekKey $Name | Grant-CmekAccess*"
+        @() | Grant-CmekAccess $Name | Should -BeNullOrEmpty
+        (Grant-CmekAccess $Name -Region $Region[0] -KeyUri $keys[0].KeyUri).KeyUri | Should -Be $keys[0].KeyUri
+    }
+
     It 'changes nothing with -WhatIf' {
         $journal = (Get-CmekJournal).Count
         $planned = $keys | Grant-CmekAccess -WhatIf
@@ -292,6 +301,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         $steps[-1].Revoked | Should -BeTrue
         $steps[-1].KeyCut | Should -BeTrue
         $steps[0].ReceiptPath | Should -Exist
+        ($steps | Where-Object Step -in 'Cut', 'Proof').AuthPrincipal | Sort-Object -Unique | Should -Be $before[0].AuthPrincipal
         (Get-CmekStatus $Name).State | Should -Be 'REVOKED'
         Test-CmekAccess $Name -Quiet | Should -BeFalse
 
@@ -313,6 +323,7 @@ Describe 'Revoke-CmekAccess and Restore-CmekAccess on <Cloud>' -ForEach $clouds 
         foreach ($asked in $back | Where-Object Step -eq 'SupportRequest') {
             $asked.SupportRequest.Body | Should -BeLike '*Access to the key has been given back.*'
         }
+        $back[-1].CutState | Should -Be 'Open'
         (Get-CmekStatus $Name).State | Should -Be 'ENABLED'
         Get-CmekReceipt $Name -Open | Should -BeNullOrEmpty
         Test-CmekAccess $Name | ForEach-Object { "$_" } | Should -Be $sound

@@ -485,6 +485,23 @@ Describe 'Disable-CmekCluster' {
     }
 }
 
+Describe 'Two clusters whose names differ in their case only' {
+    It 'are told apart in the error by name and cloud' {
+        $null = Connect-TestSandbox $TestDrive -Cluster 'shop=AWS:us-east-1', 'SHOP=GCP:us-east1'
+        try {
+            $clusters = Get-CmekCluster
+            $outcome = Get-TestOutcome { New-CmekKey shop -WhatIf }
+            Assert-TestError $outcome.Errors[0] 'ClusterNameAmbiguous' InvalidArgument
+            foreach ($cluster in $clusters) {
+                $outcome.Errors[0].ErrorDetails.RecommendedAction | Should -BeLikeExactly "*$($cluster.Id) ($($cluster.Name), $($cluster.Provider))*"
+            }
+        }
+        finally {
+            Disconnect-TestSandbox
+        }
+    }
+}
+
 Describe 'Compare-CmekCluster on <Cloud>' -ForEach $clouds {
     BeforeAll {
         $null = Connect-TestSandbox $TestDrive

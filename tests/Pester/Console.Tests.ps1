@@ -53,6 +53,41 @@ Describe 'The view of <_>' -ForEach 'Cluster', 'Status', 'Region', 'Key', 'Acces
     }
 }
 
+Describe 'The table of a revocation' {
+    BeforeAll {
+        $steps = foreach ($step in @('Cut', 'cut not seen yet, cluster still running'), @('Proof', 'key cut, cluster still running')) {
+            [CmekTools.CmekStep]@{
+                ClusterId = 'a'; ClusterName = 'shop'; Region = 'us-east-1'; Step = $step[0]; Result = 'done'; Now = $step[1]
+                KeyUri = 'arn:aws:kms:us-east-1:111122223333:key/96eafe05-1abf-4597-902b-1d2d9b44abbe'
+                AuthPrincipal = 'arn:aws:iam::111122223333:role/cmek-shop-14d86879'
+            }
+        }
+    }
+
+    It 'says which key and what happened, in whole words, <How>' -ForEach @(
+        @{ How = 'as it is'; Show = { $steps | Out-String -Width 80 } }
+        @{ How = 'sized by its texts'; Show = { $steps | Format-Table -AutoSize | Out-String -Width 80 } }
+        @{ How = 'behind another table'; Show = { & { [pscustomobject]@{ One = 1 } | Format-Table One; $steps } | Out-String -Width 80 } }
+    ) {
+        $text = & $Show
+        $text | Should -Match 'Cluster\s+Step\s+Now'
+        foreach ($wanted in 'cut not seen yet, cluster still running', 'key cut, cluster still running', '96eafe05-1abf-4597-902b-1d2d9b44abbe', 'as cmek-shop-14d86879', 'us-east-1') {
+            $text | Should -BeLike "*$wanted*"
+        }
+
+        $plan = [CmekTools.CmekRestorePlan]@{ ClusterId = 'a'; ClusterName = 'shop'; Region = 'us-east-1'; Newcomers = [string[]]'arn:aws:iam::1:role/new'; Reason = 'cut'; KeyUri = $steps[0].KeyUri; AuthPrincipal = $steps[0].AuthPrincipal; Action = 'GiveBack' }
+        $plan | Format-Table -AutoSize | Out-String -Width 80 | Should -BeLike '*96eafe05-1abf-4597-902b-1d2d9b44abbe*came since: arn:aws:iam::1:role/new*'
+    }
+
+    It 'has times of one form in tables and lists' {
+        $at = [DateTimeOffset]'2026-11-30T22:48:58Z'
+        $key = [CmekTools.CmekKeyStatus]@{ State = 'ENABLED'; KeyUri = $steps[0].KeyUri; UpdatedAt = $at }
+        foreach ($text in ($key | Format-Table | Out-String -Width 80), ($key | Format-List | Out-String), ($steps[0] | Format-List | Out-String)) {
+            $text | Should -Match '\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ'
+        }
+    }
+}
+
 Describe 'The proof of a rotation' {
     It 'is in the table and in the list, in a copy too' {
         $rotation = [CmekTools.CmekKeyRotation]@{ KeyUri = 'projects/p/cryptoKeys/shop'; Before = '1'; After = '2' }

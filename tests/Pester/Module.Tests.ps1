@@ -200,8 +200,17 @@ Describe 'The manifest' {
         }
 
         foreach ($file in Get-ChildItem (Join-Path $module.ModuleBase 'en-US') -File) {
-            Get-Content -Raw $file | Should -Not -Match 'docs/[\w-]+\.md'
+            Get-Content -Raw $file | Should -Not -Match 'docs/[\w-]+\.md|security\.md'
         }
+    }
+
+    It 'says in the help where wildcards are taken, and only there' {
+        foreach ($command in 'Get-CmekStatus', 'Get-CmekKey', 'Test-CmekAccess', 'Compare-CmekCluster') {
+            (Get-Help $command -Parameter ClusterName).globbing | Should -Be 'true' -Because $command
+        }
+
+        (Get-Help Enable-CmekCluster -Parameter ClusterName).globbing | Should -Be 'false'
+        (Get-Help Revoke-CmekAccess -Parameter ClusterName).globbing | Should -Be 'false'
     }
 
     It 'is found by these tests as a package too, where nothing else was built' {
@@ -306,13 +315,14 @@ Describe 'Completion' {
     }
 
     It 'offers for a new region none that the cluster has' {
+        Get-TestCompletion 'New-CmekKey ledger -NewRegion -Region ' | Should -Not -Contain 'us-east1' -Because 'the cluster has it'
         $offered = Get-TestCompletion 'Add-CmekRegion shop -Region '
         foreach ($region in (Get-CmekCluster shop).Regions.Name) { $offered | Should -Not -Contain $region }
     }
 
     It 'is there for every parameter of <Name> that names a cluster, a region or a key that is there' -TestCases $commands {
         # A name that is to be given to something new cannot be completed.
-        $new = @{ 'New-CmekCluster' = 'Name'; 'Enable-CmekCluster' = 'KeyUri'; 'Update-CmekCluster' = 'KeyUri'; 'Add-CmekRegion' = 'KeyUri'; 'New-CmekSupportRequest' = 'ClusterId'; 'Test-CmekAccess' = '' }
+        $new = @{ 'New-CmekCluster' = 'Name'; 'New-CmekSupportRequest' = 'ClusterId'; 'Test-CmekAccess' = '' }
         foreach ($parameter in 'ClusterName', 'ClusterId', 'Region', 'KeyUri', 'ReceiptPath') {
             $found = (Get-Command $Name).Parameters[$parameter]
             if ($found -and $new[$Name] -ne $parameter) {

@@ -89,7 +89,11 @@ Describe 'What a break-glass says beforehand on <Cloud>' -ForEach $clouds {
     }
 
     It 'dates -Permanent in the plan as in the help' {
-        $text = & $flat ((Get-TestPlan { Revoke-CmekAccess $Name -Permanent -WhatIf }) -join ' ')
+        $plan = Get-TestPlan { Revoke-CmekAccess $Name -Permanent -WhatIf }
+        $ends = @($plan | Where-Object { $_ -match 'in 30 days' -and $_ -match 'schedule (the key''s deletion|its destruction)' })
+        $ends | Should -HaveCount 2
+        $ends | Should -Be ($ends | Sort-Object { [regex]::Match($_, 'us-\w+(-\d)?').Value }) -Because 'the order of the regions is the same in each run'
+        $text = & $flat ($plan -join ' ')
         $date = [datetime]::UtcNow.AddDays(30).ToString('yyyy-MM-dd')
         $when = $Cloud -eq 'AWS' ? "on $date on AWS (30 days)" : "on $date on Google Cloud (30 days; *)"
         $text | Should -BeLike "*the keys are scheduled to be destroyed $when; from then on nobody can ever read the data or its backups again*"

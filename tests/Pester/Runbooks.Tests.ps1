@@ -127,6 +127,27 @@ Describe 'The runbooks' {
         { & (Join-Path $runbooks $File) -ClusterName nope @Parameters } | Should -Throw -ErrorId 'ClusterNotFound,*'
     }
 
+    It '<File> takes no wildcards' -TestCases @(
+        @{ File = 'enable.ps1'; Parameters = @{} }
+        @{ File = 'rotate.ps1'; Parameters = @{} }
+        @{ File = 'add-region.ps1'; Parameters = @{ Region = 'eu-west-1'; NodeCount = 3 } }
+        @{ File = 'restore.ps1'; Parameters = @{} }
+        @{ File = 'disable.ps1'; Parameters = @{} }
+    ) {
+        foreach ($name in '*', 'sho?') {
+            { & (Join-Path $runbooks $File) -ClusterName $name @Parameters } | Should -Throw -ErrorId 'WildcardRefused,*'
+        }
+
+        Get-CmekJournal | Should -BeNullOrEmpty
+    }
+
+    It 'emergency-revoke.ps1 takes no wildcards, and ends with an error' {
+        $said = [System.Collections.Generic.List[object]]::new()
+        { & (Join-Path $runbooks 'emergency-revoke.ps1') -ClusterName 'sho?' -Force 2>&1 | ForEach-Object { $said.Add($_) } } |
+            Should -Throw '*Nothing was cut*'
+        $said.FullyQualifiedErrorId | Should -BeLike 'WildcardRefused,*'
+    }
+
     It 'emergency-revoke.ps1 fails where nothing could be cut' {
         { $null = & (Join-Path $runbooks 'emergency-revoke.ps1') -ClusterName shop -Force 2>$null } | Should -Throw '*Nothing was cut*'
     }

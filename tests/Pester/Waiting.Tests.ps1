@@ -117,6 +117,30 @@ Describe 'A region that does not exist' {
         $found.Exception.Message | Should -BeLike '*has no region*'
     }
 
+    It 'has no KMS, and New-CmekKey says so before a key is made: <Name>, <Region>' -ForEach @(
+        @{ Name = 'shop'; Region = 'us-east-9'; Id = 'RegionUnknown'; Said = "*no AWS region 'us-east-9'*Did you mean us-east-*" }
+        @{ Name = 'ledger'; Region = 'us-central9'; Id = '*'; Said = "*us-central9*" }
+    ) {
+        $null = Connect-TestSandbox $TestDrive
+        try {
+            foreach ($whatIf in $true, $false) {
+                $outcome = Get-TestOutcome { New-CmekKey $Name -Region $Region -NewRegion -WhatIf:$whatIf }
+                if ($Name -eq 'shop' -or -not $whatIf) {
+                    $outcome.Errors | Should -HaveCount 1
+                    $outcome.Errors[0].FullyQualifiedErrorId | Should -BeLike "$Id,*"
+                    $outcome.Errors[0].Exception.Message | Should -BeLike $Said
+                }
+
+                @($outcome.Output | Where-Object State -eq 'Enabled') | Should -BeNullOrEmpty
+            }
+
+            @(Get-CmekJournal | Where-Object Outcome -eq 'done') | Should -BeNullOrEmpty
+        }
+        finally {
+            Disconnect-TestSandbox
+        }
+    }
+
     It 'is refused for a new cluster, by the service' {
         $null = Connect-TestSandbox $TestDrive
         try {

@@ -112,7 +112,7 @@ internal sealed class Caller : IOperationHost, IDisposable
     public Task<bool> ShouldProcessAsync(string target, string action) => Task.FromResult(true);
 
     /// <inheritdoc/>
-    public Task<bool> ConfirmRunAsync(string target, string action)
+    public Task<bool> ConfirmRunAsync(string target, string action, Unanswered otherwise)
     {
         EnteredAt = DateTimeOffset.UtcNow;
         return Task.FromResult(true);

@@ -60,7 +60,7 @@ internal static class MamlWriter
             s_command + "syntaxItem",
             new XElement(s_maml + "name", command.Name),
             CommandReader.Shown(set).Select(
-                p => Parameter(p.Name, p.ParameterType, p.IsMandatory, Pipeline(p), p.Position, p.Aliases, [])));
+                p => Parameter(p.Name, p.ParameterType, p.IsMandatory, Pipeline(p), p.Position, p.Aliases, TakesWildcards([p]), [])));
 
     private static IEnumerable<XElement> Parameters(Page page, CmdletInfo command)
     {
@@ -81,9 +81,13 @@ internal static class MamlWriter
                 infos.Select(Pipeline).MaxBy(p => p.Length) ?? "false",
                 infos.Max(i => i.Position),
                 parameter.Aliases,
+                TakesWildcards(infos),
                 text);
         }
     }
+
+    private static bool TakesWildcards(IEnumerable<CommandParameterInfo> infos) =>
+        infos.Any(i => i.Attributes.OfType<SupportsWildcardsAttribute>().Any());
 
     private static XElement Parameter(
         string name,
@@ -92,6 +96,7 @@ internal static class MamlWriter
         string pipeline,
         int position,
         IReadOnlyCollection<string> aliases,
+        bool wildcards,
         IReadOnlyList<string> text)
     {
         Type bare = Nullable.GetUnderlyingType(type) ?? type;
@@ -100,7 +105,7 @@ internal static class MamlWriter
             s_command + "parameter",
             new XAttribute("required", mandatory ? "true" : "false"),
             new XAttribute("variableLength", bare.IsArray ? "true" : "false"),
-            new XAttribute("globbing", "false"),
+            new XAttribute("globbing", wildcards ? "true" : "false"),
             new XAttribute("pipelineInput", pipeline),
             new XAttribute("position", position < 0 ? "named" : position.ToString(CultureInfo.InvariantCulture)),
             new XAttribute("aliases", aliases.Count == 0 ? "none" : string.Join(", ", aliases)),

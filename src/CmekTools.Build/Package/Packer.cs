@@ -19,6 +19,7 @@ internal static class Packer
     /// <param name="assets">NuGet's project.assets.json of the cmdlets' project.</param>
     /// <param name="output">The folder for the package.</param>
     /// <returns>The package.</returns>
+    /// <exception cref="InvalidDataException">A page links to a file that the package does not hold.</exception>
     public static string Pack(string module, string assets, string output)
     {
         ModuleManifest manifest = ModuleManifest.Read(Path.Combine(module, "CmekTools.psd1"));
@@ -27,6 +28,7 @@ internal static class Packer
         File.WriteAllText(Path.Combine(module, "THIRD-PARTY-NOTICES.txt"), Notices(components));
         File.WriteAllText(Path.Combine(module, "CmekTools.cdx.json"), Sbom.Write(manifest, components, bin));
 
+        PackedPages.Complete(module);
         PackageBuilder package = new(deterministic: true, NullLogger.Instance)
         {
             DeterministicTimestamp = Timestamp,

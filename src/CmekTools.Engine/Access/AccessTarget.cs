@@ -41,6 +41,12 @@ internal sealed record AccessTarget(CmekCluster Cluster, string OrganizationId, 
     /// <summary>How far a restore brings the key back.</summary>
     public Revival Revival => InUse ? Revival.ForUse : WasSwitchedOff ? Revival.AsItWas : Revival.None;
 
+    /// <summary>What tells accesses apart: a region's current and past keys each are one.</summary>
+    public string Identity => IdentityOf(KeyUri, AuthPrincipal);
+
+    /// <summary>The identity of the access of a principal to a key.</summary>
+    public static string IdentityOf(string keyUri, string principal) => $"{keyUri}\n{principal}";
+
     /// <summary>The cluster and region, for messages.</summary>
     public override string ToString() => $"{Cluster.Name}/{Region}";
 }

@@ -93,9 +93,19 @@ internal sealed record PrincipalOptions
 }
 
 /// <summary>Everything about one access as it was at one moment: enough to put it back exactly. Plain JSON, goes into a receipt.</summary>
-/// <param name="Kind">The shape of <paramref name="Data"/>: <c>aws/1</c> or <c>gcp/1</c>.</param>
+/// <param name="Kind">The shape of <paramref name="Data"/>: <see cref="AwsKind"/> or <see cref="GcpKind"/>.</param>
 /// <param name="Data">Policies (as objects where they parse, and their exact text), key state, principal's unique id.</param>
-internal sealed record AccessSnapshot(string Kind, JsonObject Data);
+internal sealed record AccessSnapshot(string Kind, JsonObject Data)
+{
+    /// <summary>The shape of a snapshot on AWS.</summary>
+    public const string AwsKind = "aws/1";
+
+    /// <summary>The shape of a snapshot on Google Cloud.</summary>
+    public const string GcpKind = "gcp/1";
+
+    /// <summary>The shape of a provider's snapshots.</summary>
+    public static string KindOf(CmekProvider provider) => provider == CmekProvider.AWS ? AwsKind : GcpKind;
+}
 
 /// <summary>How access is to be cut.</summary>
 /// <param name="DisablePrincipal">Google: also disable the service account.</param>

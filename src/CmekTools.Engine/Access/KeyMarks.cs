@@ -37,8 +37,18 @@ internal sealed record KeyMarks(
     IReadOnlyList<string> Users,
     IReadOnlyList<string> Unread)
 {
+    /// <summary>Does it say that a cluster's revocation has cut a principal off?</summary>
+    public bool HasCut(string principal, string clusterId) => Cuts.Any(c => c.Principal == principal && c.IsOf(clusterId));
+
     /// <summary>Does the key say that a revocation switched it off?</summary>
     public RetirementMark Retirement { get; init; }
+
+    /// <summary>What it says of whose revocation that was: a text that begins with the cluster's id. Null where it says none.</summary>
+    public string? RevokedFor { get; init; }
+
+    /// <summary>Does it say that it was switched off by this cluster's revocation?</summary>
+    public bool IsRevokedFor(string clusterId) =>
+        RevokedFor is { } text && text.StartsWith(clusterId, StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>How often a key was given new material by hand, and how often it may be.</summary>

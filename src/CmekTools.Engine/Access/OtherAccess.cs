@@ -33,6 +33,11 @@ internal sealed record KeyGrant(string KeyUri, string GrantId, string Grantee, I
     public bool Opens =>
         Operations.Any(o => o is "Decrypt" or "ReEncryptFrom" or "GenerateDataKey" or "GenerateDataKeyPair" or "CreateGrant");
 
+    /// <summary>Does another grant give the same to the same?</summary>
+    public bool GivesTheSameAs(KeyGrant other) =>
+        Grantee == other.Grantee && RetiringPrincipal == other.RetiringPrincipal && Name == other.Name
+        && Constraints == other.Constraints && Operations.ToHashSet().SetEquals(other.Operations);
+
     /// <summary>True for a grant to the cluster's principal, or to anybody in the cluster's own account.</summary>
     public bool IsClusters(AccessTarget target) =>
         Grantee == target.AuthPrincipal

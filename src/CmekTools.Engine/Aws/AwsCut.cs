@@ -15,7 +15,6 @@ internal sealed class AwsCut(
     AwsKeyLife life,
     AwsOtherAccess otherAccess)
 {
-    private const string SnapshotKind = "aws/1";
     private static readonly TimeSpan s_iamPatience = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_iamSlow = TimeSpan.FromMinutes(1);
     private readonly ConcurrentDictionary<string, Captured> _captured = new(StringComparer.Ordinal);
@@ -49,7 +48,7 @@ internal sealed class AwsCut(
             content["roleNotSeen"] = why;
         }
 
-        return new AccessSnapshot(SnapshotKind, content);
+        return new AccessSnapshot(AccessSnapshot.AwsKind, content);
     }
 
     public async Task CutAsync(AccessTarget target, CutOptions options, Operation op)
@@ -105,7 +104,8 @@ internal sealed class AwsCut(
     {
         KeyArn key = AwsInput.ParseKey(target.KeyUri);
         RoleArn role = AwsInput.ParseRole(target.AuthPrincipal);
-        PolicyDocument? before = snapshot is { Kind: SnapshotKind } && snapshot.Data["keyPolicyText"]?.GetValue<string>() is { } text
+        PolicyDocument? before = snapshot is { Kind: AccessSnapshot.AwsKind }
+            && snapshot.Data["keyPolicyText"]?.GetValue<string>() is { } text
             ? PolicyDocument.Parse(text, $"the receipt of {key.Text}")
             : null;
         // What is to be made usable, and what was retired on purpose, is for the caller to know.
@@ -127,7 +127,7 @@ internal sealed class AwsCut(
             },
             op,
             []).ConfigureAwait(false);
-        await otherAccess.RestoreGrantsAsync(target, snapshot?.Data["grants"] as JsonArray, op).ConfigureAwait(false);
+        await otherAccess.RestoreGrantsAsync(target, snapshot, op).ConfigureAwait(false);
     }
 
     // A policy that KMS does not take for another reason is no fault of whoever runs this: the caller goes on to disable the key.

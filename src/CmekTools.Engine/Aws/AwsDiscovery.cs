@@ -1,4 +1,3 @@
-using Amazon;
 using Amazon.KeyManagementService.Model;
 using Amazon.Runtime;
 using CmekTools.Engine.Access;
@@ -47,7 +46,7 @@ internal sealed class AwsDiscovery(AwsKeyReader reader)
         await op.Host.VerboseAsync($"Looking in every region of the partition {partition}.").ConfigureAwait(false);
         return
         [
-            .. RegionEndpoint.EnumerableAllRegions.Select(r => r.SystemName)
+            .. AwsNames.SdkRegions
                 .Where(r => AwsNames.IsRegion(r) && AwsNames.Partition(r) == partition && r.Count(c => c == '-') == 2),
         ];
     }
@@ -64,56 +63,51 @@ internal sealed class AwsDiscovery(AwsKeyReader reader)
                 region));
         }
 
-        using CancellationTokenSource time = new(op.Timings.KeyTry, op.Session.Time);
-        using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation, time.Token);
-        Search search = new(time, budget.Token);
-        try
+        int hidden = 0;
+        Exception? failure = await TimeBudget.RunAsync(
+            op,
+            op.Timings.KeyTry,
+            async budget => hidden = await SearchAsync(region, budget, op).ConfigureAwait(false)).ConfigureAwait(false);
+        if (hidden > 0)
         {
-            await SearchAsync(region, search, op).ConfigureAwait(false);
-            if (search.Hidden > 0)
-            {
-                await op.Host.WarningAsync(
-                    $"{region}: the tags of {search.Hidden} keys could not be read; whether they are a cluster's is not known.")
-                        .ConfigureAwait(false);
-            }
+            await op.Host.WarningAsync(
+                $"{region}: the tags of {hidden} keys could not be read; whether they are a cluster's is not known.")
+                    .ConfigureAwait(false);
+        }
 
-            return new Looked(region, null);
-        }
-        catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
-        {
-            return new Looked(
-                region,
-                time.IsCancellationRequested ? new TimeoutException($"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s", e) : e);
-        }
+        return new Looked(region, failure);
     }
 
-    private async Task SearchAsync(string region, Search search, Operation op)
+    // A region has its time anew with each answer: what it is not given is silence. Returned is how many keys hide their tags.
+    private async Task<int> SearchAsync(string region, TimeBudget budget, Operation op)
     {
         using SemaphoreSlim gate = new(Width);
+        int hidden = 0;
         List<Task> looks = [];
-        await foreach (IReadOnlyList<string> page in reader.ListAsync(region, search.Cancellation).ConfigureAwait(false))
+        await foreach (IReadOnlyList<string> page in reader.ListAsync(region, budget.Token).ConfigureAwait(false))
         {
-            search.Answered(op);
+            budget.Renew();
             looks.AddRange(page.Select(KeyAsync));
         }
 
         await Task.WhenAll(looks).ConfigureAwait(false);
+        return hidden;
 
         async Task KeyAsync(string arn)
         {
-            await gate.WaitAsync(search.Cancellation).ConfigureAwait(false);
+            await gate.WaitAsync(budget.Token).ConfigureAwait(false);
             try
             {
                 IReadOnlyDictionary<string, string>? tags = await AwsEvidence.ReadOrNullAsync(
-                    reader.TagsAsync(arn, region, search.Cancellation)).ConfigureAwait(false);
-                search.Answered(op);
+                    reader.TagsAsync(arn, region, budget.Token)).ConfigureAwait(false);
+                budget.Renew();
                 if (tags is null)
                 {
-                    search.Hide();
+                    Interlocked.Increment(ref hidden);
                 }
                 else if (tags.ContainsKey(AwsNames.ClusterIdTag) && AwsNames.TryParseKey(arn) is { } key)
                 {
-                    await op.Host.OutputAsync(await FoundAsync(key, tags, search.Cancellation).ConfigureAwait(false)).ConfigureAwait(false);
+                    await op.Host.OutputAsync(await FoundAsync(key, tags, budget.Token).ConfigureAwait(false)).ConfigureAwait(false);
                 }
             }
             finally
@@ -133,18 +127,4 @@ internal sealed class AwsDiscovery(AwsKeyReader reader)
     }
 
     private sealed record Looked(string Region, Exception? Failure);
-
-    // A region has its time anew with each answer: what it is not given is silence.
-    private sealed class Search(CancellationTokenSource time, CancellationToken cancellation)
-    {
-        private int _hidden;
-
-        public CancellationToken Cancellation { get; } = cancellation;
-
-        public int Hidden => Volatile.Read(ref _hidden);
-
-        public void Hide() => Interlocked.Increment(ref _hidden);
-
-        public void Answered(Operation op) => time.CancelAfter(op.Timings.KeyTry);
-    }
 }

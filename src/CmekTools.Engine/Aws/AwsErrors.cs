@@ -98,10 +98,19 @@ internal static class AwsErrors
             : new CmekException(
                 "AwsCredentialsMissing",
                 CmekErrorKind.AuthenticationError,
-                $"No usable AWS credentials were found: {cause.Message}",
+                $"No usable AWS credentials were found: {Short(cause.Message)}",
                 "Sign in with `aws sso login`, set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give -ProfileName.",
                 null,
                 cause);
+    }
+
+    // The SDK says of each place that it looks in why there are none; most are places that nobody meant. The inner error has it all.
+    private static string Short(string said)
+    {
+        int list = said.IndexOf("Exception 1 of ", StringComparison.Ordinal);
+        return list <= 0 ? said : said[..list].TrimEnd().TrimEnd(':') is { Length: > 0 } head
+            ? $"{head.ReplaceLineEndings(" ")} (Get-Error shows them)."
+            : said;
     }
 
     private static CmekException? Map(string permission, string target, Exception e) => e switch

@@ -1,3 +1,5 @@
+using CmekTools.Engine.Access;
+
 namespace CmekTools.Engine.Aws;
 
 /// <summary>What is checked of keys and principals before anything is asked of AWS.</summary>
@@ -59,40 +61,22 @@ internal static class AwsInput
                 key);
         }
 
-        switch (key.State)
+        KeyStates.RequireOn(key, state => state switch
         {
-            case CmekKeyState.PendingDeletion:
-                throw new CmekException(
-                    "KeyPendingDeletion",
-                    CmekErrorKind.InvalidOperation,
-                    $"The key {uri} is scheduled for "
-                        + $"deletion{(key.DeletionDate is { } date ? $" on {date:yyyy-MM-dd}" : string.Empty)}: nothing can be "
-                            + "encrypted or decrypted with it.",
-                    "Rescue it first: " + AwsErrors.CancelDeletionCommand(uri),
-                    key);
-            case CmekKeyState.Disabled:
-                throw new CmekException(
-                    "KeyDisabled",
-                    CmekErrorKind.InvalidOperation,
-                    $"The key {uri} is disabled: nothing can be encrypted or decrypted with it.",
-                    "Enable it first: " + AwsErrors.EnableCommand(uri),
-                    key);
-            case CmekKeyState.Creating:
-                throw new CmekException(
-                    "KeyNotReady",
-                    CmekErrorKind.InvalidOperation,
-                    $"The key {uri} is still being made.",
-                    "Run the command again in a minute.",
-                    key);
-            case CmekKeyState.Destroyed or CmekKeyState.Unknown:
-                throw new CmekException(
-                    "KeyUnusable",
-                    CmekErrorKind.InvalidOperation,
-                    $"The key {uri} cannot be used in the state that it is in (imported material missing, a key store out of reach, or "
-                        + "a state that this version does not know).",
-                    "See the key's state in the AWS console, or make another key with New-CmekKey.",
-                    key);
-        }
+            CmekKeyState.PendingDeletion => new KeyRefusal(
+                $"The key {uri} is scheduled for "
+                    + $"deletion{(key.DeletionDate is { } date ? $" on {date:yyyy-MM-dd}" : string.Empty)}: nothing can be "
+                    + "encrypted or decrypted with it.",
+                "Rescue it first: " + AwsErrors.CancelDeletionCommand(uri)),
+            CmekKeyState.Disabled => new KeyRefusal(
+                $"The key {uri} is disabled: nothing can be encrypted or decrypted with it.",
+                "Enable it first: " + AwsErrors.EnableCommand(uri)),
+            CmekKeyState.Creating => new KeyRefusal($"The key {uri} is still being made.", "Run the command again in a minute."),
+            _ => new KeyRefusal(
+                $"The key {uri} cannot be used in the state that it is in (imported material missing, a key store out of reach, or "
+                    + "a state that this version does not know).",
+                "See the key's state in the AWS console, or make another key with New-CmekKey."),
+        });
     }
 
     public static KeyArn ParseKey(string keyUri)

@@ -74,7 +74,7 @@ internal static class AwsKeyChecks
                 { KeyRotationEnabled: true } r => f.OnKey(
                     "AwsKeyRotation",
                     CmekCheckResult.Pass,
-                    r.RotationPeriodInDays is { } days ? $"every {days} days" : "every year"),
+                    $"new material is made every {r.RotationPeriodInDays ?? 365} days"),
                 _ => f.OnKey(
                     "AwsKeyRotation",
                     CmekCheckResult.Warn,

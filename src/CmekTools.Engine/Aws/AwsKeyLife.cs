@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
@@ -18,8 +17,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     // Behind the cluster's id in the tag's value: the key was disabled before the revocation already.
     private const string WasOff = " disabled-before";
 
-    // What a run has disabled itself was on before it, by the run's id.
-    private readonly ConcurrentDictionary<string, string> _disabled = new(StringComparer.Ordinal);
+    private readonly OwnSwitchOffs _own = new();
 
     /// <summary>How many on-demand rotations the key has had; at the primary, for a replica.</summary>
     public async Task<RotationBudget> ReadRotationBudgetAsync(string keyUri, Operation op) =>
@@ -158,7 +156,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                 cancellation),
             cancellation => IsAsync(key, s => s == CmekKeyState.Disabled, cancellation)).ConfigureAwait(false))
         {
-            _disabled[key.Text] = op.RunId;
+            _own.Note(key.Text, op);
         }
     }
 
@@ -216,8 +214,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         }
 
         KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
-        bool wasOff = AwsKeyReader.ToState(data) == CmekKeyState.Disabled && _disabled.GetValueOrDefault(key.Text) != op.RunId
-            && !SwitchedOff.ByRevocation(op).Contains(key.Text);
+        bool wasOff = AwsKeyReader.ToState(data) == CmekKeyState.Disabled && !_own.Read(op).Contains(key.Text);
         string value = wasOff ? cluster.Id + WasOff : cluster.Id;
         await op.ChangeAsync(
             new PlannedChange(

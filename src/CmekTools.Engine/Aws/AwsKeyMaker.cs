@@ -32,6 +32,42 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         }
     }
 
+    // A region that the SDK knows is there. Of another one (newer than the SDK, or misspelt) any answer is proof; it is asked once, since
+    // where there is no such region there is no such host, and the usual tries would take half a minute.
+    private async Task RequireThereAsync(string region, string alias, Operation op)
+    {
+        if (AwsNames.InSdk(region))
+        {
+            return;
+        }
+
+        try
+        {
+            await AwsErrors.CallAsync(
+                "kms:DescribeKey",
+                $"{alias} in {region}",
+                ct => clients.KmsOnce(region).DescribeKeyAsync(new DescribeKeyRequest { KeyId = alias }, ct),
+                op.Cancellation).ConfigureAwait(false);
+        }
+        catch (CmekServiceException e) when (e.ErrorId == "AwsUnreachable")
+        {
+            throw new CmekException(
+                "RegionUnknown",
+                CmekErrorKind.InvalidArgument,
+                $"There seems to be no AWS region '{region}': this version of AWS's SDK does not know it, and its KMS cannot be reached "
+                    + $"({e.InnerException?.Message.TrimEnd('.') ?? "no answer"}).{Names.DidYouMean(region, AwsNames.SdkRegions)} Nothing "
+                    + "was made.",
+                "Correct the name; `aws account list-regions` shows the regions there are. If it is right, look at the network and the "
+                    + "proxy.",
+                region,
+                e);
+        }
+        catch (CmekServiceException e) when (e.StatusCode != 0)
+        {
+            await op.Host.VerboseAsync($"{region} is not in AWS's SDK, and its KMS answers.").ConfigureAwait(false);
+        }
+    }
+
     public async Task<CmekKey> EnsureKeyAsync(CmekCluster cluster, string region, KeyOptions options, Operation op)
     {
         if (options.RotationPeriodDays is < 90 or > 2560)
@@ -54,8 +90,9 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 region);
         }
 
-        List<string> changes = [];
         string alias = AwsNames.Alias(cluster, region, options.AliasName, options.Generation);
+        await RequireThereAsync(region, alias, op).ConfigureAwait(false);
+        List<string> changes = [];
         KeyMetadata? found = await FindAsync(cluster, region, options, mustKnow: true, op).ConfigureAwait(false)
             ?? await LeftByEarlierRunAsync(cluster, region, options, op).ConfigureAwait(false);
         if (found is not null)

@@ -7,9 +7,6 @@ namespace CmekTools.Engine.Aws;
 /// <summary>Who uses a key, as it says itself: our tags and statements, and its policy.</summary>
 internal sealed class AwsKeyMarks(AwsKeyReader reader)
 {
-    private const string UseHead = "CmekToolsUse";
-    private const string RevokeHead = "CmekToolsRevoke";
-
     /// <summary>Tags and policy. What cannot be read is named.</summary>
     public async Task<KeyMarks> ReadAsync(string keyUri, Operation op)
     {
@@ -36,11 +33,11 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
         {
             string sid = PolicyJson.Text(statement, "Sid") ?? string.Empty;
             bool allows = PolicyJson.Text(statement, "Effect") == "Allow";
-            if (MarkOf(sid, UseHead) is { } use && allows)
+            if (OurStatements.UseMark(sid) is { } use && allows)
             {
                 marks.Add(new KeyMark(use, $"the statement {sid}"));
             }
-            else if (MarkOf(sid, RevokeHead) is { } revoke && CutRole(statement) is { } role)
+            else if (OurStatements.RevokeMark(sid) is { } revoke && OurStatements.CutRole(statement) is { } role)
             {
                 marks.Add(new KeyMark(revoke, $"the statement {sid}"));
                 cuts.Add(new CutMark(role, revoke, $"the statement {sid}"));
@@ -62,25 +59,12 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
             Retirement = tags.Value is null ? RetirementMark.Unread
                 : tags.Value.ContainsKey(AwsNames.RevokedTag) ? RetirementMark.Revocation
                 : RetirementMark.None,
+            RevokedFor = tags.Value?.GetValueOrDefault(AwsNames.RevokedTag),
         };
     }
 
     private async Task<IReadOnlyDictionary<string, string>> TagsAsync(KeyArn key, CancellationToken cancellation) =>
         await reader.TagsAsync(key.Text, key.Region, cancellation).ConfigureAwait(false) ?? new Dictionary<string, string>();
-
-    private static string? MarkOf(string sid, string head) =>
-        sid.Length >= head.Length + 8 && sid.StartsWith(head, StringComparison.Ordinal)
-            && sid[head.Length..(head.Length + 8)].All(char.IsAsciiLetterOrDigit)
-            ? sid[head.Length..(head.Length + 8)]
-            : null;
-
-    // The shape that a cut has, whatever cluster it is for; anything else under such a name is somebody else's.
-    private static string? CutRole(JsonObject statement) =>
-        ((statement["Condition"]?["ArnEquals"] ?? statement["Condition"]?["StringEquals"]) as JsonObject)?["aws:PrincipalArn"] is { } arn
-            && PolicyJson.Strings(arn) is [string role]
-            && PolicyJson.Same(statement, OurStatements.Revoke(PolicyJson.Text(statement, "Sid")!, role))
-            ? role
-            : null;
 
     internal static IReadOnlyList<string> Principals(JsonObject statement) => statement["Principal"] is JsonObject named
         ? [.. named.SelectMany(p => PolicyJson.Strings(p.Value))]
@@ -91,12 +75,4 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
         a is "*" || a.StartsWith("kms:*", StringComparison.OrdinalIgnoreCase) || a.StartsWith("kms:D", StringComparison.OrdinalIgnoreCase)
         || a.StartsWith("kms:R", StringComparison.OrdinalIgnoreCase) || a.StartsWith("kms:Gen", StringComparison.OrdinalIgnoreCase)
         || a.StartsWith("kms:C", StringComparison.OrdinalIgnoreCase) || a.StartsWith("kms:P", StringComparison.OrdinalIgnoreCase));
-
-    // By name and shape: what carries our name and gives something else is not ours.
-    internal static bool IsOurs(JsonObject statement)
-    {
-        string sid = PolicyJson.Text(statement, "Sid") ?? string.Empty;
-        return (MarkOf(sid, UseHead) is not null && OurStatements.SameActions(statement) && !statement.ContainsKey("Condition"))
-            || (MarkOf(sid, RevokeHead) is not null && CutRole(statement) is not null);
-    }
 }

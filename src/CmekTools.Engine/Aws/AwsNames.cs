@@ -36,6 +36,18 @@ internal static partial class AwsNames
     [System.Text.RegularExpressions.GeneratedRegex("^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$")]
     private static partial System.Text.RegularExpressions.Regex RegionPattern();
 
+    /// <summary>The regions that this version of the SDK was made with. Its own list grows by each name that it is asked for.</summary>
+    public static IReadOnlyCollection<string> SdkRegions { get; } =
+        [
+            .. typeof(Amazon.RegionEndpoint).GetFields(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Static)
+                .Select(f => f.GetValue(null))
+                .OfType<Amazon.RegionEndpoint>()
+                .Select(r => r.SystemName),
+        ];
+
+    /// <summary>True where the SDK was made with a region; one that is newer than the SDK is there all the same.</summary>
+    public static bool InSdk(string region) => SdkRegions.Contains(region);
+
     private const int RoleNameLimit = 64;
     private const int AliasLimit = 200;
 

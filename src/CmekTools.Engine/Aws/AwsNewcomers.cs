@@ -39,7 +39,7 @@ internal sealed class AwsNewcomers(AwsKeyReader reader, AwsRoleReader roles)
 
     private static IEnumerable<string> Difference(PolicyDocument before, PolicyDocument now, string where)
     {
-        foreach (JsonObject statement in now.Statements.Where(s => !AwsKeyMarks.IsOurs(s) && PolicyJson.Text(s, "Effect") == "Allow"))
+        foreach (JsonObject statement in now.Statements.Where(s => !OurStatements.IsOurs(s) && PolicyJson.Text(s, "Effect") == "Allow"))
         {
             if (before.Statements.Any(b => SameBesideSid(b, statement)))
             {
@@ -56,7 +56,7 @@ internal sealed class AwsNewcomers(AwsKeyReader reader, AwsRoleReader roles)
             }
         }
 
-        foreach (JsonObject denial in before.Statements.Where(s => !AwsKeyMarks.IsOurs(s) && PolicyJson.Text(s, "Effect") == "Deny"))
+        foreach (JsonObject denial in before.Statements.Where(s => !OurStatements.IsOurs(s) && PolicyJson.Text(s, "Effect") == "Deny"))
         {
             if (!now.Statements.Any(s => SameBesideSid(s, denial)))
             {

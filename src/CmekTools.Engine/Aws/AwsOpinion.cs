@@ -67,21 +67,23 @@ internal sealed class AwsOpinion(AwsClients clients)
         return new Opinion(call, ours, our, verdict, reason);
     }
 
-    private static (Verdict Verdict, string Reason) Theirs(SimulatedCall call, bool needed) => call switch
+    private static (Verdict Verdict, string Reason) Theirs(SimulatedCall call, bool needed) => call.Answer(needed) switch
     {
-        { Missing.Count: > 0 } => (
+        SimulatedAnswer.AsksForMore => (
             Verdict.Unsure,
             $"policies ask for {string.Join(", ", call.Missing)}, which it would have to be told"),
-        { Organization: SimulatedLimit.Stops } => (
+        SimulatedAnswer.StoppedByOrganization => (
             Verdict.Stops,
             $"the organization's service control policies do not allow it ({call.Decision})"),
-        { Decision: "explicitDeny" } => (Verdict.Stops, "a policy denies it (explicitDeny)"),
-        { Boundary: SimulatedLimit.Stops } => (Verdict.Stops, $"the permissions boundary does not allow it ({call.Decision})"),
-        { Decision: "allowed" } => (Verdict.Lets, "the role's own policies allow it (allowed)"),
-        { Decision: "implicitDeny" } when needed => (
+        SimulatedAnswer.Denied => (Verdict.Stops, "a policy denies it (explicitDeny)"),
+        SimulatedAnswer.StoppedByBoundary => (Verdict.Stops, $"the permissions boundary does not allow it ({call.Decision})"),
+        SimulatedAnswer.Allowed => (Verdict.Lets, "the role's own policies allow it (allowed)"),
+        SimulatedAnswer.NotAllowed => (
             Verdict.Stops,
             "the role's own policies do not allow it (implicitDeny), which the key policy leaves it to"),
-        { Decision: "implicitDeny" } => (Verdict.Lets, "nothing of the role's own stops it (implicitDeny: the key policy has to allow it)"),
+        SimulatedAnswer.NotStopped => (
+            Verdict.Lets,
+            "nothing of the role's own stops it (implicitDeny: the key policy has to allow it)"),
         _ => (Verdict.Unsure, $"its answer is {call.Decision}"),
     };
 

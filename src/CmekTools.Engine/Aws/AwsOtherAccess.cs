@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Text;
@@ -99,15 +98,14 @@ internal sealed class AwsOtherAccess(AwsClients clients, AwsKeyReader reader)
     /// again is told, and is no reason to leave the rest.
     /// </summary>
     /// <param name="target">The access.</param>
-    /// <param name="kept">The grants in the receipt; null where it has none.</param>
+    /// <param name="snapshot">What the receipt has of it; null where there is none.</param>
     /// <param name="op">The run.</param>
-    public async Task RestoreGrantsAsync(AccessTarget target, JsonArray? kept, Operation op)
+    public async Task RestoreGrantsAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op)
     {
         // Nobody else's grant is made from a file, whatever it says.
-        KeyGrant[] wanted = [
-            .. (kept ?? []).OfType<JsonObject>().Select(
-                g => ReceiptGrants.Read(target.KeyUri, g)).OfType<KeyGrant>().Where(g => g.IsClusters(target)),
-        ];
+        KeyGrant[] wanted = snapshot is null
+            ? []
+            : [.. GrantSnapshot.Read(snapshot, target.KeyUri).Where(g => g.IsClusters(target))];
         if (wanted.Length == 0)
         {
             return;
@@ -115,7 +113,7 @@ internal sealed class AwsOtherAccess(AwsClients clients, AwsKeyReader reader)
 
         KeyArn key = AwsInput.ParseKey(target.KeyUri);
         IReadOnlyList<KeyGrant> there = await GrantsAsync(key, op.Cancellation).ConfigureAwait(false);
-        foreach (KeyGrant grant in wanted.Where(w => !there.Any(t => ReceiptGrants.Same(t, w))))
+        foreach (KeyGrant grant in wanted.Where(w => !there.Any(w.GivesTheSameAs)))
         {
             try
             {
@@ -127,7 +125,7 @@ internal sealed class AwsOtherAccess(AwsClients clients, AwsKeyReader reader)
                     cancellation => AwsErrors.CallAsync(
                         "kms:CreateGrant",
                         key.Text,
-                        ct => clients.KmsOnce(key.Region).CreateGrantAsync(ReceiptGrants.ToRequest(key, grant), ct),
+                        ct => clients.KmsOnce(key.Region).CreateGrantAsync(ToRequest(key, grant), ct),
                         cancellation)).ConfigureAwait(false);
             }
             catch (Exception e) when (e is CmekServiceException or JsonException)
@@ -144,6 +142,17 @@ internal sealed class AwsOtherAccess(AwsClients clients, AwsKeyReader reader)
             }
         }
     }
+
+    // The request that makes it again.
+    private static CreateGrantRequest ToRequest(KeyArn key, KeyGrant grant) => new()
+    {
+        KeyId = key.Text,
+        GranteePrincipal = grant.Grantee,
+        RetiringPrincipal = grant.RetiringPrincipal,
+        Name = grant.Name,
+        Operations = [.. grant.Operations],
+        Constraints = grant.Constraints is { } text ? JsonSerializer.Deserialize<GrantConstraints>(text) : null,
+    };
 
     private static KeyGrant ToGrant(KeyArn key, GrantListEntry entry) =>
         new(key.Text, entry.GrantId, entry.GranteePrincipal ?? string.Empty, [.. entry.Operations ?? []])

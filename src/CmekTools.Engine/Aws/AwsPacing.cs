@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Amazon.Runtime;
 using Amazon.Runtime.Internal;
 using CmekTools.Engine.Pacing;
@@ -66,38 +65,27 @@ internal sealed class AwsPacing(Func<string> owner, bool pacesLoopback) : Pipeli
             ? null
             : await Pacers.Provider($"{config.ServiceURL}{config.ServiceId} {place} {owner()}", quota.Name, quota.Permits)
                 .EnterAsync(request.CancellationToken).ConfigureAwait(false);
-        TimeSpan waited = turn?.Waited ?? TimeSpan.Zero;
-        long start = Stopwatch.GetTimestamp();
-        try
-        {
-            T answer = await base.InvokeAsync<T>(executionContext).ConfigureAwait(false);
-            turn?.Served();
-            await RequestTrace.TellAsync(
-                $"{config.ServiceId} {call} {place}",
-                "200",
-                Stopwatch.GetElapsedTime(start),
-                waited).ConfigureAwait(false);
-            return answer;
-        }
-        catch (AmazonServiceException e)
-        {
-            if (e.ErrorCode?.Contains("Throttl", StringComparison.OrdinalIgnoreCase) == true || (int)e.StatusCode == 429)
-            {
-                turn?.Refused(null);
-            }
-            else
-            {
-                turn?.Served();
-            }
-
-            await RequestTrace.TellAsync(
-                $"{config.ServiceId} {call} {place}",
-                e.ErrorCode ?? $"{(int)e.StatusCode}",
-                Stopwatch.GetElapsedTime(start),
-                waited).ConfigureAwait(false);
-            throw;
-        }
+        return await PacedRequest.SendAsync(
+            $"{config.ServiceId} {call} {place}",
+            request.Request?.HttpMethod ?? "POST",
+            () => AddressOf(request.Request),
+            turn,
+            () => base.InvokeAsync<T>(executionContext),
+            Refusal).ConfigureAwait(false);
     }
+
+    private static RefusedRequest? Refusal(Exception failure) => failure is AmazonServiceException e
+        ? new RefusedRequest(
+            e.ErrorCode ?? $"{(int)e.StatusCode}",
+            (int)e.StatusCode,
+            e.ErrorCode?.Contains("Throttl", StringComparison.OrdinalIgnoreCase) == true || (int)e.StatusCode == 429)
+        : null;
+
+    // The endpoint with the resource's path, where there is one: KMS and IAM have all their calls at one.
+    private static Uri? AddressOf(IRequest? request) => request?.Endpoint is not { } endpoint ? null
+        : request.ResourcePath is { Length: > 1 } path && !path.Contains('{', StringComparison.Ordinal)
+            && Uri.TryCreate(endpoint, path.TrimStart('/'), out Uri? whole) ? whole
+        : endpoint;
 
     private static bool IsOnLoopback(IClientConfig config) =>
         Uri.TryCreate(config.ServiceURL, UriKind.Absolute, out Uri? url) && url.IsLoopback;

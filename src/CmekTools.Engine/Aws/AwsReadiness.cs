@@ -55,18 +55,14 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsO
             reader.DescribeAsync(key.Text, key.Region, op.Cancellation)).ConfigureAwait(false);
         List<CmekCheck> checks =
         [
-            Make(
-                "CutEndpoint",
-                CmekCheckResult.Pass,
-                $"KMS in {key.Region} answered in {op.Session.Time.GetElapsedTime(start).TotalMilliseconds:0} ms."),
+            CutChecks.Answered(first, $"KMS in {key.Region}", op.Session.Time.GetElapsedTime(start)),
         ];
         Evidence<PolicyDocument> policy = await reading.ConfigureAwait(false);
         Evidence<IReadOnlyList<KeyGrant>> grants = await listing.ConfigureAwait(false);
         if (data.Missing || policy.Missing)
         {
-            checks.Add(Make(
-                "CutKey",
-                targets.Any(t => t.InUse) ? CmekCheckResult.Fail : CmekCheckResult.Unknown,
+            checks.Add(CutChecks.KeyMissing(
+                targets,
                 $"KMS finds no key {key.Text} for these credentials: a cut would prove nothing.",
                 $"Look whether the account {key.Account} and the endpoint of {key.Region} are the right ones: aws kms describe-key "
                     + $"--key-id {key.Text} --region {key.Region}"));
@@ -175,28 +171,16 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsO
         }
 
         Grounds disable = await MayAsync("kms:DisableKey", key, policy, caller, op).ConfigureAwait(false);
-        return disable.Decision switch
+        string seen = disable.Decision switch
         {
-            Decision.Allowed => target.Check(
-                "CutPolicyWrite",
-                CmekCheckResult.Warn,
-                key.Text,
+            Decision.Allowed =>
                 $"{caller.Arn} may not write the key policy ({why}), but may disable the key: a cut would do that, and stop everybody "
                     + "who uses it.",
-                remedy),
-            Decision.Denied or Decision.Missing => target.Check(
-                "CutPolicyWrite",
-                CmekCheckResult.Fail,
-                key.Text,
+            Decision.Denied or Decision.Missing =>
                 $"{caller.Arn} may neither write the key policy ({why}) nor disable the key ({disable.Why}).",
-                remedy),
-            _ => target.Check(
-                "CutPolicyWrite",
-                policy.Value is null ? CmekCheckResult.Unknown : CmekCheckResult.Fail,
-                key.Text,
-                $"{caller.Arn} may not write the key policy ({why}); whether it may disable the key cannot be seen: {disable.Why}.",
-                remedy),
+            _ => $"{caller.Arn} may not write the key policy ({why}); whether it may disable the key cannot be seen: {disable.Why}.",
         };
+        return target.Check("CutPolicyWrite", CutChecks.PolicyWrite(write.Decision, disable.Decision), key.Text, seen, remedy);
     }
 
     private async Task<Grounds> MayAsync(string action, KeyArn key, Evidence<PolicyDocument> policy, AwsCaller caller, Operation op)
@@ -257,20 +241,21 @@ internal sealed class AwsReadiness(AwsClients clients, AwsKeyReader reader, AwsO
 
         // What the key policy gives to the caller itself needs no Allow of its own; a Deny counts all the same.
         SimulatedCall simulated = answers[0];
-        return simulated switch
+        bool needsOwn = byKey.Answer != PolicyAnswer.Allowed;
+        return simulated.Answer(needsOwn) switch
         {
-            { Missing.Count: > 0 } => new Grounds(
+            SimulatedAnswer.AsksForMore => new Grounds(
                 Decision.Perhaps,
                 $"the caller's own policies hang on {string.Join(", ", simulated.Missing)}"),
-            { Organization: SimulatedLimit.Stops } => new Grounds(
+            SimulatedAnswer.StoppedByOrganization => new Grounds(
                 Decision.Denied,
                 $"IAM says that the organization's service control policies do not allow {action} to {principal}"),
             // A boundary does not limit what a key policy gives to a user or to one session by its own ARN.
-            { Boundary: SimulatedLimit.Stops, Decision: "implicitDeny" } when byKey.Answer == PolicyAnswer.Allowed => new Grounds(
+            SimulatedAnswer.StoppedByBoundary when !needsOwn => new Grounds(
                 Decision.Perhaps,
                 $"IAM says that the permissions boundary of {principal} does not allow {action}"),
-            { Decision: "allowed" } => new Grounds(Decision.Allowed, $"the key policy and the caller's own policies allow {action}"),
-            { Decision: "implicitDeny" } when byKey.Answer == PolicyAnswer.Allowed => new Grounds(Decision.Allowed, byKey.Reason),
+            SimulatedAnswer.Allowed => new Grounds(Decision.Allowed, $"the key policy and the caller's own policies allow {action}"),
+            SimulatedAnswer.NotStopped => new Grounds(Decision.Allowed, byKey.Reason),
             _ => new Grounds(Decision.Denied, $"{byKey.Reason}, and IAM says {simulated.Decision} to {action} for {principal}"),
         };
     }

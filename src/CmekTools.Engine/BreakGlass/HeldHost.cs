@@ -76,7 +76,8 @@ internal sealed class HeldHost : IOperationHost
     }
 
     /// <inheritdoc/>
-    public Task<bool> ConfirmRunAsync(string target, string action) => _inner.ConfirmRunAsync(target, action);
+    public Task<bool> ConfirmRunAsync(string target, string action, Unanswered otherwise) =>
+        _inner.ConfirmRunAsync(target, action, otherwise);
 
     /// <inheritdoc/>
     public Task<bool> ShouldContinueAsync(string query, string caption) => _inner.ShouldContinueAsync(query, caption);

@@ -148,7 +148,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
 
             foreach ((CutAccess access, CmekCutState state) in open)
             {
-                _cut.Remove(Id(access));
+                _cut.Remove(access.Target.Identity);
                 await access.Report.SeenAsync(access.Target, state, "Proof", "NOT cut any more: somebody let it in again")
                     .ConfigureAwait(false);
                 await op.Host.WarningAsync(
@@ -180,13 +180,13 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
 
     private async Task CutOnceAsync(Operation part)
     {
-        foreach (CutAccess access in Accesses.Where(a => !_cut.Contains(Id(a))))
+        foreach (CutAccess access in Accesses.Where(a => !_cut.Contains(a.Target.Identity)))
         {
             part.About(access.Subject.Cluster);
             await access.Book.AddAsync(await CaptureAsync(access, part).ConfigureAwait(false)).ConfigureAwait(false);
             await provider.CutAsync(access.Target, new CutOptions(options.DisablePrincipal), part).ConfigureAwait(false);
             _last = part.ChangeCount > 0 ? op.Session.Time.GetTimestamp() : _last;
-            _cut.Add(Id(access));
+            _cut.Add(access.Target.Identity);
         }
     }
 
@@ -207,7 +207,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     // principal in all the same, the policy that is read now has the cut in it already.
     private AccessSnapshot Kept(CutAccess access, AccessSnapshot now)
     {
-        ReceiptAccess? had = access.Book.Document.Accesses.FirstOrDefault(a => a.Identity == Id(access));
+        ReceiptAccess? had = access.Book.Document.Accesses.FirstOrDefault(a => a.Identity == access.Target.Identity);
         if (had is null)
         {
             return now;
@@ -215,7 +215,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
 
         return provider.WasCut(access.Target, now) && !provider.WasCut(access.Target, had.Snapshot)
             ? had.Snapshot
-            : GrantReceipts.Carry(had.Snapshot, now);
+            : GrantSnapshot.Carry(had.Snapshot, now);
     }
 
     private async Task<bool> IsOpenAsync(AccessTarget target, Operation part)
@@ -248,7 +248,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         (Exception? still, IReadOnlyList<string> changes) = await TryAsync(async part =>
         {
             part.About(Accesses[0].Subject.Cluster);
-            foreach (CutAccess access in Accesses.Where(a => a.Book.Document.Accesses.All(x => x.Identity != Id(a))))
+            foreach (CutAccess access in Accesses.Where(a => a.Book.Document.Accesses.All(x => x.Identity != a.Target.Identity)))
             {
                 // The policies were not read and are not touched: what comes back is the key's state.
                 await access.Book.AddAsync(
@@ -267,7 +267,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         if (changes.Count > 0)
         {
             await TryAsync(
-                part => Retirements.PutAsync(KeyUri, Accesses[0].Subject.Cluster, provider, part)).ConfigureAwait(false);
+                part => RevocationMarks.PutAsync(KeyUri, Accesses[0].Subject.Cluster, provider, part)).ConfigureAwait(false);
         }
 
         await op.Host.WarningAsync(
@@ -279,7 +279,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     }
 
     private AccessSnapshot Unseen(Exception failure) => new(
-        provider.Provider == CmekProvider.AWS ? "aws/1" : "gcp/1",
+        AccessSnapshot.KindOf(provider.Provider),
         new System.Text.Json.Nodes.JsonObject { ["notSeen"] = failure.Message, ["keyUri"] = KeyUri });
 
     private async Task FailAsync(Exception failure, string why)
@@ -299,7 +299,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             again++)
         {
             // Somebody may have let it in behind the cut. Where the cut finds nothing more to take away it was not that.
-            _cut.Remove(Id(access));
+            _cut.Remove(access.Target.Identity);
             (_, IReadOnlyList<string> changes) = await TryAsync(CutOnceAsync).ConfigureAwait(false);
             if (changes.Count == 0)
             {
@@ -398,7 +398,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             (Exception? failure, IReadOnlyList<string> changes) = await TryAsync(async part =>
             {
                 part.About(own.Subject.Cluster);
-                await own.Book.AddAsync(GrantReceipts.With(own.Book, own.Target, grant, provider)).ConfigureAwait(false);
+                await own.Book.AddAsync(WithGrant(own, grant)).ConfigureAwait(false);
                 await provider.RevokeGrantAsync(grant, part).ConfigureAwait(false);
             }).ConfigureAwait(false);
             if (failure is not null)
@@ -419,6 +419,14 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         return new GrantVerdict(others, open, perhaps);
     }
 
+    // The receipt's entry of an access with a grant in it.
+    private ReceiptAccess WithGrant(CutAccess access, KeyGrant grant)
+    {
+        ReceiptAccess? had = access.Book.Document.Accesses.FirstOrDefault(a => a.Identity == access.Target.Identity);
+        AccessSnapshot snapshot = had?.Snapshot ?? new AccessSnapshot(AccessSnapshot.KindOf(provider.Provider), []);
+        return new ReceiptAccess(access.Target.Region, KeyUri, access.Target.AuthPrincipal, GrantSnapshot.With(snapshot, grant));
+    }
+
     // The account stands in the key's own name; a service of AWS has none.
     private bool IsOfKeysAccount(KeyGrant grant) =>
         KeyUri.Split(':') is [_, _, _, _, { } account, ..] && grant.Grantee.Contains(account, StringComparison.Ordinal);
@@ -427,7 +435,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     private static (CmekCutState State, string Why) Conclude(AccessDecision decision, OtherAccess other, GrantVerdict grants)
     {
         string why = string.Join("; ", decision.Reasons);
-        bool off = other.State is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
+        bool off = other.State.LetsNobodyIn();
         return decision.Cut switch
         {
             CmekCutState.Cut when off => (CmekCutState.Cut, why),
@@ -452,30 +460,21 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     // One try with a budget of its own. Only the run's own end gets out of here.
     private async Task<(Exception? Failure, IReadOnlyList<string> Changes)> TryAsync(Func<Operation, Task> work)
     {
-        using CancellationTokenSource time = new(op.Timings.KeyTry, op.Session.Time);
-        using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation, time.Token);
-        Operation part = op.ForRecord(op.Host, budget.Token, budget.Token);
-        try
-        {
-            // Off this thread, and not waited for beyond its budget: a library that does not listen to its token holds nothing up.
-            await Task.Run(() => work(part), CancellationToken.None).WaitAsync(
-                op.Timings.KeyTry + op.Timings.KeyTry,
-                op.Session.Time,
-                op.Cancellation).ConfigureAwait(false);
-            return (null, part.ChangesSince(0));
-        }
-        catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
-        {
-            return (
-                budget.IsCancellationRequested ? new TimeoutException($"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s", e) : e,
-                part.ChangesSince(0));
-        }
+        Operation tried = op;
+        Exception? failure = await TimeBudget.RunAsideAsync(
+            op,
+            op.Timings.KeyTry,
+            part =>
+            {
+                tried = part;
+                return work(part);
+            }).ConfigureAwait(false);
+        return (failure, tried.ChangesSince(0));
     }
 
     // A policy that is too large stays so; one that somebody else wrote over the cut is cut again.
     private static bool MayHeal(Exception e) => e is TimeoutException or CmekException { ErrorId: "PolicyNotAsWritten" }
-        || e is CmekException { ErrorId: not "PolicyTooLarge" } and { Kind: CmekErrorKind.ConnectionError
-            or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout or CmekErrorKind.LimitsExceeded };
+        || (e is CmekException { ErrorId: not "PolicyTooLarge" } failure && failure.MayHeal());
 
     private static CmekException AsCmek(Exception e) => e as CmekException ?? new CmekException(
         e is TimeoutException ? "KeySilent" : "BreakGlassFault",
@@ -488,13 +487,14 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         null,
         e);
 
-    private static string Id(CutAccess access) => $"{access.Target.KeyUri}\n{access.Target.AuthPrincipal}";
-
     private async Task TellAsync(string step, string result)
     {
         foreach (CutAccess access in Accesses.DistinctBy(a => a.Subject.Cluster.Id).Where(_ => !op.Host.WhatIf))
         {
-            await access.Report.DoneAsync(step, access.Target.Region, KeyUri, result).ConfigureAwait(false);
+            string[] principals =
+                [.. Accesses.Where(a => a.Subject == access.Subject).Select(a => a.Target.AuthPrincipal).Distinct()];
+            await access.Report.DoneAsync(step, access.Target.Region, KeyUri, result, principals is [var one] ? one : null)
+                .ConfigureAwait(false);
         }
     }
 

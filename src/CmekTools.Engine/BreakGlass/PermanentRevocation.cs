@@ -19,9 +19,24 @@ internal sealed class PermanentRevocation(
             free.AddRange(await FreeAsync(subject).ConfigureAwait(false));
         }
 
-        KeyCut[] doomed = [.. free.Distinct()];
+        // In one order in each run: what was looked at first must not say what is read first.
+        KeyCut[] doomed =
+        [
+            .. free.Distinct().OrderBy(k => k.Accesses[0].Subject.Cluster.Name, StringComparer.Ordinal)
+                .ThenBy(k => k.Accesses[0].Target.Region, StringComparer.Ordinal).ThenBy(k => k.KeyUri, StringComparer.Ordinal),
+        ];
         if (doomed.Length == 0 || !await IsWantedAsync(doomed).ConfigureAwait(false))
         {
+            return;
+        }
+
+        if (op.Host.WhatIf)
+        {
+            foreach (KeyCut key in doomed)
+            {
+                await ScheduleAsync(key).ConfigureAwait(false);
+            }
+
             return;
         }
 
@@ -162,7 +177,7 @@ internal sealed class PermanentRevocation(
                 && seen.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
             if (!gone)
             {
-                await Retirements.PutAsync(key.KeyUri, first.Subject.Cluster, provider, part).ConfigureAwait(false);
+                await RevocationMarks.PutAsync(key.KeyUri, first.Subject.Cluster, provider, part).ConfigureAwait(false);
             }
 
             DateTimeOffset? when = gone

@@ -232,24 +232,17 @@ internal sealed class Readiness(bool keyOnly, Operation op)
     private async Task<Tried<T>> TryAsync<T>(RevocationSubject subject, string name, string target, Func<Operation, Task<T>> work)
         where T : class
     {
-        using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation);
-        using ITimer limit = budget.CancelAfter(op.Timings.KeyTry, op.Session.Time);
-        Operation part = op.ForRecord(op.Host, budget.Token, budget.Token);
-        try
+        T? value = null;
+        if (await TimeBudget.RunAsideAsync(
+            op,
+            op.Timings.KeyTry,
+            async part => value = await work(part).ConfigureAwait(false)).ConfigureAwait(false) is not { } failure)
         {
-            return new Tried<T>(
-                await Task.Run(() => work(part), CancellationToken.None).WaitAsync(
-                    2 * op.Timings.KeyTry,
-                    op.Session.Time,
-                    op.Cancellation).ConfigureAwait(false),
-                null);
+            return new Tried<T>(value, null);
         }
-        catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
-        {
-            string why = budget.IsCancellationRequested ? $"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s" : e.Message;
-            string remedy = (e as CmekException)?.RecommendedAction ?? "Look at the way to the provider's endpoint of that region.";
-            return new Tried<T>(null, Of(subject, name, CmekCheckResult.Fail, why, remedy) with { Target = target });
-        }
+
+        string remedy = (failure as CmekException)?.RecommendedAction ?? "Look at the way to the provider's endpoint of that region.";
+        return new Tried<T>(null, Of(subject, name, CmekCheckResult.Fail, failure.Message, remedy) with { Target = target });
     }
 
     private static CmekCheck Of(RevocationSubject subject, string name, CmekCheckResult result, string seen, string? remedy = null) =>

@@ -68,7 +68,7 @@ internal sealed class ReceiptBook(RevocationSubject subject, RevocationReport re
     }
 
     /// <summary>What an earlier run captured of an access, or null.</summary>
-    public ReceiptAccess? Earlier(AccessTarget target) => _earlier.GetValueOrDefault($"{target.KeyUri}\n{target.AuthPrincipal}");
+    public ReceiptAccess? Earlier(AccessTarget target) => _earlier.GetValueOrDefault(target.Identity);
 
     /// <summary>Puts an access in, in place of an earlier capture of the same, and comes back when it is on disk.</summary>
     /// <exception cref="CmekException"><c>ReceiptUnwritable</c>, only where a receipt is required.</exception>

@@ -42,7 +42,7 @@ internal static class Restoration
 
         RestorePlan plan = await RestorePlanning.MakeAsync(cluster, given, options.Principal, op).ConfigureAwait(false);
         CmekStatus status = plan.Keys.Status;
-        RestorationReport report = new(cluster, op, restoring: true)
+        RestorationReport report = new(cluster, op)
         {
             ReceiptPath = given?.Path ?? (plan.Open.Count > 0 ? plan.Open[0].Path : null),
             Revoked = Revocation.IsRevoked(status),
@@ -115,7 +115,7 @@ internal static class Restoration
 
         status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         ClusterKeys now = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
-        string[] restored = [.. seen.Select(i => $"{i.Target.KeyUri}\n{i.Target.AuthPrincipal}")];
+        string[] restored = [.. seen.Select(i => i.Target.Identity)];
         await ReceiptSettling.SettleAsync(
             now,
             given is null ? plan.Open : [given, .. ClusterKeys.Receipts(cluster, op).Where(r => r.Path != given.Path)],
@@ -328,7 +328,7 @@ internal static class Restoration
                 if (await giveBack().ConfigureAwait(false) && item.Marked && !op.Declined)
                 {
                     // Last: a key that waits for its deletion takes no change of its tags.
-                    await Retirements.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
+                    await RevocationMarks.TakeAsync(item.Target.KeyUri, provider, op).ConfigureAwait(false);
                 }
 
                 IReadOnlyList<string> changes = op.ChangesSince(before);
@@ -414,7 +414,8 @@ internal static class Restoration
                     break;
                 }
 
-                if (!item.Key.Needed && await IsRetiredAsync(item, provider, op).ConfigureAwait(false))
+                if (!item.Key.Needed
+                    && (await provider.ReadStateAsync(item.Target.KeyUri, op).ConfigureAwait(false)).LetsNobodyIn())
                 {
                     retired.Add(item.Target.KeyUri);
                     seen.Add(item);
@@ -480,7 +481,7 @@ internal static class Restoration
         // Another principal that has its access is of no use to a cluster that still acts as the one before.
         List<CmekAccess> pending = plan.Named ? Pending(plan, seen) : [];
         report.UseSeen = open && unseen.Count == 0;
-        report.KeyCut = report.UseSeen && pending.Count == 0 ? false : null;
+        report.IsBack = report.UseSeen && pending.Count == 0;
         string result = unseen.Count > 0
             ? "given back as it was; whether it works cannot be seen from here"
             : !open ? "nothing that could be used was given back"
@@ -502,12 +503,6 @@ internal static class Restoration
         {
             return AccessDecision.Of(Decision.Unread, e.Message);
         }
-    }
-
-    private static async Task<bool> IsRetiredAsync(RestoreItem item, IKeyProvider provider, Operation op)
-    {
-        CmekKey key = await provider.GetKeyAsync(item.Target.KeyUri, op).ConfigureAwait(false);
-        return key.State is CmekKeyState.Disabled or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
     }
 
     // Moves the regions whose keys the cluster needs, and no other: a cluster that left CMEK stays off it, and a region whose key is
@@ -542,7 +537,7 @@ internal static class Restoration
             op).ConfigureAwait(false);
         if (!op.Host.WhatIf)
         {
-            report.KeyCut = changed && report.UseSeen ? false : report.KeyCut;
+            report.IsBack |= changed && report.UseSeen;
             await report.DoneAsync(
                 "Move",
                 changed ? $"the service has taken {pending[0].AuthPrincipal}" : "declined").ConfigureAwait(false);

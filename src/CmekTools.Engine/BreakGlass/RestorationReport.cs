@@ -3,15 +3,15 @@ using CmekTools.Engine.Access;
 namespace CmekTools.Engine.BreakGlass;
 
 /// <summary>Tells, step by step, what has been seen done and which of the truths holds now.</summary>
-internal sealed class RestorationReport(CmekCluster cluster, Operation op, bool restoring = false)
+internal sealed class RestorationReport(CmekCluster cluster, Operation op)
 {
     private long _start = op.Session.Time.GetTimestamp();
 
     /// <summary>The receipt's file.</summary>
     public string? ReceiptPath { get; set; }
 
-    /// <summary>Has the cut been seen?</summary>
-    public bool? KeyCut { get; set; }
+    /// <summary>Was it seen that the cluster can use its keys again, by the principal that the service acts as?</summary>
+    public bool IsBack { get; set; }
 
     /// <summary>Was it seen that the keys can be used, be it by a principal that the service does not act as yet?</summary>
     public bool UseSeen { get; set; }
@@ -52,7 +52,8 @@ internal sealed class RestorationReport(CmekCluster cluster, Operation op, bool 
             Step = step,
             Result = result,
             Now = Now(),
-            KeyCut = KeyCut,
+            CutState = IsBack ? CmekCutState.Open : CmekCutState.Unread,
+            KeyCut = IsBack ? false : null,
             Revoked = Revoked,
             DurationSeconds = Math.Round(took.TotalSeconds, 3),
             At = now,
@@ -61,19 +62,13 @@ internal sealed class RestorationReport(CmekCluster cluster, Operation op, bool 
         });
     }
 
-    private string Now() => (restoring, KeyCut, Revoked) switch
+    private string Now() => (IsBack, Revoked) switch
     {
-        (true, false, _) when Unasked => "access is back, the service was not asked",
-        (true, _, _) when Unasked => "access not seen yet, the service was not asked",
-        (true, false, true) => "access is back, cluster still revoked",
-        (true, false, false) => "access is back, cluster not revoked",
-        (true, _, true) => "access not seen yet, cluster revoked",
-        (true, _, false) => "access not seen yet",
-        (_, true, true) => "revoked",
-        (_, true, false) => "key cut, cluster still running",
-        (_, false, true) => "revoked at the service, key NOT cut",
-        (_, false, false) => "key NOT cut, cluster running",
-        (_, null, true) => "revoked at the service, cut of the key not seen",
-        (_, null, false) => "cut not seen yet, cluster still running",
+        (true, _) when Unasked => "access is back, the service was not asked",
+        (false, _) when Unasked => "access not seen yet, the service was not asked",
+        (true, true) => "access is back, cluster still revoked",
+        (true, false) => "access is back, cluster not revoked",
+        (false, true) => "access not seen yet, cluster revoked",
+        (false, false) => "access not seen yet",
     };
 }

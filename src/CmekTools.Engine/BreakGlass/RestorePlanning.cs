@@ -218,12 +218,12 @@ internal static class RestorePlanning
         if (q.Stays)
         {
             // A key that is switched off lets nobody in: whoever is not to come in stays out when it is enabled again.
-            bool cut = inOpen || marks.Cuts.Any(c => c.Principal == q.Principal && c.IsOf(q.Cluster.Id))
+            bool cut = inOpen || marks.HasCut(q.Principal, q.Cluster.Id)
                 || (key.Needed && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false));
             bool revives = q.Alone
                 && !key.Needed
                 && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false)
-                && Retirements.ByRevocation(marks, key.KeyUri, op);
+                && RevocationMarks.ByRevocation(marks, key.KeyUri, op);
             string why = q.Named is null ? $"the cluster acts as {string.Join(", ", q.Acting)} now" : "another one is named";
             return (
                 cut || revives
@@ -236,7 +236,7 @@ internal static class RestorePlanning
                 marks.Cuts);
         }
 
-        bool marked = marks.Cuts.Any(c => c.Principal == q.Principal && c.IsOf(q.Cluster.Id));
+        bool marked = marks.HasCut(q.Principal, q.Cluster.Id);
         bool vouched = marked || q.Receipts.Count == 0
             || q.Receipts.Any(r => r.Document.Accesses.Any(a => a.AuthPrincipal == q.Principal && a.KeyUri == key.KeyUri));
         if (q.Named is not null)
@@ -282,7 +282,7 @@ internal static class RestorePlanning
         if (!key.Needed
             && !inOpen
             && marks.Retirement != RetirementMark.Revocation
-            && !await IsCutAsync(target, marks, provider, op).ConfigureAwait(false))
+            && !await StandingCuts.IsFromAsync(target, marks, provider, op).ConfigureAwait(false))
         {
             return (null, marks.Cuts);
         }
@@ -320,7 +320,7 @@ internal static class RestorePlanning
         async Task<bool> StaysRetiredAsync()
         {
             bool off = !key.Needed && await IsRetiredAsync(key.KeyUri, provider, op).ConfigureAwait(false);
-            bool ours = off && Retirements.ByRevocation(marks, key.KeyUri, op);
+            bool ours = off && RevocationMarks.ByRevocation(marks, key.KeyUri, op);
             target = ours ? target with { WasSwitchedOff = true } : target;
             return off && !ours;
         }
@@ -353,46 +353,8 @@ internal static class RestorePlanning
         { Marked = marks.Retirement == RetirementMark.Revocation };
     }
 
-    // Where a cut leaves a mark, the mark tells. Where it does not, a past key that the acting principal cannot use any more has been
-    // cut, for it must stay usable.
-    private static async Task<bool> IsCutAsync(AccessTarget target, KeyMarks marks, IKeyProvider provider, Operation op)
-    {
-        if (marks.Cuts.Any(c => c.Principal == target.AuthPrincipal && c.IsOf(target.Cluster.Id)))
-        {
-            return true;
-        }
-
-        if (provider.CutLeavesMark)
-        {
-            return false;
-        }
-
-        try
-        {
-            CmekKey key = await provider.GetKeyAsync(target.KeyUri, op).ConfigureAwait(false);
-            return key.State == CmekKeyState.Enabled
-                && (await provider.EvaluateAsync(target, op).ConfigureAwait(false)).Use == Decision.Denied;
-        }
-        catch (CmekException)
-        {
-            // A past key that is gone or cannot be read has nothing to be given back.
-            return false;
-        }
-    }
-
-    private static async Task<bool> IsRetiredAsync(string keyUri, IKeyProvider provider, Operation op)
-    {
-        try
-        {
-            return (
-                await provider.GetKeyAsync(keyUri, op).ConfigureAwait(false)).State is CmekKeyState.Disabled
-                    or CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
-        }
-        catch (CmekException)
-        {
-            return false;
-        }
-    }
+    private static async Task<bool> IsRetiredAsync(string keyUri, IKeyProvider provider, Operation op) =>
+        (await provider.ReadStateAsync(keyUri, op).ConfigureAwait(false)).LetsNobodyIn();
 
     private static async Task<IReadOnlyList<string>> NewcomersAsync(
         Question q, AccessTarget target, AccessSnapshot snapshot, DateTimeOffset since, IKeyProvider provider, Operation op)

@@ -49,7 +49,10 @@ internal sealed class Revocation
                 return;
             }
 
-            if (await outer.Host.ConfirmRunAsync(plan.Target(op), plan.Question(op)).ConfigureAwait(false))
+            Unanswered otherwise = new(
+                options.Cuts ? "Nothing was cut; give -Force." : "The service was not told; give -Force.",
+                "In a script give -Force, and -ConfirmClusterName for what is permanent.");
+            if (await outer.Host.ConfirmRunAsync(plan.Target(op), plan.Question(op), otherwise).ConfigureAwait(false))
             {
                 await RunAsync(plan, outer, op, host).ConfigureAwait(false);
             }

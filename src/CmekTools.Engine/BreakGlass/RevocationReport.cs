@@ -96,7 +96,13 @@ internal sealed class RevocationReport(CmekCluster cluster, IOperationHost host,
     public Task DoneAsync(string step, string result) => TellAsync(step, null, null, result);
 
     /// <summary>A step about one key has been done.</summary>
-    public Task DoneAsync(string step, string region, string keyUri, string result) => TellAsync(step, region, keyUri, result);
+    /// <param name="step">Its stable name.</param>
+    /// <param name="region">The key's region.</param>
+    /// <param name="keyUri">The key.</param>
+    /// <param name="result">What was done or seen.</param>
+    /// <param name="principal">Who was let in by the key, where that is one.</param>
+    public Task DoneAsync(string step, string region, string keyUri, string result, string? principal = null) =>
+        TellAsync(step, region, keyUri, result, principal);
 
     /// <summary>Several states together: one that is open opens all; all cut are cut; else the weakest proof counts.</summary>
     public static CmekCutState Together(IEnumerable<CmekCutState> states)

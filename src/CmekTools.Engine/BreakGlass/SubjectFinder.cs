@@ -52,8 +52,7 @@ internal sealed class SubjectFinder(Operation op, int count)
                 op.Session.Cloud.Server, what, op.Timings.CallLimit, op.Session.Time, ask, op.Cancellation)
                 .ConfigureAwait(false);
         }
-        catch (CmekException e) when (
-            e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.OperationTimeout or CmekErrorKind.ResourceUnavailable)
+        catch (CmekException e) when (e.IsSilence())
         {
             throw new CmekException(
                 e.ErrorId,

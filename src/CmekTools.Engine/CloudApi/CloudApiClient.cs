@@ -406,15 +406,18 @@ internal sealed class CloudApiClient : IDisposable
             HttpResponseMessage response = await AskAsync(method, path, body, cancellation).ConfigureAwait(false);
             TimeSpan took = _time.GetElapsedTime(start);
             await PaceAsync(call, response, cancellation).ConfigureAwait(false);
-            await RequestTrace.TellAsync($"{method} /{path}", $"{(int)response.StatusCode}", took, waited).ConfigureAwait(false);
+            await TellAsync(method, path, (int)response.StatusCode, took, waited).ConfigureAwait(false);
             return response;
         }
         catch (Exception e) when (e is HttpRequestException or TimeoutRejectedException)
         {
-            await RequestTrace.TellAsync($"{method} /{path}", "no answer", _time.GetElapsedTime(start), waited).ConfigureAwait(false);
+            await TellAsync(method, path, 0, _time.GetElapsedTime(start), waited).ConfigureAwait(false);
             throw;
         }
     }
+
+    private Task TellAsync(HttpMethod method, string path, int status, TimeSpan took, TimeSpan waited) => RequestTrace.TellAsync(
+        $"{method} /{path}", method.Method, new Uri(Server, path), status == 0 ? "no answer" : $"{status}", status, took, waited);
 
     // The first try is made without the pipeline, which costs a fresh process more than the request: most answers are good at once.
     private async Task<HttpResponseMessage> AnswerAsync(
@@ -425,7 +428,10 @@ internal sealed class CloudApiClient : IDisposable
         try
         {
             first = await OnceAsync(method, path, body, cancellation).ConfigureAwait(false);
-            if (first.IsSuccessStatusCode && await IsObjectAsync(first, cancellation).ConfigureAwait(false))
+            if (first.IsSuccessStatusCode
+                ? await IsObjectAsync(first, cancellation).ConfigureAwait(false)
+                : await CloudApiErrors.ReadAsync(first, cancellation).ConfigureAwait(false)
+                    is { Heals: false, IsRateLimit: false, IsLocked: false })
             {
                 return first;
             }

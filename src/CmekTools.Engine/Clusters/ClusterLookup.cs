@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Clusters;
 
@@ -54,7 +55,7 @@ internal static class ClusterLookup
                 "ClusterNameAmbiguous",
                 CmekErrorKind.InvalidArgument,
                 $"{found.Length} clusters are called '{name}'.",
-                "Give the id of the one that is meant: " + string.Join(", ", found.Select(c => c.Id)),
+                "Give the id of the one that is meant: " + string.Join(", ", found.Select(c => $"{c.Id} ({c.Name}, {c.Provider})")),
                 name),
         };
     }

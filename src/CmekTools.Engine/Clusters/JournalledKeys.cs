@@ -69,8 +69,11 @@ internal static class JournalledKeys
             [.. keys.Distinct()]);
     }
 
-    // A change of keys has them in region_specs, an added region in cmek_region_specs.
-    private static IEnumerable<JsonObject> Regions(string? body)
+    /// <summary>
+    /// The regions in a request's body: a change of keys has them in region_specs, an added region in cmek_region_specs. None where it
+    /// has not the form of one.
+    /// </summary>
+    public static IEnumerable<JsonObject> Regions(string? body)
     {
         try
         {

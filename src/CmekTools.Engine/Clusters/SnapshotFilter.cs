@@ -32,15 +32,15 @@ internal static class SnapshotFilter
         JsonObject data = access.Snapshot.Data.DeepClone().AsObject();
         switch (access.Snapshot.Kind)
         {
-            case "aws/1":
+            case AccessSnapshot.AwsKind:
                 Aws(data, access.AuthPrincipal, cluster, left);
                 break;
-            case "gcp/1":
-                Bindings(data, "key_policy", "serviceAccount:" + access.AuthPrincipal, s_keyRoles, left);
+            case AccessSnapshot.GcpKind:
+                Bindings(data, "key_policy", IamMembers.ServiceAccount(access.AuthPrincipal), s_keyRoles, left);
                 Bindings(
                     data,
                     "service_account_policy",
-                    "serviceAccount:" + GcpNames.ClusterPrincipal(cluster),
+                    IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(cluster)),
                     [IamBindings.TokenRole],
                     left);
 

@@ -21,38 +21,55 @@ internal static class StandingCuts
         foreach (ClusterKey key in keys.All.Where(k => k.Principals.Contains(principal) && (!acts || !needs || k.Needed)))
         {
             KeyMarks marks = await provider.ReadMarksAsync(key.KeyUri, op).ConfigureAwait(false);
-            if (marks.Cuts.Any(c => c.Principal == principal && c.IsOf(keys.Cluster.Id))
-                    ? !acts || needs || await IsOnAsync(key, provider, op).ConfigureAwait(false)
-                    : !acts && !provider.CutLeavesMark && await IsDeniedAsync(keys, key, principal, provider, op).ConfigureAwait(false))
+            if (marks.HasCut(principal, keys.Cluster.Id)
+                    ? !acts || needs || await IsOnAsync(key).ConfigureAwait(false)
+                    : await IsOffForItAsync(key, marks).ConfigureAwait(false)
+                        || (!acts && !provider.CutLeavesMark && await IsDeniedAsync(Target(key), provider, op).ConfigureAwait(false)))
             {
                 return key;
             }
         }
 
         return null;
+
+        // Where the policy could not be written the key was switched off in place of a cut: nobody's cut is in it.
+        async Task<bool> IsOffForItAsync(ClusterKey key, KeyMarks marks) =>
+            (!acts || needs) && marks.IsRevokedFor(keys.Cluster.Id) && !await IsOnAsync(key).ConfigureAwait(false);
+
+        async Task<bool> IsOnAsync(ClusterKey key) =>
+            await provider.ReadStateAsync(key.KeyUri, op).ConfigureAwait(false) == CmekKeyState.Enabled;
+
+        AccessTarget Target(ClusterKey key) => new(keys.Cluster, keys.OrganizationId, key.Region, key.KeyUri, principal);
     }
 
-    private static async Task<bool> IsOnAsync(ClusterKey key, IKeyProvider provider, Operation op)
+    /// <summary>
+    /// Is the principal of an access to a past key cut off from it? Where a cut leaves a mark, the mark tells. Where it does not, a past
+    /// key that the acting principal cannot use any more has been cut, for it must stay usable; one that is off, gone or not read has
+    /// nothing to be given back.
+    /// </summary>
+    /// <param name="target">The access.</param>
+    /// <param name="marks">What the key says of itself.</param>
+    /// <param name="provider">The key's provider.</param>
+    /// <param name="op">The run.</param>
+    public static async Task<bool> IsFromAsync(AccessTarget target, KeyMarks marks, IKeyProvider provider, Operation op)
     {
+        if (marks.HasCut(target.AuthPrincipal, target.Cluster.Id) || provider.CutLeavesMark)
+        {
+            return marks.HasCut(target.AuthPrincipal, target.Cluster.Id);
+        }
+
         try
         {
-            return (await provider.GetKeyAsync(key.KeyUri, op).ConfigureAwait(false)).State == CmekKeyState.Enabled;
+            return await provider.ReadStateAsync(target.KeyUri, op).ConfigureAwait(false) == CmekKeyState.Enabled
+                && await IsDeniedAsync(target, provider, op).ConfigureAwait(false);
         }
         catch (CmekException)
         {
-            // A past key that is gone stops nobody.
             return false;
         }
     }
 
-    // Where the mark could not be put on, a replaced principal that cannot use the key has been cut off from it.
-    private static async Task<bool> IsDeniedAsync(
-        ClusterKeys keys,
-        ClusterKey key,
-        string principal,
-        IKeyProvider provider,
-        Operation op) => (
-            await provider.EvaluateAsync(
-                new AccessTarget(keys.Cluster, keys.OrganizationId, key.Region, key.KeyUri, principal),
-                op).ConfigureAwait(false)).Use == Decision.Denied;
+    // Where the mark could not be put on, a principal that cannot use the key has been cut off from it.
+    private static async Task<bool> IsDeniedAsync(AccessTarget target, IKeyProvider provider, Operation op) =>
+        (await provider.EvaluateAsync(target, op).ConfigureAwait(false)).Use == Decision.Denied;
 }

@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Clusters;
 
@@ -60,23 +60,17 @@ internal static class StatusSettling
                 : Fate.Untold;
     }
 
-    private static Dictionary<string, string> Keys(string? json)
+    // By region, the keys in a request's body.
+    private static Dictionary<string, string> Keys(string? body)
     {
         Dictionary<string, string> keys = new(StringComparer.Ordinal);
-        try
+        foreach (JsonObject spec in JournalledKeys.Regions(body))
         {
-            foreach (
-                JsonObject spec in ((json is null ? null : JsonNode.Parse(json)?["region_specs"]) as JsonArray ?? []).OfType<JsonObject>())
+            if (JournalReader.Text(spec, "region") is { } region
+                && JournalReader.Text(spec["key_spec"] as JsonObject ?? [], "uri") is { } uri)
             {
-                if ((string?)spec["region"] is { } region && (string?)spec["key_spec"]?["uri"] is { } uri)
-                {
-                    keys[region] = uri;
-                }
+                keys[region] = uri;
             }
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
-        {
-            keys.Clear();
         }
 
         return keys;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using CmekTools.Engine.Access;
 using CmekTools.Engine.Text;
 
 namespace CmekTools.Engine.Clusters;
@@ -81,9 +82,7 @@ internal static class StatusWatch
                 {
                     status ??= (await watched.LookAsync(cluster, op).ConfigureAwait(false)).Status;
                 }
-                catch (CmekServiceException e) when (
-                    e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout
-                        or CmekErrorKind.LimitsExceeded)
+                catch (CmekServiceException e) when (e.MayHeal())
                 {
                     // The cluster goes on without us; a gap in the view does not end the watch.
                     last = e.Message;

@@ -12,7 +12,7 @@ internal sealed class GcpAccessGranting(GcpClients clients, GcpPrincipals princi
     public async Task<CmekAccess> GrantAsync(CmekCluster cluster, CmekKey key, string region, PrincipalOptions options, Operation op)
     {
         int before = op.ChangeCount;
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(cluster);
+        string own = IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(cluster));
         string role = GcpNames.RequireRole(options.RoleId ?? IamBindings.CryptoRole);
         string email = await EmailOfAsync(cluster, key, options, op).ConfigureAwait(false);
         GcpNames.ParseAccount(email);
@@ -44,7 +44,7 @@ internal sealed class GcpAccessGranting(GcpClients clients, GcpPrincipals princi
             return Planned(cluster, region, key, email);
         }
 
-        string member = "serviceAccount:" + email;
+        string member = IamMembers.ServiceAccount(email);
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         IamPolicyWriter ofAccount = IamPolicyWriter.Account(cloud, email, clients.Written, op, young: state == AccountState.New);
         IamPolicyWriter ofKey = IamPolicyWriter.Key(

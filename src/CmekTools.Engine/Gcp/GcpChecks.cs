@@ -74,7 +74,8 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
                     "GcpKeyRotation",
                     CmekCheckResult.Pass,
                     uri,
-                    $"A new version is made every {period}, next at {key["nextRotationTime"]?.ToString() ?? "a time that is not said"}.")
+                    $"A new version is made every {GcpKeyReader.PeriodText(period)}, next at "
+                        + $"{key["nextRotationTime"]?.ToString() ?? "a time that is not said"}.")
                 : target.Check(
                     "GcpKeyRotation",
                     CmekCheckResult.Warn,
@@ -151,7 +152,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
 
         if (!evidence.Account.Missing)
         {
-            foreach (CmekCheck check in UseChecks(target, evidence, "serviceAccount:" + target.AuthPrincipal, now))
+            foreach (CmekCheck check in UseChecks(target, evidence, IamMembers.ServiceAccount(target.AuthPrincipal), now))
             {
                 yield return check;
             }
@@ -231,7 +232,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
 
     private static CmekCheck ScopeCheck(AccessTarget target, JsonObject policy, IamEvaluator evaluator)
     {
-        string member = "serviceAccount:" + target.AuthPrincipal;
+        string member = IamMembers.ServiceAccount(target.AuthPrincipal);
         (string Role, string Member, bool Conditional)[] others = [.. IamBindings.Bindings(policy)
             .Where(b => evaluator.Gives(IamBindings.Role(b), Permissions.Decrypt) != Decision.Denied)
             .SelectMany(
@@ -266,7 +267,7 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
             yield break;
         }
 
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
+        string own = IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster));
         string email = target.AuthPrincipal;
         PermissionDecision judged = evidence.WithoutDenies().Decide(own);
         yield return judged.Decision switch
@@ -321,8 +322,8 @@ internal sealed class GcpChecks(GcpEvidenceReader reader, GcpOpinion opinion)
             yield break;
         }
 
-        string member = "serviceAccount:" + target.AuthPrincipal;
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
+        string member = IamMembers.ServiceAccount(target.AuthPrincipal);
+        string own = IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster));
         List<ResourcePolicy> unread = [];
         foreach (
             ResourcePolicy level in evidence.KeyChain

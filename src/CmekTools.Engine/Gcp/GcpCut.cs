@@ -25,7 +25,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         JsonObject? known = (await account.ConfigureAwait(false)).Value;
         JsonObject onKey = clients.Written.Newer(target.KeyUri, await keyPolicy.ConfigureAwait(false));
         JsonObject? onAccount = (await accountPolicy.ConfigureAwait(false)).Value;
-        return new AccessSnapshot("gcp/1", new JsonObject
+        return new AccessSnapshot(AccessSnapshot.GcpKind, new JsonObject
         {
             ["key_policy"] = onKey.DeepClone(),
             ["primary_version"] = seen["primary"] is JsonObject primary ? GcpKeyReader.Version(primary) : null,
@@ -53,8 +53,8 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
     public async Task CutAsync(AccessTarget target, CutOptions options, Operation op)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
-        string member = "serviceAccount:" + target.AuthPrincipal;
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
+        string member = IamMembers.ServiceAccount(target.AuthPrincipal);
+        string own = IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster));
         List<CmekException> failures = [];
         Task<bool> mayDeny = MayDenyAsync(cloud, target, op);
         await TryAsync(failures, () => IamPolicyWriter.Key(cloud, target.KeyUri, clients.Written, op).Settled(op.Timings.CutWatch)
@@ -99,7 +99,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
     /// <summary>Undoes a cut: exactly from a snapshot, and without one what a grant would write.</summary>
     public async Task RestoreAsync(AccessTarget target, AccessSnapshot? snapshot, Operation op)
     {
-        if (snapshot is { Kind: not "gcp/1" })
+        if (snapshot is { Kind: not AccessSnapshot.GcpKind })
         {
             throw new CmekException(
                 "ReceiptInvalid",
@@ -134,14 +134,14 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
             snapshot?.Data["service_account"]?["unique_id"]?.ToString(),
             op).ConfigureAwait(false);
 
-        string member = "serviceAccount:" + target.AuthPrincipal;
+        string member = IamMembers.ServiceAccount(target.AuthPrincipal);
         string[] owns =
         [
             .. OwnPrincipals.Of(
                 target,
                 [snapshot?.Data["key_policy"] as JsonObject, snapshot?.Data["service_account_policy"] as JsonObject])
                 .Where(o => target.KnowsAccount || !o.Contains($"@{AccessTarget.UnknownAccount}.", StringComparison.Ordinal))
-                .Select(o => "serviceAccount:" + o),
+                .Select(o => IamMembers.ServiceAccount(o)),
         ];
         if (state != AccountState.Planned && owns.Length > 0)
         {
@@ -168,7 +168,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
     private static bool RemoveOwn(JsonObject policy, AccessTarget target) =>
         OwnPrincipals.Of(target, [policy]).Aggregate(
             false,
-            (changed, own) => IamBindings.Remove(policy, "serviceAccount:" + own) || changed);
+            (changed, own) => IamBindings.Remove(policy, IamMembers.ServiceAccount(own)) || changed);
 
     // Where a snapshot has the member, exactly that comes back; else what a grant would write.
     private static Func<JsonObject, bool> PutBack(JsonNode? snapshot, string member, string role) =>
@@ -192,8 +192,11 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
         }
     }
 
-    // Few callers may: it is granted on the organization. Asking costs one read.
-    private static async Task<bool> MayDenyAsync(IGoogleCloud cloud, AccessTarget target, Operation op)
+    /// <summary>
+    /// Whether the caller may write a deny policy on the key's project, as far as that is told. Few may: it is granted on the
+    /// organization. Asking costs one read.
+    /// </summary>
+    internal static async Task<bool> MayDenyAsync(IGoogleCloud cloud, AccessTarget target, Operation op)
     {
         try
         {
@@ -292,8 +295,8 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
     {
         GcpAccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
         bool off = evidence.Account.Missing || GcpPrincipals.IsDisabled(evidence.Account.Value);
-        string member = "serviceAccount:" + target.AuthPrincipal;
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
+        string member = IamMembers.ServiceAccount(target.AuthPrincipal);
+        string own = IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster));
         foreach (string principal in off ? [own] : new[] { member, own })
         {
             PermissionDecision judged = evidence.Evaluator.Read(evidence.KeyChain, principal);

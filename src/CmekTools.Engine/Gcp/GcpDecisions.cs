@@ -26,12 +26,12 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
 
     /// <summary>What the policies alone decide.</summary>
     public static AccessDecision Decide(AccessTarget target, GcpAccessEvidence evidence) => OwnPrincipals.Of(target, evidence)
-        .Select(own => Decide(target, evidence, "serviceAccount:" + own))
+        .Select(own => Decide(target, evidence, IamMembers.ServiceAccount(own)))
         .Aggregate((one, other) => AccessDecision.Either(one.Read, other.Read) == one.Read ? one : other);
 
     private static AccessDecision Decide(AccessTarget target, GcpAccessEvidence evidence, string own)
     {
-        string member = "serviceAccount:" + target.AuthPrincipal;
+        string member = IamMembers.ServiceAccount(target.AuthPrincipal);
         IamEvaluator evaluator = evidence.Evaluator;
         PermissionDecision use = UseOf(evidence, member);
         PermissionDecision token = evaluator.Decide(evidence.AccountChain, 0, own, Permissions.GetAccessToken, Horizon.Now);
@@ -190,7 +190,7 @@ internal sealed class GcpDecisions(GcpClients clients, GcpEvidenceReader reader)
     private static Decision BackOn(AccessTarget target, GcpAccessEvidence evidence) => Undo(
         evidence.Evaluator,
         evidence.KeyChain,
-        ["serviceAccount:" + target.AuthPrincipal, .. OwnPrincipals.Of(target, evidence).Select(own => "serviceAccount:" + own)],
+        [IamMembers.ServiceAccount(target.AuthPrincipal), .. OwnPrincipals.Of(target, evidence).Select(IamMembers.ServiceAccount)],
         [Permissions.UpdateVersions, Permissions.RestoreVersions]);
 
     // May one of several who act together switch something on again: by itself, by giving itself the right to, as another account of the

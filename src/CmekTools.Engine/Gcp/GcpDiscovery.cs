@@ -24,7 +24,7 @@ internal sealed class GcpDiscovery(GcpClients clients)
         IReadOnlyList<JsonObject> locations = [];
         if (await InTimeAsync(
             $"the project {project}",
-            async ct => locations = await cloud.ListLocationsAsync(project, ct).ConfigureAwait(false),
+            async budget => locations = await cloud.ListLocationsAsync(project, budget.Token).ConfigureAwait(false),
             op).ConfigureAwait(false))
         {
             await Task.WhenAll(
@@ -34,7 +34,7 @@ internal sealed class GcpDiscovery(GcpClients clients)
                     try
                     {
                         string place = $"projects/{project}/locations/{location}";
-                        await InTimeAsync(place, ct => LocationAsync(cloud, place, op, ct), op).ConfigureAwait(false);
+                        await InTimeAsync(place, budget => LocationAsync(cloud, place, budget, op), op).ConfigureAwait(false);
                     }
                     finally
                     {
@@ -44,16 +44,18 @@ internal sealed class GcpDiscovery(GcpClients clients)
         }
     }
 
-    private static async Task LocationAsync(IGoogleCloud cloud, string place, Operation op, CancellationToken cancellation)
+    // A location has its time anew with each answer: what it is not given is silence.
+    private static async Task LocationAsync(IGoogleCloud cloud, string place, TimeBudget budget, Operation op)
     {
-        foreach (JsonObject ring in await cloud.ListKeyRingsAsync(place, cancellation).ConfigureAwait(false))
+        IReadOnlyList<JsonObject> rings = await cloud.ListKeyRingsAsync(place, budget.Token).ConfigureAwait(false);
+        foreach (JsonObject ring in rings)
         {
-            foreach (JsonObject key in await cloud.ListKeysAsync(ring["name"]!.ToString(), cancellation).ConfigureAwait(false))
+            budget.Renew();
+            IReadOnlyList<JsonObject> keys = await cloud.ListKeysAsync(ring["name"]!.ToString(), budget.Token).ConfigureAwait(false);
+            foreach (JsonObject key in keys.Where(k => k["labels"]?[GcpNames.ClusterLabel] is not null))
             {
-                if (key["labels"]?[GcpNames.ClusterLabel] is not null)
-                {
-                    await op.Host.OutputAsync(await FoundAsync(cloud, key, cancellation).ConfigureAwait(false)).ConfigureAwait(false);
-                }
+                budget.Renew();
+                await op.Host.OutputAsync(await FoundAsync(cloud, key, budget.Token).ConfigureAwait(false)).ConfigureAwait(false);
             }
         }
     }
@@ -86,28 +88,19 @@ internal sealed class GcpDiscovery(GcpClients clients)
         :
         [
             .. IamBindings.Bindings(policy).SelectMany(IamBindings.Members)
-                .Where(m => m.StartsWith("serviceAccount:", StringComparison.Ordinal))
-                .Select(m => m["serviceAccount:".Length..])
+                .Select(IamMembers.EmailOf).OfType<string>()
                 .Where(m => GcpNames.IsAccount(m) && !m.StartsWith("crl-kms-user-", StringComparison.Ordinal))
                 .Distinct(StringComparer.Ordinal),
         ];
 
-    private static async Task<bool> InTimeAsync(string place, Func<CancellationToken, Task> look, Operation op)
+    private static async Task<bool> InTimeAsync(string place, Func<TimeBudget, Task> look, Operation op)
     {
-        using CancellationTokenSource time = new(op.Timings.KeyTry, op.Session.Time);
-        using CancellationTokenSource budget = CancellationTokenSource.CreateLinkedTokenSource(op.Cancellation, time.Token);
-        try
+        if (await TimeBudget.RunAsync(op, op.Timings.KeyTry, look).ConfigureAwait(false) is not { } failure)
         {
-            await look(budget.Token).ConfigureAwait(false);
             return true;
         }
-        catch (Exception e) when (!op.Cancellation.IsCancellationRequested)
-        {
-            Exception failure = time.IsCancellationRequested
-                ? new TimeoutException($"no answer in {op.Timings.KeyTry.TotalSeconds:0.#} s", e)
-                : e;
-            await op.Host.ErrorAsync(DiscoveryPlaces.NotSearched(place, failure)).ConfigureAwait(false);
-            return false;
-        }
+
+        await op.Host.ErrorAsync(DiscoveryPlaces.NotSearched(place, failure)).ConfigureAwait(false);
+        return false;
     }
 }

@@ -87,7 +87,7 @@ internal sealed class GcpEvidenceReader(GcpClients clients, GcpPrincipals princi
         AccessTarget target,
         Operation op)
     {
-        string[] members = ["serviceAccount:" + target.AuthPrincipal, "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster)];
+        string[] members = IamMembers.Of(target);
         // Those of everybody on the key and the account too: who else is let in is told by what the roles give.
         string[] roles = [.. IamEvaluator.RolesFor(keyChain.Concat(accountChain), members)
             .Concat(

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Access;
@@ -15,8 +14,7 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
     /// <summary>The kind of the change that completes a rotation.</summary>
     public const string RotationChange = "cloudkms:cryptoKeys.updatePrimaryVersion";
 
-    // What a run has disabled itself was on before it, by the run's id.
-    private readonly ConcurrentDictionary<string, string> _disabled = new(StringComparer.Ordinal);
+    private readonly OwnSwitchOffs _own = new();
 
     /// <summary>Marks the key as switched off by a revocation, with the versions that are off already.</summary>
     public async Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op)
@@ -29,14 +27,14 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
             return;
         }
 
-        // What an earlier run of a revocation has switched off was on before it.
-        IReadOnlySet<string> ours = versions.All(v => GcpKeyReader.State(v) == "ENABLED")
-            ? new HashSet<string>()
-            : SwitchedOff.ByRevocation(op);
-        JsonObject[] before = [.. versions.Where(v => !IsOurs(v["name"]!.ToString()))];
-        await RevokedLabel.PutAsync(cloud, keyUri, cluster, before, op).ConfigureAwait(false);
+        JsonObject[] before = [.. versions];
+        if (versions.Any(v => GcpKeyReader.State(v) != "ENABLED"))
+        {
+            IReadOnlySet<string> own = _own.Read(op);
+            before = [.. versions.Where(v => !own.Contains(v["name"]!.ToString()))];
+        }
 
-        bool IsOurs(string name) => _disabled.GetValueOrDefault(name) == op.RunId || ours.Contains(name);
+        await RevokedLabel.PutAsync(cloud, keyUri, cluster, before, op).ConfigureAwait(false);
     }
 
     /// <summary>Disables every enabled version.</summary>
@@ -57,7 +55,7 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
                     token => cloud.SetVersionStateAsync(name, "DISABLED", token),
                     token => IsAsync(cloud, name, "DISABLED", token)).ConfigureAwait(false))
                 {
-                    _disabled[name] = op.RunId;
+                    _own.Note(name, op);
                 }
             }
         }
@@ -336,15 +334,27 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
         Dictionary<string, string> was = (snapshot ?? []).OfType<JsonObject>().ToDictionary(
             v => v["version"]?.ToString() ?? string.Empty,
             GcpKeyReader.State);
-        foreach ((string version, string state) in RevokedLabel.Off(seen))
+        Dictionary<string, string> labelled = new(RevokedLabel.Off(seen));
+        foreach ((string version, string state) in labelled)
         {
             // Whoever may label a key may write this: what a receipt has as on was on.
             was[version] = was.GetValueOrDefault(version) == "ENABLED" ? "ENABLED" : state;
         }
 
         // What neither of them names was on, where it was a revocation that switched the key off.
-        bool told = how == Revival.AsItWas || RevokedLabel.Read(seen) is not null;
+        bool marked = RevokedLabel.Read(seen) is not null;
+        bool told = how == Revival.AsItWas || marked;
         bool untold = RevokedLabel.TellsNotAll(seen);
+        if (marked && !untold)
+        {
+            // A second revocation, perhaps on another machine, finds off what the first one has switched off: its receipt says nothing of
+            // what was before that. The mark is the first one's.
+            foreach (string version in was.Where(v => v.Value != "ENABLED" && !labelled.ContainsKey(v.Key)).Select(v => v.Key).ToArray())
+            {
+                was.Remove(version);
+            }
+        }
+
         List<string> off = [];
         List<string> doomed = [];
         foreach (JsonObject one in await cloud.ListVersionsAsync(key.ToString(), op.Cancellation).ConfigureAwait(false))

@@ -16,10 +16,12 @@ internal static partial class GcpKeyMarks
         List<string> users = [];
         List<string> unread = [];
         RetirementMark retirement = RetirementMark.Unread;
+        string? revoked = null;
         try
         {
             JsonObject key = await cloud.GetKeyAsync(keyUri, op.Cancellation).ConfigureAwait(false);
-            retirement = RevokedLabel.Read(key) is null ? RetirementMark.None : RetirementMark.Revocation;
+            revoked = RevokedLabel.Read(key);
+            retirement = revoked is null ? RetirementMark.None : RetirementMark.Revocation;
             if (key["labels"]?[GcpNames.ClusterLabel]?.ToString() is { } id)
             {
                 marks.Add(new KeyMark(id, $"the label {GcpNames.ClusterLabel}") { IsLabel = true });
@@ -37,7 +39,7 @@ internal static partial class GcpKeyMarks
             JsonObject policy = await cloud.GetKmsPolicyAsync(keyUri, op.Cancellation).ConfigureAwait(false);
             foreach (string member in IamBindings.Bindings(policy).SelectMany(IamBindings.Members).Distinct())
             {
-                string plain = Plain(member);
+                string plain = IamMembers.EmailOf(member) ?? member;
                 users.Add(plain);
                 if (DerivedAccount().Match(plain) is { Success: true } derived)
                 {
@@ -50,11 +52,8 @@ internal static partial class GcpKeyMarks
             unread.Add($"the policy of {keyUri} could not be read: {e.Message}");
         }
 
-        return new KeyMarks(marks, cuts, users, unread) { Retirement = retirement };
+        return new KeyMarks(marks, cuts, users, unread) { Retirement = retirement, RevokedFor = revoked };
     }
-
-    internal static string Plain(string member) =>
-        member.StartsWith("serviceAccount:", StringComparison.Ordinal) ? member["serviceAccount:".Length..] : member;
 
     [GeneratedRegex("^cmek-.*-([0-9a-f]{8})@")]
     private static partial Regex DerivedAccount();

@@ -50,6 +50,12 @@ internal sealed class GcpKeyReader(GcpClients clients)
         }
     }
 
+    /// <summary>A duration as Google writes it (<c>7776000s</c>) in days where it is some; anything else as it is.</summary>
+    public static string PeriodText(JsonNode period) =>
+        double.TryParse(period.ToString().TrimEnd('s'), NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds)
+            ? string.Create(CultureInfo.InvariantCulture, $"{seconds / 86400:0.#} days")
+            : period.ToString();
+
     /// <summary>Throws where the key cannot be a CMEK.</summary>
     public static void RequireUsable(CmekKey key)
     {
@@ -64,24 +70,27 @@ internal sealed class GcpKeyReader(GcpClients clients)
                 key);
         }
 
-        switch (key.State)
+        string version = key.PrimaryVersion ?? "VERSION";
+        KeyStates.RequireOn(key, state => state switch
         {
-            case CmekKeyState.PendingDeletion or CmekKeyState.Destroyed:
-                throw new CmekException(
-                    "KeyPendingDeletion",
-                    CmekErrorKind.InvalidOperation,
-                    $"{key.KeyUri} is {key.State}{(key.DeletionDate is { } date ? $" ({date:u})" : string.Empty)}.",
-                    $"gcloud kms keys versions restore {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri} rescues a version that is "
-                        + "scheduled for destruction; then enable it.",
-                    key);
-            case CmekKeyState.Disabled or CmekKeyState.Unknown:
-                throw new CmekException(
-                    "KeyDisabled",
-                    CmekErrorKind.InvalidOperation,
-                    $"{key.KeyUri} has no enabled primary version.",
-                    $"gcloud kms keys versions enable {key.PrimaryVersion ?? "VERSION"} --key {key.KeyUri}",
-                    key);
-        }
+            CmekKeyState.PendingDeletion => new KeyRefusal(
+                $"{key.KeyUri} is {state}{(key.DeletionDate is { } date ? $" ({date:u})" : string.Empty)}.",
+                $"gcloud kms keys versions restore {version} --key {key.KeyUri} rescues a version that is scheduled for destruction; "
+                    + "then enable it."),
+            CmekKeyState.Disabled => new KeyRefusal(
+                $"{key.KeyUri} has no enabled primary version.",
+                $"gcloud kms keys versions enable {version} --key {key.KeyUri}"),
+            CmekKeyState.Creating => new KeyRefusal(
+                $"{key.KeyUri} is still being made (PENDING_GENERATION).",
+                "Run the command again in a minute."),
+            CmekKeyState.Destroyed => new KeyRefusal(
+                $"The primary version of {key.KeyUri} is destroyed: what it encrypted cannot be read any more, and it does not come back.",
+                "Make another key with New-CmekKey."),
+            _ => new KeyRefusal(
+                $"{key.KeyUri} cannot be used in the state that its primary version is in (its material could not be made or imported, "
+                    + "or a state that this version does not know).",
+                $"gcloud kms keys versions list --key {key.KeyUri} shows the states; or make another key with New-CmekKey."),
+        });
     }
 
     internal static async Task<JsonObject?> TryAsync(Task<JsonObject> read)

@@ -9,7 +9,7 @@ internal static class GcpNewcomers
 {
     /// <summary>Had the account no binding on the key any more?</summary>
     public static bool WasCut(AccessTarget target, AccessSnapshot snapshot) => snapshot.Data["key_policy"] is not JsonObject policy
-        || !IamBindings.Bindings(policy).Any(b => IamBindings.Members(b).Contains("serviceAccount:" + target.AuthPrincipal));
+        || !IamBindings.Bindings(policy).Any(b => IamBindings.Members(b).Contains(IamMembers.ServiceAccount(target.AuthPrincipal)));
 
     /// <summary>Members of key and account that are bound now and were not then.</summary>
     public static async Task<IReadOnlyList<string>> ReadAsync(
@@ -18,7 +18,7 @@ internal static class GcpNewcomers
         AccessSnapshot snapshot,
         Operation op)
     {
-        string[] own = ["serviceAccount:" + target.AuthPrincipal, "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster)];
+        string[] own = IamMembers.Of(target);
         List<string> news = [];
         if (snapshot.Data["key_policy"] is JsonObject before)
         {
@@ -47,7 +47,7 @@ internal static class GcpNewcomers
         HashSet<string> then = [.. IamBindings.Bindings(before).SelectMany(Entries)];
         return IamBindings.Bindings(now).SelectMany(b => Entries(b).Zip(IamBindings.Members(b)))
             .Where(e => !then.Contains(e.First) && !own.Contains(e.Second) && !e.Second.StartsWith("deleted:", StringComparison.Ordinal))
-            .Select(e => $"{GcpKeyMarks.Plain(e.Second)} ({e.First.Split('\n')[0]} {where})")
+            .Select(e => $"{IamMembers.EmailOf(e.Second) ?? e.Second} ({e.First.Split('\n')[0]} {where})")
             .Distinct();
     }
 

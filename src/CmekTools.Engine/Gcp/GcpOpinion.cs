@@ -55,7 +55,7 @@ internal sealed class GcpOpinion(GcpClients clients)
         return Of(target, questions, answers);
 
         PermissionDecision Judge(IReadOnlyList<ResourcePolicy> chain, string who, string permission) =>
-            evidence.Evaluator.Decide(chain, 0, "serviceAccount:" + who, permission, Horizon.Now);
+            evidence.Evaluator.Decide(chain, 0, IamMembers.ServiceAccount(who), permission, Horizon.Now);
     }
 
     private static CmekCheck Of(AccessTarget target, IReadOnlyList<Question> questions, IReadOnlyList<JsonObject> answers)

@@ -30,7 +30,7 @@ internal sealed class GcpOtherAccess(GcpClients clients, GcpEvidenceReader evide
         string[] accounts = [.. chain.Take(2)
             .Select(l => l.Policy.Value).OfType<JsonObject>()
             .SelectMany(IamBindings.Bindings).SelectMany(IamBindings.Members)
-            .Where(m => m.StartsWith("serviceAccount:", StringComparison.Ordinal)).Select(m => m[15..])
+            .Select(IamMembers.EmailOf).OfType<string>()
             .Where(GcpNames.IsAccount).Distinct(StringComparer.OrdinalIgnoreCase)];
         List<string> others = [];
         foreach (Doors doors in await Task.WhenAll(accounts.Select(a => DoorsAsync(cloud, a, op))).ConfigureAwait(false))

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using CmekTools.Engine.Pacing;
@@ -31,37 +30,16 @@ internal static class GcpPacing
                 service.BaseUri,
                 reads ? "reads" : "writes",
                 reads ? Reads : Writes).EnterAsync(cancellation).ConfigureAwait(false);
-        TimeSpan waited = turn?.Waited ?? TimeSpan.Zero;
-        long start = Stopwatch.GetTimestamp();
-        string outcome = "no answer";
-        try
-        {
-            JsonObject answer = await request.ExecuteAsync(cancellation).ConfigureAwait(false);
-            outcome = "200";
-            turn?.Served();
-            return answer;
-        }
-        catch (GoogleApiException e)
-        {
-            outcome = $"{(int)e.HttpStatusCode}";
-            if (e.HttpStatusCode == HttpStatusCode.TooManyRequests)
-            {
-                turn?.Refused(null);
-            }
-            else
-            {
-                turn?.Served();
-            }
-
-            throw;
-        }
-        finally
-        {
-            await RequestTrace.TellAsync(
-                $"{service.Name} {request.HttpMethod} {request.ResourceName} ({what})",
-                outcome,
-                Stopwatch.GetElapsedTime(start),
-                waited).ConfigureAwait(false);
-        }
+        return await PacedRequest.SendAsync(
+            $"{service.Name} {request.HttpMethod} {request.ResourceName} ({what})",
+            request.HttpMethod,
+            () => request.CreateRequest().RequestUri,
+            turn,
+            () => request.ExecuteAsync(cancellation),
+            Refusal).ConfigureAwait(false);
     }
+
+    private static RefusedRequest? Refusal(Exception failure) => failure is GoogleApiException e
+        ? new RefusedRequest($"{(int)e.HttpStatusCode}", (int)e.HttpStatusCode, e.HttpStatusCode == HttpStatusCode.TooManyRequests)
+        : null;
 }

@@ -55,24 +55,18 @@ internal sealed class GcpReadiness(SessionContext session, GcpClients clients, G
             first.KeyUri).ConfigureAwait(false);
         List<CmekCheck> checks =
         [
-            first.Check(
-                "CutEndpoint",
-                CmekCheckResult.Pass,
-                first.KeyUri,
-                $"Cloud KMS answered in {op.Session.Time.GetElapsedTime(start).TotalMilliseconds:0} ms."),
+            CutChecks.Answered(first, "Cloud KMS", op.Session.Time.GetElapsedTime(start)),
         ];
         if (key.Missing)
         {
-            checks.Add(first.Check(
-                "CutKey",
-                targets.Any(t => t.InUse) ? CmekCheckResult.Fail : CmekCheckResult.Unknown,
-                first.KeyUri,
+            checks.Add(CutChecks.KeyMissing(
+                targets,
                 $"There is no key {first.KeyUri}: a cut would prove nothing.",
                 "Look whether the project and the endpoint are the right ones."));
             return checks;
         }
 
-        bool deny = await MayDenyAsync(cloud, first, op).ConfigureAwait(false);
+        bool deny = await GcpCut.MayDenyAsync(cloud, first, op).ConfigureAwait(false);
         checks.Add(await WriteAsync(cloud, first, op).ConfigureAwait(false));
         foreach (AccessTarget target in targets.DistinctBy(t => t.AuthPrincipal))
         {
@@ -103,22 +97,17 @@ internal sealed class GcpReadiness(SessionContext session, GcpClients clients, G
         string[] missing = [.. s_onKey.Take(2).Where(p => !may.Contains(p))];
         string remedy = $"Have {string.Join(" and ", missing)} on {target.KeyUri} granted to whoever runs this (roles/cloudkms.admin "
             + "has them).";
-        return missing.Length == 0
-            ? target.Check("CutPolicyWrite", CmekCheckResult.Pass, target.KeyUri, "The caller may write the key's bindings.")
-            : s_onKey.Skip(2).All(may.Contains)
-                ? target.Check(
-                    "CutPolicyWrite",
-                    CmekCheckResult.Warn,
-                    target.KeyUri,
-                    $"The caller lacks {string.Join(" and ", missing)}, but may disable the key's versions: a cut would do that, and "
-                        + "stop everybody who uses the key.",
-                    remedy)
-                : target.Check(
-                    "CutPolicyWrite",
-                    CmekCheckResult.Fail,
-                    target.KeyUri,
-                    $"The caller lacks {string.Join(" and ", missing)}, and may not disable the key's versions.",
-                    remedy);
+        bool disables = s_onKey.Skip(2).All(may.Contains);
+        string seen = missing.Length == 0
+            ? "The caller may write the key's bindings."
+            : $"The caller lacks {string.Join(" and ", missing)}, "
+                + (disables
+                    ? "but may disable the key's versions: a cut would do that, and stop everybody who uses the key."
+                    : "and may not disable the key's versions.");
+        CmekCheckResult result = CutChecks.PolicyWrite(
+            missing.Length == 0 ? Decision.Allowed : Decision.Denied,
+            disables ? Decision.Allowed : Decision.Denied);
+        return target.Check("CutPolicyWrite", result, target.KeyUri, seen, missing.Length == 0 ? null : remedy);
     }
 
     private static async Task<CmekCheck> AccountAsync(IGoogleCloud cloud, AccessTarget target, Operation op)
@@ -159,8 +148,8 @@ internal sealed class GcpReadiness(SessionContext session, GcpClients clients, G
     private async Task<CmekCheck> OutcomeAsync(AccessTarget target, bool deny, Operation op)
     {
         GcpAccessEvidence evidence = await reader.ReadAsync(target, op).ConfigureAwait(false);
-        string member = "serviceAccount:" + target.AuthPrincipal;
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
+        string member = IamMembers.ServiceAccount(target.AuthPrincipal);
+        string own = IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster));
         GcpAccessEvidence after = evidence with
         {
             KeyChain = [Without(evidence.KeyChain[0], member, own), .. evidence.KeyChain.Skip(1)],
@@ -211,18 +200,5 @@ internal sealed class GcpReadiness(SessionContext session, GcpClients clients, G
         }
 
         return level with { Policy = level.Policy with { Value = copy } };
-    }
-
-    private static async Task<bool> MayDenyAsync(IGoogleCloud cloud, AccessTarget target, Operation op)
-    {
-        try
-        {
-            return (await cloud.TestProjectPermissionsAsync(
-                GcpNames.ParseKey(target.KeyUri).Project, ["iam.denypolicies.create"], op.Cancellation).ConfigureAwait(false)).Count > 0;
-        }
-        catch (CmekServiceException)
-        {
-            return false;
-        }
     }
 }

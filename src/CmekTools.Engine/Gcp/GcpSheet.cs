@@ -25,8 +25,9 @@ internal sealed class GcpSheet(GcpClients clients)
             targets[0].KeyUri).ConfigureAwait(false);
         string[] members =
         [
-            .. targets.Select(t => "serviceAccount:" + t.AuthPrincipal)
-                .Concat(targets.Select(t => "serviceAccount:" + GcpNames.ClusterPrincipal(t.Cluster))).Distinct(StringComparer.Ordinal),
+            .. targets.Select(t => IamMembers.ServiceAccount(t.AuthPrincipal))
+                .Concat(targets.Select(t => IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(t.Cluster))))
+                .Distinct(StringComparer.Ordinal),
         ];
         List<string> cut = [];
         List<string> restore = [];
@@ -92,7 +93,7 @@ internal sealed class GcpSheet(GcpClients clients)
 
     private static async Task AccountAsync(IGoogleCloud cloud, AccessTarget target, List<string> cut, List<string> restore, Operation op)
     {
-        string own = "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster);
+        string own = IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster));
         string account = BashText.Quote(target.AuthPrincipal);
         string project = BashText.Quote(GcpNames.ParseAccount(target.AuthPrincipal).Project);
         Evidence<JsonObject> policy = await GcpEvidence.ReadAsync(

@@ -27,12 +27,12 @@ internal static class OwnPrincipals
 
         // The id says which, where the key's label told it.
         bool known = Guid.TryParse(target.Cluster.Id, out Guid id) && id != Guid.Empty;
-        string head = known ? "serviceAccount:" + derived[..(derived.IndexOf('@', StringComparison.Ordinal) + 1)] : Head;
+        string head = known ? IamMembers.ServiceAccount(derived[..(derived.IndexOf('@', StringComparison.Ordinal) + 1)]) : Head;
         string[] bound =
         [
             .. policies.OfType<JsonObject>().SelectMany(IamBindings.Bindings).SelectMany(IamBindings.Members)
                 .Where(m => m.StartsWith(head, StringComparison.OrdinalIgnoreCase))
-                .Select(m => m["serviceAccount:".Length..]).Distinct(StringComparer.Ordinal),
+                .Select(IamMembers.EmailOf).OfType<string>().Distinct(StringComparer.Ordinal),
         ];
         return bound.Length > 0 ? bound : [derived];
     }

@@ -1,3 +1,4 @@
+using CmekTools.Engine.Access;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Pacing;
@@ -100,7 +101,7 @@ internal static class Connecting
             cloud = new CloudApiClient(options.Server, key, options.Timings) { Closed = offline };
             organization = known.Organization;
         }
-        catch (CmekException e) when (look is not null && IsSilence(e))
+        catch (CmekException e) when (look is not null && e.IsSilence())
         {
             // A machine that has seen nothing yet may learn from the others what there is.
             await look.ConfigureAwait(false);
@@ -186,14 +187,11 @@ internal static class Connecting
         e.Kind,
         e.Message,
         "This session is offline since it was made, and asks the service for nothing: run Connect-CmekCloud again when the service "
-            + $"answers, and then this command.{(IsSilence(e) ? string.Empty : " " + e.RecommendedAction)}",
+            + $"answers, and then this command.{(e.IsSilence() ? string.Empty : " " + e.RecommendedAction)}",
         e.Target,
         e);
 
     // A key that is refused is no silence.
-    private static bool IsSilence(CmekException e) =>
-        e.Kind is CmekErrorKind.ConnectionError or CmekErrorKind.ResourceUnavailable or CmekErrorKind.OperationTimeout;
-
     private static void Validate(ConnectOptions options)
     {
         if (string.IsNullOrWhiteSpace(options.ApiKey) || options.ApiKey.Trim().Any(c => c is < '!' or > '~'))

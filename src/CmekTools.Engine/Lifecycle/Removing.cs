@@ -38,7 +38,8 @@ internal static class Removing
             && !await op.Host.ConfirmRunAsync(
                 keyUri,
                 $"schedule the deletion of the key{when}. No cluster lists it; {about}. When it is gone, nothing that "
-                    + "it encrypted can be read").ConfigureAwait(false))
+                    + "it encrypted can be read",
+                new Unanswered("Nothing was deleted; give -Confirm:$false.", "In a script give -Confirm:$false.")).ConfigureAwait(false))
         {
             return key;
         }

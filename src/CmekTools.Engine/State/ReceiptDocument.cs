@@ -9,7 +9,7 @@ namespace CmekTools.Engine.State;
 internal sealed record ReceiptAccess(string Region, string KeyUri, string AuthPrincipal, AccessSnapshot Snapshot)
 {
     /// <summary>What tells accesses apart: a region's current and past keys are all there.</summary>
-    public string Identity => $"{KeyUri}\n{AuthPrincipal}";
+    public string Identity => AccessTarget.IdentityOf(KeyUri, AuthPrincipal);
 }
 
 /// <summary>A receipt as it lies on disk: plain JSON, version 2. Version 1 had no seal, and is read.</summary>

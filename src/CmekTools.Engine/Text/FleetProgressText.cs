@@ -31,7 +31,7 @@ internal static class FleetProgressText
             parts.Add($"failed {gone.Failed}");
         }
 
-        string text = $"{string.Join(", ", parts)}; {Time(elapsed)} so far";
+        string text = $"{string.Join(", ", parts)}{(parts.Count > 0 ? "; " : string.Empty)}{Time(elapsed)} so far";
         int ended = gone.Done + gone.Failed;
         if (complete && ended > 0 && running.Count > 0)
         {

@@ -3,6 +3,7 @@ using CmekTools.Engine.CloudApi;
 using System.Management.Automation;
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Engine.Access;
+using CmekTools.Engine.Text;
 
 namespace CmekTools.Module.Commands;
 
@@ -20,13 +21,13 @@ public sealed class GrantCmekAccessCommand : FleetCommand
     private readonly OneAtATime _principals = new();
 
     /// <summary>The key, from New-CmekKey or Get-CmekKey.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = KeySet, ValueFromPipeline = true)]
+    [Parameter(ParameterSetName = KeySet, ValueFromPipeline = true)]
     [ValidateNotNull]
     [KeyTransformation]
     public object? Key { get; set; }
 
     /// <summary>The cluster: its name, its id, or an object that says one of them; the key's where not given.</summary>
-    [Parameter(ParameterSetName = KeySet)]
+    [Parameter(Position = 0, ParameterSetName = KeySet)]
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet)]
     [ValidateCount(1, 1)]
     [Alias("Name", "ClusterId", "Id", "Cluster")]
@@ -86,6 +87,18 @@ public sealed class GrantCmekAccessCommand : FleetCommand
 
     internal override Task ProcessAsync()
     {
+        if (Key is null && KeyUri.Length == 0)
+        {
+            string name = ClusterArgument.All(ClusterName).FirstOrDefault()?.ToString() ?? "shop";
+            throw new CmekException(
+                "KeysMissing",
+                CmekErrorKind.InvalidArgument,
+                "Grant-CmekAccess was given no key.",
+                $"Pipe keys: New-CmekKey {PowerShellText.Quote(name)} | Grant-CmekAccess. Or give -Region and -KeyUri for a key that is "
+                    + "there already.",
+                name);
+        }
+
         KeyArgument? from = KeyArgument.From(Key);
         CmekKey? key = from?.Known;
         string? uri = KeyUri.Length > 0 ? KeyUri : key is null ? from?.KeyUri : null;

@@ -55,6 +55,7 @@ public abstract class AccessCommand : FleetCommand
     /// <summary>The keys, one a region.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(KeyUriCompleter))]
     public string[] KeyUri { get; set; } = [];
 
     /// <summary>The principals, one a region, or one for all.</summary>

@@ -40,7 +40,7 @@ internal sealed class ClusterNames
     public IEnumerable<CmekException> Missing() => _unseen.Select(name => new CmekException(
         "ClusterNotFound",
         CmekErrorKind.ObjectNotFound,
-        $"There is no cluster '{name}' that this API key can see.{Engine.Clusters.Names.DidYouMean(name, _known)}",
+        $"There is no cluster '{name}' that this API key can see.{Engine.Text.Names.DidYouMean(name, _known)}",
         "Get-CmekCluster without a name lists what it can see.",
         name));
 }

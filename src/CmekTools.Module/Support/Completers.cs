@@ -144,7 +144,8 @@ public sealed class RegionCompleter : CloudCompleter
         IDictionary bound,
         CancellationToken cancellation)
     {
-        if (command != "Add-CmekRegion" || bound["ClusterName"] is null)
+        bool fresh = command == "Add-CmekRegion" || (command == "New-CmekKey" && bound.Contains("NewRegion"));
+        if (!fresh || bound["ClusterName"] is null)
         {
             return await SuggestAsync(context, bound, cancellation).ConfigureAwait(false);
         }

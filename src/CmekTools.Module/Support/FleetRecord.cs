@@ -67,10 +67,10 @@ internal sealed class FleetRecord(Fleet fleet, PipelineHost pipeline, string nam
         pipeline.ShouldProcessAsync(target, action, Volatile.Read(ref _confirmed));
 
     /// <inheritdoc/>
-    public async Task<bool> ConfirmRunAsync(string target, string action)
+    public async Task<bool> ConfirmRunAsync(string target, string action, Unanswered otherwise)
     {
         // The answer is this record's: another one's yes is none for it, and its no takes none back.
-        bool confirmed = await pipeline.AskRunAsync(target, action, "Nothing was changed; give -Confirm:$false.").ConfigureAwait(false);
+        bool confirmed = await pipeline.AskRunAsync(target, action, otherwise).ConfigureAwait(false);
         Volatile.Write(ref _confirmed, confirmed && !WhatIf);
         return confirmed;
     }

@@ -22,7 +22,7 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     private Operation? _operation;
     private bool _disposed;
     private Fleet? _fleet;
-    private Func<string, Task>? _trace;
+    private Func<TracedRequest, Task>? _trace;
 
     /// <summary>Makes the cmdlet.</summary>
     protected PipelineCommand() => _stop = CancellationTokenSource.CreateLinkedTokenSource(_abort.Token);
@@ -90,7 +90,7 @@ public abstract class PipelineCommand : PSCmdlet, IDisposable
     {
         Pipeline = new PipelineHost(this, _queue, IsWhatIf()) { AsksEach = AsksForMedium() };
         bool debug = Wants("Debug");
-        _trace = debug || Wants("Verbose") ? message => Pipeline.TraceAsync(message, debug) : null;
+        _trace = debug || Wants("Verbose") ? told => Pipeline.TraceAsync(debug ? told.Whole : told.Short, debug) : null;
         StopsAtErrors = Preference("ErrorAction") == ActionPreference.Stop;
         RunspaceSession = Sessions.Current;
         Run(

@@ -155,9 +155,9 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     });
 
     /// <inheritdoc/>
-    public async Task<bool> ConfirmRunAsync(string target, string action)
+    public async Task<bool> ConfirmRunAsync(string target, string action, Unanswered otherwise)
     {
-        bool confirmed = await AskRunAsync(target, action, "Nothing was cut; give -Force.").ConfigureAwait(false);
+        bool confirmed = await AskRunAsync(target, action, otherwise).ConfigureAwait(false);
         _runConfirmed = confirmed && !WhatIf;
         return confirmed;
     }
@@ -166,7 +166,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     /// <param name="target">The resource.</param>
     /// <param name="action">The changes.</param>
     /// <param name="otherwise">What is said where nobody can be asked.</param>
-    public Task<bool> AskRunAsync(string target, string action, string otherwise) => PostAsync(() =>
+    public Task<bool> AskRunAsync(string target, string action, Unanswered otherwise) => PostAsync(() =>
     {
         string text = Shown($"{target}: {action}");
         if (WhatIf)
@@ -205,7 +205,9 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
         bool noToAll = false;
         return Ask(
             () => command.ShouldContinue(Shown(query), Shown(caption), hasSecurityImpact: true, ref yesToAll, ref noToAll),
-            "That question was not answered with yes.");
+            new Unanswered(
+                "That question was not answered with yes.",
+                "In a script give -Force, and -ConfirmClusterName for what is permanent."));
     });
 
     /// <summary>Does something on the pipeline's thread.</summary>
@@ -215,7 +217,7 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
     private static string Shown(string text) => ViewText.Plain(Secrets.Hide(text));
 
     // Where nobody can answer the host throws; that is no fault, and no yes.
-    private static bool Ask(Func<bool> ask, string otherwise)
+    private static bool Ask(Func<bool> ask, Unanswered otherwise)
     {
         try
         {
@@ -228,8 +230,8 @@ internal sealed class PipelineHost(PipelineCommand command, BlockingCollection<A
             throw new CmekException(
                 "NobodyToAsk",
                 CmekErrorKind.InvalidOperation,
-                $"Nobody can be asked here ({e.Message}). {otherwise}",
-                "In a script give -Force, and -ConfirmClusterName for what is permanent.",
+                $"Nobody can be asked here ({e.Message}). {otherwise.Outcome}",
+                otherwise.Remedy,
                 null,
                 e);
         }

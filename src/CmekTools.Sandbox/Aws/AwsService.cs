@@ -161,6 +161,12 @@ internal sealed class AwsService : ISandboxService, IClusterKeyService
     /// <inheritdoc/>
     public SandboxResponse Answer(SandboxRequest request)
     {
+        if (request.Service is "kms" or "sts" && SigV4.RegionOf(request) is { } region && !CloudApi.KnownRegions.Has("AWS", region))
+        {
+            // At AWS a region that does not exist has no host. A name cannot be missing here, where all is one address; no answer can.
+            return SandboxResponse.None;
+        }
+
         lock (_lock)
         {
             SignedBy Check() => _signatures.Check(request, request.Service);

@@ -96,6 +96,13 @@ internal sealed class SigV4(AwsWorld world)
         return new SignedBy(credential, scope[2]);
     }
 
+    /// <summary>The region that a request says it is signed for; null where it says none. Nothing is checked.</summary>
+    public static string? RegionOf(SandboxRequest request) =>
+        request.Headers["Authorization"] is { } header
+            && Parts(header).GetValueOrDefault("Credential", string.Empty).Split('/') is { Length: 5 } scope
+                ? scope[2]
+                : null;
+
     private static Dictionary<string, string> Parts(string header)
     {
         Dictionary<string, string> parts = new(StringComparer.Ordinal);

@@ -1,5 +1,6 @@
 using System.Reflection;
 using CmekTools.Engine.Access;
+using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using Xunit;
 
@@ -237,6 +238,53 @@ public sealed class ProviderConformanceTests
         scene.Server.ClearExchanges();
         await scene.Provider.ReviveKeyAsync(target.KeyUri, Revival.ForUse, scene.Run());
         Assert.Empty(scene.Writes);
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.RequireUsable))]
+    public async Task EachStateInWhichAKeyEncryptsNothingIsRefusedByTheSameName(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        CmekKey key = await scene.KeyAsync();
+        scene.Provider.RequireUsable(key);
+        Assert.Equal(
+            ["KeyDisabled", "KeyPendingDeletion", "KeyNotReady", "KeyUnusable", "KeyUnusable"],
+            new[]
+            {
+                CmekKeyState.Disabled, CmekKeyState.PendingDeletion, CmekKeyState.Creating, CmekKeyState.Destroyed, CmekKeyState.Unknown,
+            }.Select(s => Assert.Throws<CmekException>(() => scene.Provider.RequireUsable(key with { State = s })).ErrorId));
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.DiscoverAsync))]
+    public async Task APlaceThatGoesOnAnsweringIsLookedAtToTheEnd(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        CmekKey key = await scene.KeyAsync();
+        TimedClock clock = new();
+        using EngineKit kit = EngineKit.Create(scene.Server, time: clock);
+        scene.Server.Before = r =>
+        {
+            if (r.RawPath.EndsWith("/locations", StringComparison.Ordinal) || r.RawPath.Contains("/locations?", StringComparison.Ordinal))
+            {
+                // One place alone, so that no other one's answers take its time.
+                return Task.FromResult<SandboxResponse?>(new SandboxResponse
+                {
+                    Body = $$"""{"locations":[{"locationId":"{{scene.Region}}"}]}""",
+                });
+            }
+
+            clock.Advance(kit.Session.Timings.KeyTry * 0.45);
+            return Task.FromResult<SandboxResponse?>(null);
+        };
+        TestOperationHost host = new();
+        await kit.Session.GetProvider(scene.Cloud)
+            .DiscoverAsync(new DiscoveryPlaces([scene.Region], [scene.Server.Options.GoogleProject]), kit.Run(host));
+        scene.Server.Before = null;
+        Assert.Empty(host.Errors);
+        Assert.Equal(key.KeyUri, Assert.IsType<CmekKey>(Assert.Single(host.Output)).KeyUri);
     }
 
     [Theory]

@@ -54,6 +54,64 @@ public sealed class ClaimTests
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
     }
 
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task APrincipalWhoseKeyWasSwitchedOffInPlaceOfACutGetsNoNewKeyEither(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        life.Answer(r => r.Operation is "PutKeyPolicy" ? Faults.Refused
+            : r.Operation is "cryptoKeys.setIamPolicy" or "serviceAccounts.setIamPolicy"
+                ? new SandboxResponse { Status = 403, Body = """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""" }
+                : null);
+        await life.TryAsync("Revoke-CmekAccess shop -Force -KeyOnly");
+        life.Server.Before = null;
+        Assert.Equal(CmekKeyState.Disabled, await life.KeyStateAsync(await life.KeyAsync(life.Regions[0])));
+
+        // Another machine has no receipt: the key itself says it.
+        foreach (string receipt in life.Receipts())
+        {
+            File.Delete(receipt);
+        }
+
+        PowerShellResult granted = await life.TryAsync("New-CmekKey shop -NewGeneration | Grant-CmekAccess");
+        Assert.All(granted.Errors, e => Assert.StartsWith("AccessRevoked,", e.FullyQualifiedErrorId, StringComparison.Ordinal));
+        Assert.Equal(life.Regions.Length, granted.Errors.Count);
+        Assert.Empty(granted.Values<CmekAccess>());
+    }
+
+    [Fact]
+    public async Task APastKeyThatTwoRevocationsFoundOnAndOffIsOnAgainAfterTheSecondOnesRestore()
+    {
+        await using Life life = await Life.StartAsync("GCP");
+        string past = await life.KeyAsync(life.Regions[0]);
+        await life.RunAsync("""
+            $WarningPreference = 'SilentlyContinue'
+            New-CmekKey shop -NewGeneration | Grant-CmekAccess | Update-CmekCluster -Wait
+            """);
+        life.Answer(r => r.Operation is "cryptoKeys.setIamPolicy" && r.Names(past)
+            ? new SandboxResponse { Status = 403, Body = """{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}""" }
+            : null);
+        await life.TryAsync("Revoke-CmekAccess shop -Force -KeyOnly");
+        life.Server.Before = null;
+        Assert.Equal(CmekKeyState.Disabled, await life.KeyStateAsync(past));
+
+        // Another machine finds the key off, revokes for good, and gives all of it back.
+        await life.RunAsync("""
+            param($Sandbox, $State)
+            $WarningPreference = 'SilentlyContinue'
+            $null = Connect-CmekCloud -Sandbox $Sandbox -StateFolder $State
+            $null = Revoke-CmekAccess shop -Force -Permanent -ConfirmClusterName shop
+            """, new
+        {
+            Sandbox = new CmekSandbox { BaseAddress = life.Server.BaseAddress, Environment = life.Server.Environment },
+            State = Path.Combine(life.Shell.StateFolder, "other"),
+        });
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(past));
+        await life.RunAsync("$WarningPreference = 'SilentlyContinue'; Restore-CmekAccess shop -AcceptChanges -Wait");
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
+    }
+
     [Fact]
     public async Task APastKeyIsCutOffFromAPrincipalThatWasLetInSince()
     {

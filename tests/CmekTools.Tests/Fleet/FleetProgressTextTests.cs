@@ -8,7 +8,7 @@ namespace CmekTools.Tests.Fleet;
 public sealed class FleetProgressTextTests
 {
     [Theory]
-    [InlineData("", 0, 0, 3, false, "; 3 s so far")]
+    [InlineData("", 0, 0, 3, false, "3 s so far")]
     [InlineData("c1=working@0", 0, 0, 3, false, "working 1; 3 s so far; slowest c1 (3 s)")]
     [InlineData(
         "c1=ENABLING@2,c2=working@5,c3=ENABLING@1", 4, 1, 20, false,

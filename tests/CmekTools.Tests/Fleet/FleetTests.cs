@@ -267,11 +267,28 @@ public sealed class FleetTests
                 "$told = Get-CmekStatus -Debug 5>&1; $told | Where-Object { $_ -is [System.Management.Automation.DebugRecord] } "
                     + "| ForEach-Object Message")).Expect();
         string[] told = [.. result.Output.Select(o => o.ToString()!)];
-        Assert.Equal(1 + Count, told.Count(v => System.Text.RegularExpressions.Regex.IsMatch(v, @"^GET /api/v1/\S+: (200|404) in \d+ ms")));
+        Assert.Equal(1 + Count, told.Count(v => System.Text.RegularExpressions.Regex.IsMatch(
+            v, @"^GET http://127\.0\.0\.1:\d+/api/v1/\S+: (200|404) in \d+ ms")));
         Assert.DoesNotContain(
             told,
             v => v.Contains(shell.Server.Options.ApiKey, StringComparison.Ordinal) || v.Contains("Bearer", StringComparison.Ordinal));
         Assert.DoesNotContain(result.Verbose, v => v.StartsWith("GET ", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("shop=AWS:us-east-1", @"^POST http://127\.0\.0\.1:\d+/ \(KMS CreateKey us-east-1\): 200 in \d+ ms")]
+    [InlineData("shop=AWS:us-east-1", @"^POST http://127\.0\.0\.1:\d+/ \(KMS DescribeKey us-east-1\): 400 NotFoundException in \d+ ms")]
+    [InlineData(
+        "shop=GCP:us-central1",
+        @"^GET http://127\.0\.0\.1:\d+/v1/projects/\S+/keyRings/cmektools \(cloudkms GET [^)]*\(.*\)\): 404 in \d+ ms")]
+    public async Task DebugTellsMethodHostPathAndStatusOfTheCloudsToo(string cluster, string line)
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(
+            SandboxShell.Fast with { Clusters = [SandboxClusterOptions.Parse(cluster)] });
+        PowerShellResult result = (await shell.RunAsync(
+            "$DebugPreference = 'Continue'; New-CmekKey shop 5>&1 "
+                + "| Where-Object { $_ -is [System.Management.Automation.DebugRecord] } | ForEach-Object Message")).Expect();
+        Assert.Contains(result.Output, o => System.Text.RegularExpressions.Regex.IsMatch(o.ToString()!, line));
     }
 
     [Fact]

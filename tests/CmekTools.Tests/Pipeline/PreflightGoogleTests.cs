@@ -244,4 +244,11 @@ public sealed class PreflightGoogleTests(SharedSession shared) : IClassFixture<S
         act();
         return Task.CompletedTask;
     }
+
+    [Theory]
+    [InlineData("7776000s", "90 days")]
+    [InlineData("129600s", "1.5 days")]
+    [InlineData("soon", "soon")]
+    public void ARotationsPeriodIsToldInDays(string period, string told) =>
+        Assert.Equal(told, Engine.Gcp.GcpKeyReader.PeriodText(period));
 }

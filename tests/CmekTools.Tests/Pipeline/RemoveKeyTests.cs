@@ -44,6 +44,25 @@ public sealed class RemoveKeyTests
         Assert.Empty(life.Writes);
     }
 
+    [Fact]
+    public async Task WhereNobodyCanAnswerNothingIsDeletedAndTheParameterThatDoesIsNamed()
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        string uri = (await life.RunAsync($"(New-CmekKey shop -Region {life.Regions[0]} -AliasName spare).KeyUri")).Values<string>()[0];
+        ErrorRecord error = (await life.TryAsync("param($Uri) Remove-CmekKey $Uri", new { Uri = uri })).ExpectError("NobodyToAsk,");
+        Assert.EndsWith("Nothing was deleted; give -Confirm:$false.", error.Exception.Message, StringComparison.Ordinal);
+        Assert.Contains("-Confirm:$false", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        Assert.DoesNotContain("-Force", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        Assert.Empty(life.Writes);
+
+        error = (await life.TryAsync("Revoke-CmekAccess shop -ServiceOnly")).ExpectError("NobodyToAsk,");
+        Assert.EndsWith("The service was not told; give -Force.", error.Exception.Message, StringComparison.Ordinal);
+        Assert.Contains("-Force", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        error = (await life.TryAsync("Revoke-CmekAccess shop -KeyOnly")).ExpectError("NobodyToAsk,");
+        Assert.EndsWith("Nothing was cut; give -Force.", error.Exception.Message, StringComparison.Ordinal);
+        Assert.Empty(life.Writes);
+    }
+
     [Theory]
     [InlineData("AWS", "-AliasName spare")]
     [InlineData("GCP", "-KeyRing spare")]

@@ -178,6 +178,51 @@ public sealed class RetiredKeyTests
     }
 
     [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task WhatTheJournalKnowsToBeBackAndIsOffSinceStaysOff(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string past = await life.KeyAsync(life.Regions[0]);
+        await life.RunAsync($"New-CmekKey shop -Region {life.Regions[0]} {Move}");
+
+        // Without a mark on the key the journal alone tells.
+        life.Server.Before = r => Task.FromResult(IsMark(r) ? Refused(life) : null);
+        await life.TryAsync(Revoke + " -WarningAction SilentlyContinue");
+        life.Server.Before = null;
+        await life.RunAsync(Restore);
+        Assert.Equal(CmekKeyState.Enabled, await life.KeyStateAsync(past));
+
+        await RetireAsync(life, past);
+        await life.TryAsync("$null = Revoke-CmekAccess shop -Force -WarningAction SilentlyContinue");
+        await life.TryAsync(Restore);
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+        Assert.Equal(CmekKeyState.PendingDeletion, await life.KeyStateAsync(past));
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task APastKeyThatCannotBeReadKeepsTheClusterFromNothing(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string past = await life.KeyAsync(life.Regions[0]);
+        await life.RunAsync(
+            $"New-CmekKey shop -Region {life.Regions[0]} {Move}; $null = Revoke-CmekAccess shop -Force -WarningAction SilentlyContinue");
+        life.Server.Before = r => Task.FromResult(
+            r.Operation is "DescribeKey" or "cryptoKeys.get"
+                && (r.Text.Contains(past, StringComparison.Ordinal) || r.RawPath.Split('?')[0].EndsWith(past, StringComparison.Ordinal))
+                    ? Refused(life)
+                    : null);
+        await life.TryAsync(Restore);
+        life.Server.Before = null;
+        Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
+        Assert.All(
+            (await life.StatusAsync()).Regions,
+            r => Assert.Null(TryUse(life, "shop", r.KeyUri!, r.AuthPrincipal!)));
+    }
+
+    [Theory]
     [InlineData("AWS", "-RoleName")]
     [InlineData("GCP", "-ServiceAccount")]
     public async Task WhoForgesTheMarkOfARevocationHasAPastKeyEnabledAndNobodyLetInWhoWasCutOff(string provider, string option)

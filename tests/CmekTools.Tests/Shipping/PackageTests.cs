@@ -32,6 +32,7 @@ public sealed class PackageTests : IDisposable
             "CmekTools.nuspec",
             "CmekTools.psd1",
             "CmekTools.psm1",
+            "VersionConflict.ps1",
             "CmekTools.Format.ps1xml",
             "LICENSE",
             "README.md",
@@ -74,6 +75,50 @@ public sealed class PackageTests : IDisposable
         {
             Assert.Contains(tag, tags);
         }
+    }
+
+    [Fact]
+    public void ItHoldsWhatItsPagesLinkTo()
+    {
+        using ZipArchive zip = ZipFile.OpenRead(Pack("linked"));
+        string[] names = [.. zip.Entries.Select(e => e.FullName)];
+        Uri root = new("http://package/");
+        int count = 0;
+        foreach (string page in names.Where(n => n.EndsWith(".md", StringComparison.Ordinal)))
+        {
+            foreach (string link in PackedPages.Links(Text(zip, page)))
+            {
+                string to = new Uri(new Uri(root, page), link).AbsolutePath.TrimStart('/');
+                Assert.True(names.Contains(to) || names.Any(n => n.StartsWith(to + "/", StringComparison.Ordinal)), $"{page}: {link}");
+                count++;
+            }
+        }
+
+        Assert.True(count > 20, "the links of the pages");
+        string readme = Text(zip, "README.md");
+        foreach (string page in (string[])["runbooks/drill.ps1", "docs/automation/powershell.md", "docs/errors.md", "docs/shared-state.md"])
+        {
+            Assert.Contains($"]({page})", readme, StringComparison.Ordinal);
+        }
+
+        // What can be done in a clone only is not told to somebody who has none.
+        foreach (string clone in (string[])["build.ps1", "dotnet", "tests/Pester", "<!--"])
+        {
+            Assert.DoesNotContain(clone, readme, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("\nSee [it](docs/nowhere.md).\n", "README.md links to docs/nowhere.md")]
+    [InlineData("\nSee [it](../outside.md).\n", "README.md links to ../outside.md")]
+    [InlineData("\n<!-- clone -->\n", "a mark 'clone' has no counterpart")]
+    public void ItIsNotMadeWithALinkThatLeadsNowhere(string more, string said)
+    {
+        _folder.Write("outside.md", string.Empty);
+        string module = Directory.CreateDirectory(Path.Combine(_folder.Path, "module")).FullName;
+        File.WriteAllText(Path.Combine(module, "README.md"), "# Title\n\n[A page](README.md#title), `[code](gone.md)`.\n" + more);
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => PackedPages.Complete(module));
+        Assert.Contains(said, e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

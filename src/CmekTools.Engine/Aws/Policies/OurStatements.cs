@@ -8,6 +8,9 @@ namespace CmekTools.Engine.Aws.Policies;
 /// </summary>
 internal static class OurStatements
 {
+    private const string UseHead = "CmekToolsUse";
+    private const string RevokeHead = "CmekToolsRevoke";
+
     /// <summary>What a cluster needs, exactly: the vendor's list.</summary>
     public static IReadOnlyList<string> Actions { get; } = [
         "kms:Encrypt",
@@ -30,10 +33,10 @@ internal static class OurStatements
     ];
 
     /// <summary>The Sid of the statement that lets the cluster's role use the key.</summary>
-    public static string UseSid(CmekCluster cluster) => "CmekToolsUse" + AwsNames.Short(cluster);
+    public static string UseSid(CmekCluster cluster) => UseHead + AwsNames.Short(cluster);
 
     /// <summary>The Sid of the statement that cuts the role off.</summary>
-    public static string RevokeSid(CmekCluster cluster) => "CmekToolsRevoke" + AwsNames.Short(cluster);
+    public static string RevokeSid(CmekCluster cluster) => RevokeHead + AwsNames.Short(cluster);
 
     /// <summary>The Sid of the statement that lets the cluster's account assume the role.</summary>
     public static string TrustSid(CmekCluster cluster) => "CmekToolsTrust" + AwsNames.Short(cluster);
@@ -107,12 +110,31 @@ internal static class OurStatements
 
     /// <summary>The role that a statement of ours cuts off, or null where the statement is not such a one.</summary>
     public static string? RevokedRole(JsonObject statement, CmekCluster cluster) =>
-        IsSid(statement, RevokeSid(cluster)) && statement["Condition"] is JsonObject { Count: 1 } condition
-            && (condition["ArnEquals"] ?? condition["StringEquals"]) is JsonObject { Count: 1 } arn
-        && PolicyJson.Strings(arn["aws:PrincipalArn"]) is [string role]
-        && PolicyJson.Same(statement, Revoke(PolicyJson.Text(statement, "Sid")!, role))
+        IsSid(statement, RevokeSid(cluster)) ? CutRole(statement) : null;
+
+    /// <summary>
+    /// The role that a statement of the shape of our Deny cuts off, whatever cluster it is for; null for another shape, which is somebody
+    /// else's under whatever name.
+    /// </summary>
+    public static string? CutRole(JsonObject statement) =>
+        (Condition(statement, "ArnEquals") ?? Condition(statement, "StringEquals")) is { } role
+            && PolicyJson.Text(statement, "Sid") is { } sid && PolicyJson.Same(statement, Revoke(sid, role))
             ? role
             : null;
+
+    /// <summary>The mark of the cluster for which a Sid says that it lets a role use the key; null for another Sid.</summary>
+    public static string? UseMark(string sid) => Mark(sid, UseHead);
+
+    /// <summary>The mark of the cluster for which a Sid says that it cuts a role off; null for another Sid.</summary>
+    public static string? RevokeMark(string sid) => Mark(sid, RevokeHead);
+
+    /// <summary>By name and shape, of whatever cluster: what carries our name and gives something else is not ours.</summary>
+    public static bool IsOurs(JsonObject statement)
+    {
+        string sid = PolicyJson.Text(statement, "Sid") ?? string.Empty;
+        return (UseMark(sid) is not null && SameActions(statement) && !statement.ContainsKey("Condition"))
+            || (RevokeMark(sid) is not null && CutRole(statement) is not null);
+    }
 
     /// <summary>Our trust statement, complete or not.</summary>
     public static JsonObject? FindTrust(PolicyDocument policy, CmekCluster cluster) => policy.Statements.FirstOrDefault(s =>
@@ -145,6 +167,13 @@ internal static class OurStatements
     private static string? Condition(JsonObject statement, string how) =>
         (statement["Condition"] as JsonObject)?[how] is JsonObject arn && PolicyJson.Strings(arn["aws:PrincipalArn"]) is [string role]
             ? role
+            : null;
+
+    // Behind the head come the first eight characters of the cluster's id.
+    private static string? Mark(string sid, string head) =>
+        sid.Length >= head.Length + 8 && sid.StartsWith(head, StringComparison.Ordinal)
+            && sid[head.Length..(head.Length + 8)].All(char.IsAsciiLetterOrDigit)
+            ? sid[head.Length..(head.Length + 8)]
             : null;
 
     private static bool IsSid(JsonObject statement, string sid) => PolicyJson.Text(statement, "Sid") is { } has

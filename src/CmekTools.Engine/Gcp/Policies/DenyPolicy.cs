@@ -58,7 +58,7 @@ internal static class DenyPolicy
     public static bool IsSame(JsonObject policy, AccessTarget target)
     {
         JsonObject level = new() { ["policies"] = new JsonArray(policy.DeepClone()) };
-        string[] members = ["serviceAccount:" + target.AuthPrincipal, "serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster)];
+        string[] members = IamMembers.Of(target);
         return members.All(m => Least.All(p => DenyRules.Deny(level, m, p) == Decision.Allowed));
     }
 
@@ -76,8 +76,8 @@ internal static class DenyPolicy
         }
 
         // The cut of a cluster of which little was known named its own principal with another account.
-        string account = IamMembers.ForDeny("serviceAccount:" + target.AuthPrincipal);
-        string own = IamMembers.ForDeny("serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster).Split('@')[0] + "@");
+        string account = IamMembers.ForDeny(IamMembers.ServiceAccount(target.AuthPrincipal));
+        string own = IamMembers.ForDeny(IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster).Split('@')[0] + "@"));
         string[] permissions = [.. Everything.Select(Permissions.ForDeny)];
         return Texts(rule["deniedPrincipals"]).All(
             p => string.Equals(p, account, StringComparison.OrdinalIgnoreCase) || p.StartsWith(own, StringComparison.OrdinalIgnoreCase))
@@ -88,8 +88,8 @@ internal static class DenyPolicy
 
     private static string[] Principals(AccessTarget target) =>
     [
-        IamMembers.ForDeny("serviceAccount:" + target.AuthPrincipal),
-        IamMembers.ForDeny("serviceAccount:" + GcpNames.ClusterPrincipal(target.Cluster)),
+        IamMembers.ForDeny(IamMembers.ServiceAccount(target.AuthPrincipal)),
+        IamMembers.ForDeny(IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster))),
     ];
 
     // A display name has at most 63 characters.

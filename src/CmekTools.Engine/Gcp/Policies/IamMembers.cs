@@ -9,6 +9,17 @@ internal static class IamMembers
 {
     private const string Account = "serviceAccount:";
 
+    /// <summary>A service account as bindings write it.</summary>
+    public static string ServiceAccount(string email) => Account + email;
+
+    /// <summary>The two members of an access: the account that a cluster acts as, and the principal that takes its tokens.</summary>
+    public static string[] Of(AccessTarget target) =>
+        [ServiceAccount(target.AuthPrincipal), ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster))];
+
+    /// <summary>The address of a member that is a service account; null for another kind of member.</summary>
+    public static string? EmailOf(string member) =>
+        member.StartsWith(Account, StringComparison.Ordinal) ? member[Account.Length..] : null;
+
     /// <summary>Does a binding's member include a service account? Perhaps for whatever holds others that cannot be seen.</summary>
     public static Decision Includes(string named, string member) => named switch
     {

@@ -1,4 +1,4 @@
-namespace CmekTools.Engine.Clusters;
+namespace CmekTools.Engine.Text;
 
 /// <summary>Finds the name that was probably meant.</summary>
 internal static class Names

@@ -7,11 +7,8 @@ namespace CmekTools.Engine.BreakGlass;
 /// Who switched a key off: a revocation, whose restore brings it back wherever it runs, or somebody who meant it to stay off. The key
 /// says it itself; where it cannot, the journal of this machine does.
 /// </summary>
-internal static class Retirements
+internal static class RevocationMarks
 {
-    private const string SwitchedOff = "kms:ScheduleKeyDeletion kms:DisableKey cloudkms:cryptoKeyVersions.destroy "
-        + "cloudkms:cryptoKeyVersions.patch";
-
     /// <summary>True where a revocation switched it off.</summary>
     public static bool ByRevocation(KeyMarks marks, string keyUri, Operation op)
     {
@@ -20,13 +17,8 @@ internal static class Retirements
             return true;
         }
 
-        CmekJournalEntry[] about =
-        [
-            .. Journal(op).Where(
-                e => e.Outcome != "failed" && e.Target is { } target
-                    && (target == keyUri || target.StartsWith(keyUri + "/", StringComparison.Ordinal))),
-        ];
-        if (about.LastOrDefault(e => e.Kind is { } kind && SwitchedOff.Split(' ').Contains(kind))?.Command != "Revoke-CmekAccess")
+        IReadOnlyList<CmekJournalEntry> about = SwitchOffs.Of(keyUri, op);
+        if (!SwitchOffs.LastByRevocation(about))
         {
             return false;
         }
@@ -71,16 +63,4 @@ internal static class Retirements
             && (
                 resource.Contains("cmektools:revoked", StringComparison.Ordinal)
                     || resource.Contains("cmektools-revoked", StringComparison.Ordinal));
-
-    private static IReadOnlyList<CmekJournalEntry> Journal(Operation op)
-    {
-        try
-        {
-            return JournalReader.Read(op.Session.Journal.FilePath);
-        }
-        catch (CmekException)
-        {
-            return [];
-        }
-    }
 }
