@@ -321,7 +321,7 @@ internal sealed class CrashLife : IAsyncDisposable
 
     // A rotation whose end is on record makes a new version when it is run again, as it is meant to.
     private bool HasEnded(string command) => command == "rewrap"
-        && JournalReader.Read(Path.Combine(_folder, JournalWriter.FileName)).LastOrDefault(e => e.Kind == "cmek:RotateRun")?.Outcome == "done";
+        && JournalReader.Read(Path.Combine(_folder, "journal.jsonl")).LastOrDefault(e => e.Kind == "cmek:RotateRun")?.Outcome == "done";
 
     private static bool GivesSomething(string command) => command is "begin" or "generation" or "region" or "spare";
 
