@@ -10,12 +10,15 @@ namespace CmekTools.Benchmarks.Processes;
 /// Kills processes (SIGKILL) while they run commands. A life is the commands one after the other on one cluster; in the k-th life each
 /// is killed at its k-th boundary: before each request, after each that changes something took effect, and at each change of a file in
 /// its state folder, as soon as the system tells of it: in the write of a journal's line, a receipt or the inventory, or right behind it.
-/// Where a command has no k-th one it is killed at a moment of chance. The same command again then has to end as in the life in which
+/// Where a command has no k-th one it is killed at a moment of chance, twenty times in all. The same command again then has to end as in the life in which
 /// nothing was killed.
 /// </summary>
 internal static class Crashes
 {
     private const int Told = 20;
+
+    /// <summary>How many moments of chance each command is killed at once its boundaries are through.</summary>
+    public const int Chances = 20;
 
     /// <summary>Kills at every boundary and prints what came of it. Returns 0 where all ended right.</summary>
     /// <param name="seed">For the moments of chance.</param>
@@ -177,7 +180,7 @@ internal sealed class CrashLife : IAsyncDisposable
                 string where = "no kill";
                 try
                 {
-                    if (only?.Contains(command.Name) != false)
+                    if (only?.Contains(command.Name) ?? nth < command.Boundaries.Count + Crashes.Chances)
                     {
                         where = await life.KillAsync(command, nth, random, result).ConfigureAwait(false);
                     }
