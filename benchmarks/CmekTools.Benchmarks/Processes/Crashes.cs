@@ -10,8 +10,8 @@ namespace CmekTools.Benchmarks.Processes;
 /// Kills processes (SIGKILL) while they run commands. A life is the commands one after the other on one cluster; in the k-th life each
 /// is killed at its k-th boundary: before each request, after each that changes something took effect, and at each change of a file in
 /// its state folder, as soon as the system tells of it: in the write of a journal's line, a receipt or the inventory, or right behind it.
-/// Where a command has no k-th one it is killed at a moment of chance, twenty times in all. The same command again then has to end as in the life in which
-/// nothing was killed.
+/// Where a command has no k-th one it is killed at a moment of chance, twenty times in all. The same command again then has to end as in
+/// the life in which nothing was killed.
 /// </summary>
 internal static class Crashes
 {
