@@ -141,10 +141,19 @@ internal sealed class SessionContext : IDisposable
         try
         {
             foreach (CmekJournalEntry entry in JournalReader.Read(Journal.FilePath).Where(
-                e => e is { Outcome: "done", ClusterId: not null } && e.Kind?.StartsWith("cmek:", StringComparison.Ordinal) == true
+                e => e is { Outcome: "done" or "failed", ClusterId: not null }
+                    && e.Kind?.StartsWith("cmek:", StringComparison.Ordinal) == true
                     && e.Who?.Contains(id, StringComparison.Ordinal) == true))
             {
-                taken[entry.ClusterId!] = entry;
+                // What failed since may have failed for want of the role.
+                if (entry.Outcome == "done")
+                {
+                    taken[entry.ClusterId!] = entry;
+                }
+                else
+                {
+                    taken.Remove(entry.ClusterId!);
+                }
             }
         }
         catch (CmekException)

@@ -130,7 +130,7 @@ internal sealed class PermanentRevocation(
 
         if (!wanted)
         {
-            await op.Host.WarningAsync($"No deletion was scheduled: the keys of {names} stay, cut off.").ConfigureAwait(false);
+            await op.Host.WarningAsync($"No deletion was scheduled for the keys of {names}.").ConfigureAwait(false);
         }
 
         return wanted;

@@ -34,7 +34,8 @@ internal static class StandingCuts
 
         // Where the policy could not be written the key was switched off in place of a cut: nobody's cut is in it.
         async Task<bool> IsOffForItAsync(ClusterKey key, KeyMarks marks) =>
-            (!acts || needs) && marks.IsRevokedFor(keys.Cluster.Id) && !await IsOnAsync(key).ConfigureAwait(false);
+            (!acts || needs) && marks.IsRevokedFor(keys.Cluster.Id)
+                && (await provider.ReadStateAsync(key.KeyUri, op).ConfigureAwait(false)).LetsNobodyIn();
 
         async Task<bool> IsOnAsync(ClusterKey key) =>
             await provider.ReadStateAsync(key.KeyUri, op).ConfigureAwait(false) == CmekKeyState.Enabled;

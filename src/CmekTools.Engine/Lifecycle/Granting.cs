@@ -80,7 +80,7 @@ internal static class Granting
             }
 
             provider.ValidateKeyUri(uri, cluster, region);
-            CmekStatus status = known?.KeylessBefore is { } before && IsFresh(before, op)
+            CmekStatus status = known?.KeylessBefore is { } before && IsOf(cluster, before, op)
                 ? before
                 : await op.FirstStatusAsync(cluster).ConfigureAwait(false);
             ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
@@ -119,8 +119,14 @@ internal static class Granting
         return access;
     }
 
-    private static bool IsFresh(CmekStatus status, Operation op)
+    // A key may be made for one cluster and granted to another.
+    private static bool IsOf(CmekCluster cluster, CmekStatus status, Operation op)
     {
+        if (!string.Equals(status.ClusterId, cluster.Id, StringComparison.OrdinalIgnoreCase))
+        {
+            return false;
+        }
+
         TimeSpan age = op.Session.Time.GetUtcNow() - status.AsOf;
         return age >= TimeSpan.Zero && age <= RecentClusters.Momentary;
     }

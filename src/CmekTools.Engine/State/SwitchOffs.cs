@@ -42,9 +42,9 @@ internal static class SwitchOffs
     /// switched it on since; what has only been rescued from its deletion is off. <paramref name="entries"/> are those of the key.
     /// </summary>
     public static bool LastByRevocation(IEnumerable<CmekJournalEntry> entries) =>
-        entries.LastOrDefault(
+        entries.GroupBy(e => e.Target).Any(one => one.LastOrDefault(
             e => ChangeOf(e) is var change && (change == Change.Off || (change == Change.On && e.Outcome == "done"))) is { } last
-            && ChangeOf(last) == Change.Off && IsOfRevocation(last);
+            && ChangeOf(last) == Change.Off && IsOfRevocation(last));
 
     /// <summary>What the journal has of a key and its versions, but what failed; nothing where it cannot be read.</summary>
     public static IReadOnlyList<CmekJournalEntry> Of(string keyUri, Operation op) =>

@@ -88,7 +88,11 @@ public abstract class SessionCommand : PipelineCommand
         Task OnceAsync(ClusterArgument given, string name, Func<Operation, Task<CmekCluster>> read) => BesideAsync(name, async op =>
         {
             CmekCluster cluster = await read(op).ConfigureAwait(false);
-            if (_worked.TryAdd($"{cluster.Id}\n{with}", true))
+            // One that comes by its id and by its name with other regions is other work.
+            string whole = $"{cluster.Id}\n{with}";
+            if (given.Regions.Count == 0
+                ? _worked.TryAdd(whole, true)
+                : !_worked.ContainsKey(whole) && _worked.TryAdd($"{whole}\n{string.Join(',', given.Regions)}", true))
             {
                 await work(cluster, given.Regions, op).ConfigureAwait(false);
             }
