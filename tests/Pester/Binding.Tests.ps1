@@ -379,6 +379,15 @@ Describe 'A record that names a region' {
         $made.Region | Sort-Object | Should -Be @('us-east-1', 'us-west-2')
     }
 
+    It 'is joined by the other records of its cluster, where one comes by its id and one by its name' {
+        $plan = (Get-TestPlan {
+            [pscustomobject]@{ ClusterId = (Get-CmekCluster ledger).Id; Region = 'us-central1' },
+            [pscustomobject]@{ ClusterName = 'ledger'; Region = 'us-east1' } | New-CmekKey -WhatIf
+        }) -join "`n"
+        $plan | Should -Match 'us-central1'
+        $plan | Should -Match 'us-east1'
+    }
+
     It 'gives way to -Region' {
         (Get-TestPlan { [pscustomobject]@{ Name = 'ledger'; Region = 'us-east1' } | New-CmekKey -Region us-central1 -WhatIf }) -join "`n" |
             Should -Not -Match 'us-east1'

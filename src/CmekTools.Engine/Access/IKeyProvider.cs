@@ -240,9 +240,10 @@ internal interface IKeyProvider : IDisposable
     /// <summary>
     /// Marks a key on itself as switched off by a revocation, so that a restore on another machine knows that it is to be brought
     /// back, and how far: what is off already, and was not switched off by this very provider, stays off. To be put on before a
-    /// deletion is scheduled: afterwards AWS takes no tag. Safe to call again; a mark that is there stays as it is.
+    /// deletion is scheduled: afterwards AWS takes no tag. Safe to call again; a mark that is there stays as it is, and names these
+    /// clusters too from then on.
     /// </summary>
-    Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op);
+    Task MarkRevokedAsync(string keyUri, IReadOnlyList<CmekCluster> clusters, Operation op);
 
     /// <summary>Takes that mark off. Safe to call again, and for a key that has none.</summary>
     Task UnmarkRevokedAsync(string keyUri, Operation op);

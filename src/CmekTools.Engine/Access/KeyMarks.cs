@@ -43,12 +43,11 @@ internal sealed record KeyMarks(
     /// <summary>Does the key say that a revocation switched it off?</summary>
     public RetirementMark Retirement { get; init; }
 
-    /// <summary>What it says of whose revocation that was: a text that begins with the cluster's id. Null where it says none.</summary>
-    public string? RevokedFor { get; init; }
+    /// <summary>Of which clusters it says that their revocation switched it off.</summary>
+    public IReadOnlyList<KeyMark> RevokedFor { get; init; } = [];
 
     /// <summary>Does it say that it was switched off by this cluster's revocation?</summary>
-    public bool IsRevokedFor(string clusterId) =>
-        RevokedFor is { } text && text.StartsWith(clusterId, StringComparison.OrdinalIgnoreCase);
+    public bool IsRevokedFor(string clusterId) => RevokedFor.Any(m => m.IsOf(clusterId));
 }
 
 /// <summary>How often a key was given new material by hand, and how often it may be.</summary>

@@ -17,6 +17,9 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     // Behind the cluster's id in the tag's value: the key was disabled before the revocation already.
     private const string WasOff = " disabled-before";
 
+    // https://docs.aws.amazon.com/kms/latest/developerguide/tagging-keys.html
+    private const int LongestTag = 256;
+
     private readonly OwnSwitchOffs _own = new();
 
     /// <summary>How many on-demand rotations the key has had; at the primary, for a replica.</summary>
@@ -205,24 +208,53 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
             WasOff,
             StringComparison.Ordinal) == true;
 
-    public async Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op)
+    public async Task MarkRevokedAsync(string keyUri, IReadOnlyList<CmekCluster> clusters, Operation op)
     {
         KeyArn key = AwsInput.ParseKey(keyUri);
-        if (await TagsAsync(key, op).ConfigureAwait(false) is not { } before || before.ContainsKey(AwsNames.RevokedTag))
+        if (await TagsAsync(key, op).ConfigureAwait(false) is not { } tags)
         {
             return;
         }
 
-        KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
-        bool wasOff = AwsKeyReader.ToState(data) == CmekKeyState.Disabled && !_own.Read(op).Contains(key.Text);
-        string value = wasOff ? cluster.Id + WasOff : cluster.Id;
+        string? there = tags.GetValueOrDefault(AwsNames.RevokedTag);
+        bool wasOff = there?.EndsWith(WasOff, StringComparison.Ordinal) ?? await IsOffOfOthersAsync().ConfigureAwait(false);
+        string before = there is null ? string.Empty : wasOff ? there[..^WasOff.Length] : there;
+        string value = before;
+        List<string> untold = [];
+        foreach (string id in clusters.Select(c => c.Id).Where(i => !before.Contains(i, StringComparison.OrdinalIgnoreCase)))
+        {
+            string longer = value.Length == 0 ? id : $"{value} {id}";
+            if (longer.Length + WasOff.Length > LongestTag)
+            {
+                untold.Add(id);
+            }
+            else
+            {
+                value = longer;
+            }
+        }
+
+        if (untold.Count > 0)
+        {
+            await op.Host.WarningAsync(
+                $"The tag {AwsNames.RevokedTag} of {key.Text} has no room for more clusters: that it was switched off by the revocation of "
+                    + $"{string.Join(", ", untold)} too is not known from it on another machine.").ConfigureAwait(false);
+        }
+
+        if (value == before)
+        {
+            return;
+        }
+
+        value = wasOff ? value + WasOff : value;
         await op.ChangeAsync(
             new PlannedChange(
                 "kms:TagResource",
                 key.Text,
-                $"tag the key with {AwsNames.RevokedTag}: a revocation of {cluster.Name} switches it off",
+                $"tag the key with {AwsNames.RevokedTag}: a revocation of "
+                    + $"{string.Join(", ", clusters.Select(c => c.Name))} switches it off",
                 null,
-                new System.Text.Json.Nodes.JsonObject(),
+                there is null ? [] : new System.Text.Json.Nodes.JsonObject { [AwsNames.RevokedTag] = there },
                 new System.Text.Json.Nodes.JsonObject { [AwsNames.RevokedTag] = value }),
             cancellation => AwsErrors.CallAsync(
                 "kms:TagResource",
@@ -231,6 +263,10 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                     new TagResourceRequest { KeyId = key.Text, Tags = [new Tag { TagKey = AwsNames.RevokedTag, TagValue = value }] },
                     ct),
                 cancellation)).ConfigureAwait(false);
+
+        async Task<bool> IsOffOfOthersAsync() =>
+            AwsKeyReader.ToState(await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false))
+                == CmekKeyState.Disabled && !_own.Read(op).Contains(key.Text);
     }
 
     public async Task UnmarkRevokedAsync(string keyUri, Operation op)

@@ -59,7 +59,11 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
             Retirement = tags.Value is null ? RetirementMark.Unread
                 : tags.Value.ContainsKey(AwsNames.RevokedTag) ? RetirementMark.Revocation
                 : RetirementMark.None,
-            RevokedFor = tags.Value?.GetValueOrDefault(AwsNames.RevokedTag),
+            RevokedFor =
+            [
+                .. (tags.Value?.GetValueOrDefault(AwsNames.RevokedTag)?.Split(' ') ?? []).Where(t => Guid.TryParse(t, out _))
+                    .Select(id => new KeyMark(id, $"the tag {AwsNames.RevokedTag}")),
+            ],
         };
     }
 

@@ -99,7 +99,8 @@ internal sealed class AwsKeyProvider : IKeyProvider
     public Task ReviveKeyAsync(string keyUri, Revival how, Operation op) => _life.ReviveKeyAsync(keyUri, how, op);
 
     /// <inheritdoc/>
-    public Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op) => _life.MarkRevokedAsync(keyUri, cluster, op);
+    public Task MarkRevokedAsync(string keyUri, IReadOnlyList<CmekCluster> clusters, Operation op) =>
+        _life.MarkRevokedAsync(keyUri, clusters, op);
 
     /// <inheritdoc/>
     public Task UnmarkRevokedAsync(string keyUri, Operation op) => _life.UnmarkRevokedAsync(keyUri, op);

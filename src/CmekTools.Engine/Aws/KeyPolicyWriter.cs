@@ -48,6 +48,13 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
         {
             await op.DelayAsync(op.Timings.PolicySettle).ConfigureAwait(false);
             Evidence<PolicyDocument> now = await AwsEvidence.TryReadAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
+            if (now.Value is { } old && !IsIn(edit, old))
+            {
+                // Not each of a service's machines knows yet what was written: one look is no proof that somebody else has written.
+                await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+                now = await AwsEvidence.TryReadAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
+            }
+
             if (now.Value is null || IsIn(edit, now.Value))
             {
                 break;
@@ -59,7 +66,8 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
             }
 
             await op.Host.WarningAsync(
-                $"Somebody else wrote the key policy of {key.Text} as he had read it before this change: the change is made once more.")
+                $"The key policy of {key.Text} does not show this change any more, most likely because somebody else wrote it as he had "
+                    + "read it before: the change is made once more.")
                     .ConfigureAwait(false);
             if (!await ChangeAsync(now.Value, []).ConfigureAwait(false))
             {

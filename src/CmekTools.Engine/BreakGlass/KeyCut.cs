@@ -45,6 +45,9 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     /// <summary>Whose accesses.</summary>
     public IReadOnlyList<CutAccess> Accesses { get; } = accesses;
 
+    /// <summary>Of which clusters.</summary>
+    public IReadOnlyList<CmekCluster> Clusters => [.. Accesses.Select(a => a.Subject.Cluster).DistinctBy(c => c.Id)];
+
     /// <summary>How far it is.</summary>
     public KeyStage Stage { get; private set; }
 
@@ -184,8 +187,18 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         {
             part.About(access.Subject.Cluster);
             await access.Book.AddAsync(await CaptureAsync(access, part).ConfigureAwait(false)).ConfigureAwait(false);
-            await provider.CutAsync(access.Target, new CutOptions(options.DisablePrincipal), part).ConfigureAwait(false);
-            _last = part.ChangeCount > 0 ? op.Session.Time.GetTimestamp() : _last;
+            bool whole = false;
+            try
+            {
+                await provider.CutAsync(access.Target, new CutOptions(options.DisablePrincipal), part).ConfigureAwait(false);
+                whole = true;
+            }
+            finally
+            {
+                // What failed may have changed something all the same, and the next try then finds nothing to change.
+                _last = part.ChangeCount > 0 || !whole ? op.Session.Time.GetTimestamp() : _last;
+            }
+
             _cut.Add(access.Target.Identity);
         }
     }
@@ -264,11 +277,10 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         }
 
         Stage = KeyStage.Disabled;
-        if (changes.Count > 0)
-        {
-            await TryAsync(
-                part => RevocationMarks.PutAsync(KeyUri, Accesses[0].Subject.Cluster, provider, part)).ConfigureAwait(false);
-        }
+        await TryAsync(
+            part => changes.Count > 0
+                ? RevocationMarks.PutAsync(KeyUri, Clusters, provider, part)
+                : RevocationMarks.JoinAsync(KeyUri, Clusters, provider, part)).ConfigureAwait(false);
 
         await op.Host.WarningAsync(
             $"{KeyUri} was disabled, because its policy could not be changed: {failure.Message} Nobody can use it until "

@@ -177,7 +177,7 @@ internal sealed class PermanentRevocation(
                 && seen.State is CmekKeyState.PendingDeletion or CmekKeyState.Destroyed;
             if (!gone)
             {
-                await RevocationMarks.PutAsync(key.KeyUri, first.Subject.Cluster, provider, part).ConfigureAwait(false);
+                await RevocationMarks.PutAsync(key.KeyUri, key.Clusters, provider, part).ConfigureAwait(false);
             }
 
             DateTimeOffset? when = gone

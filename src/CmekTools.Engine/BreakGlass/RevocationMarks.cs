@@ -30,9 +30,22 @@ internal static class RevocationMarks
     }
 
     /// <summary>Puts the mark on. It is worth a moment: what keeps it from being written keeps no key from being switched off.</summary>
-    public static Task PutAsync(string keyUri, CmekCluster cluster, IKeyProvider provider, Operation op) => TryAsync(
-        part => provider.MarkRevokedAsync(keyUri, cluster, part),
+    public static Task PutAsync(string keyUri, IReadOnlyList<CmekCluster> clusters, IKeyProvider provider, Operation op) => TryAsync(
+        part => provider.MarkRevokedAsync(keyUri, clusters, part),
         $"{keyUri} could not be marked as switched off by this revocation, so that only Restore-CmekAccess here brings it back",
+        op);
+
+    /// <summary>Adds clusters to the mark of a key that a revocation had switched off before. Another key is not marked.</summary>
+    public static Task JoinAsync(string keyUri, IReadOnlyList<CmekCluster> clusters, IKeyProvider provider, Operation op) => TryAsync(
+        async part =>
+        {
+            KeyMarks marks = await provider.ReadMarksAsync(keyUri, part).ConfigureAwait(false);
+            if (marks.Retirement == RetirementMark.Revocation)
+            {
+                await provider.MarkRevokedAsync(keyUri, clusters, part).ConfigureAwait(false);
+            }
+        },
+        $"{keyUri} is off, and could not be marked as meant to stay so for {string.Join(", ", clusters.Select(c => c.Name))} too",
         op);
 
     /// <summary>Takes the mark off a key that is back.</summary>

@@ -185,7 +185,7 @@ internal sealed class ServiceRevocation(RevocationSubject subject, RevocationRep
     }
 
     // Failures are tried again here, for as long as the user allows, and not a second time below this.
-    private Task SendAsync(CancellationToken cancellation) => ShortPatience.AskAsync(
+    private Task SendAsync(CancellationToken cancellation) => ShortPatience.TellAsync(
         op.Session.Cloud.Server,
         $"Revoking CMEK on {Subject.Cluster.Name}",
         options.Limit < op.Timings.ServicePatience

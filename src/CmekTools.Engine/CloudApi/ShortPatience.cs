@@ -11,14 +11,28 @@ internal static class ShortPatience
     /// <summary>True where the present call is given up soon.</summary>
     public static bool Current => s_current.Value;
 
-    /// <summary>Asks the service, and gives up in the end of its patience.</summary>
+    /// <summary>
+    /// Asks the service, and gives up at the end of the patience. Where half of it has passed without an answer the same is asked beside,
+    /// for one answer that was lost on its way is no silence; what answers first is taken. Only for what changes nothing.
+    /// </summary>
     /// <exception cref="CmekServiceException"><c>CloudApiTimedOut</c>, or what the service said.</exception>
-    public static async Task<T> AskAsync<T>(
+    public static Task<T> AskAsync<T>(
         Uri server,
         string what,
         TimeSpan patience,
         TimeProvider time,
         Func<CancellationToken, Task<T>> ask,
+        CancellationToken cancellation) =>
+        TellAsync(server, what, patience, time, token => TwiceAsync(ask, patience / 2, time, token), cancellation);
+
+    /// <summary>Sends the service a change, and gives up at the end of the patience.</summary>
+    /// <exception cref="CmekServiceException"><c>CloudApiTimedOut</c>, or what the service said.</exception>
+    public static async Task<T> TellAsync<T>(
+        Uri server,
+        string what,
+        TimeSpan patience,
+        TimeProvider time,
+        Func<CancellationToken, Task<T>> tell,
         CancellationToken cancellation)
     {
         using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -26,11 +40,38 @@ internal static class ShortPatience
         s_current.Value = true;
         try
         {
-            return await ask(soon.Token).ConfigureAwait(false);
+            return await tell(soon.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
             throw CloudApiErrors.NoAnswer(new TimeoutException($"no answer in {patience.TotalSeconds:0.#} s", e), server, what, server);
+        }
+    }
+
+    private static async Task<T> TwiceAsync<T>(
+        Func<CancellationToken, Task<T>> ask,
+        TimeSpan pause,
+        TimeProvider time,
+        CancellationToken cancellation)
+    {
+        using CancellationTokenSource rest = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Task<T> first = ask(rest.Token);
+        Task<T>? second = null;
+        try
+        {
+            if (await Task.WhenAny(first, Task.Delay(pause, time, rest.Token)).ConfigureAwait(false) == first)
+            {
+                return await first.ConfigureAwait(false);
+            }
+
+            second = ask(rest.Token);
+            Task<T> soonest = await Task.WhenAny(first, second).ConfigureAwait(false);
+            return await (soonest.IsCompletedSuccessfully ? soonest : soonest == first ? second : first).ConfigureAwait(false);
+        }
+        finally
+        {
+            await rest.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(second is null ? [first] : [first, second]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

@@ -42,6 +42,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
             },
             ["service_account_policy"] = onAccount is null ? null : clients.Written.Newer(target.AuthPrincipal, onAccount).DeepClone(),
             ["rotation"] = GcpKeyLife.Rotation(seen),
+            ["switched_off"] = RevokedLabel.Read(seen) is not null,
             ["deny_policy"] = DenyPolicy.NameFor(target),
         });
     }
@@ -117,7 +118,7 @@ internal sealed class GcpCut(GcpClients clients, GcpPrincipals principals, GcpEv
             await GcpKeyLife.ReviveVersionsAsync(
                 cloud,
                 GcpNames.ParseKey(target.KeyUri),
-                snapshot?.Data["versions"] as JsonArray,
+                snapshot?.Data,
                 target.Revival,
                 op).ConfigureAwait(false);
             await GcpKeyLife.RestoreRotationAsync(

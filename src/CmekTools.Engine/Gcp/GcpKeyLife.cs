@@ -17,7 +17,7 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
     private readonly OwnSwitchOffs _own = new();
 
     /// <summary>Marks the key as switched off by a revocation, with the versions that are off already.</summary>
-    public async Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op)
+    public async Task MarkRevokedAsync(string keyUri, IReadOnlyList<CmekCluster> clusters, Operation op)
     {
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         IReadOnlyList<JsonObject> versions = await cloud.ListVersionsAsync(keyUri, op.Cancellation).ConfigureAwait(false);
@@ -34,7 +34,7 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
             before = [.. versions.Where(v => !own.Contains(v["name"]!.ToString()))];
         }
 
-        await RevokedLabel.PutAsync(cloud, keyUri, cluster, before, op).ConfigureAwait(false);
+        await RevokedLabel.PutAsync(cloud, keyUri, clusters, before, op).ConfigureAwait(false);
     }
 
     /// <summary>Disables every enabled version.</summary>
@@ -326,12 +326,12 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
 
     // Rescues what is scheduled for destruction and enables it; what the key's label or a snapshot says was off before stays off. The
     // primary version of a key in use is enabled in any case: without it the key is of no use.
-    internal static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonArray? snapshot, Revival how, Operation op)
+    internal static async Task ReviveVersionsAsync(IGoogleCloud cloud, GcpKeyName key, JsonObject? snapshot, Revival how, Operation op)
     {
         bool inUse = how == Revival.ForUse;
         JsonObject seen = await GcpKeyReader.KeyOrThrowAsync(cloud, key, op).ConfigureAwait(false);
         string? primary = seen["primary"] is JsonObject main ? GcpKeyReader.Version(main) : null;
-        Dictionary<string, string> was = (snapshot ?? []).OfType<JsonObject>().ToDictionary(
+        Dictionary<string, string> was = ((snapshot?["versions"] as JsonArray) ?? []).OfType<JsonObject>().ToDictionary(
             v => v["version"]?.ToString() ?? string.Empty,
             GcpKeyReader.State);
         Dictionary<string, string> labelled = new(RevokedLabel.Off(seen));
@@ -345,10 +345,10 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
         bool marked = RevokedLabel.Read(seen) is not null;
         bool told = how == Revival.AsItWas || marked;
         bool untold = RevokedLabel.TellsNotAll(seen);
-        if (marked && !untold)
+        if (marked && !untold && snapshot?["switched_off"]?.ToString() != "false")
         {
             // A second revocation, perhaps on another machine, finds off what the first one has switched off: its receipt says nothing of
-            // what was before that. The mark is the first one's.
+            // what was before that. The mark is the first one's; a receipt that was written before there was a mark knows better.
             foreach (string version in was.Where(v => v.Value != "ENABLED" && !labelled.ContainsKey(v.Key)).Select(v => v.Key).ToArray())
             {
                 was.Remove(version);

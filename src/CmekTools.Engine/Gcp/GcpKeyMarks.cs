@@ -16,12 +16,12 @@ internal static partial class GcpKeyMarks
         List<string> users = [];
         List<string> unread = [];
         RetirementMark retirement = RetirementMark.Unread;
-        string? revoked = null;
+        IReadOnlyList<KeyMark> revoked = [];
         try
         {
             JsonObject key = await cloud.GetKeyAsync(keyUri, op.Cancellation).ConfigureAwait(false);
-            revoked = RevokedLabel.Read(key);
-            retirement = revoked is null ? RetirementMark.None : RetirementMark.Revocation;
+            revoked = RevokedLabel.Clusters(key["labels"] as JsonObject);
+            retirement = RevokedLabel.Read(key) is null ? RetirementMark.None : RetirementMark.Revocation;
             if (key["labels"]?[GcpNames.ClusterLabel]?.ToString() is { } id)
             {
                 marks.Add(new KeyMark(id, $"the label {GcpNames.ClusterLabel}") { IsLabel = true });

@@ -125,7 +125,8 @@ internal sealed class GcpKeyProvider : IKeyProvider
             grant.KeyUri);
 
     /// <inheritdoc/>
-    public Task MarkRevokedAsync(string keyUri, CmekCluster cluster, Operation op) => _life.MarkRevokedAsync(keyUri, cluster, op);
+    public Task MarkRevokedAsync(string keyUri, IReadOnlyList<CmekCluster> clusters, Operation op) =>
+        _life.MarkRevokedAsync(keyUri, clusters, op);
 
     /// <inheritdoc/>
     public async Task UnmarkRevokedAsync(string keyUri, Operation op) =>

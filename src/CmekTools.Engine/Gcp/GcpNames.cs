@@ -27,6 +27,9 @@ internal static partial class GcpNames
     /// <summary>The label with the id of the cluster whose revocation switched a key off.</summary>
     public const string RevokedLabel = "cmektools-revoked";
 
+    /// <summary>The first eight characters of the ids of more such clusters: "1a2b3c4d_5e6f7a8b".</summary>
+    public const string RevokedAlsoLabel = "cmektools-revoked-also";
+
     /// <summary>Which versions were off before the revocation: "2d_3s".</summary>
     public const string RevokedOffLabel = "cmektools-revoked-off";
 
@@ -265,7 +268,10 @@ internal static partial class GcpNames
     /// <summary>The derived id of the cluster's service account.</summary>
     public static string AccountId(CmekCluster cluster) => $"cmek-{Clean(cluster.Name, 16)}-{Short(cluster)}";
 
-    public static string Short(CmekCluster cluster) => cluster.Id.Replace("-", null, StringComparison.Ordinal)[..8].ToLowerInvariant();
+    /// <summary>How many characters of a cluster's id stand in the names of what is made for it.</summary>
+    public const int ShortLength = 8;
+
+    public static string Short(CmekCluster cluster) => cluster.Id.Replace("-", null, StringComparison.Ordinal)[..ShortLength].ToLowerInvariant();
 
     /// <summary>A label's value: lower case letters, digits, hyphens and underscores.</summary>
     public static string Label(string text) =>

@@ -317,14 +317,14 @@ public sealed class ProviderConformanceTests
         AccessTarget target = await scene.GrantedAsync();
         scene.Server.ClearExchanges();
         await scene.Provider.UnmarkRevokedAsync(target.KeyUri, scene.Run());
-        await scene.Provider.MarkRevokedAsync(target.KeyUri, scene.Cluster, scene.Planned());
+        await scene.Provider.MarkRevokedAsync(target.KeyUri, [scene.Cluster], scene.Planned());
         Assert.Empty(scene.Writes);
         Assert.Equal(RetirementMark.None, (await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run())).Retirement);
         Assert.Equal(RetirementMark.Unread, (await scene.Provider.ReadMarksAsync(scene.MissingKey, scene.Run())).Retirement);
 
-        await scene.Provider.MarkRevokedAsync(target.KeyUri, scene.Cluster, scene.Run());
+        await scene.Provider.MarkRevokedAsync(target.KeyUri, [scene.Cluster], scene.Run());
         scene.Server.ClearExchanges();
-        await scene.Provider.MarkRevokedAsync(target.KeyUri, scene.Other, scene.Run());
+        await scene.Provider.MarkRevokedAsync(target.KeyUri, [scene.Cluster], scene.Run());
         Assert.Empty(scene.Writes);
         KeyMarks marks = await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run());
         Assert.Equal(RetirementMark.Revocation, marks.Retirement);
@@ -337,6 +337,37 @@ public sealed class ProviderConformanceTests
         marks = await scene.Provider.ReadMarksAsync(target.KeyUri, scene.Run());
         Assert.Equal(RetirementMark.None, marks.Retirement);
         Assert.Contains(marks.Marks, m => m.IsLabel && m.IsOf(scene.Cluster.Id));
+    }
+
+    [Theory]
+    [MemberData(nameof(Clouds))]
+    [Covers(nameof(IKeyProvider.MarkRevokedAsync), nameof(IKeyProvider.ReadMarksAsync))]
+    public async Task AKeyThatSeveralClustersShareSaysOfEachWhoseRevocationItWas(string cloud)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        string key = (await scene.KeyAsync()).KeyUri!;
+        CmekCluster[] many = [.. Enumerable.Range(0, 9).Select(_ => scene.Other with { Id = Guid.NewGuid().ToString() })];
+        await scene.Provider.MarkRevokedAsync(key, [scene.Cluster], scene.Run());
+        await scene.Provider.MarkRevokedAsync(key, [scene.Other, scene.Cluster], scene.Run());
+        KeyMarks marks = await scene.Provider.ReadMarksAsync(key, scene.Run());
+        Assert.True(marks.IsRevokedFor(scene.Cluster.Id) && marks.IsRevokedFor(scene.Other.Id));
+        Assert.False(marks.IsRevokedFor(many[0].Id));
+
+        // As many as a tag or a label holds, and a word about the others.
+        TestOperationHost host = new();
+        await scene.Provider.MarkRevokedAsync(key, many, scene.Run(host));
+        marks = await scene.Provider.ReadMarksAsync(key, scene.Run());
+        int named = many.Count(c => marks.IsRevokedFor(c.Id));
+        Assert.InRange(named, 4, 8);
+        Assert.True(marks.IsRevokedFor(scene.Cluster.Id) && marks.IsRevokedFor(scene.Other.Id));
+        Assert.Contains(many[named].Id, Assert.Single(host.Warnings), StringComparison.Ordinal);
+        scene.Server.ClearExchanges();
+        await scene.Provider.MarkRevokedAsync(key, [scene.Other, scene.Cluster], scene.Run());
+        Assert.Empty(scene.Writes);
+        await scene.Provider.UnmarkRevokedAsync(key, scene.Run());
+        marks = await scene.Provider.ReadMarksAsync(key, scene.Run());
+        Assert.Empty(marks.RevokedFor);
+        Assert.Equal(RetirementMark.None, marks.Retirement);
     }
 
     [Theory]

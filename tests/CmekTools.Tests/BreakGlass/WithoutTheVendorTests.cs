@@ -191,6 +191,26 @@ public sealed class WithoutTheVendorTests
         Assert.Equal([true], (await life.RunAsync("Test-CmekBreakGlass shop -KeyOnly -Quiet")).Output.Select(o => o.BaseObject));
     }
 
+    [Fact]
+    public async Task AChangeOnRecordProvesTheRoleUntilALaterOneFails()
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        Assert.Equal(CmekCheckResult.Pass, await RoleAsync());
+        life.Answer(r => r.Operation == "UpdateCmekStatus"
+            ? new SandboxResponse { Status = 403, Body = """{"code":7,"message":"not you"}""" }
+            : null);
+        Assert.NotEmpty((await life.TryAsync("Revoke-CmekAccess shop -Force -NoWait")).Errors);
+        life.Server.Before = null;
+        Assert.Equal(CmekCheckResult.Warn, await RoleAsync());
+
+        async Task<CmekCheckResult> RoleAsync()
+        {
+            await using SandboxShell later = await SandboxShell.StartAsync(server: life.Server, stateFolder: life.Shell.StateFolder);
+            PowerShellResult rows = await later.RunAsync("Test-CmekBreakGlass shop");
+            return Assert.Single(rows.Values<CmekCheck>(), r => r.Name == "CloudApiRole").Result;
+        }
+    }
+
     [Theory]
     [InlineData("Restore-CmekAccess shop")]
     [InlineData("Restore-CmekAccess -ClusterId 00000000-0000-0000-0000-000000000001")]

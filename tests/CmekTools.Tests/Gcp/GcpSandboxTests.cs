@@ -320,6 +320,32 @@ public sealed class GcpSandboxTests
     }
 
     [Fact]
+    public async Task AVersionThatSomebodySwitchedOffBetweenTwoRevocationsOfOneMachineStaysOff()
+    {
+        await using GoogleKit kit = await GoogleKit.StartAsync();
+        AccessTarget target = await kit.GrantedAsync();
+        await kit.Gcp.RotateKeyAsync(target.KeyUri, kit.Run());
+        await kit.Gcp.DisableKeyAsync(target.KeyUri, kit.Run());
+        await kit.Gcp.MarkRevokedAsync(target.KeyUri, [kit.Cluster], kit.Run());
+
+        // Brought back by another machine, and then one version switched off by hand.
+        using (EngineKit elsewhere = kit.Another())
+        {
+            IKeyProvider other = elsewhere.Session.GetProvider(CmekProvider.GCP);
+            await other.ReviveKeyAsync(target.KeyUri, Revival.ForUse, elsewhere.Run(new TestOperationHost()));
+            await other.UnmarkRevokedAsync(target.KeyUri, elsewhere.Run(new TestOperationHost()));
+        }
+
+        await kit.SendAsync("PATCH", $"{target.KeyUri}/cryptoKeyVersions/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" });
+        AccessSnapshot snapshot = await kit.Gcp.CaptureAsync(target, kit.Run());
+        await kit.Gcp.DisableKeyAsync(target.KeyUri, kit.Run());
+        await kit.Gcp.MarkRevokedAsync(target.KeyUri, [kit.Cluster], kit.Run());
+        await kit.Gcp.RestoreAsync(target with { InUse = true }, snapshot, kit.Run());
+        JsonArray now = (await kit.Gcp.CaptureAsync(target, kit.Run())).Data["versions"]!.AsArray();
+        Assert.Equal(["DISABLED", "ENABLED"], now.Select(v => (string?)v!["state"]));
+    }
+
+    [Fact]
     public async Task AnEnabledOlderVersionStillDecrypts()
     {
         await using GoogleKit kit = await GoogleKit.StartAsync();

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using Xunit;
 
@@ -34,6 +35,21 @@ public sealed class GrantTests
         Assert.All(result.Errors, e => Assert.StartsWith("AccessRevoked,", e.FullyQualifiedErrorId, StringComparison.Ordinal));
         Assert.Equal(2, result.Errors.Count);
         Assert.Equal(CmekState.REVOKED, (await life.StatusAsync()).State);
+    }
+
+    [Fact]
+    public async Task NorByAKeyThatWasMadeForAnotherCluster()
+    {
+        SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast with { Clusters =
+        [
+            new SandboxClusterOptions("shop", "AWS", ["us-east-1"]),
+            new SandboxClusterOptions("stock", "AWS", ["us-east-1"]),
+        ] });
+        await using SandboxShell one = shell;
+        (await shell.RunAsync("New-CmekKey shop | Grant-CmekAccess | Enable-CmekCluster -Wait; Revoke-CmekAccess shop -Force")).Expect();
+        await using SandboxShell elsewhere = await SandboxShell.StartAsync(server: shell.Server);
+        PowerShellResult result = await elsewhere.RunAsync("New-CmekKey stock | Grant-CmekAccess -ClusterName shop -Region us-east-1");
+        result.ExpectError("AccessRevoked");
     }
 
     [Theory]

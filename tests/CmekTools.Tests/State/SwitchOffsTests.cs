@@ -39,6 +39,11 @@ public sealed class SwitchOffsTests
         "Restore-CmekAccess kms:EnableKey done",
         "Revoke-CmekAccess kms:ScheduleKeyDeletion done",
         "Revoke-CmekAccess kms:PutKeyPolicy done")]
+    [InlineData(
+        true,
+        "Revoke-CmekAccess cloudkms:cryptoKeyVersions.patch done DISABLED 1",
+        "Revoke-CmekAccess cloudkms:cryptoKeyVersions.patch done DISABLED 2",
+        "Restore-CmekAccess cloudkms:cryptoKeyVersions.patch done ENABLED 2")]
     public void OnlyWhatIsKnownToBeOnAgainIsNoLongerTheRevocations(bool revocation, params string[] lines) =>
         Assert.Equal(revocation, SwitchOffs.LastByRevocation(lines.Select(Entry)));
 
@@ -51,7 +56,7 @@ public sealed class SwitchOffsTests
             Outcome = words[2],
             Command = words[0],
             Kind = words[1],
-            Target = "key",
+            Target = words.Length > 4 ? $"key/cryptoKeyVersions/{words[4]}" : "key",
             After = words.Length > 3 ? $"\"{words[3]}\"" : null,
         };
     }
