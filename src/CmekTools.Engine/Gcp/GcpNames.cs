@@ -271,7 +271,9 @@ internal static partial class GcpNames
     /// <summary>How many characters of a cluster's id stand in the names of what is made for it.</summary>
     public const int ShortLength = 8;
 
-    public static string Short(CmekCluster cluster) => cluster.Id.Replace("-", null, StringComparison.Ordinal)[..ShortLength].ToLowerInvariant();
+    /// <summary>The beginning of a cluster's id, as it stands there.</summary>
+    public static string Short(CmekCluster cluster) =>
+        cluster.Id.Replace("-", null, StringComparison.Ordinal)[..ShortLength].ToLowerInvariant();
 
     /// <summary>A label's value: lower case letters, digits, hyphens and underscores.</summary>
     public static string Label(string text) =>

@@ -5,9 +5,8 @@ namespace CmekTools.Engine.Gcp;
 
 /// <summary>
 /// The labels by which a key says that a revocation switched it off: the cluster's id and, where the key rotated by itself, the period
-/// in seconds ("…_7776000s"), which the scheduling of its destruction takes away; the ids of more clusters; and the
-/// versions that were off before it ("2d_3s":
-/// version 2 disabled, version 3 scheduled to be destroyed), which are to stay so.
+/// in seconds ("…_7776000s"), which the scheduling of its destruction takes away; the ids of more clusters; and the versions that were off
+/// before it ("2d_3s": version 2 disabled, version 3 scheduled to be destroyed), which are to stay so.
 /// </summary>
 internal static class RevokedLabel
 {
