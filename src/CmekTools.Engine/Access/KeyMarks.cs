@@ -48,6 +48,18 @@ internal sealed record KeyMarks(
 
     /// <summary>Does it say that it was switched off by this cluster's revocation?</summary>
     public bool IsRevokedFor(string clusterId) => RevokedFor.Any(m => m.IsOf(clusterId));
+
+    /// <summary>Warns of the clusters for which a key's mark has no room; says nothing where there are none.</summary>
+    public static async Task TellNoRoomAsync(string keyUri, IEnumerable<CmekCluster> clusters, Operation op)
+    {
+        string ids = string.Join(", ", clusters.Select(c => c.Id));
+        if (ids.Length > 0)
+        {
+            await op.Host.WarningAsync(
+                $"{keyUri} has no room for more clusters in its mark: that it was switched off by the revocation of {ids} too is not known "
+                    + "from it on another machine.").ConfigureAwait(false);
+        }
+    }
 }
 
 /// <summary>How often a key was given new material by hand, and how often it may be.</summary>

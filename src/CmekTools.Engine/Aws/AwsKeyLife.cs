@@ -14,12 +14,6 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     /// <summary>On-demand rotations that KMS makes of one key; the quota cannot be raised.</summary>
     public const int RotationLimit = 25;
 
-    // Behind the cluster's id in the tag's value: the key was disabled before the revocation already.
-    private const string WasOff = " disabled-before";
-
-    // https://docs.aws.amazon.com/kms/latest/developerguide/tagging-keys.html
-    private const int LongestTag = 256;
-
     private readonly OwnSwitchOffs _own = new();
 
     /// <summary>How many on-demand rotations the key has had; at the primary, for a replica.</summary>
@@ -204,9 +198,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
     }
 
     private async Task<bool> WasOffAsync(KeyArn key, Operation op) =>
-        (await TagsAsync(key, op).ConfigureAwait(false))?.GetValueOrDefault(AwsNames.RevokedTag)?.EndsWith(
-            WasOff,
-            StringComparison.Ordinal) == true;
+        RevokedTag.Read(await TagsAsync(key, op).ConfigureAwait(false))?.WasOff == true;
 
     public async Task MarkRevokedAsync(string keyUri, IReadOnlyList<CmekCluster> clusters, Operation op)
     {
@@ -216,37 +208,16 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
             return;
         }
 
-        string? there = tags.GetValueOrDefault(AwsNames.RevokedTag);
-        bool wasOff = there?.EndsWith(WasOff, StringComparison.Ordinal) ?? await IsOffOfOthersAsync().ConfigureAwait(false);
-        string before = there is null ? string.Empty : wasOff ? there[..^WasOff.Length] : there;
-        string value = before;
-        List<string> untold = [];
-        foreach (string id in clusters.Select(c => c.Id).Where(i => !before.Contains(i, StringComparison.OrdinalIgnoreCase)))
-        {
-            string longer = value.Length == 0 ? id : $"{value} {id}";
-            if (longer.Length + WasOff.Length > LongestTag)
-            {
-                untold.Add(id);
-            }
-            else
-            {
-                value = longer;
-            }
-        }
-
-        if (untold.Count > 0)
-        {
-            await op.Host.WarningAsync(
-                $"The tag {AwsNames.RevokedTag} of {key.Text} has no room for more clusters: that it was switched off by the revocation of "
-                    + $"{string.Join(", ", untold)} too is not known from it on another machine.").ConfigureAwait(false);
-        }
-
-        if (value == before)
+        RevokedTag? there = RevokedTag.Read(tags);
+        RevokedTag wanted =
+            (there ?? new RevokedTag([], await IsOffOfOthersAsync().ConfigureAwait(false))).With(clusters);
+        await KeyMarks.TellNoRoomAsync(key.Text, clusters.Where(c => !wanted.Names(c)), op).ConfigureAwait(false);
+        if (wanted.Clusters.Count == there?.Clusters.Count)
         {
             return;
         }
 
-        value = wasOff ? value + WasOff : value;
+        string value = wanted.ToString();
         await op.ChangeAsync(
             new PlannedChange(
                 "kms:TagResource",
@@ -254,7 +225,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
                 $"tag the key with {AwsNames.RevokedTag}: a revocation of "
                     + $"{string.Join(", ", clusters.Select(c => c.Name))} switches it off",
                 null,
-                there is null ? [] : new System.Text.Json.Nodes.JsonObject { [AwsNames.RevokedTag] = there },
+                there is null ? [] : new System.Text.Json.Nodes.JsonObject { [AwsNames.RevokedTag] = tags[AwsNames.RevokedTag] },
                 new System.Text.Json.Nodes.JsonObject { [AwsNames.RevokedTag] = value }),
             cancellation => AwsErrors.CallAsync(
                 "kms:TagResource",

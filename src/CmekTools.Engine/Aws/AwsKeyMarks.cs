@@ -59,11 +59,7 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
             Retirement = tags.Value is null ? RetirementMark.Unread
                 : tags.Value.ContainsKey(AwsNames.RevokedTag) ? RetirementMark.Revocation
                 : RetirementMark.None,
-            RevokedFor =
-            [
-                .. (tags.Value?.GetValueOrDefault(AwsNames.RevokedTag)?.Split(' ') ?? []).Where(t => Guid.TryParse(t, out _))
-                    .Select(id => new KeyMark(id, $"the tag {AwsNames.RevokedTag}")),
-            ],
+            RevokedFor = [.. (RevokedTag.Read(tags.Value)?.Clusters ?? []).Select(id => new KeyMark(id, $"the tag {AwsNames.RevokedTag}"))],
         };
     }
 

@@ -46,13 +46,11 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
         // A break-glass has looks of its own, behind all its keys.
         for (int tries = 1; !Pacing.Urgency.Current; tries++)
         {
-            await op.DelayAsync(op.Timings.PolicySettle).ConfigureAwait(false);
-            Evidence<PolicyDocument> now = await AwsEvidence.TryReadAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
+            Evidence<PolicyDocument> now = await LookAfterAsync(op.Timings.PolicySettle).ConfigureAwait(false);
             if (now.Value is { } old && !IsIn(edit, old))
             {
                 // Not each of a service's machines knows yet what was written: one look is no proof that somebody else has written.
-                await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
-                now = await AwsEvidence.TryReadAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
+                now = await LookAfterAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
             }
 
             if (now.Value is null || IsIn(edit, now.Value))
@@ -67,8 +65,7 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
 
             await op.Host.WarningAsync(
                 $"The key policy of {key.Text} does not show this change any more, most likely because somebody else wrote it as he had "
-                    + "read it before: the change is made once more.")
-                    .ConfigureAwait(false);
+                    + "read it before: the change is made once more.").ConfigureAwait(false);
             if (!await ChangeAsync(now.Value, []).ConfigureAwait(false))
             {
                 return false;
@@ -76,6 +73,12 @@ internal sealed class KeyPolicyWriter(AwsClients clients, AwsKeyReader reader)
         }
 
         return true;
+
+        async Task<Evidence<PolicyDocument>> LookAfterAsync(TimeSpan pause)
+        {
+            await op.DelayAsync(pause).ConfigureAwait(false);
+            return await AwsEvidence.TryReadAsync(reader.PolicyAsync(key, op.Cancellation)).ConfigureAwait(false);
+        }
 
         Task<bool> ChangeAsync(PolicyDocument was, ICollection<string> told)
         {

@@ -65,7 +65,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         long start = op.Session.Time.GetTimestamp();
         for (int attempt = 1; ; attempt++)
         {
-            (Exception? failure, IReadOnlyList<string> changes) = await TryAsync(CutOnceAsync).ConfigureAwait(false);
+            (Exception? failure, IReadOnlyList<string> changes) = await TryCutAsync().ConfigureAwait(false);
             _notes.AddRange(changes);
             if (failure is null)
             {
@@ -181,24 +181,22 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         return other;
     }
 
+    private async Task<(Exception? Failure, IReadOnlyList<string> Changes)> TryCutAsync()
+    {
+        (Exception? Failure, IReadOnlyList<string> Changes) tried = await TryAsync(CutOnceAsync).ConfigureAwait(false);
+
+        // Also where nothing was changed: a write that could not be proven at once is in all the same, and then found.
+        _last = op.Session.Time.GetTimestamp();
+        return tried;
+    }
+
     private async Task CutOnceAsync(Operation part)
     {
         foreach (CutAccess access in Accesses.Where(a => !_cut.Contains(a.Target.Identity)))
         {
             part.About(access.Subject.Cluster);
             await access.Book.AddAsync(await CaptureAsync(access, part).ConfigureAwait(false)).ConfigureAwait(false);
-            bool whole = false;
-            try
-            {
-                await provider.CutAsync(access.Target, new CutOptions(options.DisablePrincipal), part).ConfigureAwait(false);
-                whole = true;
-            }
-            finally
-            {
-                // What failed may have changed something all the same, and the next try then finds nothing to change.
-                _last = part.ChangeCount > 0 || !whole ? op.Session.Time.GetTimestamp() : _last;
-            }
-
+            await provider.CutAsync(access.Target, new CutOptions(options.DisablePrincipal), part).ConfigureAwait(false);
             _cut.Add(access.Target.Identity);
         }
     }
@@ -312,7 +310,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         {
             // Somebody may have let it in behind the cut. Where the cut finds nothing more to take away it was not that.
             _cut.Remove(access.Target.Identity);
-            (_, IReadOnlyList<string> changes) = await TryAsync(CutOnceAsync).ConfigureAwait(false);
+            (_, IReadOnlyList<string> changes) = await TryCutAsync().ConfigureAwait(false);
             if (changes.Count == 0)
             {
                 // Who had written over it may have put it back meanwhile.

@@ -12,8 +12,8 @@ internal static class ShortPatience
     public static bool Current => s_current.Value;
 
     /// <summary>
-    /// Asks the service, and gives up at the end of the patience. Where half of it has passed without an answer the same is asked beside,
-    /// for one answer that was lost on its way is no silence; what answers first is taken. Only for what changes nothing.
+    /// Asks the service, and gives up at the end of the patience. Where half of it has passed without an answer, the same is asked beside
+    /// it, because one answer may have been lost on its way; the first that is good is taken. A change is told by <see cref="TellAsync"/>.
     /// </summary>
     /// <exception cref="CmekServiceException"><c>CloudApiTimedOut</c>, or what the service said.</exception>
     public static Task<T> AskAsync<T>(
@@ -25,7 +25,7 @@ internal static class ShortPatience
         CancellationToken cancellation) =>
         TellAsync(server, what, patience, time, token => TwiceAsync(ask, patience / 2, time, token), cancellation);
 
-    /// <summary>Sends the service a change, and gives up at the end of the patience.</summary>
+    /// <summary>Sends the service a change, once, and gives up at the end of the patience.</summary>
     /// <exception cref="CmekServiceException"><c>CloudApiTimedOut</c>, or what the service said.</exception>
     public static async Task<T> TellAsync<T>(
         Uri server,
@@ -66,7 +66,8 @@ internal static class ShortPatience
 
             second = ask(rest.Token);
             Task<T> soonest = await Task.WhenAny(first, second).ConfigureAwait(false);
-            return await (soonest.IsCompletedSuccessfully ? soonest : soonest == first ? second : first).ConfigureAwait(false);
+            Task<T> other = soonest == first ? second : first;
+            return await (soonest.IsCompletedSuccessfully ? soonest : other).ConfigureAwait(false);
         }
         finally
         {

@@ -57,7 +57,7 @@ internal static class RevokedLabel
         IReadOnlyList<JsonObject> before,
         Operation op)
     {
-        string[] untold = [];
+        CmekCluster[] untold = [];
         await KeyLabels.EditAsync(
             cloud,
             keyUri,
@@ -79,7 +79,7 @@ internal static class RevokedLabel
                 IReadOnlyList<KeyMark> named = Clusters(labels);
                 CmekCluster[] more = [.. clusters.Where(c => !named.Any(m => m.IsOf(c.Id)))];
                 CmekCluster[] added = [.. more.Take(MostAlso - Also(labels).Length)];
-                untold = [.. more.Skip(added.Length).Select(c => c.Id)];
+                untold = more[added.Length..];
                 if (added.Length > 0)
                 {
                     labels[GcpNames.RevokedAlsoLabel] = string.Join('_', Also(labels).Concat(added.Select(GcpNames.Short)));
@@ -90,12 +90,7 @@ internal static class RevokedLabel
             $"label the key with {GcpNames.RevokedLabel}: a revocation of "
                 + $"{string.Join(", ", clusters.Select(c => c.Name))} switches it off",
             op).ConfigureAwait(false);
-        if (untold.Length > 0)
-        {
-            await op.Host.WarningAsync(
-                $"The labels of {keyUri} have no room for more clusters: that it was switched off by the revocation of "
-                    + $"{string.Join(", ", untold)} too is not known from it on another machine.").ConfigureAwait(false);
-        }
+        await KeyMarks.TellNoRoomAsync(keyUri, untold, op).ConfigureAwait(false);
     }
 
     /// <summary>Takes them off.</summary>

@@ -52,6 +52,38 @@ public sealed class AwsSandboxTests
     }
 
     [Fact]
+    public async Task OneLookThatIsBehindIsTakenForNobodysWrite()
+    {
+        await using SandboxServer server = SandboxServer.Start();
+        using EngineKit kit = EngineKit.Create(server);
+        IKeyProvider aws = kit.Session.GetProvider(CmekProvider.AWS);
+        CmekCluster cluster = await ClusterAsync(kit);
+        CmekKey key = await aws.EnsureKeyAsync(cluster, Region, new KeyOptions(), kit.Run(new TestOperationHost()));
+        SandboxResponse? behind = null;
+        int late = 0;
+        server.Before = request =>
+        {
+            string[] seen = [.. server.Exchanges.Where(e => e.Request.Operation == "GetKeyPolicy").Select(e => e.ResponseBody)];
+            behind ??= seen.Length > 0
+                ? new SandboxResponse { Status = 200, ContentType = "application/x-amz-json-1.1", Body = seen[^1] }
+                : null;
+
+            // The read-back has seen what was written; the next look meets a machine that has not.
+            return Task.FromResult(
+                request.Operation == "GetKeyPolicy" && seen.Any(b => b.Contains("CmekToolsUse", StringComparison.Ordinal))
+                    && Interlocked.Increment(ref late) == 1
+                    ? behind
+                    : null);
+        };
+        TestOperationHost host = new();
+        Assert.True((await aws.GrantAsync(cluster, key, Region, new PrincipalOptions(), kit.Run(host))).Changed);
+        server.Before = null;
+        Assert.True(late > 0);
+        Assert.Single(server.Exchanges, e => e.Request.Operation == "PutKeyPolicy");
+        Assert.Empty(host.Warnings);
+    }
+
+    [Fact]
     public async Task ARoleThatWasDeletedIsMadeAgainAndThePolicyIsWrittenForIt()
     {
         await using SandboxServer server = SandboxServer.Start();
