@@ -1,4 +1,3 @@
-using CmekTools.Engine;
 using CmekTools.Engine.CloudApi;
 using CmekTools.Tests.Kit;
 using Xunit;
