@@ -3,7 +3,6 @@ using Amazon.KeyManagementService.Model;
 using CmekTools.Engine;
 using CmekTools.Engine.Aws;
 using CmekTools.Engine.BreakGlass;
-using CmekTools.Engine.Clusters;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using CmekTools.Tests.Sandbox;
