@@ -212,7 +212,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         RevokedTag wanted =
             (there ?? new RevokedTag([], await IsOffOfOthersAsync().ConfigureAwait(false))).With(clusters);
         await KeyMarks.TellNoRoomAsync(key.Text, clusters.Where(c => !wanted.Names(c)), op).ConfigureAwait(false);
-        if (wanted.Clusters.Count == there?.Clusters.Count)
+        if (wanted.ClusterIds.Count == there?.ClusterIds.Count)
         {
             return;
         }

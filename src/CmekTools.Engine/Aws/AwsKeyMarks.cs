@@ -59,7 +59,10 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
             Retirement = tags.Value is null ? RetirementMark.Unread
                 : tags.Value.ContainsKey(AwsNames.RevokedTag) ? RetirementMark.Revocation
                 : RetirementMark.None,
-            RevokedFor = [.. (RevokedTag.Read(tags.Value)?.Clusters ?? []).Select(id => new KeyMark(id, $"the tag {AwsNames.RevokedTag}"))],
+            RevokedFor =
+            [
+                .. (RevokedTag.Read(tags.Value)?.ClusterIds ?? []).Select(id => new KeyMark(id, $"the tag {AwsNames.RevokedTag}")),
+            ],
         };
     }
 

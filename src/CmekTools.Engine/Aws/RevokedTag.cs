@@ -4,7 +4,7 @@ namespace CmekTools.Engine.Aws;
 /// What the tag says by which a key tells that a revocation switched it off: the ids of the clusters whose revocation it was, and
 /// "disabled-before" where the key was off already.
 /// </summary>
-internal sealed record RevokedTag(IReadOnlyList<string> Clusters, bool WasOff)
+internal sealed record RevokedTag(IReadOnlyList<string> ClusterIds, bool WasOff)
 {
     private const string Before = "disabled-before";
 
@@ -24,13 +24,13 @@ internal sealed record RevokedTag(IReadOnlyList<string> Clusters, bool WasOff)
         (tag, cluster) => tag.Names(cluster) || tag.And(cluster) is not { IsTooLong: false } longer ? tag : longer);
 
     /// <summary>Does it name this cluster?</summary>
-    public bool Names(CmekCluster cluster) => Clusters.Contains(cluster.Id, StringComparer.OrdinalIgnoreCase);
+    public bool Names(CmekCluster cluster) => ClusterIds.Contains(cluster.Id, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The tag's value.</summary>
-    public override string ToString() => string.Join(' ', WasOff ? [.. Clusters, Before] : Clusters);
+    public override string ToString() => string.Join(' ', WasOff ? [.. ClusterIds, Before] : ClusterIds);
 
     // Also where the key turns out to have been off, it is to fit.
     private bool IsTooLong => (this with { WasOff = true }).ToString().Length > LongestValue;
 
-    private RevokedTag And(CmekCluster cluster) => this with { Clusters = [.. Clusters, cluster.Id] };
+    private RevokedTag And(CmekCluster cluster) => this with { ClusterIds = [.. ClusterIds, cluster.Id] };
 }
