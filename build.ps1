@@ -7,7 +7,7 @@ Builds, tests, tries out, packs or publishes CmekTools.
 
 .DESCRIPTION
 The one door to everything that is done with this repository. It needs the .NET SDK and nothing else: where PowerShell 7.4 or newer is not
-installed, `dotnet tool exec --yes powershell -- ./build.ps1 TASK` runs it in the PowerShell that .config/dotnet-tools.json pins.
+installed, `dotnet tool exec --yes powershell@7.6.9 -- ./build.ps1 TASK` runs it in the PowerShell that .config/dotnet-tools.json pins.
 
 Each task ends with code 0, or with the code of what failed.
 

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using CmekTools.Build.Package;
 using CmekTools.Tests.Kit;
@@ -15,6 +16,21 @@ public sealed class PackageTests : IDisposable
     private static string Assets => Path.Combine(ExternalProgram.RepositoryRoot, "src", "CmekTools.Module", "obj", "project.assets.json");
 
     public void Dispose() => _folder.Dispose();
+
+    // Without a version, the SDK takes where it found the tool last, also where that NuGet folder is gone.
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("CONTRIBUTING.md")]
+    [InlineData("build.ps1")]
+    [InlineData(".ci/run")]
+    public void WhoRunsAScriptIsToldThePowerShellThatTheToolManifestPins(string page)
+    {
+        string root = ExternalProgram.RepositoryRoot;
+        JsonNode tools = JsonNode.Parse(File.ReadAllText(Path.Combine(root, ".config", "dotnet-tools.json")))!;
+        string[] told = [.. Regex.Matches(File.ReadAllText(Path.Combine(root, page)), @"powershell(\S*) -- ").Select(m => m.Groups[1].Value)];
+        Assert.NotEmpty(told);
+        Assert.All(told, version => Assert.Equal($"@{tools["tools"]!["powershell"]!["version"]}", version));
+    }
 
     [Fact]
     public void ItHasTheGallerysLayoutAndIsTheSameEachTime()
