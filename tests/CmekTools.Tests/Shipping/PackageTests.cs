@@ -27,7 +27,8 @@ public sealed class PackageTests : IDisposable
     {
         string root = ExternalProgram.RepositoryRoot;
         JsonNode tools = JsonNode.Parse(File.ReadAllText(Path.Combine(root, ".config", "dotnet-tools.json")))!;
-        string[] told = [.. Regex.Matches(File.ReadAllText(Path.Combine(root, page)), @"powershell(\S*) -- ").Select(m => m.Groups[1].Value)];
+        string text = File.ReadAllText(Path.Combine(root, page));
+        string[] told = [.. Regex.Matches(text, @"powershell(\S*) -- ").Select(m => m.Groups[1].Value)];
         Assert.NotEmpty(told);
         Assert.All(told, version => Assert.Equal($"@{tools["tools"]!["powershell"]!["version"]}", version));
     }
