@@ -10,6 +10,9 @@ internal sealed record KeyMark(string ClusterMark, string Where)
     /// <summary>True for a tag or label: a key has it from when it was made, also where it was never given to the cluster.</summary>
     public bool IsLabel { get; init; }
 
+    /// <summary>Whom it lets in for the cluster; null for a mark that lets nobody in.</summary>
+    public string? Principal { get; init; }
+
     /// <summary>Is it this cluster's?</summary>
     public bool IsOf(string clusterId) => Plain(clusterId).StartsWith(Plain(ClusterMark), StringComparison.OrdinalIgnoreCase);
 
@@ -37,6 +40,9 @@ internal sealed record KeyMarks(
     IReadOnlyList<string> Users,
     IReadOnlyList<string> Unread)
 {
+    /// <summary>Those of the users that may read by it and that a cluster can act as: roles, service accounts, whole accounts.</summary>
+    public IReadOnlyList<string> Clients { get; init; } = [];
+
     /// <summary>Does it say that a cluster's revocation has cut a principal off?</summary>
     public bool HasCut(string principal, string clusterId) => Cuts.Any(c => c.Principal == principal && c.IsOf(clusterId));
 

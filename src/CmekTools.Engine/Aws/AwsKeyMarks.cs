@@ -19,6 +19,7 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
         List<KeyMark> marks = [];
         List<CutMark> cuts = [];
         List<string> users = [];
+        List<string> clients = [];
         List<string> unread = [];
         if (tags.Value?.GetValueOrDefault(AwsNames.ClusterIdTag) is { } id)
         {
@@ -35,7 +36,7 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
             bool allows = PolicyJson.Text(statement, "Effect") == "Allow";
             if (OurStatements.UseMark(sid) is { } use && allows)
             {
-                marks.Add(new KeyMark(use, $"the statement {sid}"));
+                marks.Add(new KeyMark(use, $"the statement {sid}") { Principal = OurStatements.OnlyPrincipal(statement) });
             }
             else if (OurStatements.RevokeMark(sid) is { } revoke && OurStatements.CutRole(statement) is { } role)
             {
@@ -45,7 +46,9 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
 
             if (allows)
             {
-                users.AddRange(Principals(statement).Where(p => !p.EndsWith(":root", StringComparison.Ordinal) && Opens(statement)));
+                string[] named = [.. Principals(statement).Where(p => !p.EndsWith(":root", StringComparison.Ordinal) && Opens(statement))];
+                users.AddRange(named);
+                clients.AddRange(named.Where(p => Reads(statement) && MayBeClusters(p)));
             }
         }
 
@@ -56,6 +59,7 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
 
         return new KeyMarks(marks, cuts, [.. users.Distinct(StringComparer.Ordinal)], unread)
         {
+            Clients = [.. clients.Distinct(StringComparer.Ordinal).Where(c => cuts.All(cut => cut.Principal != c))],
             Retirement = tags.Value is null ? RetirementMark.Unread
                 : tags.Value.ContainsKey(AwsNames.RevokedTag) ? RetirementMark.Revocation
                 : RetirementMark.None,
@@ -72,6 +76,14 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
     internal static IReadOnlyList<string> Principals(JsonObject statement) => statement["Principal"] is JsonObject named
         ? [.. named.SelectMany(p => PolicyJson.Strings(p.Value))]
         : statement.ContainsKey("NotPrincipal") ? ["everybody but some"] : PolicyJson.Strings(statement["Principal"]);
+
+    private static bool Reads(JsonObject statement) =>
+        statement.ContainsKey("NotAction")
+        || PolicyJson.Strings(statement["Action"]).Any(a => PolicyPatterns.Like(a, "kms:Decrypt", ignoreCase: true));
+
+    // A cluster acts as a role. Users, services and ids of what is gone are none.
+    private static bool MayBeClusters(string principal) =>
+        principal is "*" or "everybody but some" || AwsNames.TryParseRole(principal) is not null;
 
     private static bool Opens(JsonObject statement) =>
         statement.ContainsKey("NotAction") || PolicyJson.Strings(statement["Action"]).Any(a =>

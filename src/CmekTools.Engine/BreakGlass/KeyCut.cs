@@ -37,13 +37,14 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     private readonly List<string> _notes = [];
     private readonly List<KeyReplica> _replicas = [];
     private readonly HashSet<string> _cut = new(StringComparer.Ordinal);
+    private volatile IReadOnlyList<CutAccess> _accesses = accesses;
     private long? _last;
 
     /// <summary>The key.</summary>
     public string KeyUri { get; } = keyUri;
 
-    /// <summary>Whose accesses.</summary>
-    public IReadOnlyList<CutAccess> Accesses { get; } = accesses;
+    /// <summary>Whose accesses: those that were named, and those that the key itself names for the same clusters.</summary>
+    public IReadOnlyList<CutAccess> Accesses => _accesses;
 
     /// <summary>Of which clusters.</summary>
     public IReadOnlyList<CmekCluster> Clusters => [.. Accesses.Select(a => a.Subject.Cluster).DistinctBy(c => c.Id)];
@@ -98,12 +99,23 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
     /// <param name="other">What else opens the key, being read.</param>
     public async Task ProveAsync(Task<OtherAccess> other)
     {
+        LetIn letIn = await LetInAsync().ConfigureAwait(false);
+        if (letIn.Own.Count > 0)
+        {
+            _accesses = [.. Accesses, .. letIn.Own];
+            await CutAsync().ConfigureAwait(false);
+        }
+
         AccessDecision[] decisions = await Task.WhenAll(Accesses.Select(WatchAsync)).ConfigureAwait(false);
         OtherAccess beside = await other.ConfigureAwait(false);
         GrantVerdict grants = await GrantsAsync(beside).ConfigureAwait(false);
         for (int i = 0; i < Accesses.Count; i++)
         {
-            (CmekCutState state, string why) = Conclude(decisions[i], beside, grants);
+            (CmekCutState state, string why) = Conclude(
+                decisions[i],
+                beside,
+                grants,
+                Accesses[i].Subject.Vouched ? LetIn.Nobody : letIn);
             if (state != CmekCutState.Cut)
             {
                 await op.Host.ErrorAsync(NotCut(Accesses[i].Target, state, why)).ConfigureAwait(false);
@@ -387,6 +399,59 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         return true;
     }
 
+    // Where the service did not say as whom a cluster acts, what was given or remembered may be wrong or old. Whom the key's own rules name
+    // for the cluster is cut off too; whoever else may be the cluster leaves the proof open.
+    private async Task<LetIn> LetInAsync()
+    {
+        RevocationSubject[] unvouched = [.. Accesses.Select(a => a.Subject).Where(s => !s.Vouched).Distinct()];
+        if (unvouched.Length == 0)
+        {
+            return LetIn.Nobody;
+        }
+
+        KeyMarks? marks = null;
+        (Exception? failure, _) = await TryAsync(
+            async part => marks = await provider.ReadMarksAsync(KeyUri, part).ConfigureAwait(false)).ConfigureAwait(false);
+        if (marks is null)
+        {
+            return LetIn.Nobody with { Unread = [$"whom else {KeyUri} lets in could not be read: {failure?.Message}"] };
+        }
+
+        List<CutAccess> own = [];
+        foreach (RevocationSubject subject in unvouched)
+        {
+            CutAccess named = Accesses.First(a => a.Subject == subject);
+            foreach (
+                string principal in marks.Marks.Where(m => m.IsOf(subject.Cluster.Id)).Select(m => m.Principal).OfType<string>()
+                    .Where(p => marks.Clients.Contains(p)).Distinct(StringComparer.Ordinal)
+                    .Where(p => Accesses.All(a => a.Subject != subject || a.Target.AuthPrincipal != p)))
+            {
+                own.Add(named with { Target = named.Target with { AuthPrincipal = principal, InUse = false } });
+                named.Report.Expect(own[^1].Target);
+                await op.Host.WarningAsync(
+                    $"{KeyUri} lets in {principal} for {subject.Cluster.Name} too, which nobody named: it is cut off as well.")
+                        .ConfigureAwait(false);
+            }
+        }
+
+        // Another cluster's own rule says whose it is, where the cluster at hand is known.
+        bool known = unvouched.All(s => Guid.TryParse(s.Cluster.Id, out Guid id) && id != Guid.Empty);
+        string[] strangers =
+        [
+            .. marks.Clients
+                .Except(Accesses.Concat(own).Select(a => a.Target.AuthPrincipal), StringComparer.OrdinalIgnoreCase)
+                .Where(c => !known || marks.Marks.All(m => m.Principal != c || unvouched.Any(s => m.IsOf(s.Cluster.Id)))),
+        ];
+        return new LetIn(
+            own,
+            [
+                .. strangers.Select(
+                    s => $"it is not known here as whom the cluster acts, and the key lets in {s} too (where that is the cluster's, name "
+                        + "it with -AuthPrincipal)"),
+            ],
+            []);
+    }
+
     private async Task<GrantVerdict> GrantsAsync(OtherAccess other)
     {
         List<string> others = [];
@@ -442,7 +507,7 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
         KeyUri.Split(':') is [_, _, _, _, { } account, ..] && grant.Grantee.Contains(account, StringComparison.Ordinal);
 
     // A key that is off lets nobody in, whatever grants there are; else what could not be read leaves the whole unread.
-    private static (CmekCutState State, string Why) Conclude(AccessDecision decision, OtherAccess other, GrantVerdict grants)
+    private static (CmekCutState State, string Why) Conclude(AccessDecision decision, OtherAccess other, GrantVerdict grants, LetIn letIn)
     {
         string why = string.Join("; ", decision.Reasons);
         bool off = other.State.LetsNobodyIn();
@@ -451,6 +516,8 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             CmekCutState.Cut when off => (CmekCutState.Cut, why),
             CmekCutState.Cut when grants.Open.Count > 0 => (CmekCutState.Open, string.Join("; ", grants.Open)),
             CmekCutState.Cut when grants.Perhaps.Count > 0 => (CmekCutState.Perhaps, string.Join("; ", grants.Perhaps)),
+            CmekCutState.Cut when letIn.Perhaps.Count > 0 => (CmekCutState.Perhaps, string.Join("; ", letIn.Perhaps)),
+            CmekCutState.Cut when letIn.Unread.Count > 0 => (CmekCutState.Unread, string.Join("; ", letIn.Unread)),
             CmekCutState.Cut when other.Unread.Count > 0 => (CmekCutState.Unread, string.Join("; ", other.Unread)),
             _ => (decision.Cut, why),
         };
@@ -506,6 +573,16 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
             await access.Report.DoneAsync(step, access.Target.Region, KeyUri, result, principals is [var one] ? one : null)
                 .ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Whom a key lets in beside those who were named.</summary>
+    /// <param name="Own">For the clusters at hand, by the key's own rules.</param>
+    /// <param name="Perhaps">Who may be one of them, a line each.</param>
+    /// <param name="Unread">What could not be read, and why.</param>
+    private sealed record LetIn(IReadOnlyList<CutAccess> Own, IReadOnlyList<string> Perhaps, IReadOnlyList<string> Unread)
+    {
+        /// <summary>Nobody but those who were named.</summary>
+        public static LetIn Nobody { get; } = new([], [], []);
     }
 
     /// <summary>What became of the grants that open a key.</summary>

@@ -130,6 +130,11 @@ internal sealed class Revocation
                 report.Expect(target);
             }
 
+            foreach (CmekKey left in subject.Uncut)
+            {
+                report.ExpectUncut(left.KeyUri!);
+            }
+
             ServiceRevocation service = new(subject, report, _plan.Options, _op.ForRecord(_op.Host, _op.Cancellation, _op.Abort));
             _reports[subject.Cluster.Id] = report;
             _books[subject.Cluster.Id] = new ReceiptBook(subject, report, _plan.Options.RequireReceipt, _op);

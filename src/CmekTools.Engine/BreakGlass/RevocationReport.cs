@@ -52,6 +52,15 @@ internal sealed class RevocationReport(CmekCluster cluster, IOperationHost host,
         }
     }
 
+    /// <summary>The key belongs to the cluster, and nothing is done about it.</summary>
+    public void ExpectUncut(string keyUri)
+    {
+        lock (_lock)
+        {
+            _states.TryAdd((keyUri, string.Empty), CmekCutState.Unread);
+        }
+    }
+
     /// <summary>What was read of an access, to be told with what is done about it.</summary>
     public void Seen(AccessTarget target, CmekCutState state)
     {

@@ -21,6 +21,18 @@ internal sealed class RevocationSubject
     /// <summary>True where keys were given by hand and no cluster is known for them: the service cannot be told.</summary>
     public bool Unknown { get; init; }
 
+    /// <summary>
+    /// Keys of the cluster that were found and of which nobody knows who is to be cut off: as long as there is one, the cluster is not
+    /// known to be cut.
+    /// </summary>
+    public IReadOnlyList<CmekKey> Uncut { get; init; } = [];
+
+    /// <summary>
+    /// True where the service has just said which keys the cluster has and as whom it acts; else the cluster may act as somebody that
+    /// is not known here.
+    /// </summary>
+    public bool Vouched => !Unknown && Silent is null && Status.State != CmekState.UNKNOWN;
+
     /// <summary>What the service said last.</summary>
     public CmekStatus Status => Keys.Status;
 

@@ -76,8 +76,12 @@ internal sealed class SubjectFinder(Operation op, int count)
 
     /// <summary>Keys that were given by hand: of the cluster that was seen to list them, else of one that nobody knows.</summary>
     /// <param name="accesses">The keys with their principals.</param>
+    /// <param name="uncut">Keys that were found, and of which nobody knows who is to be cut off.</param>
     /// <param name="op">The run.</param>
-    public static async Task<IReadOnlyList<RevocationSubject>> OfKeysAsync(IReadOnlyList<CmekAccess> accesses, Operation op)
+    public static async Task<IReadOnlyList<RevocationSubject>> OfKeysAsync(
+        IReadOnlyList<CmekAccess> accesses,
+        IReadOnlyList<CmekKey> uncut,
+        Operation op)
     {
         List<RevocationSubject> subjects = [];
         (CmekAccess Access, CmekCluster Cluster)[] owned = await Task.WhenAll(
@@ -98,6 +102,7 @@ internal sealed class SubjectFinder(Operation op, int count)
                 Keys = keys,
                 Targets = RevocationSubject.AllPairs(cluster, keys, op),
                 Unknown = true,
+                Uncut = [.. uncut.Where(k => string.Equals(k.ClusterId, cluster.Id, StringComparison.OrdinalIgnoreCase))],
             });
         }
 

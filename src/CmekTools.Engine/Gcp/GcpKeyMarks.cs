@@ -14,6 +14,7 @@ internal static partial class GcpKeyMarks
         List<KeyMark> marks = [];
         List<CutMark> cuts = [];
         List<string> users = [];
+        List<string> clients = [];
         List<string> unread = [];
         RetirementMark retirement = RetirementMark.Unread;
         IReadOnlyList<KeyMark> revoked = [];
@@ -37,13 +38,20 @@ internal static partial class GcpKeyMarks
         try
         {
             JsonObject policy = await cloud.GetKmsPolicyAsync(keyUri, op.Cancellation).ConfigureAwait(false);
+            clients.AddRange(
+                IamBindings.Bindings(policy)
+                    .Where(Reads)
+                    .SelectMany(IamBindings.Members)
+                    .Select(IamMembers.EmailOf).OfType<string>()
+                    .Where(m => GcpNames.IsAccount(m) && !m.StartsWith("crl-kms-user-", StringComparison.Ordinal))
+                    .Distinct(StringComparer.OrdinalIgnoreCase));
             foreach (string member in IamBindings.Bindings(policy).SelectMany(IamBindings.Members).Distinct())
             {
                 string plain = IamMembers.EmailOf(member) ?? member;
                 users.Add(plain);
                 if (DerivedAccount().Match(plain) is { Success: true } derived)
                 {
-                    marks.Add(new KeyMark(derived.Groups[1].Value, $"the binding for {plain}"));
+                    marks.Add(new KeyMark(derived.Groups[1].Value, $"the binding for {plain}") { Principal = plain });
                 }
             }
         }
@@ -52,7 +60,16 @@ internal static partial class GcpKeyMarks
             unread.Add($"the policy of {keyUri} could not be read: {e.Message}");
         }
 
-        return new KeyMarks(marks, cuts, users, unread) { Retirement = retirement, RevokedFor = revoked };
+        return new KeyMarks(marks, cuts, users, unread) 
+        {
+            Clients = clients, Retirement = retirement, RevokedFor = revoked,
+        };
+    }
+
+    private static bool Reads(JsonObject binding)
+    {
+        RoleContents role = RoleContents.FromTable(IamBindings.Role(binding));
+        return role.Gives(Permissions.Decrypt) != Decision.Denied || role.Gives(Permissions.DecryptViaDelegation) != Decision.Denied;
     }
 
     [GeneratedRegex("^cmek-.*-([0-9a-f]{8})@")]

@@ -52,14 +52,21 @@ internal static class Granting
         CmekKey key;
         if (known is { State: CmekKeyState.Planned })
         {
-            key = op.Host.WhatIf
-                ? known
-                : throw new CmekException(
+            if (!op.Host.WhatIf)
+            {
+                throw new CmekException(
                     "KeyPlanned",
                     CmekErrorKind.InvalidArgument,
                     $"The key for {cluster.Name}/{region} was only planned (-WhatIf, or answered with no).",
                     "Run New-CmekKey without -WhatIf first.",
                     known);
+            }
+
+            // The plan names whom the run would let in, and refuses whom it would refuse.
+            CmekStatus status = await op.FirstStatusAsync(cluster).ConfigureAwait(false);
+            ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
+            options = await RequireNotCutAsync(keys, status, region, null, options, op).ConfigureAwait(false);
+            key = known;
         }
         else
         {
@@ -147,7 +154,7 @@ internal static class Granting
         ClusterKeys keys,
         CmekStatus status,
         string region,
-        string uri,
+        string? uri,
         PrincipalOptions options,
         Operation op)
     {
@@ -167,7 +174,8 @@ internal static class Granting
         // A receipt may stand open for another key: what counts is this one.
         StoredReceipt? open = store.Open(cluster.Id).FirstOrDefault(
             r => r.Document.Accesses.Any(a => a.KeyUri == uri && acting.Contains(a.AuthPrincipal)));
-        if (open?.Document.Accesses.First(a => a.KeyUri == uri && acting.Contains(a.AuthPrincipal)) is { } cut
+        if (uri is not null
+            && open?.Document.Accesses.First(a => a.KeyUri == uri && acting.Contains(a.AuthPrincipal)) is { } cut
             && (await op.Session.GetProvider(cluster.Provider)
                 .EvaluateAsync(
                     new AccessTarget(cluster, keys.OrganizationId, region, uri, cut.AuthPrincipal),
@@ -211,7 +219,7 @@ internal static class Granting
                 principal);
         }
 
-        if (principal is null)
+        if (principal is null && uri is not null)
         {
             await RequireNotCutElsewhereAsync(cluster, uri, wanted, op).ConfigureAwait(false);
         }
@@ -320,7 +328,7 @@ internal static class Granting
         || principal.Split(':')[4] == uri.Split(':')[4];
 
     // Without a name it is the principal that the cluster acts as: the derived one may be long replaced.
-    private static PrincipalOptions Default(ClusterKeys keys, string region, string uri, PrincipalOptions options)
+    private static PrincipalOptions Default(ClusterKeys keys, string region, string? uri, PrincipalOptions options)
     {
         if (options.RoleName is not null || options.RoleArn is not null || options.ServiceAccount is not null)
         {
@@ -328,6 +336,8 @@ internal static class Granting
         }
 
         string[] acting = keys.InUse(region)?.Principal is { } own ? [own] : [.. keys.Acting];
-        return acting.Length == 1 ? options.For(acting[0], uri) : options;
+        // A key that is not made yet will be where those are that the principal uses.
+        string? near = uri ?? keys.All.FirstOrDefault(k => acting.Length == 1 && k.Principals.Contains(acting[0]))?.KeyUri;
+        return acting.Length == 1 && near is not null ? options.For(acting[0], near) : options;
     }
 }

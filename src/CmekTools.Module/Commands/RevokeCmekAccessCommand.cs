@@ -225,9 +225,10 @@ public sealed class RevokeCmekAccessCommand : SessionCommand
             return;
         }
 
+        CmekKey[] uncut = [.. _found.Where(k => k.AuthPrincipals.Count == 0)];
         SessionContext context = Connected ?? (_unconnected = Connecting.Unconnected());
         await Revocation.RevokeAsync(
-            async op => Fitting(await SubjectFinder.OfKeysAsync(accesses, op).ConfigureAwait(false)),
+            async op => Fitting(await SubjectFinder.OfKeysAsync(accesses, uncut, op).ConfigureAwait(false)),
             options,
             OperationOn(context)).ConfigureAwait(false);
     }

@@ -25,7 +25,7 @@ public sealed class WithoutAConnectionTests
 
         CmekStep[] steps = await CutAsync(
             life,
-            op => SubjectFinder.OfKeysAsync([.. status.Regions.Select(r => UnlistedAccess.Of(r.KeyUri!, r.AuthPrincipal!, r.Region))], op));
+            op => SubjectFinder.OfKeysAsync([.. status.Regions.Select(r => UnlistedAccess.Of(r.KeyUri!, r.AuthPrincipal!, r.Region))], [], op));
         Assert.Equal((true, "key cut, cluster's state not seen"), (steps[^1].KeyCut, steps[^1].Now));
         if (!inventory)
         {
@@ -62,7 +62,7 @@ public sealed class WithoutAConnectionTests
             : region.KeyUri! + "-gone";
         CmekStep[] steps = await CutAsync(
             life,
-            op => SubjectFinder.OfKeysAsync([UnlistedAccess.Of(gone, region.AuthPrincipal!, region.Region)], op));
+            op => SubjectFinder.OfKeysAsync([UnlistedAccess.Of(gone, region.AuthPrincipal!, region.Region)], [], op));
         Assert.Contains(steps, s => s.Step == "Cut" && s.Result.StartsWith("NOT cut", StringComparison.Ordinal));
         Assert.Contains("is closed: nothing was changed", steps[^1].Result, StringComparison.Ordinal);
         Assert.Empty((await life.RunAsync("Get-CmekReceipt -Open")).Output);

@@ -165,4 +165,33 @@ public sealed class WhatIfTests
 
         return [.. now.Order(StringComparer.Ordinal)];
     }
+
+    [Theory]
+    [InlineData("AWS", "-RoleName second-role")]
+    [InlineData("GCP", "-ServiceAccount second-account")]
+    public async Task ThePlanForAKeyThatIsNotMadeYetNamesWhomTheRunWouldLetIn(string provider, string moved)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await life.RunAsync($"""
+            $WarningPreference = 'SilentlyContinue'
+            Revoke-CmekAccess shop -KeyOnly -Force
+            Restore-CmekAccess shop {moved} -Wait
+            """);
+        string region = life.Regions[0];
+        CmekAccess planned = Assert.Single(
+            (await life.RunAsync($"New-CmekKey shop -Region {region} -NewGeneration -WhatIf | Grant-CmekAccess -WhatIf"))
+                .Values<CmekAccess>());
+        CmekAccess made = Assert.Single(
+            (await life.RunAsync($"New-CmekKey shop -Region {region} -NewGeneration | Grant-CmekAccess")).Values<CmekAccess>());
+        Assert.Contains("second", made.AuthPrincipal!, StringComparison.Ordinal);
+        Assert.Equal((made.AuthPrincipal, true), (planned.AuthPrincipal, planned.Planned));
+
+        // Whom the run refuses, the plan refuses.
+        string burnt = life.IsAws ? "-RoleName" : "-ServiceAccount";
+        string[] all = [.. (await life.StatusAsync()).Regions[0].Keys.Select(k => k.AuthPrincipal).OfType<string>()];
+        string old = all.First(p => !p.Contains("second", StringComparison.Ordinal));
+        string name = life.IsAws ? old[(old.LastIndexOf('/') + 1)..] : old;
+        (await life.TryAsync($"New-CmekKey shop -Region {region} -NewGeneration -WhatIf | Grant-CmekAccess {burnt} {name} -WhatIf"))
+            .ExpectError("AccessRevoked,");
+    }
 }
