@@ -16,6 +16,8 @@ public enum CmekRestoreAction : long
     LeftRetired,
     /// <summary>What is in the receipt is not to be trusted, or is none of this cluster's: nothing is done.</summary>
     Refused,
+    /// <summary>The key's service did not answer: nothing is done for it now, and the same command again does it.</summary>
+    Unreachable,
 }
 
 /// <summary>One line of the plan of a restore: made from what a receipt says, what is there now, and what the cluster needs.</summary>

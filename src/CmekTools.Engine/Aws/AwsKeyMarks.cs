@@ -11,8 +11,8 @@ internal sealed class AwsKeyMarks(AwsKeyReader reader)
     public async Task<KeyMarks> ReadAsync(string keyUri, Operation op)
     {
         KeyArn key = AwsInput.ParseKey(keyUri);
-        Task<Evidence<IReadOnlyDictionary<string, string>>> tagging = AwsEvidence.ReadAsync(TagsAsync(key, op.Cancellation));
-        Task<Evidence<PolicyDocument>> reading = AwsEvidence.ReadAsync(reader.PolicyAsync(key, op.Cancellation));
+        Task<Evidence<IReadOnlyDictionary<string, string>>> tagging = AwsEvidence.TryReadAsync(TagsAsync(key, op.Cancellation));
+        Task<Evidence<PolicyDocument>> reading = AwsEvidence.TryReadAsync(reader.PolicyAsync(key, op.Cancellation));
         await Task.WhenAll(tagging, reading).ConfigureAwait(false);
         Evidence<IReadOnlyDictionary<string, string>> tags = await tagging.ConfigureAwait(false);
         Evidence<PolicyDocument> policy = await reading.ConfigureAwait(false);

@@ -243,6 +243,18 @@ internal static class Restoration
                 refused.KeyUri);
         }
 
+        foreach (RestoreItem silent in plan.Items.Where(i => i.Failure is not null).DistinctBy(i => i.Target.KeyUri))
+        {
+            yield return new CmekException(
+                "KeySilent",
+                CmekErrorKind.OperationTimeout,
+                $"{name}/{silent.Target.Region}: {silent.Target.KeyUri} was not given back, because its service does not answer: "
+                    + silent.Failure!.Message,
+                "The other keys were not kept waiting. Run the same command again when the service answers: it goes on with this one.",
+                silent.Target.KeyUri,
+                silent.Failure);
+        }
+
         foreach ((RestoreItem item, CutMark cut) in plan.Foreign)
         {
             yield return new CmekException(

@@ -19,6 +19,9 @@ internal sealed record RestoreItem(ClusterKey Key, AccessTarget Target, AccessSn
     /// <summary>Who was there before the cut by the word of a receipt that anybody may have written, and by nothing else.</summary>
     public IReadOnlyList<string> Vouched { get; init; } = [];
 
+    /// <summary>Why its key could not be read; null where it was.</summary>
+    public CmekException? Failure { get; init; }
+
     /// <summary>True where something is to be done.</summary>
     public bool Acts => Shown.Action is CmekRestoreAction.GiveBack or CmekRestoreAction.Grant or CmekRestoreAction.LeftRetired;
 }
@@ -95,7 +98,7 @@ internal static class RestorePlanning
             foreach (string principal in wanted.Concat(key.Principals).Distinct(StringComparer.Ordinal))
             {
                 looks.Add(
-                    PlanAsync(
+                    TryPlanAsync(
                         new Question(
                             cluster,
                             keys,
@@ -202,6 +205,34 @@ internal static class RestorePlanning
         return key.Principals.FirstOrDefault(known.Contains) is { } own
             ? [own]
             : [known.FirstOrDefault() ?? named.RoleName ?? named.ServiceAccount ?? string.Empty];
+    }
+
+    // A key whose service is silent keeps no other one from coming back.
+    private static async Task<(RestoreItem? Item, IReadOnlyList<CutMark> Cuts)> TryPlanAsync(
+        Question q,
+        IKeyProvider provider,
+        Operation op)
+    {
+        try
+        {
+            return await PlanAsync(q, provider, op).ConfigureAwait(false);
+        }
+        catch (CmekException e) when (e.IsSilence())
+        {
+            AccessTarget target = new(q.Cluster, op.Session.Organization.Id, q.Key.Region, q.Key.KeyUri, q.Principal);
+            CmekRestorePlan shown = new()
+            {
+                ClusterId = q.Cluster.Id,
+                ClusterName = q.Cluster.Name,
+                Region = q.Key.Region,
+                KeyUri = q.Key.KeyUri,
+                Place = q.Key.Place,
+                AuthPrincipal = q.Principal,
+                Action = CmekRestoreAction.Unreachable,
+                Reason = $"its service does not answer ({e.Message}); the same command again goes on with it",
+            };
+            return (new RestoreItem(q.Key, target, null, shown) { Failure = e }, []);
+        }
     }
 
     private static async Task<(RestoreItem? Item, IReadOnlyList<CutMark> Cuts)> PlanAsync(Question q, IKeyProvider provider, Operation op)
@@ -370,7 +401,7 @@ internal static class RestorePlanning
                 .Select(g => $"{g.Grantee} (the grant {g.GrantId} for {string.Join(", ", g.Operations)} on the key)");
             return [.. seen.Concat(grants).Where(n => !q.Keys.Principals.Any(p => n.StartsWith(p + " ", StringComparison.Ordinal)))];
         }
-        catch (CmekException e)
+        catch (CmekException e) when (!e.IsSilence())
         {
             // A past key that is gone has nobody who came; of one that the cluster needs it is told.
             return q.Key.Needed ? [$"whoever came since (it could not be read: {e.Message})"] : [];
