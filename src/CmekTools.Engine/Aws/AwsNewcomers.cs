@@ -7,10 +7,10 @@ namespace CmekTools.Engine.Aws;
 /// <summary>Whom a key and a role let in now and did not when a snapshot was taken.</summary>
 internal sealed class AwsNewcomers(AwsKeyReader reader, AwsRoleReader roles)
 {
-    /// <summary>Was our Deny for the role in the policy already?</summary>
+    /// <summary>Was our Deny for the role in the policy already? One that has no policy does not say what was there either.</summary>
     public static bool WasCut(AccessTarget target, AccessSnapshot snapshot) =>
-        Before(snapshot, "keyPolicyText") is { } before
-            && OurStatements.FindRevoke(before, target.Cluster, target.AuthPrincipal) is not null;
+        Before(snapshot, "keyPolicyText") is not { } before
+            || OurStatements.FindRevoke(before, target.Cluster, target.AuthPrincipal) is not null;
 
     /// <summary>Statements of key policy and trust that let somebody in now and were not there then, and denials that are gone.</summary>
     public async Task<IReadOnlyList<string>> ReadAsync(AccessTarget target, AccessSnapshot snapshot, Operation op)
@@ -19,15 +19,17 @@ internal sealed class AwsNewcomers(AwsKeyReader reader, AwsRoleReader roles)
         List<string> news = [];
         if (Before(snapshot, "keyPolicyText") is { } before)
         {
-            news.AddRange(Difference(before, await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false), "the key policy"));
+            PolicyDocument now = await reader.PolicyAsync(key, op.Cancellation).ConfigureAwait(false);
+            news.AddRange(Difference(before, now, target, "the key policy"));
         }
 
         if (Before(snapshot, "trustPolicyText") is { } trusted && AwsNames.TryParseRole(target.AuthPrincipal) is { } role)
         {
             Evidence<IamRole> seen = await AwsEvidence.ReadAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
-            if (seen.Value is { } now)
+            if (seen.Value is { } found)
             {
-                news.AddRange(Difference(trusted, PolicyDocument.Parse(now.TrustPolicy, role.Text), $"the trust of {role.Name}"));
+                news.AddRange(
+                    Difference(trusted, PolicyDocument.Parse(found.TrustPolicy, role.Text), target, $"the trust of {role.Name}"));
             }
         }
 
@@ -37,9 +39,13 @@ internal sealed class AwsNewcomers(AwsKeyReader reader, AwsRoleReader roles)
     private static PolicyDocument? Before(AccessSnapshot snapshot, string name) =>
         snapshot.Data[name] is JsonValue value && value.TryGetValue(out string? text) ? PolicyDocument.Parse(text, "the receipt") : null;
 
-    private static IEnumerable<string> Difference(PolicyDocument before, PolicyDocument now, string where)
+    private static IEnumerable<string> Difference(PolicyDocument before, PolicyDocument now, AccessTarget target, string where)
     {
-        foreach (JsonObject statement in now.Statements.Where(s => !OurStatements.IsOurs(s) && PolicyJson.Text(s, "Effect") == "Allow"))
+        // Under our Sid anybody may stand: ours is what lets in the principal itself.
+        foreach (
+            JsonObject statement in now.Statements.Where(
+                s => PolicyJson.Text(s, "Effect") == "Allow"
+                    && !(OurStatements.IsUse(s, target.Cluster) && OurStatements.OnlyPrincipal(s) == target.AuthPrincipal)))
         {
             if (before.Statements.Any(b => SameBesideSid(b, statement)))
             {
@@ -56,7 +62,7 @@ internal sealed class AwsNewcomers(AwsKeyReader reader, AwsRoleReader roles)
             }
         }
 
-        foreach (JsonObject denial in before.Statements.Where(s => !OurStatements.IsOurs(s) && PolicyJson.Text(s, "Effect") == "Deny"))
+        foreach (JsonObject denial in before.Statements.Where(s => PolicyJson.Text(s, "Effect") == "Deny" && !OurStatements.IsCut(s)))
         {
             if (!now.Statements.Any(s => SameBesideSid(s, denial)))
             {

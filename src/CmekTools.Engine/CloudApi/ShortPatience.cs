@@ -13,8 +13,8 @@ internal static class ShortPatience
     public static bool Current => s_current.Value;
 
     /// <summary>
-    /// Asks the service, and gives up at the end of the patience. After each third of it without an answer the same is asked beside, because
-    /// answers may be lost on their way; the first that is good is taken. A change is told by <see cref="TellAsync"/>.
+    /// Asks the service, and gives up at the end of the patience. After each third of it without an answer the same is asked beside,
+    /// because answers may be lost on their way; the first that is good is taken. A change is told by <see cref="TellAsync"/>.
     /// </summary>
     /// <exception cref="CmekServiceException"><c>CloudApiTimedOut</c>, or what the service said.</exception>
     public static Task<T> AskAsync<T>(

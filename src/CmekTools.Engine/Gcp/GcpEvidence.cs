@@ -32,6 +32,22 @@ internal static class GcpEvidence
         }
     }
 
+    /// <summary>Waits for a read that is not needed by all means: whatever fails is evidence of nothing, and says why.</summary>
+    /// <param name="read">The read.</param>
+    /// <param name="permission">The permission that it needs.</param>
+    /// <param name="on">What is read.</param>
+    public static async Task<Evidence<JsonObject>> TryReadAsync(Task<JsonObject> read, string permission, string on)
+    {
+        try
+        {
+            return await ReadAsync(read, permission, on).ConfigureAwait(false);
+        }
+        catch (CmekException e)
+        {
+            return Unread($"could not be read: {e.Message}", permission, on);
+        }
+    }
+
     /// <summary>Evidence of nothing.</summary>
     public static Evidence<JsonObject> Unread(string why, string permission, string on) => new(null, false, why, permission, on);
 }

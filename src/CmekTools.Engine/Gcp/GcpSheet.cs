@@ -19,7 +19,7 @@ internal sealed class GcpSheet(GcpClients clients)
         string at = $"--keyring {BashText.Quote(key.Ring)} --location {BashText.Quote(key.Location)} --project "
             + $"{BashText.Quote(key.Project)}";
         string name = BashText.Quote(key.Key);
-        Evidence<JsonObject> policy = await GcpEvidence.ReadAsync(
+        Evidence<JsonObject> policy = await GcpEvidence.TryReadAsync(
             cloud.GetKmsPolicyAsync(targets[0].KeyUri, op.Cancellation),
             "cloudkms.cryptoKeys.getIamPolicy",
             targets[0].KeyUri).ConfigureAwait(false);
@@ -96,7 +96,7 @@ internal sealed class GcpSheet(GcpClients clients)
         string own = IamMembers.ServiceAccount(GcpNames.ClusterPrincipal(target.Cluster));
         string account = BashText.Quote(target.AuthPrincipal);
         string project = BashText.Quote(GcpNames.ParseAccount(target.AuthPrincipal).Project);
-        Evidence<JsonObject> policy = await GcpEvidence.ReadAsync(
+        Evidence<JsonObject> policy = await GcpEvidence.TryReadAsync(
             cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation),
             "iam.serviceAccounts.getIamPolicy",
             target.AuthPrincipal).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Reflection;
 using CmekTools.Engine.Access;
 using CmekTools.Sandbox;
@@ -160,6 +161,10 @@ public sealed class ProviderConformanceTests
         Assert.Empty(scene.Writes);
         Assert.False(scene.Provider.WasCut(target, snapshot));
 
+        // What says nothing of the policy does not say what was there before.
+        AccessSnapshot unseen = new(AccessSnapshot.KindOf(scene.Cloud), new JsonObject { ["notSeen"] = "no answer" });
+        Assert.True(scene.Provider.WasCut(target, unseen));
+
         await scene.Provider.CutAsync(target, new CutOptions(false), scene.Run());
         Assert.Equal(CmekCutState.Cut, (await scene.Provider.EvaluateAsync(target, scene.Run())).Cut);
         Assert.Contains(await scene.ChecksAsync(target), c => c.Result == CmekCheckResult.Fail);
@@ -197,9 +202,11 @@ public sealed class ProviderConformanceTests
     }
 
     [Theory]
-    [MemberData(nameof(Clouds))]
+    [InlineData("AWS", false)]
+    [InlineData("AWS", true)]
+    [InlineData("GCP", false)]
     [Covers(nameof(IKeyProvider.ReadNewcomersAsync))]
-    public async Task WhoeverWasLetInSinceIsNamedAndNobodyElse(string cloud)
+    public async Task WhoeverWasLetInSinceIsNamedAndNobodyElse(string cloud, bool underOurName)
     {
         await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
         AccessTarget target = await scene.GrantedAsync();
@@ -207,7 +214,7 @@ public sealed class ProviderConformanceTests
         Assert.Empty(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run()));
         await scene.Provider.CutAsync(target, new CutOptions(false), scene.Run());
         Assert.Empty(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run()));
-        await scene.StrangerAsync(target.KeyUri);
+        await scene.StrangerAsync(target.KeyUri, underOurName);
         Assert.StartsWith(
             scene.Stranger,
             Assert.Single(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run())),

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine;
+using CmekTools.Engine.Aws.Policies;
 using CmekTools.Engine.Access;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
@@ -157,8 +158,10 @@ internal sealed class ProviderScene : IAsyncDisposable
             : string.Empty;
     }
 
-    /// <summary>Lets <see cref="Stranger"/> use the key, past CmekTools.</summary>
-    public async Task StrangerAsync(string keyUri)
+    /// <summary>
+    /// Lets <see cref="Stranger"/> use the key, past CmekTools; on AWS by a statement that looks like ours where told so.
+    /// </summary>
+    public async Task StrangerAsync(string keyUri, bool underOurName = false)
     {
         if (Cloud == CmekProvider.AWS)
         {
@@ -166,10 +169,11 @@ internal sealed class ProviderScene : IAsyncDisposable
             JsonObject policy = JsonNode.Parse(await PolicyAsync(keyUri))!.AsObject();
             policy["Statement"]!.AsArray().Add(new JsonObject
             {
-                ["Sid"] = StrangersId,
+                ["Sid"] = underOurName ? OurStatements.UseSid(Cluster) + "x2" : StrangersId,
                 ["Effect"] = "Allow",
                 ["Principal"] = new JsonObject { ["AWS"] = Stranger },
-                ["Action"] = new JsonArray("kms:Decrypt", "kms:DescribeKey"),
+                ["Action"] = new JsonArray(
+                    [.. (underOurName ? OurStatements.Actions : ["kms:Decrypt", "kms:DescribeKey"]).Select(a => (JsonNode)a)]),
                 ["Resource"] = "*",
             });
             await _aws.Kms.PutKeyPolicyAsync(

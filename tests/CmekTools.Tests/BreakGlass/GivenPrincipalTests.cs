@@ -11,6 +11,7 @@ namespace CmekTools.Tests.BreakGlass;
 /// </summary>
 public sealed class GivenPrincipalTests
 {
+    private const string Quiet = "$WarningPreference = 'SilentlyContinue'";
     private const string ByUri = "param($Uri, $Principal) Revoke-CmekAccess -KeyUri $Uri -AuthPrincipal $Principal -Force";
 
     [Theory]
@@ -21,12 +22,14 @@ public sealed class GivenPrincipalTests
         await using Life life = await Life.StartAsync(provider);
         string manifest = Path.Combine(life.Shell.StateFolder, "cmek_config.json");
         await life.RunAsync("param($Path) $null = Export-CmekManifest shop -Path $Path", new { Path = manifest });
-        await life.RunAsync($"$WarningPreference = 'SilentlyContinue'; Revoke-CmekAccess shop -KeyOnly -Force; Restore-CmekAccess shop {moved} -Wait");
+        await life.RunAsync($"{Quiet}; Revoke-CmekAccess shop -KeyOnly -Force; Restore-CmekAccess shop {moved} -Wait");
         CmekRegionStatus[] regions = [.. (await life.StatusAsync()).Regions];
         Assert.All(regions, r => Assert.Contains("second", r.AuthPrincipal!, StringComparison.Ordinal));
 
         await using SandboxShell other = await EmptyAsync(life);
-        PowerShellResult result = await other.RunAsync("param($Path) Revoke-CmekAccess -ManifestPath $Path -Force", new { Path = manifest });
+        PowerShellResult result = await other.RunAsync(
+            "param($Path) Revoke-CmekAccess -ManifestPath $Path -Force",
+            new { Path = manifest });
         CmekStep[] steps = [.. result.Values<CmekStep>()];
         if (provider == "AWS")
         {
@@ -37,7 +40,8 @@ public sealed class GivenPrincipalTests
                 regions,
                 r => Assert.Contains(
                     steps,
-                    s => s.Step == "Proof" && s.KeyUri == r.KeyUri && s.AuthPrincipal == r.AuthPrincipal && s.CutState == CmekCutState.Cut));
+                    s => s is { Step: "Proof", CutState: CmekCutState.Cut } && s.KeyUri == r.KeyUri
+                        && s.AuthPrincipal == r.AuthPrincipal));
         }
         else
         {
@@ -129,7 +133,8 @@ public sealed class GivenPrincipalTests
         await using Life life = await Life.StartAsync("AWS");
         CmekStatus before = await life.StatusAsync();
         await using SandboxShell other = await EmptyAsync(life);
-        (await other.RunAsync("$WarningPreference = 'SilentlyContinue'; Revoke-CmekAccess shop -KeyOnly -Force; Restore-CmekAccess shop -RoleName second-role -Wait")).Expect();
+        (await other.RunAsync($"{Quiet}; Revoke-CmekAccess shop -KeyOnly -Force; Restore-CmekAccess shop -RoleName second-role -Wait"))
+            .Expect();
         life.Answer(r => r.Service == "cloud" ? new SandboxResponse { Status = 401, Body = "{}" } : null);
         CmekStep[] steps = [.. (await life.TryAsync("Revoke-CmekAccess shop -Force -KeyOnly")).Values<CmekStep>()];
         life.Server.Before = null;

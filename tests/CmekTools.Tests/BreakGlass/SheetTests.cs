@@ -125,6 +125,25 @@ public sealed class SheetTests
         Assert.DoesNotContain(sheet.Split('\n'), l => l.StartsWith("touch ", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AKeyThatDoesNotAnswerIsANoteAndTheOthersAreWritten(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string[] keys = [await life.KeyAsync(life.Regions[0]), await life.KeyAsync(life.Regions[1])];
+        life.Answer(r => r.Names(keys[0]) ? new SandboxResponse { Status = 503, Body = "{}" } : null);
+        string sheet = Assert.IsType<string>(Assert.Single((await life.RunAsync("Export-CmekBreakGlass shop")).Output).BaseObject);
+        Assert.Contains(
+            life.IsAws ? "The key policy could not be read" : "The key's bindings could not be read",
+            sheet,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            life.IsAws ? $"put-key-policy --region us-west-2 --key-id {keys[1]}" : "remove-iam-policy-binding",
+            Part(sheet, "Cut"),
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task AFileIsNotOverwrittenUnasked()
     {

@@ -1,6 +1,5 @@
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
-using CmekTools.Tests.Sandbox;
 using Xunit;
 
 namespace CmekTools.Tests.BreakGlass;

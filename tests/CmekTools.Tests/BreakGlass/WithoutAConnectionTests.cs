@@ -25,7 +25,10 @@ public sealed class WithoutAConnectionTests
 
         CmekStep[] steps = await CutAsync(
             life,
-            op => SubjectFinder.OfKeysAsync([.. status.Regions.Select(r => UnlistedAccess.Of(r.KeyUri!, r.AuthPrincipal!, r.Region))], [], op));
+            op => SubjectFinder.OfKeysAsync(
+                [.. status.Regions.Select(r => UnlistedAccess.Of(r.KeyUri!, r.AuthPrincipal!, r.Region))],
+                [],
+                op));
         Assert.Equal((true, "key cut, cluster's state not seen"), (steps[^1].KeyCut, steps[^1].Now));
         if (!inventory)
         {

@@ -128,13 +128,9 @@ internal static class OurStatements
     /// <summary>The mark of the cluster for which a Sid says that it cuts a role off; null for another Sid.</summary>
     public static string? RevokeMark(string sid) => Mark(sid, RevokeHead);
 
-    /// <summary>By name and shape, of whatever cluster: what carries our name and gives something else is not ours.</summary>
-    public static bool IsOurs(JsonObject statement)
-    {
-        string sid = PolicyJson.Text(statement, "Sid") ?? string.Empty;
-        return (UseMark(sid) is not null && SameActions(statement) && !statement.ContainsKey("Condition"))
-            || (RevokeMark(sid) is not null && CutRole(statement) is not null);
-    }
+    /// <summary>Is it a cut of ours, by name and shape, of whatever cluster?</summary>
+    public static bool IsCut(JsonObject statement) =>
+        RevokeMark(PolicyJson.Text(statement, "Sid") ?? string.Empty) is not null && CutRole(statement) is not null;
 
     /// <summary>Our trust statement, complete or not.</summary>
     public static JsonObject? FindTrust(PolicyDocument policy, CmekCluster cluster) => policy.Statements.FirstOrDefault(s =>
