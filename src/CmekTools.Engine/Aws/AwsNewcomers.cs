@@ -25,11 +25,15 @@ internal sealed class AwsNewcomers(AwsKeyReader reader, AwsRoleReader roles)
 
         if (Before(snapshot, "trustPolicyText") is { } trusted && AwsNames.TryParseRole(target.AuthPrincipal) is { } role)
         {
-            Evidence<IamRole> seen = await AwsEvidence.ReadAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
+            Evidence<IamRole> seen = await AwsEvidence.TryReadAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
             if (seen.Value is { } found)
             {
                 news.AddRange(
                     Difference(trusted, PolicyDocument.Parse(found.TrustPolicy, role.Text), target, $"the trust of {role.Name}"));
+            }
+            else if (seen.Hidden)
+            {
+                news.Add($"whoever the trust of {role.Name} lets in since (it could not be read: {seen.Why})");
             }
         }
 

@@ -53,7 +53,8 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
 
     public async Task<GrantRole> RepairRoleAsync(AccessTarget target, RoleArn role, AccessSnapshot? snapshot, Operation op)
     {
-        Evidence<IamRole> seen = await AwsEvidence.ReadAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
+        // The key's own service may answer where IAM does not.
+        Evidence<IamRole> seen = await AwsEvidence.TryReadAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
         if (seen.Value is { } there)
         {
             string? before = snapshot?.Data["roleId"]?.GetValue<string>();

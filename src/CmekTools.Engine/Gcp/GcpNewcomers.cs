@@ -28,14 +28,18 @@ internal static class GcpNewcomers
 
         if (snapshot.Data["service_account_policy"] is JsonObject trusted)
         {
-            try
+            Evidence<JsonObject> now = await GcpEvidence.TryReadAsync(
+                cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation),
+                "iam.serviceAccounts.getIamPolicy",
+                target.AuthPrincipal).ConfigureAwait(false);
+            if (now.Value is { } seen)
             {
-                JsonObject now = await cloud.GetAccountPolicyAsync(target.AuthPrincipal, op.Cancellation).ConfigureAwait(false);
-                news.AddRange(Difference(trusted, now, own, $"on {target.AuthPrincipal}"));
+                news.AddRange(Difference(trusted, seen, own, $"on {target.AuthPrincipal}"));
             }
-            catch (CmekServiceException e) when (e.StatusCode is 404 or 403)
+            else if (now.Hidden)
             {
                 // An account that is gone has nobody who could act as it.
+                news.Add($"whoever may act as {target.AuthPrincipal} since (its policy {now.Why})");
             }
         }
 

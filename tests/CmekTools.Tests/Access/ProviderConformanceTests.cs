@@ -222,6 +222,31 @@ public sealed class ProviderConformanceTests
     }
 
     [Theory]
+    [InlineData("AWS", 403)]
+    [InlineData("AWS", 503)]
+    [InlineData("GCP", 403)]
+    [InlineData("GCP", 503)]
+    [Covers(nameof(IKeyProvider.ReadNewcomersAsync))]
+    public async Task WhoActsAsThePrincipalNowAndCouldNotBeReadIsNotNobody(string cloud, int status)
+    {
+        await using ProviderScene scene = await ProviderScene.StartAsync(cloud);
+        AccessTarget target = await scene.GrantedAsync();
+        AccessSnapshot snapshot = await scene.Provider.CaptureAsync(target, scene.Run());
+        scene.Server.Before = r => Task.FromResult(
+            r.Service == "iam" || r.RawPath.Contains("/serviceAccounts/", StringComparison.Ordinal)
+                ? new SandboxResponse
+                {
+                    Status = status,
+                    Body = cloud == "AWS"
+                        ? "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
+                        : """{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}""",
+                }
+                : null);
+        string said = Assert.Single(await scene.Provider.ReadNewcomersAsync(target, snapshot, scene.Run()));
+        Assert.StartsWith("whoever", said, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [MemberData(nameof(Clouds))]
     [Covers(nameof(IKeyProvider.DisableKeyAsync), nameof(IKeyProvider.ReviveKeyAsync), nameof(IKeyProvider.RequireUsable))]
     public async Task ADisabledKeyIsCutCannotBeUsedAndIsRevived(string cloud)
