@@ -141,7 +141,9 @@ internal sealed class RevocationReport(CmekCluster cluster, IOperationHost host,
                 AuthPrincipal = principal,
                 Step = step,
                 Result = result,
-                Now = Now(all, revoked, Unseen),
+                Now = keyUri is not null && all != CmekCutState.Cut && Of(keyUri) == CmekCutState.Cut
+                    ? NowOfOne(all, revoked, Unseen)
+                    : Now(all, revoked, Unseen),
                 CutState = keyUri is null ? all : Of(keyUri),
                 KeyCut = all switch { CmekCutState.Cut => true, CmekCutState.Open => false, _ => null },
                 Revoked = revoked,
@@ -150,6 +152,13 @@ internal sealed class RevocationReport(CmekCluster cluster, IOperationHost host,
                 ReceiptPath = ReceiptPath,
             });
         }
+    }
+
+    // Beside a key that is proven cut stands what is true of it, and what is not yet of the others.
+    private static string NowOfOne(CmekCutState all, bool revoked, bool unseen)
+    {
+        string cluster = revoked ? "revoked at the service" : unseen ? "cluster's state not seen" : "cluster still running";
+        return $"this key cut, {(all == CmekCutState.Open ? "another one NOT" : "the others not seen yet")}, {cluster}";
     }
 
     private static string Now(CmekCutState all, bool revoked, bool unseen) => (all, revoked) switch

@@ -25,6 +25,12 @@ public sealed class ClaimTests
         CmekStep[] steps = [.. result.Values<CmekStep>()];
         Assert.Equal(CmekCutState.Missing, Assert.Single(steps, s => s.Step == "Proof" && s.KeyUri == hidden).CutState);
         Assert.All(steps, s => Assert.Null(s.KeyCut));
+
+        // What is proven of one key is not denied by what is not known of another.
+        Assert.StartsWith(
+            "this key cut, the others not seen yet",
+            Assert.Single(steps, s => s.Step == "Proof" && s.KeyUri != hidden).Now,
+            StringComparison.Ordinal);
         Assert.Contains(result.Errors, e => e.FullyQualifiedErrorId.StartsWith("CutNotSeen,", StringComparison.Ordinal));
         Assert.Equal(CmekState.REVOKED, (await life.StatusAsync()).State);
     }
