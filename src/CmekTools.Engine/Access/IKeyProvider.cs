@@ -27,6 +27,9 @@ internal sealed record KeyOptions
     /// <summary>Which generation of the cluster's keys: 1 has the plain derived name, later ones a name that says so.</summary>
     public int Generation { get; init; } = 1;
 
+    /// <summary>A key is looked for by its derived name alone, and not by what it is marked with.</summary>
+    public bool ByName { get; init; }
+
     /// <summary>Further tags or labels.</summary>
     public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
 

@@ -216,6 +216,10 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
 
             return named;
         }
+        catch (CmekServiceException e) when (e.ErrorId == AwsErrors.KeyNotFound && options.ByName)
+        {
+            return null;
+        }
         catch (CmekServiceException e) when (e.ErrorId == AwsErrors.KeyNotFound)
         {
             await op.Host.VerboseAsync(

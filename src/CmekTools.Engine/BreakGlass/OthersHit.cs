@@ -17,8 +17,13 @@ internal static class OthersHit
     /// <summary>By what was last seen of each cluster; where there is time to ask, by what the service says now.</summary>
     /// <param name="subjects">The plan's clusters.</param>
     /// <param name="look">True to ask the service, for as long as its patience lasts.</param>
+    /// <param name="permanent">The keys are to be deleted too.</param>
     /// <param name="op">The run.</param>
-    public static async Task<IReadOnlyList<OtherHit>> FindAsync(IReadOnlyList<RevocationSubject> subjects, bool look, Operation op)
+    public static async Task<IReadOnlyList<OtherHit>> FindAsync(
+        IReadOnlyList<RevocationSubject> subjects,
+        bool look,
+        bool permanent,
+        Operation op)
     {
         HashSet<string> mine = [.. subjects.Select(s => s.Cluster.Id)];
         Dictionary<string, OtherHit> hits = [];
@@ -74,7 +79,12 @@ internal static class OthersHit
             {
                 if (subjects.Any(s => s.Targets.Any(t => t.KeyUri == uri)))
                 {
-                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same key {uri}");
+                    // Who acts as another principal is not cut off by a cut of this one, but by all that switches the key itself off.
+                    string what = principal is null || subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal))
+                        ? string.Empty
+                        : $", as {principal}, which is not cut off: it stops only where the key itself has to be disabled"
+                            + (permanent ? ", and with its deletion" : string.Empty);
+                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same key {uri}{what}");
                     return;
                 }
 

@@ -76,7 +76,7 @@ internal sealed class Revocation
         Revocation revocation = new(plan, op);
         if (plan.Options.Unasked && plan.Others.Count > 0)
         {
-            await op.Host.WarningAsync($"Also hit: {string.Join("; ", plan.Others)}.").ConfigureAwait(false);
+            await op.Host.WarningAsync($"Also touched: {string.Join("; ", plan.Others)}.").ConfigureAwait(false);
         }
 
         if (plan.Options.DisablePrincipal && plan.Subjects.Any(s => s.Cluster.Provider != CmekProvider.GCP))

@@ -43,7 +43,8 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
             }
         }
 
-        return new RevocationPlan(subjects, await OthersHit.FindAsync(subjects, !options.Unasked, op).ConfigureAwait(false), options);
+        IReadOnlyList<OtherHit> others = await OthersHit.FindAsync(subjects, !options.Unasked, options.Permanent, op).ConfigureAwait(false);
+        return new RevocationPlan(subjects, others, options);
     }
 
     /// <summary>The one question.</summary>
@@ -65,7 +66,7 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
 
         if (Others.Count > 0)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"ALSO HIT: {string.Join("; ", Others)}.");
+            text.AppendLine(CultureInfo.InvariantCulture, $"ALSO TOUCHED: {string.Join("; ", Others)}.");
         }
 
         text.Append(Subjects.Any(s => s.InUse)

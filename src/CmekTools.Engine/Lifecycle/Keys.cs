@@ -79,9 +79,16 @@ internal static class Keys
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         List<KeyEntry> tagged = [];
-        await foreach (CmekKey found in provider.FindKeysAsync(cluster, null, options, op).ConfigureAwait(false))
+        for (int generation = 1, found = 1; found > 0 && generation < GenerationLimit; generation++)
         {
-            tagged.Add(new KeyEntry(found.Region!, found.KeyUri!, null, CmekKeyPlace.Unused, KeySources.Tag));
+            // The first may be gone, and there are others all the same.
+            found = generation == 1 ? 1 : 0;
+            KeyOptions one = options with { Generation = generation, ByName = generation > 1 };
+            await foreach (CmekKey key in provider.FindKeysAsync(cluster, null, one, op).ConfigureAwait(false))
+            {
+                found++;
+                tagged.Add(new KeyEntry(key.Region!, key.KeyUri!, null, CmekKeyPlace.Unused, KeySources.Tag));
+            }
         }
 
         ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, tagged, op).ConfigureAwait(false);

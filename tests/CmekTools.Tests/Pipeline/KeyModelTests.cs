@@ -774,4 +774,27 @@ public sealed class KeyModelTests
         Assert.False(await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
         Assert.Empty(life.Writes);
     }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AKeyOfALaterGenerationIsListedBeforeItIsInUse(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string region = life.Regions[1];
+        string[] made =
+        [
+            .. (await life.RunAsync($"""
+                $next = New-CmekKey shop -Region {region} -NewGeneration
+                $null = $next | Grant-CmekAccess | Update-CmekCluster -Wait
+                $next
+                New-CmekKey shop -Region {region} -NewGeneration
+                """)).Values<CmekKey>().Select(k => k.KeyUri!),
+        ];
+        Assert.Equal(2, made.Distinct().Count());
+        CmekKey[] all = [.. (await life.RunAsync("Get-CmekKey shop")).Values<CmekKey>()];
+        Assert.Equal(CmekKeyPlace.InUse, Assert.Single(all, k => k.KeyUri == made[0]).Place);
+        Assert.Equal((CmekKeyPlace.Unused, region), (Assert.Single(all, k => k.KeyUri == made[1]) is var last ? last.Place : default, last.Region));
+        Assert.Equal(4, all.Length);
+    }
 }
