@@ -794,7 +794,8 @@ public sealed class KeyModelTests
         Assert.Equal(2, made.Distinct().Count());
         CmekKey[] all = [.. (await life.RunAsync("Get-CmekKey shop")).Values<CmekKey>()];
         Assert.Equal(CmekKeyPlace.InUse, Assert.Single(all, k => k.KeyUri == made[0]).Place);
-        Assert.Equal((CmekKeyPlace.Unused, region), (Assert.Single(all, k => k.KeyUri == made[1]) is var last ? last.Place : default, last.Region));
+        CmekKey last = Assert.Single(all, k => k.KeyUri == made[1]);
+        Assert.Equal((CmekKeyPlace.Unused, region), (last.Place, last.Region));
         Assert.Equal(4, all.Length);
     }
 }
