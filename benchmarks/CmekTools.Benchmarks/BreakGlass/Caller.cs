@@ -48,7 +48,7 @@ internal sealed class Caller : IOperationHost, IDisposable
     public async Task<string[]> EnableAsync()
     {
         List<CmekCluster> clusters = [];
-        await foreach (CmekCluster cluster in ClusterLookup.ListAsync(_session, CancellationToken.None).ConfigureAwait(false))
+        await foreach (CmekCluster cluster in ClusterListing.ListAsync(_session, CancellationToken.None).ConfigureAwait(false))
         {
             clusters.Add(cluster);
         }

@@ -205,7 +205,7 @@ internal interface IKeyProvider : IDisposable
     /// True where a cut leaves a mark in the policy by which it is known again; else an access that is not there may have been cut,
     /// or never was.
     /// </summary>
-    bool CutLeavesMark { get; }
+    bool CutStandsInPolicy { get; }
 
     /// <summary>Was the access cut off already when a snapshot was taken? Then the snapshot does not say what was there before.</summary>
     bool WasCut(AccessTarget target, AccessSnapshot snapshot);

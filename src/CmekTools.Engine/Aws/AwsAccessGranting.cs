@@ -14,7 +14,7 @@ internal sealed class AwsAccessGranting(AwsKeyReader reader, AwsPrincipals princ
         if (key.KeyUri is not null)
         {
             AwsInput.ValidateKeyUri(key.KeyUri, cluster, region);
-            AwsInput.RequireUsable(key);
+            AwsKeyReader.RequireUsable(key);
             arn = AwsInput.ParseKey(key.KeyUri);
             if (arn.Region != region)
             {
@@ -33,7 +33,7 @@ internal sealed class AwsAccessGranting(AwsKeyReader reader, AwsPrincipals princ
                 AwsNames.TryParseRole(options.RoleArn)?.Name ?? options.RoleName ?? AwsNames.RoleName(cluster));
         }
 
-        GrantRole role = await principals.EnsureRoleAsync(cluster, region, options, op, changes).ConfigureAwait(false);
+        ClusterRole role = await principals.EnsureRoleAsync(cluster, region, options, op, changes).ConfigureAwait(false);
         bool planned = role.Planned;
         if (arn is null)
         {
@@ -84,7 +84,7 @@ internal sealed class AwsAccessGranting(AwsKeyReader reader, AwsPrincipals princ
         };
     }
 
-    private async Task WarnOfBlocksAsync(KeyArn key, GrantRole role, Operation op, bool planned)
+    private async Task WarnOfBlocksAsync(KeyArn key, ClusterRole role, Operation op, bool planned)
     {
         if (planned)
         {

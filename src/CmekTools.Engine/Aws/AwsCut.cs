@@ -114,7 +114,7 @@ internal sealed class AwsCut(
             await life.ReviveKeyAsync(key.Text, target.Revival, op).ConfigureAwait(false);
         }
 
-        GrantRole now = await principals.RepairRoleAsync(target, role, snapshot, op).ConfigureAwait(false);
+        ClusterRole now = await principals.RepairRoleAsync(target, role, snapshot, op).ConfigureAwait(false);
         await policies.EditPolicyAsync(
             key,
             new KeyPolicyChange(

@@ -30,7 +30,7 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         KeyArn key = AwsInput.ParseKey(keyUri);
         KeyMetadata data = await reader.DescribeAsync(key.Text, key.Region, op.Cancellation).ConfigureAwait(false);
         CmekKey seen = AwsKeyReader.ToKey(data, null, null, null);
-        AwsInput.RequireUsable(seen);
+        AwsKeyReader.RequireUsable(seen);
         if (data.MultiRegionConfiguration is { MultiRegionKeyType.Value: "REPLICA", PrimaryKey.Arn: { } primary })
         {
             await op.Host.VerboseAsync($"{key.Text} is a replica; its material is rotated at {primary}.").ConfigureAwait(false);

@@ -141,7 +141,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         KeyArn arn = AwsNames.TryParseKey(found.Arn)!;
         if (found.KeyState == KeyState.PendingDeletion)
         {
-            AwsInput.RequireUsable(AwsKeyReader.ToKey(found, null, null, alias));
+            AwsKeyReader.RequireUsable(AwsKeyReader.ToKey(found, null, null, alias));
         }
 
         CmekKey key = await reader.ReadKeyAsync(arn, op, found).ConfigureAwait(false);

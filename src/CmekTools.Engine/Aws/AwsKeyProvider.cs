@@ -65,7 +65,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
     public void ValidatePrincipal(string principal) => AwsInput.ValidatePrincipal(principal);
 
     /// <inheritdoc/>
-    public void RequireUsable(CmekKey key) => AwsInput.RequireUsable(key);
+    public void RequireUsable(CmekKey key) => AwsKeyReader.RequireUsable(key);
 
     /// <inheritdoc/>
     public string MaterialOf(string keyUri) => AwsKeyLife.MaterialOf(keyUri);
@@ -118,7 +118,7 @@ internal sealed class AwsKeyProvider : IKeyProvider
     public Task<KeyMarks> ReadMarksAsync(string keyUri, Operation op) => _marks.ReadAsync(keyUri, op);
 
     /// <inheritdoc/>
-    public bool CutLeavesMark => true;
+    public bool CutStandsInPolicy => true;
 
     /// <inheritdoc/>
     public bool WasCut(AccessTarget target, AccessSnapshot snapshot) => AwsNewcomers.WasCut(target, snapshot);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Amazon.KeyManagementService.Model;
 using CmekTools.Engine.Aws.Policies;
+using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Aws;
 
@@ -226,4 +227,37 @@ internal sealed class AwsKeyReader(AwsClients clients)
 
     public static DateTimeOffset? ToOffset(DateTime? time) =>
         time is { } t && t != default ? new DateTimeOffset(t.ToUniversalTime()) : null;
+
+    /// <summary>Throws where the key cannot be a CMEK.</summary>
+    public static void RequireUsable(CmekKey key)
+    {
+        string uri = key.KeyUri ?? key.ToString();
+        if (key.KeySpec is not (null or "SYMMETRIC_DEFAULT") || key.KeyUsage is not (null or "ENCRYPT_DECRYPT"))
+        {
+            throw new CmekException(
+                "KeyNotSymmetric",
+                CmekErrorKind.InvalidArgument,
+                $"The key {uri} is {key.KeySpec} for {key.KeyUsage}; a cluster needs a symmetric key (SYMMETRIC_DEFAULT) for "
+                    + "ENCRYPT_DECRYPT. A key's kind cannot be changed.",
+                "Make another key with New-CmekKey, or give the ARN of a symmetric one.",
+                key);
+        }
+
+        KeyStates.RequireOn(key, state => state switch
+        {
+            CmekKeyState.PendingDeletion => new KeyRefusal(
+                $"The key {uri} is scheduled for "
+                    + $"deletion{(key.DeletionDate is { } date ? $" on {date:yyyy-MM-dd}" : string.Empty)}: nothing can be "
+                    + "encrypted or decrypted with it.",
+                "Rescue it first: " + AwsErrors.CancelDeletionCommand(uri)),
+            CmekKeyState.Disabled => new KeyRefusal(
+                $"The key {uri} is disabled: nothing can be encrypted or decrypted with it.",
+                "Enable it first: " + AwsErrors.EnableCommand(uri)),
+            CmekKeyState.Creating => new KeyRefusal($"The key {uri} is still being made.", "Run the command again in a minute."),
+            _ => new KeyRefusal(
+                $"The key {uri} cannot be used in the state that it is in (imported material missing, a key store out of reach, or "
+                    + "a state that this version does not know).",
+                "See the key's state in the AWS console, or make another key with New-CmekKey."),
+        });
+    }
 }

@@ -8,7 +8,7 @@ namespace CmekTools.Engine.Aws;
 /// <summary>The role that a cluster acts as, and who may assume it.</summary>
 internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
 {
-    public async Task<GrantRole> EnsureRoleAsync(
+    public async Task<ClusterRole> EnsureRoleAsync(
         CmekCluster cluster,
         string region,
         PrincipalOptions options,
@@ -51,7 +51,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                 changes).ConfigureAwait(false);
     }
 
-    public async Task<GrantRole> RepairRoleAsync(AccessTarget target, RoleArn role, AccessSnapshot? snapshot, Operation op)
+    public async Task<ClusterRole> RepairRoleAsync(AccessTarget target, RoleArn role, AccessSnapshot? snapshot, Operation op)
     {
         // The key's own service may answer where IAM does not.
         Evidence<IamRole> seen = await AwsEvidence.TryReadAsync(roles.RoleAsync(role, op.Cancellation)).ConfigureAwait(false);
@@ -84,14 +84,14 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
             }
 
             bool mayBeNew = there.CreatedAt is { } made && op.Session.Time.GetUtcNow() - made < op.Timings.PropagationLimit;
-            return new GrantRole(there.Arn, there.Id, mayBeNew, false);
+            return new ClusterRole(there.Arn, there.Id, mayBeNew, false);
         }
 
         if (!seen.Missing || target.Cluster.AccountId is not { } trusted)
         {
             await op.Host.WarningAsync(
                 $"The role {role.Text} could not be looked at ({seen.Why}); the key policy is written for its ARN.").ConfigureAwait(false);
-            return new GrantRole(role.Text, null, false, false);
+            return new ClusterRole(role.Text, null, false, false);
         }
 
         AwsCaller caller = await clients.CallerAsync(AwsNames.IamRegion(role.Partition), op.Cancellation).ConfigureAwait(false);
@@ -109,7 +109,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
         return await CreateRoleAsync(role.Name, target.Cluster, trusted, caller, op, []).ConfigureAwait(false);
     }
 
-    private async Task<GrantRole> CreateRoleAsync(
+    private async Task<ClusterRole> CreateRoleAsync(
         string name,
         CmekCluster cluster,
         string account,
@@ -149,14 +149,14 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                 && PolicyDocument.Parse(there.TrustPolicy, there.Arn).Same(trust) ? there : null;
             return made is not null;
         }).ConfigureAwait(false);
-        return made is null ? new GrantRole(planned, null, false, true) : new GrantRole(made.Arn, made.Id, true, false);
+        return made is null ? new ClusterRole(planned, null, false, true) : new ClusterRole(made.Arn, made.Id, true, false);
     }
 
-    private async Task<GrantRole> CompleteRoleAsync(
+    private async Task<ClusterRole> CompleteRoleAsync(
         IamRole role, CmekCluster cluster, string account, string partition, bool named, Operation op, List<string> changes)
     {
         bool mayBeNew = role.CreatedAt is { } made && op.Session.Time.GetUtcNow() - made < op.Timings.PropagationLimit;
-        GrantRole result = new(role.Arn, role.Id, mayBeNew, false);
+        ClusterRole result = new(role.Arn, role.Id, mayBeNew, false);
         PolicyDocument trust = PolicyDocument.Parse(role.TrustPolicy, role.Arn);
         TrustDecision verdict = TrustEvaluator.Decide(trust, account, op.Session.Organization.Id, op.Session.Time.GetUtcNow());
         if (verdict is { Assume: Decision.Allowed, ExternalId: ExternalIdDemand.Exact or ExternalIdDemand.TakesOthers })
@@ -260,7 +260,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
     }
 
     // A role that others manage is looked at and never written.
-    private async Task<GrantRole> CheckGivenRoleAsync(string arn, CmekCluster cluster, string account, Operation op)
+    private async Task<ClusterRole> CheckGivenRoleAsync(string arn, CmekCluster cluster, string account, Operation op)
     {
         AwsInput.ValidatePrincipal(arn);
         RoleArn role = AwsNames.TryParseRole(arn)!;
@@ -273,7 +273,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
                 await op.Host.WarningAsync(
                     $"The role {arn} is in another account ({role.Account}) than the caller ({caller.Account}), so its trust was not "
                         + "checked. It also needs a policy of its own there that allows the key.").ConfigureAwait(false);
-                return new GrantRole(arn, null, false, false);
+                return new ClusterRole(arn, null, false, false);
             }
 
             seen = await roles.FindRoleAsync(role.Name, role.Partition, op.Cancellation).ConfigureAwait(false);
@@ -281,7 +281,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
         catch (CmekServiceException e) when (e.ErrorId == AwsErrors.AccessDenied)
         {
             await op.Host.WarningAsync($"The trust of the role {arn} was not checked: {e.Message}").ConfigureAwait(false);
-            return new GrantRole(arn, null, false, false);
+            return new ClusterRole(arn, null, false, false);
         }
 
         if (seen is null)
@@ -311,7 +311,7 @@ internal sealed class AwsPrincipals(AwsClients clients, AwsRoleReader roles)
             await op.Host.WarningAsync($"The trust of {arn} is not what it should be: {verdict.Reason}.").ConfigureAwait(false);
         }
 
-        return new GrantRole(seen.Arn, seen.Id, false, false);
+        return new ClusterRole(seen.Arn, seen.Id, false, false);
     }
 
     private static CmekException TrustInvalid(string arn, CmekCluster cluster, TrustDecision verdict, string action) => new(

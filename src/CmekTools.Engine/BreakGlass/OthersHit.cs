@@ -48,7 +48,7 @@ internal static class OthersHit
             try
             {
                 List<Task> reads = [];
-                await foreach (CmekCluster cluster in ClusterLookup.ListAsync(op.Session, soon.Token).ConfigureAwait(false))
+                await foreach (CmekCluster cluster in ClusterListing.ListAsync(op.Session, soon.Token).ConfigureAwait(false))
                 {
                     if (cluster.SupportsCmek && !mine.Contains(cluster.Id) && subjects.Any(s => s.Cluster.Provider == cluster.Provider))
                     {

@@ -126,7 +126,7 @@ internal sealed class Readiness(bool keyOnly, Operation op)
         if (!keyOnly && subject.Silent is null)
         {
             // Where the service is silent, what an earlier change showed of the role does not say that the next one would get through.
-            checks.Add(await ClusterChecks.RoleCheckAsync(subject.Cluster, op).ConfigureAwait(false));
+            checks.Add(await AccessTest.RoleCheckAsync(subject.Cluster, op).ConfigureAwait(false));
         }
 
         Task<IReadOnlyList<CmekCheck>>[] keys = [.. subject.Targets.GroupBy(t => t.KeyUri).Select(g => OfKeyAsync(subject, [.. g]))];

@@ -26,7 +26,7 @@ internal sealed record ReadinessScope(IReadOnlyList<ClusterRef> Clusters, string
             try
             {
                 List<CmekCluster> listed = [];
-                await foreach (CmekCluster cluster in ClusterLookup.ListAsync(op.Session, soon.Token).ConfigureAwait(false))
+                await foreach (CmekCluster cluster in ClusterListing.ListAsync(op.Session, soon.Token).ConfigureAwait(false))
                 {
                     listed.Add(cluster);
                 }

@@ -127,7 +127,7 @@ internal static class RestorePlanning
             [.. looked.Select(l => l.Item).OfType<RestoreItem>().OrderByDescending(i => i.Key.Needed), .. refused],
             open,
             acting,
-            provider.CutLeavesMark
+            provider.CutStandsInPolicy
                 ? [
                     .. looked.Where(l => l.Item is { Acts: true }).SelectMany(
                         l => l.Cuts.Where(

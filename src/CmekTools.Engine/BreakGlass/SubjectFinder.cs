@@ -35,7 +35,7 @@ internal sealed class SubjectFinder(Operation op, int count)
         : await AskingAsync(
             op,
             $"Looking for {named}",
-            _ => named.Id is { } id ? op.GetClusterAsync(id) : ClusterLookup.ByNameAsync(named.Name!, op)).ConfigureAwait(false);
+            _ => named.Id is { } id ? op.GetClusterAsync(id) : ClusterListing.ByNameAsync(named.Name!, op)).ConfigureAwait(false);
 
     /// <summary>
     /// Asks the service something for a restore. One that is gone is given up within seconds: access can be given back without it, which
@@ -155,7 +155,7 @@ internal sealed class SubjectFinder(Operation op, int count)
             cluster = known;
         }
 
-        ClusterLookup.RequireName(cluster, named.Name);
+        ClusterListing.RequireName(cluster, named.Name);
         CmekStatus status = Unseen(cluster);
         if (silent is null)
         {
@@ -199,7 +199,7 @@ internal sealed class SubjectFinder(Operation op, int count)
         Operation part = op.ForRecord(op.Host, cancellation, cancellation);
         return named.Id is { } id
             ? await part.Session.Cloud.GetClusterAsync(id, cancellation).ConfigureAwait(false)
-            : await ClusterLookup.ByNameAsync(named.Name!, part).ConfigureAwait(false);
+            : await ClusterListing.ByNameAsync(named.Name!, part).ConfigureAwait(false);
     }
 
     private Task<T> AskAsync<T>(string what, Func<CancellationToken, Task<T>> ask) =>

@@ -35,7 +35,7 @@ internal static class Comparing
         CmekAccess[] wanted =
         [
             .. declared is not null
-                ? ClusterLookup.InOwnSpelling(cluster, declared)
+                ? ClusterRequirements.InOwnSpelling(cluster, declared)
                 : [.. status.Regions.Where(r => r.Current is not null).Select(r => Specs.ToAccess(cluster, r))],
         ];
         foreach (CmekDifference difference in OfStatus(cluster, status, wanted, declared is not null))
@@ -49,7 +49,7 @@ internal static class Comparing
         CmekAccess[] used =
         [
             .. inUse,
-            .. ClusterChecks.Complete(wanted).Where(
+            .. AccessTest.Complete(wanted).Where(
                 a => cluster.Regions.Any(r => r.Name == a.Region) && !inUse.Any(u => u.Region == a.Region)),
         ];
         await foreach (CmekCheck check in Preflight.AccessesAsync(cluster, used, op).ConfigureAwait(false))

@@ -51,7 +51,7 @@ internal static class Specs
         SortedDictionary<string, CmekAccess> byRegion = new(StringComparer.Ordinal);
         foreach (CmekAccess access in accesses)
         {
-            string region = newRegions ? access.Region.Trim() : ClusterLookup.RequireRegion(cluster, access.Region);
+            string region = newRegions ? access.Region.Trim() : ClusterRequirements.RequireRegion(cluster, access.Region);
             CmekAccess exact = access with { Region = region, ClusterId = cluster.Id, ClusterName = cluster.Name };
             if (byRegion.TryGetValue(region, out CmekAccess? other)
                 && (other.KeyUri != exact.KeyUri || other.AuthPrincipal != exact.AuthPrincipal))

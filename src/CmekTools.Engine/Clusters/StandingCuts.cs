@@ -24,7 +24,7 @@ internal static class StandingCuts
             if (marks.HasCut(principal, keys.Cluster.Id)
                     ? !acts || needs || await IsOnAsync(key).ConfigureAwait(false)
                     : await IsOffForItAsync(key, marks).ConfigureAwait(false)
-                        || (!acts && !provider.CutLeavesMark && await IsDeniedAsync(Target(key), provider, op).ConfigureAwait(false)))
+                        || (!acts && !provider.CutStandsInPolicy && await IsDeniedAsync(Target(key), provider, op).ConfigureAwait(false)))
             {
                 return key;
             }
@@ -54,7 +54,7 @@ internal static class StandingCuts
     /// <param name="op">The run.</param>
     public static async Task<bool> IsFromAsync(AccessTarget target, KeyMarks marks, IKeyProvider provider, Operation op)
     {
-        if (marks.HasCut(target.AuthPrincipal, target.Cluster.Id) || provider.CutLeavesMark)
+        if (marks.HasCut(target.AuthPrincipal, target.Cluster.Id) || provider.CutStandsInPolicy)
         {
             return marks.HasCut(target.AuthPrincipal, target.Cluster.Id);
         }

@@ -99,7 +99,7 @@ internal sealed class GcpKeyProvider : IKeyProvider
         await GcpKeyMarks.ReadAsync(await _clients.ConnectAsync(op).ConfigureAwait(false), keyUri, op).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public bool CutLeavesMark => false;
+    public bool CutStandsInPolicy => false;
 
     /// <inheritdoc/>
     public bool WasCut(AccessTarget target, AccessSnapshot snapshot) => GcpNewcomers.WasCut(target, snapshot);

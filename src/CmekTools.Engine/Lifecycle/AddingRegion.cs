@@ -17,7 +17,7 @@ internal static class AddingRegion
         Operation op)
     {
         op.About(cluster);
-        ClusterLookup.RequireCmekPossible(cluster);
+        ClusterRequirements.RequireCmekPossible(cluster);
         SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: false, newRegions: true, op);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         foreach (CmekAccess access in wanted.Values)

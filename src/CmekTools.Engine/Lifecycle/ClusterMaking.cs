@@ -68,7 +68,7 @@ internal static class ClusterMaking
     private static async Task<CmekCluster?> FindAsync(string name, Operation op, CancellationToken cancellation)
     {
         CmekCluster? found = null;
-        await foreach (CmekCluster known in ClusterLookup.ListAsync(op.Session, cancellation).ConfigureAwait(false))
+        await foreach (CmekCluster known in ClusterListing.ListAsync(op.Session, cancellation).ConfigureAwait(false))
         {
             if (string.Equals(known.Name, name, StringComparison.OrdinalIgnoreCase))
             {

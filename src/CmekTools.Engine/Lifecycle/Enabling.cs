@@ -21,7 +21,7 @@ internal static class Enabling
         Operation op)
     {
         op.About(cluster);
-        ClusterLookup.RequireCmekPossible(cluster);
+        ClusterRequirements.RequireCmekPossible(cluster);
         SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: true, newRegions: false, op);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         await Updating.RequireNotLeftBehindAsync(cluster, status, wanted.Values, allow: false, op).ConfigureAwait(false);

@@ -19,14 +19,14 @@ internal static class Granting
         Operation op)
     {
         op.About(cluster);
-        ClusterLookup.RequireCmekPossible(cluster);
+        ClusterRequirements.RequireCmekPossible(cluster);
         ForeignOptions.Require(cluster, options);
         CmekRegion? own = cluster.Regions.FirstOrDefault(r => string.Equals(r.Name, region, StringComparison.OrdinalIgnoreCase));
         if (own is null
             && !IsWhereTheKeyIs(region, keyUri ?? known?.KeyUri, known)
             && Names.DidYouMean(region, cluster.Regions.Select(r => r.Name)).Length > 0)
         {
-            throw ClusterLookup.RegionUnknown(cluster, region);
+            throw ClusterRequirements.RegionUnknown(cluster, region);
         }
 
         if (own is null)

@@ -29,7 +29,7 @@ internal static class Keys
         Operation op)
     {
         op.About(cluster);
-        ClusterLookup.RequireCmekPossible(cluster);
+        ClusterRequirements.RequireCmekPossible(cluster);
         ForeignOptions.Require(cluster, options);
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         if (options.KeyName is not null || options.AliasName is not null)
@@ -39,7 +39,7 @@ internal static class Keys
 
         string[] wanted = regions.Count == 0
             ? [.. cluster.Regions.Select(r => r.Name)]
-            : [.. regions.Select(r => newRegions ? RequireNew(cluster, r) : ClusterLookup.RequireRegion(cluster, r)).Distinct()];
+            : [.. regions.Select(r => newRegions ? RequireNew(cluster, r) : ClusterRequirements.RequireRegion(cluster, r)).Distinct()];
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, op).ConfigureAwait(false);
         // A key that has to do with another region's waits for it: copies for their primary, and one key ring for all of them is made once.
@@ -251,7 +251,7 @@ internal static class Keys
                     region.Replace("-", null, StringComparison.Ordinal),
                     StringComparison.OrdinalIgnoreCase))
             ? region.ToLowerInvariant()
-            : throw ClusterLookup.RegionUnknown(cluster, region);
+            : throw ClusterRequirements.RegionUnknown(cluster, region);
     }
 
     private static void RequireOneRegion(CmekCluster cluster, IReadOnlyList<string> regions, KeyOptions options)

@@ -26,7 +26,7 @@ internal static class Updating
         CmekCluster cluster, IEnumerable<CmekAccess> accesses, bool rotateKey, bool allowPast, SwitchOptions options, Operation op)
     {
         op.About(cluster);
-        ClusterLookup.RequireCmekPossible(cluster);
+        ClusterRequirements.RequireCmekPossible(cluster);
         SortedDictionary<string, CmekAccess> wanted = Specs.Validate(cluster, accesses, allRegions: false, newRegions: false, op);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         RequireEncrypted(cluster, status, wanted.Keys, SwitchCommand.Update);
@@ -94,10 +94,10 @@ internal static class Updating
         Operation op)
     {
         op.About(cluster);
-        ClusterLookup.RequireCmekPossible(cluster);
+        ClusterRequirements.RequireCmekPossible(cluster);
         string[] names = regions.Count == 0
             ? [.. cluster.Regions.Select(r => r.Name)]
-            : [.. regions.Select(r => ClusterLookup.RequireRegion(cluster, r)).Distinct()];
+            : [.. regions.Select(r => ClusterRequirements.RequireRegion(cluster, r)).Distinct()];
         CmekStatus before = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         RequireEncrypted(cluster, before, names, SwitchCommand.Rewrap);
         SortedDictionary<string, CmekAccess> same = new(StringComparer.Ordinal);

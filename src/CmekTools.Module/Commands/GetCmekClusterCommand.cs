@@ -50,7 +50,7 @@ public sealed class GetCmekClusterCommand : SessionCommand
 
         ClusterNames names = new(_names);
         List<CmekCluster> several = [];
-        await foreach (CmekCluster cluster in ClusterLookup.ListAsync(Context, Cancellation).ConfigureAwait(false))
+        await foreach (CmekCluster cluster in ClusterListing.ListAsync(Context, Cancellation).ConfigureAwait(false))
         {
             if (!names.Takes(cluster.Name) || _ids.Contains(cluster.Id))
             {

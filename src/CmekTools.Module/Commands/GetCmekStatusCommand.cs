@@ -76,7 +76,7 @@ public sealed class GetCmekStatusCommand : FleetCommand
         ClusterNames names = new(_names);
         int unable = 0;
         List<CmekCluster>? all = Ordered && _turns.Count > 1 ? [] : null;
-        await foreach (CmekCluster cluster in ClusterLookup.ListAsync(Context, Cancellation).ConfigureAwait(false))
+        await foreach (CmekCluster cluster in ClusterListing.ListAsync(Context, Cancellation).ConfigureAwait(false))
         {
             if (!names.Takes(cluster.Name) || _begun.Contains(cluster.Id) || (Provider.Length > 0 && !Provider.Contains(cluster.Provider)))
             {

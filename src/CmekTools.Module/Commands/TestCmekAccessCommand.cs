@@ -145,7 +145,7 @@ public sealed class TestCmekAccessCommand : FleetCommand
 
     private async Task RunAsync(Func<Operation, Task<CmekCluster>> read, string name, IReadOnlyList<CmekAccess>? declared, Operation op)
     {
-        await foreach (CmekCheck check in ClusterChecks.RunAsync(
+        await foreach (CmekCheck check in AccessTest.RunAsync(
             () => read(op),
             name,
             declared,

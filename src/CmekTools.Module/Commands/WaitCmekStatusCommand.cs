@@ -32,7 +32,7 @@ public sealed class WaitCmekStatusCommand : ClusterCommand
     {
         string[] regions = wanted.Count == 0
             ? [.. cluster.Regions.Select(r => r.Name)]
-            : [.. wanted.Select(r => ClusterLookup.RequireRegion(cluster, r))];
+            : [.. wanted.Select(r => ClusterRequirements.RequireRegion(cluster, r))];
         StatusGoal goal = StatusGoal.State($"Waiting for {State}", regions, State);
         await op.Host.OutputAsync(
             await StatusWatch.WaitAsync(

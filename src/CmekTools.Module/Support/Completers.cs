@@ -75,7 +75,7 @@ public abstract class CloudCompleter : IArgumentCompleter
     internal static async Task<List<CmekCluster>> ClustersAsync(SessionContext context, CancellationToken cancellation)
     {
         List<CmekCluster> clusters = [];
-        await foreach (CmekCluster cluster in ClusterLookup.ListAsync(context, cancellation).ConfigureAwait(false))
+        await foreach (CmekCluster cluster in ClusterListing.ListAsync(context, cancellation).ConfigureAwait(false))
         {
             clusters.Add(cluster);
         }

@@ -153,7 +153,7 @@ public abstract class SessionCommand : PipelineCommand
         }
 
         CmekCluster cluster = await op.RecentClusterAsync(given.Id, within).ConfigureAwait(false);
-        ClusterLookup.RequireName(cluster, given.Name);
+        ClusterListing.RequireName(cluster, given.Name);
         return cluster;
     }
 
@@ -235,11 +235,11 @@ public abstract class SessionCommand : PipelineCommand
         CmekCluster cluster;
         try
         {
-            cluster = ClusterLookup.Named(name, await ListAsync(anew: false).ConfigureAwait(false));
+            cluster = ClusterListing.Named(name, await ListAsync(anew: false).ConfigureAwait(false));
         }
         catch (CmekException) when (before)
         {
-            return ClusterLookup.Named(name, await ListAsync(anew: true).ConfigureAwait(false));
+            return ClusterListing.Named(name, await ListAsync(anew: true).ConfigureAwait(false));
         }
 
         return before ? await op.RecentClusterAsync(cluster.Id, within).ConfigureAwait(false) : cluster;
@@ -250,7 +250,7 @@ public abstract class SessionCommand : PipelineCommand
         await _listing.WaitAsync(Cancellation).ConfigureAwait(false);
         try
         {
-            return _listed = (anew ? null : _listed) ?? await ClusterLookup.AllAsync(Context, Cancellation).ConfigureAwait(false);
+            return _listed = (anew ? null : _listed) ?? await ClusterListing.AllAsync(Context, Cancellation).ConfigureAwait(false);
         }
         finally
         {

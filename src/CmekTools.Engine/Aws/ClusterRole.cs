@@ -5,4 +5,4 @@ namespace CmekTools.Engine.Aws;
 /// <param name="Id">Its unique id, where it could be seen.</param>
 /// <param name="MayBeNew">True where KMS may not know it yet.</param>
 /// <param name="Planned">True where it was not made: <c>-WhatIf</c>, or the user said no.</param>
-internal sealed record GrantRole(string Arn, string? Id, bool MayBeNew, bool Planned);
+internal sealed record ClusterRole(string Arn, string? Id, bool MayBeNew, bool Planned);

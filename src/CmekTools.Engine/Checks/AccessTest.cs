@@ -6,7 +6,7 @@ using CmekTools.Engine.Text;
 namespace CmekTools.Engine.Checks;
 
 /// <summary>What Test-CmekAccess looks at: the Cloud API's side, and through the providers the keys' side.</summary>
-internal static class ClusterChecks
+internal static class AccessTest
 {
     private const string Role = "CloudApiRole";
 
@@ -49,7 +49,7 @@ internal static class ClusterChecks
 
         // The status and the providers' policies do not depend on each other where the accesses are given: they are read side by side.
         Task<CmekStatus> reading = op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation);
-        declared = declared is null ? null : ClusterLookup.InOwnSpelling(cluster, declared);
+        declared = declared is null ? null : ClusterRequirements.InOwnSpelling(cluster, declared);
         IReadOnlyList<CmekAccess>? accesses = declared;
         Task<List<CmekCheck>>? providers = declared is null
             ? null
@@ -270,7 +270,7 @@ internal static class ClusterChecks
             CmekAccess access in accesses.Where(
                 a => !cluster.Regions.Any(r => string.Equals(r.Name, a.Region, StringComparison.OrdinalIgnoreCase))))
         {
-            CmekException unknown = ClusterLookup.RegionUnknown(cluster, access.Region);
+            CmekException unknown = ClusterRequirements.RegionUnknown(cluster, access.Region);
             yield return Make(
                 cluster,
                 "RegionKnown",
