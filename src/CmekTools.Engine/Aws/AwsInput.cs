@@ -1,4 +1,3 @@
-using CmekTools.Engine.Access;
 
 namespace CmekTools.Engine.Aws;
 
