@@ -61,7 +61,10 @@ internal sealed record PrincipalOptions
     /// <summary>Google: the service account's email, or its id in the key's project; made if absent; derived where null.</summary>
     public string? ServiceAccount { get; init; }
 
-    /// <summary>Whoever is named is let in although a revocation cut it off: a restore says so, a grant does not.</summary>
+    /// <summary>
+    /// Google: whoever is named is let in although a revocation cut it off: a restore says so, a grant does not. On AWS a restore has
+    /// taken the Deny out before it grants.
+    /// </summary>
     public bool Again { get; init; }
 
     /// <summary>Google: the role to grant on the key in place of Encrypter/Decrypter.</summary>

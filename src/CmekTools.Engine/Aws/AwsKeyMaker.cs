@@ -80,6 +80,7 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 options.RotationPeriodDays);
         }
 
+        RequireTags(options);
         if (!AwsNames.IsRegion(region))
         {
             throw new CmekException(
@@ -138,12 +139,10 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
             };
         }
 
+        // What is there already is looked at like on Google Cloud: one that is being made is waited for, one that is off is not taken.
+        found = await WhenMadeAsync(found, region, op).ConfigureAwait(false);
+        AwsKeyReader.RequireUsable(AwsKeyReader.ToKey(found, null, null, alias));
         KeyArn arn = AwsNames.TryParseKey(found.Arn)!;
-        if (found.KeyState == KeyState.PendingDeletion)
-        {
-            AwsKeyReader.RequireUsable(AwsKeyReader.ToKey(found, null, null, alias));
-        }
-
         CmekKey key = await reader.ReadKeyAsync(arn, op, found).ConfigureAwait(false);
         await CompleteTagsAsync(cluster, region, options, key, op, changes).ConfigureAwait(false);
 
@@ -187,6 +186,29 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
         {
             await op.Host.ShouldProcessAsync(key, RotationSummary(options)).ConfigureAwait(false);
         }
+    }
+
+    private async Task<KeyMetadata> WhenMadeAsync(KeyMetadata key, string region, Operation op)
+    {
+        long start = op.Session.Time.GetTimestamp();
+        KeyMetadata seen = key;
+        while (AwsKeyReader.ToState(seen) == CmekKeyState.Creating)
+        {
+            if (op.Session.Time.GetElapsedTime(start) > op.Timings.PropagationLimit)
+            {
+                throw new CmekException(
+                    "KeyNotReady",
+                    CmekErrorKind.OperationTimeout,
+                    $"{key.Arn} is still being made ({seen.KeyState}).",
+                    "Run the command again: it goes on with this key.",
+                    key.Arn);
+            }
+
+            await op.DelayAsync(op.Timings.PropagationPoll).ConfigureAwait(false);
+            seen = await reader.DescribeAsync(key.Arn, region, op.Cancellation).ConfigureAwait(false);
+        }
+
+        return seen;
     }
 
     private static string NameSummary(string alias) => $"name the key {alias}";
@@ -670,6 +692,27 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                     new EnableKeyRotationRequest { KeyId = arn.Text, RotationPeriodInDays = days },
                     ct),
                 cancellation)).ConfigureAwait(false);
+    }
+
+    // By our own tags a key is found again and a revocation known: nobody else gives them a value.
+    private static void RequireTags(KeyOptions options)
+    {
+        foreach ((string name, string value) in options.Tags)
+        {
+            if (name.StartsWith(AwsNames.TagHead, StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("aws:", StringComparison.OrdinalIgnoreCase)
+                || name.Length is 0 or > 128
+                || value.Length > 256)
+            {
+                throw new CmekException(
+                    "TagInvalid",
+                    CmekErrorKind.InvalidArgument,
+                    $"'{name}={value}' cannot be a tag here: a name has 1 to 128 characters, a value at most 256, and names that begin with "
+                        + $"aws: or {AwsNames.TagHead} are taken.",
+                    "Choose another -Tag.",
+                    name);
+            }
+        }
     }
 
     private static Dictionary<string, string> AllTags(CmekCluster cluster, string region, KeyOptions options)

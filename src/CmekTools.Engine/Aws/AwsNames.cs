@@ -18,8 +18,11 @@ internal sealed record RoleArn(string Text, string Partition, string Account, st
 /// </summary>
 internal static partial class AwsNames
 {
+    /// <summary>How the names of all our own tags begin.</summary>
+    public const string TagHead = "cmektools:";
+
     /// <summary>The tag with the cluster's id: it marks a key or role as ours.</summary>
-    public const string ClusterIdTag = "cmektools:cluster-id";
+    public const string ClusterIdTag = TagHead + "cluster-id";
 
     /// <summary>The tag with the cluster's name, for people.</summary>
     public const string ClusterNameTag = "cmektools:cluster-name";

@@ -11,9 +11,30 @@ internal sealed class GcpDiscovery(GcpClients clients)
 
     public async Task DiscoverAsync(DiscoveryPlaces places, Operation op)
     {
-        string[] projects = places.Projects.Count > 0
-            ? [.. places.Projects.Select(GcpNames.RequireProject).Distinct(StringComparer.Ordinal)]
-            : [clients.ProjectOf(null)];
+        List<string> projects = places.Projects.Count > 0 ? [] : [clients.ProjectOf(null)];
+        List<(string Project, CmekException Failure)> malformed = [];
+        foreach (string given in places.Projects.Distinct(StringComparer.Ordinal))
+        {
+            try
+            {
+                projects.Add(GcpNames.RequireProject(given));
+            }
+            catch (CmekException e) when (places.Projects.Count > 1)
+            {
+                malformed.Add((given, e));
+            }
+        }
+
+        if (projects.Count == 0)
+        {
+            throw malformed[0].Failure;
+        }
+
+        foreach ((string project, CmekException failure) in malformed)
+        {
+            await op.Host.ErrorAsync(DiscoveryPlaces.NotSearched(project, failure)).ConfigureAwait(false);
+        }
+
         IGoogleCloud cloud = await clients.ConnectAsync(op).ConfigureAwait(false);
         using SemaphoreSlim gate = new(Width);
         await Task.WhenAll(projects.Select(p => ProjectAsync(cloud, p, gate, op))).ConfigureAwait(false);

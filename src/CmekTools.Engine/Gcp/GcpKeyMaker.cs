@@ -32,6 +32,7 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
                 : null;
             if (key is null)
             {
+                bool rotates = options.EnableRotation || options.RotateNew;
                 return new CmekKey
                 {
                     ClusterId = cluster.Id,
@@ -43,6 +44,11 @@ internal sealed class GcpKeyMaker(GcpClients clients, GcpKeyReader reader)
                     ProtectionLevel = options.ProtectionLevel ?? "SOFTWARE",
                     MultiRegion = GcpNames.IsMultiRegion(name.Location),
                     State = CmekKeyState.Planned,
+                    KeySpec = "GOOGLE_SYMMETRIC_ENCRYPTION",
+                    KeyUsage = "ENCRYPT_DECRYPT",
+                    RotationEnabled = rotates,
+                    RotationPeriodDays = rotates ? options.RotationPeriodDays ?? DefaultRotationDays : null,
+                    Tags = labels.ToDictionary(l => l.Key, l => l.Value!.ToString()),
                 };
             }
         }

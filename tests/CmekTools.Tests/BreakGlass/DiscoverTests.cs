@@ -72,6 +72,20 @@ public sealed class DiscoverTests
     }
 
     [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task OneMisspeltPlaceEndsNoSearch(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await using SandboxShell other = await EmptyAsync(life);
+        PowerShellResult result = await other.RunAsync(life.IsAws
+            ? "Get-CmekKey -Discover -Region us-east-1, 'Not A Region', us-west-2"
+            : $"Get-CmekKey -Discover -Project 'Not A Project', {GcpWire.Project}");
+        Assert.Equal(2, result.Values<CmekKey>().Count());
+        Assert.StartsWith("PlaceNotSearched,", Assert.Single(result.Errors).FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("AWS", "AWS")]
     [InlineData("AWS", "Google Cloud")]
     [InlineData("GCP", "AWS")]

@@ -335,4 +335,24 @@ public sealed class RestoreTests
         Assert.Equal(("Enabled", "access is back, cluster not revoked"), (steps[^1].Step, steps[^1].Now));
         Assert.Equal(CmekState.ENABLED, (await life.StatusAsync()).State);
     }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task ARestoreLetsInAgainWhomItNamesAlthoughARevocationCutHimOff(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string first = (await life.StatusAsync()).Regions[0].AuthPrincipal!;
+        string option = life.IsAws ? "-RoleName" : "-ServiceAccount";
+        await life.RunAsync($"""
+            $WarningPreference = 'SilentlyContinue'
+            Revoke-CmekAccess shop -KeyOnly -Force
+            Restore-CmekAccess shop {option} second-principal -Wait
+            """);
+        Assert.NotEqual(first, (await life.StatusAsync()).Regions[0].AuthPrincipal);
+        string name = life.IsAws ? first[(first.LastIndexOf('/') + 1)..] : first;
+        await life.RunAsync($"$WarningPreference = 'SilentlyContinue'; Restore-CmekAccess shop {option} {name} -Wait");
+        Assert.All((await life.StatusAsync()).Regions, r => Assert.Equal(first, r.AuthPrincipal));
+        Assert.Equal([true], (await life.RunAsync("Test-CmekAccess shop -Quiet")).Output.Select(o => o.BaseObject));
+    }
 }

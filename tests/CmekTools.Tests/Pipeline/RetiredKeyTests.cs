@@ -385,4 +385,51 @@ public sealed class RetiredKeyTests
         Assert.Single((await life.Shell.RunAsync("param($Uri) Get-CmekKey $Uri", new { Uri = key })).Expect().Values<CmekKey>());
 
     private static async Task<string> MarksAsync(Life life, string key) => string.Join(' ', (await GetAsync(life, key)).Tags.Keys);
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AKeyThatIsOffIsNotGivenOutByNewCmekKeyAndNothingOfItIsChanged(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider, enable: false);
+        string region = life.Regions[0];
+        string uri = Assert.Single((await life.RunAsync($"New-CmekKey shop -Region {region} -NoRotation")).Values<CmekKey>()).KeyUri!;
+        if (life.IsAws)
+        {
+            await life.Aws.KmsAs(life.Aws.Aws.Admin, region).DisableKeyAsync(uri, AwsWire.Cancel);
+        }
+        else
+        {
+            await life.Google.OkAsync("PATCH", $"{uri}/cryptoKeyVersions/1?updateMask=state", new JsonObject { ["state"] = "DISABLED" });
+        }
+
+        (await life.TryAsync($"New-CmekKey shop -Region {region} -EnableRotation -Tag @{{ team = 'x' }}")).ExpectError("KeyDisabled,");
+        Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS", "cmektools:cluster-id", "TagInvalid,")]
+    [InlineData("GCP", "cmektools-cluster-id", "LabelInvalid,")]
+    public async Task OurOwnMarksAreNotGivenAsTags(string provider, string name, string error)
+    {
+        await using Life life = await Life.StartAsync(provider, enable: false);
+        (await life.TryAsync($"New-CmekKey shop -Region {life.Regions[0]} -Tag @{{ '{name}' = 'x' }}")).ExpectError(error);
+        (await life.TryAsync($"New-CmekKey shop -Region {life.Regions[0]} -Tag @{{ '{name}' = 'x' }} -WhatIf")).ExpectError(error);
+        Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task APlannedKeySaysWhatTheKeyWillBe(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider, enable: false);
+        string command = $"New-CmekKey shop -Region {life.Regions[0]} -Tag @{{ team = 'x' }}";
+        CmekKey planned = Assert.Single((await life.RunAsync($"{command} -WhatIf")).Values<CmekKey>());
+        CmekKey made = Assert.Single((await life.RunAsync(command)).Values<CmekKey>());
+        Assert.Equal(
+            (made.RotationEnabled, made.RotationPeriodDays, made.KeySpec, made.KeyUsage, made.MultiRegion, made.Region),
+            (planned.RotationEnabled, planned.RotationPeriodDays, planned.KeySpec, planned.KeyUsage, planned.MultiRegion, planned.Region));
+        Assert.Equal(made.Tags.OrderBy(t => t.Key), planned.Tags.OrderBy(t => t.Key));
+    }
 }
