@@ -21,9 +21,21 @@ public sealed class NewCmekSupportRequestCommand : ClusterCommand
     private CmekJournalEntry[]? _journal;
     private ReceiptDocument[]? _receipts;
 
+    /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public override object[] ClusterName { get; set; } = [];
+
     /// <summary>What it is about: Recover or Disable for a cluster; without one, turning CMEK on for the organization.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = ClusterSet)]
     public CmekSupportPurpose Purpose { get; set; }
+
+    /// <inheritdoc/>
+    internal override bool TakesWildcards => true;
 
     internal override async Task ProcessAsync()
     {
