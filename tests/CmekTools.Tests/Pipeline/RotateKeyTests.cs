@@ -21,6 +21,27 @@ public sealed class RotateKeyTests
     }
 
     [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task RotationsWithinOneSecondAreToldApart(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string key = await life.KeyAsync(life.Regions[0]);
+        using EngineKit kit = EngineKit.Create(life.Server);
+        List<CmekKeyRotation> made = [];
+        for (int i = 0; i < 4; i++)
+        {
+            made.Add(Assert.IsType<CmekKeyRotation>(
+                await kit.Session.GetProvider(life.IsAws ? CmekProvider.AWS : CmekProvider.GCP)
+                    .RotateKeyAsync(key, kit.Run(new TestOperationHost(), "Update-CmekCluster"))));
+        }
+
+        Assert.All(made, m => Assert.NotEqual(m.Before, m.After));
+        Assert.Equal(made[..^1].Select(m => m.After), made[1..].Select(m => m.Before));
+        Assert.Equal(made.Count, made.Select(m => m.After).Distinct().Count());
+    }
+
+    [Theory]
     [InlineData("AWS", 2)]
     [InlineData("GCP", 2)]
     public async Task KeysInUseThatArePipedAreWrappedAnewToo(string provider, int keys)
