@@ -2,10 +2,11 @@ using CmekTools.Engine.Clusters;
 
 namespace CmekTools.Engine.BreakGlass;
 
-/// <summary>Another cluster that loses its keys too.</summary>
+/// <summary>Another cluster that uses a key or a principal of the plan, and may lose its keys too.</summary>
 /// <param name="Cluster">Its name.</param>
-/// <param name="Why">What it shares.</param>
-internal sealed record OtherHit(string Cluster, string Why)
+/// <param name="Why">What it shares, and what a cut does to it by that.</param>
+/// <param name="Stops">True where it is cut off too; else it goes on unless what is said comes to pass.</param>
+internal sealed record OtherHit(string Cluster, string Why, bool Stops)
 {
     /// <inheritdoc/>
     public override string ToString() => $"{Cluster} ({Why})";
@@ -72,18 +73,31 @@ internal static class OthersHit
         {
             foreach ((string uri, string? principal) in uses)
             {
-                if (subjects.Any(s => s.Targets.Any(t => t.KeyUri == uri)))
+                if (subjects.SelectMany(s => s.Targets).Where(t => t.KeyUri == uri).Select(t => t.AuthPrincipal).ToArray() is { Length: > 0 } cut)
                 {
-                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same key {uri}");
-                    return;
+                    // A cut is a principal's: another one stays let in to the key, unless the key itself has to be switched off.
+                    bool stops = principal is null || cut.Contains(principal);
+                    hits[cluster.Id] = new OtherHit(
+                        cluster.Name,
+                        stops
+                            ? $"the same key {uri}{(principal is null ? string.Empty : $" as the same principal {principal}")}"
+                            : $"the same key {uri} as another principal, {principal}; it goes on, unless the key cannot be cut otherwise "
+                                + "than by disabling it",
+                        stops);
+                    if (stops)
+                    {
+                        return;
+                    }
+
+                    continue;
                 }
 
-                if (principal is not null && subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal)))
+                if (!hits.ContainsKey(cluster.Id) && principal is not null && subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal)))
                 {
                     string how = cluster.Provider == CmekProvider.GCP
                         ? "it stops with -DisablePrincipal, and where the caller may write a deny policy on the project of the keys"
                         : "they are not touched";
-                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same principal {principal}, on keys of its own; {how}");
+                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same principal {principal}, on keys of its own; {how}", Stops: false);
                 }
             }
         }

@@ -63,9 +63,9 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
             }
         }
 
-        if (Others.Count > 0)
+        foreach (IGrouping<bool, OtherHit> group in Others.GroupBy(o => o.Stops).OrderByDescending(g => g.Key))
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"ALSO HIT: {string.Join("; ", Others)}.");
+            text.AppendLine(CultureInfo.InvariantCulture, $"{(group.Key ? "ALSO HIT" : "MAY BE HIT")}: {string.Join("; ", group)}.");
         }
 
         text.Append(Subjects.Any(s => s.InUse)
