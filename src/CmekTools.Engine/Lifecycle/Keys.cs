@@ -79,9 +79,22 @@ internal static class Keys
         IKeyProvider provider = op.Session.GetProvider(cluster.Provider);
         CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
         List<KeyEntry> tagged = [];
-        await foreach (CmekKey found in provider.FindKeysAsync(cluster, null, options, op).ConfigureAwait(false))
+        foreach (CmekRegion region in cluster.Regions)
         {
-            tagged.Add(new KeyEntry(found.Region!, found.KeyUri!, null, CmekKeyPlace.Unused, KeySources.Tag));
+            // Generation after generation, as long as there is one: a key of a later one is no less the cluster's.
+            for (int generation = 1, before = -1; generation < GenerationLimit && before < tagged.Count; generation++)
+            {
+                before = tagged.Count;
+                await foreach (
+                    CmekKey found in provider.FindKeysAsync(
+                        cluster,
+                        region.Name,
+                        options with { Generation = generation },
+                        op).ConfigureAwait(false))
+                {
+                    tagged.Add(new KeyEntry(region.Name, found.KeyUri!, null, CmekKeyPlace.Unused, KeySources.Tag));
+                }
+            }
         }
 
         ClusterKeys keys = await ClusterKeys.ReadAsync(cluster, status, tagged, op).ConfigureAwait(false);

@@ -60,6 +60,22 @@ public sealed class KeyModelTests
     [Theory]
     [InlineData("AWS")]
     [InlineData("GCP")]
+    public async Task KeysOfLaterGenerationsAreListedBeforeTheyAreUsed(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string[] made =
+        [
+            .. (await life.RunAsync($"New-CmekKey shop -Region {life.Regions[0]} -NewGeneration")).Values<CmekKey>().Select(k => k.KeyUri!),
+        ];
+        CmekKey[] listed = [.. (await life.RunAsync("Get-CmekKey shop")).Values<CmekKey>()];
+        Assert.Equal(made, listed.Where(k => k.Place == CmekKeyPlace.Unused).Select(k => k.KeyUri));
+        Assert.Equal(3, listed.Length);
+        Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
     public async Task AKeyThatNamesAClusterThatIsNotSeenIsNotDeleted(string provider)
     {
         await using Life life = await Life.StartAsync(provider, change: WithOther);
