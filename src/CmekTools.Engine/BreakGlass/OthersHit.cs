@@ -73,31 +73,34 @@ internal static class OthersHit
         {
             foreach ((string uri, string? principal) in uses)
             {
-                if (subjects.SelectMany(s => s.Targets).Where(t => t.KeyUri == uri).Select(t => t.AuthPrincipal).ToArray() is { Length: > 0 } cut)
+                string[] cut = [.. subjects.SelectMany(s => s.Targets).Where(t => t.KeyUri == uri).Select(t => t.AuthPrincipal)];
+                if (cut.Length > 0 && (principal is null || cut.Contains(principal)))
                 {
-                    // A cut is a principal's: another one stays let in to the key, unless the key itself has to be switched off.
-                    bool stops = principal is null || cut.Contains(principal);
-                    hits[cluster.Id] = new OtherHit(
-                        cluster.Name,
-                        stops
-                            ? $"the same key {uri}{(principal is null ? string.Empty : $" as the same principal {principal}")}"
-                            : $"the same key {uri} as another principal, {principal}; it goes on, unless the key cannot be cut otherwise "
-                                + "than by disabling it",
-                        stops);
-                    if (stops)
-                    {
-                        return;
-                    }
-
-                    continue;
+                    string who = principal is null ? string.Empty : $" as the same principal {principal}";
+                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same key {uri}{who}", Stops: true);
+                    return;
                 }
 
-                if (!hits.ContainsKey(cluster.Id) && principal is not null && subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal)))
+                if (cut.Length > 0)
+                {
+                    // A cut is a principal's: another one stays let in to the key, unless the key itself has to be switched off.
+                    hits[cluster.Id] = new OtherHit(
+                        cluster.Name,
+                        $"the same key {uri} as another principal, {principal}; it goes on, unless the key cannot be cut otherwise than by "
+                            + "disabling it",
+                        Stops: false);
+                }
+                else if (principal is not null
+                    && !hits.ContainsKey(cluster.Id)
+                    && subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal)))
                 {
                     string how = cluster.Provider == CmekProvider.GCP
                         ? "it stops with -DisablePrincipal, and where the caller may write a deny policy on the project of the keys"
                         : "they are not touched";
-                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same principal {principal}, on keys of its own; {how}", Stops: false);
+                    hits[cluster.Id] = new OtherHit(
+                        cluster.Name,
+                        $"the same principal {principal}, on keys of its own; {how}",
+                        Stops: false);
                 }
             }
         }

@@ -205,8 +205,8 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
                     new PlannedChange(
                         "cloudkms:cryptoKeyVersions.destroy",
                         name,
-                        $"disable version {GcpKeyReader.Version(version)} and schedule its destruction for {Ends(key, op)} (in {wait}); until "
-                            + "then it can be rescued, afterwards nothing that it encrypted can be read",
+                        $"disable version {GcpKeyReader.Version(version)} and schedule its destruction for {Ends(key, op)} (in {wait}); "
+                            + "until then it can be rescued, afterwards nothing that it encrypted can be read",
                         Before: version.DeepClone()),
                     async token =>
                     {

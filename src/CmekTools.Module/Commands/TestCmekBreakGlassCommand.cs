@@ -14,7 +14,9 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
     private SessionContext? _unconnected;
     private bool _ready = true;
 
-    /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them; every cluster that is known where none is given.</summary>
+    /// <summary>
+    /// The clusters: names (with wildcards), ids, or objects that say one of them; every cluster that is known where none is given.
+    /// </summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]

@@ -12,13 +12,17 @@ public sealed class SupportRequestTests
     public async Task TheOrganizationsRequestNamesItsId()
     {
         await using Life life = await Life.StartAsync("AWS", enable: false);
-        CmekSupportRequest request = Assert.Single((await life.RunAsync("New-CmekSupportRequest -Purpose EnableOrganization")).Values<CmekSupportRequest>());
+        CmekSupportRequest request = Assert.Single(
+            (await life.RunAsync("New-CmekSupportRequest -Purpose EnableOrganization")).Values<CmekSupportRequest>());
         Assert.Equal(
             (CmekSupportPurpose.EnableOrganization, life.Server.Options.OrganizationId, null),
             (request.Purpose, request.OrganizationId, request.ClusterId));
         Assert.Contains(life.Server.Options.OrganizationId, request.Subject, StringComparison.Ordinal);
         Assert.Contains("turn on CMEK", request.Body, StringComparison.Ordinal);
-        Assert.Contains("The Cloud API answers for it. Its one cluster whose plan can have CMEK, shop", request.Body, StringComparison.Ordinal);
+        Assert.Contains(
+            "The Cloud API answers for it. Its one cluster whose plan can have CMEK, shop",
+            request.Body,
+            StringComparison.Ordinal);
         Assert.Contains(life.Server.Options.OrganizationId, request.Body, StringComparison.Ordinal);
         Assert.Empty(life.Writes);
     }
