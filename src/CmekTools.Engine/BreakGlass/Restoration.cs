@@ -144,13 +144,25 @@ internal static class Restoration
         return [.. (await RestorePlanning.MakeAsync(cluster, given, named, op).ConfigureAwait(false)).Items.Select(i => i.Shown)];
     }
 
-    // Where nothing is missing no receipt is missed.
+    // Where nothing is missing no receipt is missed. A principal that is named is let in anew, and may not be there yet.
     private static async Task<bool> IsAllThereAsync(RestorePlan plan, Operation op)
     {
+        if (plan.Named)
+        {
+            return false;
+        }
+
         IKeyProvider provider = op.Session.GetProvider(plan.Keys.Cluster.Provider);
         foreach (RestoreItem item in plan.Items.Where(i => i.Acts))
         {
-            if ((await provider.EvaluateAsync(item.Target, op).ConfigureAwait(false)).Use != Decision.Allowed)
+            try
+            {
+                if ((await provider.EvaluateAsync(item.Target, op).ConfigureAwait(false)).Use != Decision.Allowed)
+                {
+                    return false;
+                }
+            }
+            catch (CmekException)
             {
                 return false;
             }
