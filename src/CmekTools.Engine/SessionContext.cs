@@ -37,6 +37,14 @@ internal sealed record ProviderOptions
 
     /// <summary>The customer's Google Cloud project; null: each command's <c>-Project</c> or the credentials' own.</summary>
     public string? GoogleProject { get; init; }
+
+    /// <summary>The project that keys are made in where a command names none: the session's, else the environment's as it is now.</summary>
+    public string? ProjectNow => new[]
+    {
+        GoogleProject,
+        Environment.GetEnvironmentVariable("GOOGLE_CLOUD_PROJECT"),
+        Environment.GetEnvironmentVariable("CLOUDSDK_CORE_PROJECT"),
+    }.FirstOrDefault(p => !string.IsNullOrWhiteSpace(p));
 }
 
 /// <summary>The engine's side of a session: the clients, made at first use and shared by the session's commands.</summary>

@@ -7,7 +7,8 @@ public sealed record CmekKeyRotation
     public required string KeyUri { get; init; }
 
     /// <summary>
-    /// The version before: a number on Google Cloud, the time of the rotation before on AWS; null where there was none or it could
+    /// The version before: a number on Google Cloud, the time of the rotation before on AWS (and how many there were in that second,
+    /// where it was more than one); null where there was none or it could
     /// not be seen.
     /// </summary>
     public string? Before { get; init; }

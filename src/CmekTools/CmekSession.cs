@@ -53,10 +53,13 @@ public sealed class CmekSession
     public string? AwsIdentity => Identity?.Invoke("aws");
 
     /// <summary>The Google Cloud project that keys are made in where a command names none; null where none is known.</summary>
-    public string? GoogleProject { get; init; }
+    public string? GoogleProject => Project?.Invoke();
 
     /// <summary>Who commands act as on Google Cloud, an email; null until it is known, and where the credentials do not say.</summary>
     public string? GoogleIdentity => Identity?.Invoke("gcp");
+
+    /// <summary>The project, by the session or by the environment as it is now.</summary>
+    internal Func<string?>? Project { get; init; }
 
     /// <summary>Who the caller is to a cloud, as soon as that is known.</summary>
     internal Func<string, string?>? Identity { get; init; }

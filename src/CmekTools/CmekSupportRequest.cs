@@ -3,7 +3,7 @@ namespace CmekTools;
 /// <summary>What a support request to the vendor is about.</summary>
 public enum CmekSupportPurpose : long
 {
-    /// <summary>Turn on the Cloud API and CMEK for the organization.</summary>
+    /// <summary>Turn on CMEK for the organization.</summary>
     EnableOrganization,
     /// <summary>Bring a cluster back after a revocation.</summary>
     Recover,

@@ -10,11 +10,12 @@ namespace CmekTools;
 /// </summary>
 public static partial class ViewText
 {
-    // The sequences of $PSStyle.Foreground; the engine takes them out where the output has no colours.
+    // The sequences of $PSStyle.Foreground; the engine takes them out where PSStyle says that the output has no colours.
     private const string Green = "\u001b[32m";
     private const string Red = "\u001b[31m";
     private const string Yellow = "\u001b[33m";
     private const string Reset = "\u001b[0m";
+    private static readonly Func<string?> s_rendering = Rendering();
 
     /// <summary>
     /// Text that came from outside (a service, a file), as it may be shown: what would move the cursor, colour or hide something in a
@@ -91,6 +92,18 @@ public static partial class ViewText
         return char.ConvertToUtf32(text, at) is >= 0xE0000 and <= 0xE007F;
     }
 
+    // The engine lets sequences through to a file that a shell makes of a process' whole output (pwsh -File x.ps1 > log): there nobody
+    // sees them as colours. Whoever wants them in a file says so by $PSStyle.OutputRendering, which this assembly knows by name only.
+    private static bool MayColour => !Console.IsOutputRedirected || s_rendering() == "Ansi";
+
+    private static Func<string?> Rendering()
+    {
+        Type? style = Type.GetType("System.Management.Automation.PSStyle, System.Management.Automation");
+        return style?.GetProperty("Instance")?.GetMethod is { } instance && style.GetProperty("OutputRendering") is { } rendering
+            ? () => rendering.GetValue(instance.Invoke(null, null))?.ToString()
+            : static () => null;
+    }
+
     /// <summary>
     /// A state, a check's result or a journal entry's outcome: green where all is well, red where nothing works, yellow in between.
     /// </summary>
@@ -109,7 +122,7 @@ public static partial class ViewText
             _ when text.EndsWith("ING", StringComparison.Ordinal) => Yellow,
             _ => null,
         };
-        return colour is null ? text : colour + text + Reset;
+        return colour is null || !MayColour ? text : colour + text + Reset;
     }
 
     /// <summary>A key's name: the last part of its URI, whole, in lines. Lists show the URI.</summary>

@@ -3,6 +3,10 @@
 # One way to give a cluster, for all commands that take one.
 
 BeforeDiscovery {
+    # For the list of all commands.
+    Import-Module (Join-Path $PSScriptRoot 'Helpers.psm1')
+    Import-TestModule
+
     # How each command is called, and what it gives that says which cluster was meant.
     $takers = @(
         @{ Name = 'Get-CmekCluster'; Call = { Get-CmekCluster @args }; Piped = { $input | Get-CmekCluster }; Wild = $true }
@@ -15,8 +19,8 @@ BeforeDiscovery {
         @{ Name = 'Restore-CmekAccess'; Call = { Restore-CmekAccess @args -WhatIf }; Piped = { $input | Restore-CmekAccess -WhatIf }; Wild = $false }
         @{ Name = 'Revoke-CmekAccess'; Call = { Revoke-CmekAccess @args -WhatIf }; Piped = { $input | Revoke-CmekAccess -WhatIf }; Wild = $false }
         @{ Name = 'Update-CmekCluster -Rewrap'; Call = { Update-CmekCluster @args -Rewrap -WhatIf }; Piped = { $input | Update-CmekCluster -Rewrap -WhatIf }; Wild = $false }
-        @{ Name = 'Export-CmekManifest'; Call = { Export-CmekManifest @args }; Piped = { $input | Export-CmekManifest }; Wild = $false }
-        @{ Name = 'New-CmekSupportRequest'; Call = { New-CmekSupportRequest @args -Purpose Disable }; Piped = { $input | New-CmekSupportRequest -Purpose Disable }; Wild = $false }
+        @{ Name = 'Export-CmekManifest'; Call = { Export-CmekManifest @args }; Piped = { $input | Export-CmekManifest }; Wild = $true }
+        @{ Name = 'New-CmekSupportRequest'; Call = { New-CmekSupportRequest @args -Purpose Disable }; Piped = { $input | New-CmekSupportRequest -Purpose Disable }; Wild = $true }
         @{ Name = 'Compare-CmekCluster'; Call = { Compare-CmekCluster @args }; Piped = { $input | Compare-CmekCluster }; Wild = $true }
     )
 }
@@ -28,6 +32,7 @@ BeforeAll {
     $access = Enable-TestCluster
     $shop = Get-CmekCluster shop
     $ledger = Get-CmekCluster ledger
+    $shelf = Get-CmekCluster shelf
 
     # The ids of the clusters that an output is about, in whatever form the command gives it.
     function Get-Meant {
@@ -35,7 +40,7 @@ BeforeAll {
 
         process {
             if ($InputObject -is [string]) {
-                foreach ($cluster in $shop, $ledger) {
+                foreach ($cluster in $shop, $ledger, $shelf) {
                     if ($InputObject.Contains($cluster.Id) -or ($access | Where-Object { $_.ClusterId -eq $cluster.Id -and $InputObject.Contains($_.KeyUri) })) { $cluster.Id }
                 }
             }
@@ -338,12 +343,45 @@ Describe 'A declaration in a row' {
     }
 }
 
+Describe 'The sheet for the safe' {
+    It 'is written for each cluster that wildcards stand for, with and without the service' {
+        $sheets = @(Export-CmekBreakGlass 'sh*', 'shop' -Ordered)
+        $sheets | Should -HaveCount 3
+        $sheets[0], $sheets[1] | Get-Meant | Sort-Object -Unique | Should -Contain $shop.Id
+        Export-CmekBreakGlass 'sho*' -Path (Join-Path $TestDrive 'sheet.md') | Should -BeOfType System.IO.FileInfo
+        (Test-CmekBreakGlass 'sh*' | Where-Object Name -EQ 'CutKeys').Count | Should -Be 2
+    }
+}
+
+Describe 'Every command that takes clusters' {
+    It '<Name> takes wildcards where it changes nothing, and only there, and its help says so' -ForEach @(
+        # What a command changes is said here, and each other one has to take wildcards.
+        $changing = 'Add-CmekRegion', 'Disable-CmekCluster', 'Enable-CmekCluster', 'Grant-CmekAccess', 'Import-CmekManifest', 'New-CmekKey',
+            'Restore-CmekAccess', 'Revoke-CmekAccess', 'Update-CmekCluster'
+        foreach ($command in Get-Command -Module CmekTools -CommandType Cmdlet) {
+            $parameter = $command.Parameters['ClusterName'] ?? $command.Parameters['Name']
+            if ($parameter.Attributes.Where({ $_.GetType().Name -eq 'ClusterTransformationAttribute' })) {
+                @{ Name = $command.Name; Parameter = $parameter; Wild = $command.Name -notin $changing }
+            }
+        }
+    ) {
+        [bool]$Parameter.Attributes.Where({ $_ -is [SupportsWildcards] }) | Should -Be $Wild
+        (Get-Help $Name -Parameter $Parameter.Name).globbing | Should -Be "$Wild".ToLowerInvariant()
+        if ($Wild) {
+            $more = $Name -eq 'New-CmekSupportRequest' ? @{ Purpose = 'Disable' } : @{}
+            $outcome = Get-TestOutcome { & $Name 'sho*' @more }
+            $outcome.Errors | Should -BeNullOrEmpty
+        }
+    }
+}
+
 Describe 'Wildcards that no cluster has' {
-    It 'are an error where something is judged or waited for: <_>' -ForEach 'Compare-CmekCluster', 'Test-CmekAccess', 'Wait-CmekStatus' {
+    It 'are an error where something is judged or waited for: <_>' -ForEach 'Compare-CmekCluster', 'Test-CmekAccess', 'Wait-CmekStatus',
+        'Test-CmekBreakGlass', 'Export-CmekBreakGlass', 'Export-CmekManifest' {
         $command = $_
         $outcome = Get-TestOutcome { & $command 'zzz*' }
         Assert-TestError $outcome.Errors[0] ClusterNotFound ObjectNotFound -Target 'zzz`*'
-        $outcome.Errors | Should -HaveCount 1
+        @($outcome.Errors).Count | Should -Be 1
     }
 
     It 'find nothing where something is listed: <_>' -ForEach 'Get-CmekCluster', 'Get-CmekStatus', 'Get-CmekKey' {

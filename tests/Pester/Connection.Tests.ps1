@@ -232,6 +232,29 @@ Describe 'Who am I' {
     }
 }
 
+Describe 'The Google project of the environment' {
+    It 'is in the session, as the keys'' commands use it' {
+        $there = Connect-TestSandbox $TestDrive
+        $outer = $env:GOOGLE_CLOUD_PROJECT, $env:CLOUDSDK_CORE_PROJECT
+        try {
+            $environment = [System.Collections.Generic.Dictionary[string, string]]::new()
+            foreach ($name in $there.Sandbox.Environment.Keys | Where-Object { $_ -ne 'GOOGLE_CLOUD_PROJECT' }) { $environment[$name] = $there.Sandbox.Environment[$name] }
+            $null = Connect-CmekCloud -Sandbox ([CmekTools.CmekSandbox]@{ BaseAddress = $there.Sandbox.BaseAddress; Environment = $environment })
+            $env:GOOGLE_CLOUD_PROJECT = $env:CLOUDSDK_CORE_PROJECT = $null
+            (Get-CmekSession).GoogleProject | Should -BeNullOrEmpty
+            $env:CLOUDSDK_CORE_PROJECT = 'other-project'
+            (Get-CmekSession).GoogleProject | Should -Be 'other-project'
+            $env:GOOGLE_CLOUD_PROJECT = 'customer-project'
+            (Get-CmekSession).GoogleProject | Should -Be 'customer-project'
+            (Get-TestPlan { New-CmekKey ledger -WhatIf }) -join ' ' | Should -BeLike '*projects/customer-project/*'
+        }
+        finally {
+            $env:GOOGLE_CLOUD_PROJECT, $env:CLOUDSDK_CORE_PROJECT = $outer
+            Disconnect-TestSandbox
+        }
+    }
+}
+
 Describe 'Get-CmekSandbox' {
     It 'finds a sandbox that was piped into a connection, until it is stopped' {
         $before = @(Get-CmekSandbox).Count
@@ -349,7 +372,7 @@ Describe 'Disconnect-CmekCloud' {
         "Get-CmekOrganization", "Get-CmekCluster", "Get-CmekStatus shop", "Wait-CmekStatus shop", "New-CmekKey shop", "Get-CmekKey -ClusterName shop"
         "Grant-CmekAccess shop -Region us-east-1 -KeyUri x", "Test-CmekAccess shop -Quiet:`$false", "Revoke-CmekAccess shop -Force", "Restore-CmekAccess shop", "Disable-CmekCluster shop"
         "Update-CmekCluster shop -Rewrap", "Enable-CmekCluster shop -ManifestPath x", "Add-CmekRegion shop -ManifestPath x -NodeCount 1", "Compare-CmekCluster shop"
-        "Export-CmekManifest shop", "Import-CmekManifest x shop", "Remove-CmekKey x -Confirm:`$false", "New-CmekSupportRequest"
+        "Export-CmekManifest shop", "Import-CmekManifest x shop", "Remove-CmekKey x -Confirm:`$false", "New-CmekSupportRequest -Purpose EnableOrganization"
         "New-CmekCluster orders -Provider AWS -RegionNodes @{ 'us-east-1' = 3 }"
     ) {
         Disconnect-CmekCloud

@@ -231,7 +231,7 @@ Describe 'New-CmekSupportRequest' {
     }
 
     It 'writes the organization''s request where no cluster is given' {
-        $request = New-CmekSupportRequest
+        $request = New-CmekSupportRequest -Purpose EnableOrganization -WarningAction SilentlyContinue
         $request | Should -BeOfType CmekTools.CmekSupportRequest
         $request.Purpose | Should -Be 'EnableOrganization'
         $request.Subject | Should -BeLike "*CMEK*$organization*"
@@ -290,10 +290,12 @@ Describe 'New-CmekSupportRequest' {
         { New-CmekSupportRequest nope Disable -ErrorAction Stop } | Should -Throw -ErrorId 'ClusterNotFound,*'
     }
 
-    It 'knows a purpose only for a cluster, and then has to be told it' {
+    It 'has to be told a purpose, and one of a cluster which' {
         $sets = (Get-Command New-CmekSupportRequest).Parameters['Purpose'].ParameterSets
-        $sets.Keys | Should -Be 'Cluster'
-        $sets['Cluster'].IsMandatory | Should -BeTrue
+        $sets.Keys | Sort-Object | Should -Be 'Cluster', 'Organization'
+        $sets.Values.IsMandatory | Should -Not -Contain $false
+        $outcome = Get-TestOutcome { New-CmekSupportRequest -Purpose Recover }
+        Assert-TestError $outcome.Errors[0] ClusterMissing InvalidArgument
     }
 }
 

@@ -98,7 +98,7 @@ Describe 'What a break-glass says beforehand on <Cloud>' -ForEach $clouds {
         $when = $Cloud -eq 'AWS' ? "on $date on AWS (30 days)" : "on $date on Google Cloud (30 days; *)"
         $text | Should -BeLike "*the keys are scheduled to be destroyed $when; from then on nobody can ever read the data or its backups again*"
         (& $flat $help) | Should -BeLike '*the second by each key''s own waiting time; from then on nobody can ever read the data or its backups again*'
-        if ($Cloud -eq 'AWS') { $text | Should -BeLike "*schedule the key's deletion for $date (in 30 days)*" }
+        $ends | ForEach-Object { $_ | Should -BeLike ($Cloud -eq 'AWS' ? "*schedule the key's deletion for $date (in 30 days)*" : "*schedule its destruction for $date (in 30 days)*") }
     }
 
     It 'says of -KeyOnly what the help says: running nodes go on' {

@@ -317,6 +317,12 @@ internal sealed class AwsKeyLife(AwsClients clients, AwsKeyReader reader)
         At = op.Session.Time.GetUtcNow(),
     };
 
-    private static string? Text(IReadOnlyList<RotationsListEntry>? rotations) =>
-        rotations?.Max(r => r.RotationDate)?.ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+    // Rotations within one second are told apart by how many there were.
+    private static string? Text(IReadOnlyList<RotationsListEntry>? rotations)
+    {
+        IGrouping<string, string>? last = rotations?.Select(r => r.RotationDate).OfType<DateTime>()
+            .Select(d => d.ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture))
+            .GroupBy(t => t, StringComparer.Ordinal).MaxBy(g => g.Key, StringComparer.Ordinal);
+        return last?.Count() is { } same and > 1 ? string.Create(CultureInfo.InvariantCulture, $"{last.Key} ({same})") : last?.Key;
+    }
 }

@@ -2,10 +2,11 @@ using CmekTools.Engine.Clusters;
 
 namespace CmekTools.Engine.BreakGlass;
 
-/// <summary>Another cluster that loses its keys too.</summary>
+/// <summary>Another cluster that uses a key or a principal of the plan, and may lose its keys too.</summary>
 /// <param name="Cluster">Its name.</param>
-/// <param name="Why">What it shares.</param>
-internal sealed record OtherHit(string Cluster, string Why)
+/// <param name="Why">What it shares, and what a cut does to it by that.</param>
+/// <param name="Stops">True where it is cut off too; else it goes on unless what is said comes to pass.</param>
+internal sealed record OtherHit(string Cluster, string Why, bool Stops)
 {
     /// <inheritdoc/>
     public override string ToString() => $"{Cluster} ({Why})";
@@ -17,13 +18,8 @@ internal static class OthersHit
     /// <summary>By what was last seen of each cluster; where there is time to ask, by what the service says now.</summary>
     /// <param name="subjects">The plan's clusters.</param>
     /// <param name="look">True to ask the service, for as long as its patience lasts.</param>
-    /// <param name="permanent">The keys are to be deleted too.</param>
     /// <param name="op">The run.</param>
-    public static async Task<IReadOnlyList<OtherHit>> FindAsync(
-        IReadOnlyList<RevocationSubject> subjects,
-        bool look,
-        bool permanent,
-        Operation op)
+    public static async Task<IReadOnlyList<OtherHit>> FindAsync(IReadOnlyList<RevocationSubject> subjects, bool look, Operation op)
     {
         HashSet<string> mine = [.. subjects.Select(s => s.Cluster.Id)];
         Dictionary<string, OtherHit> hits = [];
@@ -77,23 +73,34 @@ internal static class OthersHit
         {
             foreach ((string uri, string? principal) in uses)
             {
-                if (subjects.Any(s => s.Targets.Any(t => t.KeyUri == uri)))
+                string[] cut = [.. subjects.SelectMany(s => s.Targets).Where(t => t.KeyUri == uri).Select(t => t.AuthPrincipal)];
+                if (cut.Length > 0 && (principal is null || cut.Contains(principal)))
                 {
-                    // Who acts as another principal is not cut off by a cut of this one, but by all that switches the key itself off.
-                    string what = principal is null || subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal))
-                        ? string.Empty
-                        : $", as {principal}, which is not cut off: it stops only where the key itself has to be disabled"
-                            + (permanent ? ", and with its deletion" : string.Empty);
-                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same key {uri}{what}");
+                    string who = principal is null ? string.Empty : $" as the same principal {principal}";
+                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same key {uri}{who}", Stops: true);
                     return;
                 }
 
-                if (principal is not null && subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal)))
+                if (cut.Length > 0)
+                {
+                    // A cut is a principal's: another one stays let in to the key, unless the key itself has to be switched off.
+                    hits[cluster.Id] = new OtherHit(
+                        cluster.Name,
+                        $"the same key {uri} as another principal, {principal}; it goes on, unless the key cannot be cut otherwise than by "
+                            + "disabling it",
+                        Stops: false);
+                }
+                else if (principal is not null
+                    && !hits.ContainsKey(cluster.Id)
+                    && subjects.Any(s => s.Targets.Any(t => t.AuthPrincipal == principal)))
                 {
                     string how = cluster.Provider == CmekProvider.GCP
                         ? "it stops with -DisablePrincipal, and where the caller may write a deny policy on the project of the keys"
                         : "they are not touched";
-                    hits[cluster.Id] = new OtherHit(cluster.Name, $"the same principal {principal}, on keys of its own; {how}");
+                    hits[cluster.Id] = new OtherHit(
+                        cluster.Name,
+                        $"the same principal {principal}, on keys of its own; {how}",
+                        Stops: false);
                 }
             }
         }

@@ -63,7 +63,7 @@ internal static class Restoration
                 $"The receipts of {cluster.Name} have been undone; access is looked at and given back as the service lists it.")
                     .ConfigureAwait(false);
         }
-        else if (plan.Open.Count == 0)
+        else if (plan.Open.Count == 0 && !await IsAllThereAsync(plan, op).ConfigureAwait(false))
         {
             await op.Host.WarningAsync(
                 $"There is no open receipt for {cluster.Name} here: access is given back as Grant-CmekAccess would give it, to the keys "
@@ -118,7 +118,8 @@ internal static class Restoration
         string[] restored = [.. seen.Select(i => i.Target.Identity)];
         await ReceiptSettling.SettleAsync(
             now,
-            given is null ? plan.Open : [given, .. ClusterKeys.Receipts(cluster, op).Where(r => r.Path != given.Path)],
+            [.. (given is null ? plan.Open : [given]).Concat(op.Receipts().Where(r => r.Document.ClusterId == cluster.Id))
+                .DistinctBy(r => r.Path)],
             restored,
             op).ConfigureAwait(false);
         report.Revoked = Revocation.IsRevoked(status);
@@ -141,6 +142,33 @@ internal static class Restoration
     {
         await op.ReadSharedAsync().ConfigureAwait(false);
         return [.. (await RestorePlanning.MakeAsync(cluster, given, named, op).ConfigureAwait(false)).Items.Select(i => i.Shown)];
+    }
+
+    // Where nothing is missing no receipt is missed. A principal that is named is let in anew, and may not be there yet.
+    private static async Task<bool> IsAllThereAsync(RestorePlan plan, Operation op)
+    {
+        if (plan.Named)
+        {
+            return false;
+        }
+
+        IKeyProvider provider = op.Session.GetProvider(plan.Keys.Cluster.Provider);
+        foreach (RestoreItem item in plan.Items.Where(i => i.Acts))
+        {
+            try
+            {
+                if ((await provider.EvaluateAsync(item.Target, op).ConfigureAwait(false)).Use != Decision.Allowed)
+                {
+                    return false;
+                }
+            }
+            catch (CmekException)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     // Open, of this cluster, and not to be acted on unasked.

@@ -76,7 +76,10 @@ internal sealed class Revocation
         Revocation revocation = new(plan, op);
         if (plan.Options.Unasked && plan.Others.Count > 0)
         {
-            await op.Host.WarningAsync($"Also touched: {string.Join("; ", plan.Others)}.").ConfigureAwait(false);
+            foreach (IGrouping<bool, OtherHit> group in plan.Others.GroupBy(o => o.Stops).OrderByDescending(g => g.Key))
+            {
+                await op.Host.WarningAsync($"{(group.Key ? "Also hit" : "May be hit")}: {string.Join("; ", group)}.").ConfigureAwait(false);
+            }
         }
 
         if (plan.Options.DisablePrincipal && plan.Subjects.Any(s => s.Cluster.Provider != CmekProvider.GCP))

@@ -43,7 +43,7 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
             }
         }
 
-        IReadOnlyList<OtherHit> others = await OthersHit.FindAsync(subjects, !options.Unasked, options.Permanent, op).ConfigureAwait(false);
+        IReadOnlyList<OtherHit> others = await OthersHit.FindAsync(subjects, !options.Unasked, op).ConfigureAwait(false);
         return new RevocationPlan(subjects, others, options);
     }
 
@@ -64,9 +64,9 @@ internal sealed record RevocationPlan(IReadOnlyList<RevocationSubject> Subjects,
             }
         }
 
-        if (Others.Count > 0)
+        foreach (IGrouping<bool, OtherHit> group in Others.GroupBy(o => o.Stops).OrderByDescending(g => g.Key))
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"ALSO TOUCHED: {string.Join("; ", Others)}.");
+            text.AppendLine(CultureInfo.InvariantCulture, $"{(group.Key ? "ALSO HIT" : "MAY BE HIT")}: {string.Join("; ", group)}.");
         }
 
         text.Append(Subjects.Any(s => s.InUse)

@@ -10,7 +10,8 @@ internal static class ReceiptSettling
 {
     /// <summary>
     /// Looks at a cluster's open receipts. One whose principals are all replaced is superseded; one whose accesses are open again, or
-    /// superseded, is restored; any other stands open.
+    /// superseded, is restored; any other stands open. One that another user or machine sealed is closed by what the service lists
+    /// alone, and only for this user.
     /// </summary>
     /// <param name="keys">The cluster's keys as they are now.</param>
     /// <param name="receipts">The receipts to look at.</param>
@@ -25,12 +26,16 @@ internal static class ReceiptSettling
         IKeyProvider provider = op.Session.GetProvider(keys.Cluster.Provider);
         string[] acting = [.. keys.Acting];
         foreach (
-            StoredReceipt receipt in receipts.Where(
-                r => r.Document.IsOpen && ReceiptTrust.Judge(r, keys.Cluster.Id, keys.OrganizationId).Standing == ReceiptStanding.Verified))
+            (StoredReceipt receipt, ReceiptStanding trust) in receipts.Where(r => r.Document.IsOpen)
+                .Select(r => (r, ReceiptTrust.Judge(r, keys.Cluster.Id, keys.OrganizationId).Standing))
+                .Where(r => r.Standing is ReceiptStanding.Verified or ReceiptStanding.Unproven))
         {
             (string path, ReceiptDocument document) = (receipt.Path, receipt.Document);
+            bool proven = trust == ReceiptStanding.Verified;
             ReceiptAccess[] standing = [.. document.Accesses.Where(a => acting.Contains(a.AuthPrincipal))];
-            bool closes = keys.All.Any(k => k.Sources.HasFlag(KeySources.Service));
+            bool closes = keys.All.Any(k => k.Sources.HasFlag(KeySources.Service))
+                && (proven || document.Accesses.All(a => keys.All.Any(
+                    k => k.KeyUri == a.KeyUri && k.Sources.HasFlag(KeySources.Service))));
             foreach (ReceiptAccess access in standing)
             {
                 closes = closes && await IsOpenAsync(keys, access, done.Contains(access.Identity), provider, op).ConfigureAwait(false);
@@ -44,6 +49,12 @@ internal static class ReceiptSettling
             DateTimeOffset now = op.Session.Time.GetUtcNow();
             try
             {
+                if (!proven)
+                {
+                    ReceiptStore.CloseUnproven(path, now);
+                    continue;
+                }
+
                 ReceiptStore.Save(path, standing.Length == 0 ? document with { SupersededAt = now } : document with { RestoredAt = now });
                 op.Session.Shared?.Offer();
             }

@@ -34,10 +34,7 @@ internal sealed class GcpClients(SessionContext session) : IDisposable
     /// <exception cref="CmekException"><c>ProjectMissing</c>, <c>ProjectInvalid</c>.</exception>
     public string ProjectOf(KeyOptions? options)
     {
-        string? project = options?.Project
-            ?? session.ProviderOptions.GoogleProject
-            ?? Environment.GetEnvironmentVariable("GOOGLE_CLOUD_PROJECT")
-            ?? Environment.GetEnvironmentVariable("CLOUDSDK_CORE_PROJECT");
+        string? project = options?.Project ?? session.ProviderOptions.ProjectNow;
         return string.IsNullOrWhiteSpace(project)
             ? throw new CmekException(
                 "ProjectMissing",

@@ -205,7 +205,8 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
                     new PlannedChange(
                         "cloudkms:cryptoKeyVersions.destroy",
                         name,
-                        $"disable version {GcpKeyReader.Version(version)} and schedule its destruction (in {wait})",
+                        $"disable version {GcpKeyReader.Version(version)} and schedule its destruction for {Ends(key, op)} (in {wait}); "
+                            + "until then it can be rescued, afterwards nothing that it encrypted can be read",
                         Before: version.DeepClone()),
                     async token =>
                     {
@@ -315,6 +316,15 @@ internal sealed class GcpKeyLife(GcpClients clients, GcpKeyReader reader)
     }
 
     private const string RotationMask = "rotationPeriod,nextRotationTime";
+
+    private static string Ends(JsonObject key, Operation op)
+    {
+        string? text = key["destroyScheduledDuration"]?.ToString();
+        TimeSpan wait = long.TryParse(text?.TrimEnd('s'), NumberStyles.None, CultureInfo.InvariantCulture, out long seconds)
+            ? TimeSpan.FromSeconds(seconds)
+            : TimeSpan.FromDays(30);
+        return (op.Session.Time.GetUtcNow() + wait).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+    }
 
     private static string Wait(JsonObject key)
     {

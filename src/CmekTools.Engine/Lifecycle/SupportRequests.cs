@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using CmekTools.Engine.Clusters;
 using CmekTools.Engine.State;
 
 namespace CmekTools.Engine.Lifecycle;
@@ -8,6 +9,7 @@ namespace CmekTools.Engine.Lifecycle;
 internal static class SupportRequests
 {
     private const int MostEntries = 20;
+    private const int MostLooks = 20;
 
     /// <summary>Writes one.</summary>
     /// <param name="purpose">What is asked for.</param>
@@ -27,7 +29,7 @@ internal static class SupportRequests
         StringBuilder body = new();
         string asked = purpose switch
         {
-            CmekSupportPurpose.EnableOrganization => "Please turn on the Cloud API and CMEK for our organization.",
+            CmekSupportPurpose.EnableOrganization => "Please turn on CMEK for our organization.",
             CmekSupportPurpose.Recover when status is not null
                 && IsRevoked(status) => "Please bring our cluster back after a CMEK revocation.",
             CmekSupportPurpose.Recover => "Please bring our cluster back.",
@@ -71,7 +73,7 @@ internal static class SupportRequests
             ClusterId = status?.ClusterId,
             Subject = purpose switch
             {
-                CmekSupportPurpose.EnableOrganization => $"Enable the Cloud API and CMEK for organization {organization.Id}",
+                CmekSupportPurpose.EnableOrganization => $"Enable CMEK for organization {organization.Id}",
                 CmekSupportPurpose.Recover when status is not null && IsRevoked(status) =>
                     $"Recover cluster {status.ClusterId} after CMEK revocation (organization {organization.Id})",
                 CmekSupportPurpose.Recover => $"Recover cluster {status?.ClusterId} (organization {organization.Id})",
@@ -79,6 +81,56 @@ internal static class SupportRequests
             },
             Body = body.ToString(),
         };
+    }
+
+    /// <summary>
+    /// The request for the organization, with what the service itself says of it: that the Cloud API answers, and whether a cluster has
+    /// customer-managed keys already. Then it is told that there may be nothing to ask for.
+    /// </summary>
+    public static async Task<CmekSupportRequest> OfOrganizationAsync(CmekOrganization organization, Operation op)
+    {
+        List<string> facts = ["The Cloud API answers for it."];
+        CmekCluster[] clusters =
+        [
+            .. (await ClusterListing.AllAsync(op.Session, op.Cancellation).ConfigureAwait(false)).Where(c => c.SupportsCmek),
+        ];
+        int keyless = 0;
+        foreach (CmekCluster cluster in clusters.Take(MostLooks))
+        {
+            try
+            {
+                CmekStatus status = await op.Session.Cloud.GetCmekAsync(cluster, op.Cancellation).ConfigureAwait(false);
+                if (!status.Regions.Any(r => r.Keys.Count > 0))
+                {
+                    keyless++;
+                    continue;
+                }
+
+                string works = $"A cluster of it has customer-managed keys already: {cluster.Name} ({cluster.Id}) is {status.State}.";
+                facts.Add(works);
+                await op.Host.WarningAsync($"{works} CMEK seems to be turned on: read the text before it is sent.").ConfigureAwait(false);
+                break;
+            }
+            catch (CmekServiceException e)
+            {
+                facts.Add($"Asked for the CMEK status of the cluster {cluster.Id} the service said: {e.Message.TrimEnd('.')}.");
+                break;
+            }
+        }
+
+        if (facts.Count == 1)
+        {
+            facts.Add(clusters.Length switch
+            {
+                0 => "It has no cluster whose plan can have CMEK.",
+                _ when keyless < clusters.Length =>
+                    $"It has {clusters.Length} clusters whose plan can have CMEK; of the {keyless} that were looked at none has a key.",
+                1 => $"Its one cluster whose plan can have CMEK, {clusters[0].Name} ({clusters[0].Id}), has no customer-managed key.",
+                _ => $"None of its {clusters.Length} clusters whose plan can have CMEK has a customer-managed key.",
+            });
+        }
+
+        return Write(CmekSupportPurpose.EnableOrganization, organization, null, facts, [], op.Session.Time.GetUtcNow());
     }
 
     /// <summary>What is known here and bears on a request.</summary>

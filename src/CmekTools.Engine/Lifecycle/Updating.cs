@@ -390,6 +390,20 @@ internal static class Updating
             }
         }
 
+        if (op.Host.WhatIf)
+        {
+            // A key that is only planned has no name yet; it would be rotated like the others.
+            foreach (CmekAccess planned in accesses.Where(a => a.KeyUri is null))
+            {
+                await op.ChangeAsync(
+                    new PlannedChange(
+                        provider.RotationChange,
+                        $"the key to be made for {cluster.Name}/{planned.Region}",
+                        "make a new version of the key"),
+                    _ => Task.CompletedTask).ConfigureAwait(false);
+            }
+        }
+
         return new RotationRun(run, rotations, status, options.Limit - op.Session.Time.GetElapsedTime(start));
     }
 

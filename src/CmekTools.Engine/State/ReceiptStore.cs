@@ -131,21 +131,29 @@ internal sealed class ReceiptStore(string stateFolder)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CmekException(
-                "ReceiptUnreadable",
-                CmekErrorKind.ReadError,
-                $"The receipt {path} cannot be read: {e.Message}",
-                "Get-CmekReceipt lists the receipts.",
-                path,
-                e);
+            throw Unreadable(path, e);
         }
     }
+
+    private static CmekException Unreadable(string path, Exception e) => new(
+        "ReceiptUnreadable",
+        CmekErrorKind.ReadError,
+        $"The receipt {path} cannot be read: {e.Message}",
+        "Get-CmekReceipt lists the receipts.",
+        path,
+        e);
 
     /// <summary>Reads a receipt's text.</summary>
     /// <exception cref="CmekException"><c>ReceiptInvalid</c>.</exception>
     public static StoredReceipt Load(string path, string text)
     {
         StoredReceipt receipt = Parse(path, text);
+        if (receipt is { Seal: CmekSealState.Elsewhere or CmekSealState.Unsealed, Document.IsOpen: true }
+            && ClosedReceipts.Own.UndoneAt(text) is { } undone)
+        {
+            return receipt with { Document = receipt.Document with { RestoredAt = undone } };
+        }
+
         return WasClosed(receipt) ? receipt with { Seal = CmekSealState.Broken } : receipt;
     }
 
@@ -203,6 +211,23 @@ internal sealed class ReceiptStore(string stateFolder)
                 $"{remedy}. Then run the command again: nothing is done without a receipt, and nothing is done twice.",
                 path,
                 e);
+        }
+    }
+
+    /// <summary>
+    /// Writes down, for this user, that what a receipt of another user or machine says has been undone. Its file stays as it is: sealing
+    /// it would vouch for all that it says.
+    /// </summary>
+    /// <exception cref="CmekException"><c>ReceiptUnreadable</c>.</exception>
+    public static void CloseUnproven(string path, DateTimeOffset at)
+    {
+        try
+        {
+            ClosedReceipts.Own.AddUndone(StateFiles.ReadText(path, SizeLimit), at);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, e);
         }
     }
 

@@ -9,7 +9,17 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(string), typeof(FileInfo))]
 public sealed class ExportCmekBreakGlassCommand : ClusterCommand
 {
+    private BreakGlassScope? _scope;
     private bool _written;
+
+    /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public override object[] ClusterName { get; set; } = [];
 
     /// <summary>The file to write; the text is the output where not given.</summary>
     [Parameter(Position = 1)]
@@ -24,13 +34,35 @@ public sealed class ExportCmekBreakGlassCommand : ClusterCommand
     /// <inheritdoc/>
     internal override FleetOptions Beside => Path is null ? base.Beside : FleetOptions.One;
 
+    /// <inheritdoc/>
+    internal override bool TakesWildcards => true;
+
+    // What a name with wildcards means is known without the service too: that is when the sheet is wanted.
     internal override Task ProcessAsync() => EachOnceAsync(
         ClusterArgument.All(ClusterName),
-        cluster => BesideAsync(cluster.ToString(), op =>
+        cluster => cluster.IsPattern
+            ? EachAsync(async () =>
+            {
+                foreach (ClusterRef match in await MatchesAsync(cluster).ConfigureAwait(false))
+                {
+                    await BesideAsync(match.ToString(), op => WriteAsync(match, op)).ConfigureAwait(false);
+                }
+            })
+            : BesideAsync(cluster.ToString(), op => WriteAsync(new ClusterRef(cluster.Name, cluster.Id, cluster.Known), op)));
+
+    private async Task<IReadOnlyList<ClusterRef>> MatchesAsync(ClusterArgument pattern)
+    {
+        _scope ??= await BreakGlassScope.ReadAsync(Context.Offline, Op).ConfigureAwait(false);
+        ClusterRef[] matches = [.. _scope.Clusters.Where(c => pattern.Means(null, c.Name))];
+        if (_scope.Unread is { } why)
         {
-            RefuseWildcards(cluster);
-            return WriteAsync(new ClusterRef(cluster.Name, cluster.Id, cluster.Known), op);
-        }));
+            await Pipeline.WarningAsync(
+                $"'{pattern}' stands for the clusters that were seen from here before, for the service's list could not be read: {why}")
+                .ConfigureAwait(false);
+        }
+
+        return matches.Length > 0 ? matches : throw BreakGlassScope.NoMatch(pattern.Name!);
+    }
 
     private async Task WriteAsync(ClusterRef named, Operation op)
     {

@@ -15,8 +15,9 @@ public sealed class ExportCmekManifestCommand : FleetCommand
     private readonly List<CmekAccess> _accesses = [];
     private bool _written;
 
-    /// <summary>The clusters: names, ids, or objects that say one of them.</summary>
+    /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation(LeaveAccesses = true)]
@@ -46,6 +47,9 @@ public sealed class ExportCmekManifestCommand : FleetCommand
     // One file holds one cluster's manifest: whose, and who is refused, follows from the order in which they were given.
     /// <inheritdoc/>
     internal override FleetOptions Beside => Path is null ? base.Beside : FleetOptions.One;
+
+    /// <inheritdoc/>
+    internal override bool TakesWildcards => true;
 
     internal override async Task ProcessAsync()
     {

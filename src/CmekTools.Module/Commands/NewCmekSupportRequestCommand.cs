@@ -21,25 +21,43 @@ public sealed class NewCmekSupportRequestCommand : ClusterCommand
     private CmekJournalEntry[]? _journal;
     private ReceiptDocument[]? _receipts;
 
-    /// <summary>What it is about: Recover or Disable for a cluster; without one, turning CMEK on for the organization.</summary>
+    /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public override object[] ClusterName { get; set; } = [];
+
+    /// <summary>What it is about: Recover or Disable for a cluster; EnableOrganization for the organization.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = ClusterSet)]
+    [Parameter(Mandatory = true, ParameterSetName = OrganizationSet)]
     public CmekSupportPurpose Purpose { get; set; }
+
+    /// <inheritdoc/>
+    internal override bool TakesWildcards => true;
 
     internal override async Task ProcessAsync()
     {
         _organization ??= await Context.Cloud.GetOrganizationAsync(Cancellation).ConfigureAwait(false);
         CmekOrganization organization = _organization;
-        if (ParameterSetName == OrganizationSet || Purpose == CmekSupportPurpose.EnableOrganization)
+        if (Purpose == CmekSupportPurpose.EnableOrganization)
         {
-            await Pipeline.OutputAsync(
-                SupportRequests.Write(
-                    CmekSupportPurpose.EnableOrganization,
-                    organization,
-                    null,
-                    [],
-                    [],
-                    Context.Time.GetUtcNow())).ConfigureAwait(false);
+            await Pipeline.OutputAsync(await SupportRequests.OfOrganizationAsync(organization, Op).ConfigureAwait(false))
+                .ConfigureAwait(false);
             return;
+        }
+
+        if (ParameterSetName == OrganizationSet)
+        {
+            throw new CmekException(
+                "ClusterMissing",
+                CmekErrorKind.InvalidArgument,
+                $"A request to {(Purpose == CmekSupportPurpose.Recover ? "bring a cluster back" : "move a cluster off CMEK")} is about a "
+                    + "cluster, and none is given.",
+                $"New-CmekSupportRequest NAME -Purpose {Purpose}",
+                Purpose);
         }
 
         CmekJournalEntry[] journal = _journal ??= [.. JournalReader.Read(Context.Journal.FilePath)];

@@ -10,13 +10,15 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekCheck), typeof(bool))]
 public sealed class TestCmekBreakGlassCommand : PipelineCommand
 {
-    private readonly List<ClusterRef> _named = [];
+    private readonly List<ClusterArgument> _given = [];
     private SessionContext? _unconnected;
     private bool _ready = true;
-    private bool _refused;
 
-    /// <summary>The clusters: exact names, ids, or objects that say one of them; every cluster that is known where none is given.</summary>
+    /// <summary>
+    /// The clusters: names (with wildcards), ids, or objects that say one of them; every cluster that is known where none is given.
+    /// </summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
+    [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [Alias("Name", "ClusterId", "Id", "Cluster")]
     [ClusterTransformation]
@@ -48,31 +50,20 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
         base.Dispose(disposing);
     }
 
-    internal override async Task ProcessAsync()
+    internal override Task ProcessAsync()
     {
-        foreach (ClusterArgument given in ClusterArgument.All(ClusterName))
-        {
-            if (given.IsPattern)
-            {
-                // Which clusters were meant is not known, and so it is not known whether they could be cut.
-                _ready = false;
-                _refused = true;
-                await Pipeline.ErrorAsync(SessionCommand.WildcardRefused(given, CommandName)).ConfigureAwait(false);
-                continue;
-            }
-
-            _named.Add(new ClusterRef(given.Name, given.Id, given.Known));
-        }
+        _given.AddRange(ClusterArgument.All(ClusterName));
+        return Task.CompletedTask;
     }
 
     internal override async Task EndAsync()
     {
-        if (MyInvocation.ExpectingInput && _named.Count == 0 && !_refused)
+        if (MyInvocation.ExpectingInput && _given.Count == 0)
         {
             // An empty pipeline asked about nothing; of nothing it is not known whether it could be cut.
             await TellAsync(None()).ConfigureAwait(false);
         }
-        else if (_named.Count > 0 || !_refused)
+        else
         {
             await CheckAsync().ConfigureAwait(false);
         }
@@ -95,27 +86,20 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
             await TellAsync(Unguessed()).ConfigureAwait(false);
         }
 
-        CmekException? silent = KeyOnly && _named.Count > 0 ? null : await readiness.AskServiceAsync().ConfigureAwait(false);
+        bool several = _given.Count == 0 || _given.Exists(g => g.IsPattern);
+        CmekException? silent = KeyOnly && !several ? null : await readiness.AskServiceAsync().ConfigureAwait(false);
         if (!KeyOnly)
         {
             await TellAsync(readiness.OfService(silent)).ConfigureAwait(false);
         }
 
-        IReadOnlyList<ClusterRef> named = _named;
-        if (_named.Count == 0)
+        BreakGlassScope? scope = several ? await BreakGlassScope.ReadAsync(silent, op).ConfigureAwait(false) : null;
+        if (scope?.Unread is { } why)
         {
-            ReadinessScope scope = await ReadinessScope.ReadAsync(silent, op).ConfigureAwait(false);
-            named = scope.Clusters;
-            if (scope.Unread is { } why)
-            {
-                await TellAsync(Unlisted(why)).ConfigureAwait(false);
-            }
-            else if (named.Count == 0)
-            {
-                await TellAsync(None()).ConfigureAwait(false);
-            }
+            await TellAsync(Unlisted(why)).ConfigureAwait(false);
         }
 
+        IReadOnlyList<ClusterRef> named = await NamedAsync(scope).ConfigureAwait(false);
         Task<IReadOnlyList<CmekCheck>>[] looks = [.. named.Select(readiness.OfClusterAsync)];
         foreach (Task<IReadOnlyList<CmekCheck>> look in looks)
         {
@@ -124,6 +108,38 @@ public sealed class TestCmekBreakGlassCommand : PipelineCommand
                 await TellAsync(check).ConfigureAwait(false);
             }
         }
+    }
+
+    // Each cluster once, however often and in which way it was given.
+    private async Task<IReadOnlyList<ClusterRef>> NamedAsync(BreakGlassScope? scope)
+    {
+        if (_given.Count == 0)
+        {
+            if (scope!.Clusters.Count == 0 && scope.Unread is null)
+            {
+                await TellAsync(None()).ConfigureAwait(false);
+            }
+
+            return scope.Clusters;
+        }
+
+        List<ClusterRef> named = [];
+        foreach (ClusterArgument given in _given)
+        {
+            ClusterRef[] meant = given.IsPattern
+                ? [.. scope!.Clusters.Where(c => given.Means(null, c.Name))]
+                : [new ClusterRef(given.Name, given.Id, given.Known)];
+            if (meant.Length == 0)
+            {
+                // Of nothing it is not known whether it could be cut.
+                _ready = false;
+                await Pipeline.ErrorAsync(BreakGlassScope.NoMatch(given.Name!)).ConfigureAwait(false);
+            }
+
+            named.AddRange(given.IsPattern ? meant.Where(m => !named.Exists(m.IsSame)) : meant);
+        }
+
+        return named;
     }
 
     private async Task TellAsync(CmekCheck check)

@@ -11,10 +11,20 @@ namespace CmekTools.Module.Commands;
 public sealed class UpdateCmekClusterCommand : AccessCommand
 {
     private const string RewrapSet = "Rewrap";
+    private const string RewrapAccessSet = "RewrapAccess";
 
     /// <summary>Send the same keys again, so that their newest version is used.</summary>
     [Parameter(Mandatory = true, ParameterSetName = RewrapSet)]
+    [Parameter(Mandatory = true, ParameterSetName = RewrapAccessSet)]
     public SwitchParameter Rewrap { get; set; }
+
+    /// <summary>The accesses; with -Rewrap the clusters and regions that they say.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = AccessSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, ParameterSetName = RewrapAccessSet, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    [Alias("Access")]
+    [AccessTransformation]
+    public override CmekAccess[] InputObject { get; set; } = [];
 
     /// <summary>The cluster, with -Rewrap one or several: names, ids, or objects that say one of them.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
@@ -32,6 +42,7 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
     /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = KeySet)]
     [Parameter(ParameterSetName = RewrapSet)]
+    [Parameter(ParameterSetName = RewrapAccessSet)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegionCompleter))]
     public override string[] Region { get; set; } = [];
@@ -48,11 +59,16 @@ public sealed class UpdateCmekClusterCommand : AccessCommand
 
     internal override async Task ProcessAsync()
     {
-        await base.ProcessAsync().ConfigureAwait(false);
-        if (Rewrap)
+        if (!Rewrap)
         {
-            await RegionsBesideAsync(ClusterArgument.All(ClusterName), RecentClusters.Lasting, RewrapAsync).ConfigureAwait(false);
+            await base.ProcessAsync().ConfigureAwait(false);
+            return;
         }
+
+        await RegionsBesideAsync(
+            ClusterArgument.All([.. ClusterName, .. InputObject]),
+            RecentClusters.Lasting,
+            RewrapAsync).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

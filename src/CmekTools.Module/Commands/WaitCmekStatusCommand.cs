@@ -9,6 +9,15 @@ namespace CmekTools.Module.Commands;
 [OutputType(typeof(CmekStatus))]
 public sealed class WaitCmekStatusCommand : ClusterCommand
 {
+    /// <summary>The clusters: names (with wildcards), ids, or objects that say one of them.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [Alias("Name", "ClusterId", "Id", "Cluster")]
+    [ClusterTransformation]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public override object[] ClusterName { get; set; } = [];
+
     /// <summary>The state to wait for.</summary>
     [Parameter]
     [ValidateSet(nameof(CmekState.ENABLED), nameof(CmekState.DISABLED), nameof(CmekState.REVOKED))]

@@ -29,7 +29,7 @@ public abstract class AccessCommand : FleetCommand
     [ValidateNotNullOrEmpty]
     [Alias("Access")]
     [AccessTransformation]
-    public CmekAccess[] InputObject { get; set; } = [];
+    public virtual CmekAccess[] InputObject { get; set; } = [];
 
     /// <summary>The cluster: its name, its id, or an object that says one of them.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ClusterSet, ValueFromPipeline = true)]

@@ -76,7 +76,7 @@ internal static class Connections
             IsOffline = context.Offline is not null,
             SharedState = context.Shared?.Address,
             SealKey = context.SealKey,
-            GoogleProject = options.Providers.GoogleProject,
+            Project = () => options.Providers.ProjectNow,
             ConnectedAt = DateTimeOffset.UtcNow,
             Identity = context.Who.Of,
             Context = context,

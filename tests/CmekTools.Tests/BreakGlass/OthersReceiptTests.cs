@@ -40,6 +40,44 @@ public sealed class OthersReceiptTests
         Assert.Equal([true], (await life.RunAsync("Test-CmekAccess shop -Quiet")).Output.Select(o => o.BaseObject));
     }
 
+    [Theory]
+    [InlineData("AWS", true)]
+    [InlineData("AWS", false)]
+    [InlineData("GCP", true)]
+    public async Task WhatWasGivenBackFromItIsOpenOnNeitherMachineAndNotMissed(string provider, bool inState)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await using SandboxShell other = await SandboxShell.StartAsync(server: life.Server);
+        await life.RunAsync("Revoke-CmekAccess shop -Force");
+        JsonObject sealedElsewhere = JsonNode.Parse(
+            await File.ReadAllTextAsync(Assert.Single(life.Receipts()), TestContext.Current.CancellationToken))!.AsObject();
+        sealedElsewhere["seal"]!["key"] = "another-machine";
+        string folder = Path.Combine(other.StateFolder, inState ? "receipts" : "copied");
+        Directory.CreateDirectory(folder);
+        string path = Path.Combine(folder, "shop.json");
+        string text = sealedElsewhere.ToJsonString();
+        await File.WriteAllTextAsync(path, text, TestContext.Current.CancellationToken);
+
+        // Open as long as nothing was given back.
+        Assert.Equal(inState ? 1 : 0, (await other.RunAsync("Get-CmekReceipt -Open")).Expect().Output.Count);
+        PowerShellResult first = await other.RunAsync("param($Path) Restore-CmekAccess shop -ReceiptPath $Path -Wait", new { Path = path });
+        Assert.Empty(first.Errors);
+        Assert.Empty((await other.RunAsync("Get-CmekReceipt -Open")).Expect().Output);
+        PowerShellResult again = (await other.RunAsync("Restore-CmekAccess shop -Wait")).Expect();
+        Assert.DoesNotContain(again.Warnings, w => w.Contains("no open receipt", StringComparison.Ordinal));
+        Assert.Equal(text, await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken));
+        if (inState)
+        {
+            CmekReceipt closed = Assert.Single((await other.RunAsync("Get-CmekReceipt")).Expect().Values<CmekReceipt>());
+            Assert.Equal((CmekSealState.Elsewhere, true), (closed.Seal, closed.RestoredAt is not null));
+        }
+
+        // Where it was cut: a restore that sees all back closes it.
+        Assert.Single((await life.RunAsync("Get-CmekReceipt -Open")).Output);
+        await life.RunAsync("Restore-CmekAccess shop");
+        Assert.Empty((await life.RunAsync("Get-CmekReceipt -Open")).Output);
+    }
+
     [Fact]
     public async Task WhoHasComeIsAskedAboutAndWhereNobodyAnswersTheParameterThatDoesIsNamed()
     {

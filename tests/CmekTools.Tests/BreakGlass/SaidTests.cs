@@ -70,10 +70,13 @@ public sealed class SaidTests
     public async Task AReadinessThatWasAskedForWithWildcardsOrOfACutClusterSaysWhatItIs()
     {
         await using Life life = await Life.StartAsync("AWS");
-        PowerShellResult refused = await life.TryAsync("Test-CmekBreakGlass 'sh*' -Quiet");
-        refused.ExpectError("WildcardRefused,");
-        Assert.Equal([false], refused.Output.Select(o => o.BaseObject));
-        Assert.Empty((await life.TryAsync("Test-CmekBreakGlass 'sh*'")).Output);
+        PowerShellResult none = await life.TryAsync("Test-CmekBreakGlass 'zzz*' -Quiet");
+        none.ExpectError("ClusterNotFound,");
+        Assert.Equal([false], none.Output.Select(o => o.BaseObject));
+        Assert.Equal([true], (await life.RunAsync("Test-CmekBreakGlass 'sh*' -Quiet")).Output.Select(o => o.BaseObject));
+        Assert.Equal(
+            (await life.RunAsync("Test-CmekBreakGlass shop")).Values<CmekCheck>().Select(c => (c.Name, c.Target)),
+            (await life.RunAsync("Test-CmekBreakGlass shop, 's*', '*'")).Values<CmekCheck>().Select(c => (c.Name, c.Target)));
         string before = Keys(await life.RunAsync("Test-CmekBreakGlass shop"));
         Assert.StartsWith("2 keys with 1 principal would be cut", before, StringComparison.Ordinal);
         await life.RunAsync("Revoke-CmekAccess shop -Force -KeyOnly");

@@ -60,6 +60,22 @@ public sealed class KeyModelTests
     [Theory]
     [InlineData("AWS")]
     [InlineData("GCP")]
+    public async Task KeysOfLaterGenerationsAreListedBeforeTheyAreUsed(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string[] made =
+        [
+            .. (await life.RunAsync($"New-CmekKey shop -Region {life.Regions[0]} -NewGeneration")).Values<CmekKey>().Select(k => k.KeyUri!),
+        ];
+        CmekKey[] listed = [.. (await life.RunAsync("Get-CmekKey shop")).Values<CmekKey>()];
+        Assert.Equal(made, listed.Where(k => k.Place == CmekKeyPlace.Unused).Select(k => k.KeyUri));
+        Assert.Equal(3, listed.Length);
+        Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
     public async Task AKeyThatNamesAClusterThatIsNotSeenIsNotDeleted(string provider)
     {
         await using Life life = await Life.StartAsync(provider, change: WithOther);
@@ -773,29 +789,5 @@ public sealed class KeyModelTests
         Assert.Contains("-ClusterName shop ", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
         Assert.False(await IsLetInAsync(life, region.KeyUri!, region.AuthPrincipal!));
         Assert.Empty(life.Writes);
-    }
-
-    [Theory]
-    [InlineData("AWS")]
-    [InlineData("GCP")]
-    public async Task AKeyOfALaterGenerationIsListedBeforeItIsInUse(string provider)
-    {
-        await using Life life = await Life.StartAsync(provider);
-        string region = life.Regions[1];
-        string[] made =
-        [
-            .. (await life.RunAsync($"""
-                $next = New-CmekKey shop -Region {region} -NewGeneration
-                $null = $next | Grant-CmekAccess | Update-CmekCluster -Wait
-                $next
-                New-CmekKey shop -Region {region} -NewGeneration
-                """)).Values<CmekKey>().Select(k => k.KeyUri!),
-        ];
-        Assert.Equal(2, made.Distinct().Count());
-        CmekKey[] all = [.. (await life.RunAsync("Get-CmekKey shop")).Values<CmekKey>()];
-        Assert.Equal(CmekKeyPlace.InUse, Assert.Single(all, k => k.KeyUri == made[0]).Place);
-        CmekKey last = Assert.Single(all, k => k.KeyUri == made[1]);
-        Assert.Equal((CmekKeyPlace.Unused, region), (last.Place, last.Region));
-        Assert.Equal(4, all.Length);
     }
 }

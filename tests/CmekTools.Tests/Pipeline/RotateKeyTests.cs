@@ -21,6 +21,67 @@ public sealed class RotateKeyTests
     }
 
     [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task ThePlanOfKeysThatAreOnlyPlannedRotatesThemToo(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        await life.RunAsync("New-CmekKey shop -NewGeneration -WhatIf | Grant-CmekAccess -WhatIf | Update-CmekCluster -RotateKey -WhatIf");
+        string shown = life.Shell.Shell.Host.TakeText();
+        Assert.All(
+            life.Regions,
+            r => Assert.Contains($"the key to be made for shop/{r}: make a new version of the key", shown, StringComparison.Ordinal));
+        Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task ARewrapTakesAccessesAndRowsAsTheRegionsThatTheySay(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        const string rows = """
+            Import-CmekManifest $file shop | ForEach-Object { [pscustomobject]@{
+                ClusterName = $_.ClusterName; ClusterId = $_.ClusterId; Provider = "$($_.Provider)"; Region = $_.Region
+                KeyUri = $_.KeyUri; AuthPrincipal = $_.AuthPrincipal; Planned = 'False'; Changes = ''; Changed = 'False' } }
+            """;
+        foreach (string given in (string[])["New-CmekKey shop | Grant-CmekAccess", rows])
+        {
+            foreach (string one in (string[])["*", life.Regions[0]])
+            {
+                PowerShellResult result = await life.RunAsync(
+                    "param($file) $null = Export-CmekManifest shop $file -Force; "
+                        + $"{given.Trim()} | Where-Object Region -like '{one}' | Update-CmekCluster -Rewrap -Wait",
+                    new { file = Path.Combine(life.Shell.StateFolder, "shop.json") });
+                Assert.True(Assert.Single(result.Values<CmekStatus>()).Changed);
+                string body = Assert.Single(life.Sent("UpdateCmek")).ToJsonString();
+                Assert.Equal(one == "*", body.Contains(life.Regions[1], StringComparison.Ordinal));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task RotationsWithinOneSecondAreToldApart(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        string key = await life.KeyAsync(life.Regions[0]);
+        using EngineKit kit = EngineKit.Create(life.Server);
+        List<CmekKeyRotation> made = [];
+        for (int i = 0; i < 4; i++)
+        {
+            made.Add(Assert.IsType<CmekKeyRotation>(
+                await kit.Session.GetProvider(life.IsAws ? CmekProvider.AWS : CmekProvider.GCP)
+                    .RotateKeyAsync(key, kit.Run(new TestOperationHost(), "Update-CmekCluster"))));
+        }
+
+        Assert.All(made, m => Assert.NotEqual(m.Before, m.After));
+        Assert.Equal(made[..^1].Select(m => m.After), made[1..].Select(m => m.Before));
+        Assert.Equal(made.Count, made.Select(m => m.After).Distinct().Count());
+    }
+
+    [Theory]
     [InlineData("AWS", 2)]
     [InlineData("GCP", 2)]
     public async Task KeysInUseThatArePipedAreWrappedAnewToo(string provider, int keys)

@@ -44,6 +44,24 @@ public sealed class RunbookTests
     }
 
     [Theory]
+    [InlineData("shop")]
+    [InlineData("ledger")]
+    public async Task AnEmergencyOnAClusterThatUsesNoKeyEndsWellWithWhatIsTrue(string cluster)
+    {
+        await using SandboxShell shell = await SandboxShell.StartAsync(SandboxShell.Fast);
+        await shell.EnableAllAsync();
+        (await shell.RunAsync($"Disable-CmekCluster {cluster} -Wait -Confirm:$false")).Expect();
+        for (int i = 0; i < 2; i++)
+        {
+            PowerShellResult result = (await shell.RunAsync(
+                "param($Path, $Name) & $Path -ClusterName $Name -Force",
+                new { Path = Path.Combine(Folder, "emergency-revoke.ps1"), Name = cluster })).Expect();
+            Assert.Equal((true, false), (result.Values<CmekStep>()[^1].KeyCut, result.Values<CmekStep>()[^1].Revoked));
+            Assert.Contains(result.Warnings, w => w.Contains("It uses none of them now (DISABLED)", StringComparison.Ordinal));
+        }
+    }
+
+    [Theory]
     [InlineData("enable.ps1")]
     [InlineData("rotate.ps1")]
     [InlineData("add-region.ps1")]

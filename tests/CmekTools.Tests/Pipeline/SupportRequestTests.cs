@@ -12,14 +12,33 @@ public sealed class SupportRequestTests
     public async Task TheOrganizationsRequestNamesItsId()
     {
         await using Life life = await Life.StartAsync("AWS", enable: false);
-        CmekSupportRequest request = Assert.Single((await life.RunAsync("New-CmekSupportRequest")).Values<CmekSupportRequest>());
+        CmekSupportRequest request = Assert.Single(
+            (await life.RunAsync("New-CmekSupportRequest -Purpose EnableOrganization")).Values<CmekSupportRequest>());
         Assert.Equal(
             (CmekSupportPurpose.EnableOrganization, life.Server.Options.OrganizationId, null),
             (request.Purpose, request.OrganizationId, request.ClusterId));
         Assert.Contains(life.Server.Options.OrganizationId, request.Subject, StringComparison.Ordinal);
-        Assert.Contains("turn on the Cloud API and CMEK", request.Body, StringComparison.Ordinal);
+        Assert.Contains("turn on CMEK", request.Body, StringComparison.Ordinal);
+        Assert.Contains(
+            "The Cloud API answers for it. Its one cluster whose plan can have CMEK, shop",
+            request.Body,
+            StringComparison.Ordinal);
         Assert.Contains(life.Server.Options.OrganizationId, request.Body, StringComparison.Ordinal);
         Assert.Empty(life.Writes);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task WhatWorksAlreadyIsSaidAndNotAskedForUnseen(string provider)
+    {
+        await using Life life = await Life.StartAsync(provider);
+        PowerShellResult result = await life.RunAsync("New-CmekSupportRequest -Purpose EnableOrganization");
+        string body = Assert.Single(result.Values<CmekSupportRequest>()).Body;
+        Assert.Contains("has customer-managed keys already: shop", body, StringComparison.Ordinal);
+        Assert.DoesNotContain("turn on the Cloud API", body, StringComparison.Ordinal);
+        Assert.Contains(result.Warnings, w => w.Contains("read the text before it is sent", StringComparison.Ordinal));
+        (await life.TryAsync("New-CmekSupportRequest -Purpose Recover")).ExpectError("ClusterMissing,");
     }
 
     [Theory]

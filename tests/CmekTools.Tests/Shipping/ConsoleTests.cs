@@ -50,6 +50,23 @@ public sealed class ConsoleTests : IDisposable
         Assert.Contains("NonInteractive", run.Errors.ReplaceLineEndings(" "), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("$PSStyle.OutputRendering = 'Ansi'", true)]
+    public async Task StatesHaveNoColourInAFileUnlessItIsAskedFor(string first, bool coloured)
+    {
+        string script = _folder.Write("colours.ps1", first + "\n" + Begin + """
+
+            $null = $access | Enable-CmekCluster -Wait
+            Get-CmekStatus shop
+            Get-CmekStatus shop | Format-List
+            """);
+        FinishedProgram run = (
+            await ExternalProgram.PwshAsync(["-NoProfile", "-File", script], Variables("00:00:00.05"))).Expect();
+        Assert.Contains("ENABLED", run.Output, StringComparison.Ordinal);
+        Assert.Equal(coloured, run.Output.Contains("\u001b[32mENABLED", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task CtrlCEndsAWaitSaysNoErrorAndStopsTheScript()
     {

@@ -163,7 +163,7 @@ public sealed class ViewTests
     [InlineData("Get-CmekCluster shop | New-CmekKey -EnableRotation", "365 d")]
     [InlineData("Get-CmekCluster ledger | New-CmekKey | Grant-CmekAccess", "cmek-ledger-")]
     [InlineData("Get-CmekCluster | New-CmekKey | Grant-CmekAccess | Enable-CmekCluster -Wait | ForEach-Object Regions", "ENABLED")]
-    [InlineData("New-CmekSupportRequest; Get-CmekOrganization; Get-CmekSession", "Sandbox")]
+    [InlineData("New-CmekSupportRequest -Purpose EnableOrganization; Get-CmekOrganization; Get-CmekSession", "Sandbox")]
     public async Task WhatIsPrintedStaysWithinTheColumns(string script, string shown)
     {
         await using SandboxShell shell = await SandboxShell.StartAsync();

@@ -203,8 +203,8 @@ internal sealed class IamPolicyWriter(
                 e.StatusCode,
                 e.Code,
                 e.RequestId,
-                "CockroachDB Cloud makes it when CMEK is turned on for the organization: New-CmekSupportRequest writes the request. "
-                    + "Check the cluster's id and account too.",
+                "CockroachDB Cloud makes it when CMEK is turned on for the organization: New-CmekSupportRequest -Purpose "
+                    + "EnableOrganization writes the request. Check the cluster's id and account too.",
                 target,
                 e);
         }

@@ -2,15 +2,15 @@ using CmekTools.Engine.Clusters;
 
 namespace CmekTools.Engine.BreakGlass;
 
-/// <summary>Which clusters a break-glass may have to cut, where none is named.</summary>
+/// <summary>Which clusters a break-glass may have to cut, where none is named in full.</summary>
 /// <param name="Clusters">Every cluster with keys: by the service, and every one that was seen here before.</param>
 /// <param name="Unread">Why the service's list could not be read, so that there may be more; null where it was.</param>
-internal sealed record ReadinessScope(IReadOnlyList<ClusterRef> Clusters, string? Unread)
+internal sealed record BreakGlassScope(IReadOnlyList<ClusterRef> Clusters, string? Unread)
 {
     /// <summary>Reads it. What cannot be read is told, and not thrown.</summary>
     /// <param name="silent">Why the service does not answer; null where it did a moment ago.</param>
     /// <param name="op">The run.</param>
-    public static async Task<ReadinessScope> ReadAsync(CmekException? silent, Operation op)
+    public static async Task<BreakGlassScope> ReadAsync(CmekException? silent, Operation op)
     {
         Dictionary<string, CmekCluster> found = new(StringComparer.OrdinalIgnoreCase);
         foreach (InventoryEntry entry in op.Session.Inventory.List().Where(e => e.Keys.Count > 0 && IsOf(e, op)))
@@ -46,10 +46,18 @@ internal sealed record ReadinessScope(IReadOnlyList<ClusterRef> Clusters, string
             }
         }
 
-        return new ReadinessScope(
-            [.. found.Values.OrderBy(c => c.Name, StringComparer.Ordinal).Select(c => new ClusterRef(null, null, c))],
+        return new BreakGlassScope(
+            [.. found.Values.OrderBy(c => c.Name, StringComparer.Ordinal).Select(c => new ClusterRef(c.Name, c.Id, c))],
             unread);
     }
+
+    /// <summary>The error for a name with wildcards that none of them has.</summary>
+    public static CmekException NoMatch(string pattern) => new(
+        "ClusterNotFound",
+        CmekErrorKind.ObjectNotFound,
+        $"No cluster with customer-managed keys that is known has a name like '{pattern}'.",
+        "Get-CmekStatus lists the clusters with their keys.",
+        pattern);
 
     // One whose status cannot be read may have keys: it is looked at, and its rows tell.
     private static async Task<CmekCluster?> WithKeysAsync(CmekCluster cluster, Operation op, CancellationToken cancellation)
