@@ -66,6 +66,32 @@ public sealed class SaidTests
         Assert.Contains("as cmektools-shop", text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ADisabledKeyWithAnUnreadPolicyIsNoProofAndTheErrorSaysWhy(bool before)
+    {
+        await using Life life = await Life.StartAsync("AWS");
+        string key = await life.KeyAsync(life.Regions[0]);
+        if (before)
+        {
+            await life.Aws.Kms.DisableKeyAsync(key, TestContext.Current.CancellationToken);
+        }
+
+        life.Answer(r => r.Operation is "GetKeyPolicy" && r.Names(key) ? Faults.Refused : null);
+        PowerShellResult result = await life.TryAsync("Revoke-CmekAccess shop -Force -KeyOnly");
+        Assert.Contains(
+            "may be able to switch the key on again",
+            result.ExpectError("CutNotSeen,").Exception.Message,
+            StringComparison.Ordinal);
+        CmekStep[] steps = [.. result.Values<CmekStep>()];
+        Assert.Null(steps[^1].KeyCut);
+        Assert.Contains(
+            steps,
+            s => s.Step == "Cut" && s.KeyUri == key
+                && s.Result.EndsWith(before ? "it is disabled already" : "disable the key", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task AReadinessThatWasAskedForWithWildcardsOrOfACutClusterSaysWhatItIs()
     {
