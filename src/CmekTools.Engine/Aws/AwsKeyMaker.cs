@@ -707,8 +707,8 @@ internal sealed class AwsKeyMaker(AwsClients clients, AwsKeyReader reader)
                 throw new CmekException(
                     "TagInvalid",
                     CmekErrorKind.InvalidArgument,
-                    $"'{name}={value}' cannot be a tag here: a name has 1 to 128 characters, a value at most 256, and names that begin with "
-                        + $"aws: or {AwsNames.TagHead} are taken.",
+                    $"'{name}={value}' cannot be a tag here: a name has 1 to 128 characters, a value at most 256, and names that begin "
+                        + $"with aws: or {AwsNames.TagHead} are taken.",
                     "Choose another -Tag.",
                     name);
             }

@@ -292,9 +292,13 @@ internal sealed class KeyCut(string keyUri, IReadOnlyList<CutAccess> accesses, R
                 ? RevocationMarks.PutAsync(KeyUri, Clusters, provider, part)
                 : RevocationMarks.JoinAsync(KeyUri, Clusters, provider, part)).ConfigureAwait(false);
 
+        string said = failure.Message.TrimEnd('.');
         await op.Host.WarningAsync(
-            $"{KeyUri} was disabled, because its policy could not be changed: {failure.Message} Nobody can use it until "
-                + "Restore-CmekAccess enables it.").ConfigureAwait(false);
+            changes.Count > 0
+                ? $"{KeyUri} was disabled, because its policy could not be changed: {said}. Nobody can use it until it is enabled, which "
+                    + "Restore-CmekAccess does."
+                : $"{KeyUri} was disabled already, and its policy could not be changed: {said}. Nobody can use it until it is enabled; who "
+                    + "may do that is proven by its policy alone.").ConfigureAwait(false);
         _notes.AddRange(changes);
         string how = changes.Count == 0 ? "it is disabled already" : string.Join("; ", _notes);
         await TellAsync("Cut", $"its policy could not be changed ({failure.Message}): {how}").ConfigureAwait(false);

@@ -81,7 +81,7 @@ public sealed class DiscoverTests
         PowerShellResult result = await other.RunAsync(life.IsAws
             ? "Get-CmekKey -Discover -Region us-east-1, 'Not A Region', us-west-2"
             : $"Get-CmekKey -Discover -Project 'Not A Project', {GcpWire.Project}");
-        Assert.Equal(2, result.Values<CmekKey>().Count());
+        Assert.Equal(2, result.Values<CmekKey>().Count);
         Assert.StartsWith("PlaceNotSearched,", Assert.Single(result.Errors).FullyQualifiedErrorId, StringComparison.Ordinal);
     }
 
