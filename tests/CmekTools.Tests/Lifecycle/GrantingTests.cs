@@ -134,7 +134,7 @@ public sealed class GrantingTests
     public async Task APlanNamesThePrincipalThatTheRunWouldTakeAndWritesNothing(string cloud)
     {
         await using LifeScene scene = await LifeScene.StartAsync(cloud);
-        PrincipalOptions named = cloud == "AWS" ? s_none with { RoleName = "reader" } : s_none with { ServiceAccount = "reader" };
+        PrincipalOptions named = scene.Named("reader");
         CmekAccess there = await scene.AccessAsync(options: named);
         CmekAccess second = await scene.AccessAsync(scene.Second, options: named);
         await scene.SendAsync(scene.Shop, "POST", there, second);
@@ -155,7 +155,7 @@ public sealed class GrantingTests
     public async Task WithoutANameItIsThePrincipalThatTheClusterActsAs(string cloud)
     {
         await using LifeScene scene = await LifeScene.StartAsync(cloud);
-        PrincipalOptions named = cloud == "AWS" ? s_none with { RoleName = "reader" } : s_none with { ServiceAccount = "reader" };
+        PrincipalOptions named = scene.Named("reader");
         CmekAccess first = await scene.AccessAsync(options: named);
         CmekAccess second = await scene.AccessAsync(scene.Second);
         Assert.NotEqual(first.AuthPrincipal, second.AuthPrincipal);
@@ -169,7 +169,7 @@ public sealed class GrantingTests
         Assert.Equal(second.AuthPrincipal, (await GrantAsync(scene, other, region: scene.Second)).AuthPrincipal);
 
         // And a name that is given goes before all of it.
-        PrincipalOptions writer = cloud == "AWS" ? s_none with { RoleName = "writer" } : s_none with { ServiceAccount = "writer" };
+        PrincipalOptions writer = scene.Named("writer");
         CmekKey third = await scene.KeyAsync(generation: 3);
         Assert.Contains("writer", (await GrantAsync(scene, third, options: writer)).AuthPrincipal, StringComparison.Ordinal);
     }
@@ -180,7 +180,7 @@ public sealed class GrantingTests
     public async Task ANewRegionTakesThePrincipalWhereThereIsOneAlone(string cloud, string away)
     {
         await using LifeScene scene = await LifeScene.StartAsync(cloud);
-        PrincipalOptions named = cloud == "AWS" ? s_none with { RoleName = "reader" } : s_none with { ServiceAccount = "reader" };
+        PrincipalOptions named = scene.Named("reader");
         CmekAccess first = await scene.AccessAsync(options: named);
         await scene.SendAsync(scene.Shop, "POST", first, await scene.AccessAsync(scene.Second, options: named));
         await scene.SettledAsync();
@@ -283,14 +283,14 @@ public sealed class GrantingTests
     {
         await using LifeScene scene = await LifeScene.StartAsync(cloud);
         CmekAccess[] before = await scene.EnabledAsync();
-        PrincipalOptions named = cloud == "AWS" ? s_none with { RoleName = "reader" } : s_none with { ServiceAccount = "reader" };
+        PrincipalOptions named = scene.Named("reader");
         CmekAccess next = await scene.AccessAsync(generation: 2, options: named);
         await scene.SendAsync(scene.Shop, "PUT", next, await scene.AccessAsync(scene.Second, generation: 2, options: named));
         await scene.SettledAsync();
         await scene.CutAsync(before[0]);
         scene.Server.ClearExchanges();
         string old = before[0].AuthPrincipal!;
-        PrincipalOptions by = cloud == "AWS" ? s_none with { RoleName = old[(old.LastIndexOf('/') + 1)..] } : s_none with { ServiceAccount = old };
+        PrincipalOptions by = scene.Named(old[(old.LastIndexOf('/') + 1)..]);
         CmekKey key = await scene.KeyAsync(generation: 3);
         scene.Server.ClearExchanges();
         CmekException refused = await LifeScene.RefusedAsync("AccessRevoked", () => GrantAsync(scene, key, options: by));
@@ -298,5 +298,118 @@ public sealed class GrantingTests
         Assert.Contains(cloud == "AWS" ? "-RoleName" : "-ServiceAccount", refused.RecommendedAction, StringComparison.Ordinal);
         Assert.Empty(scene.Writes);
         Assert.True((await GrantAsync(scene, key)).Changed);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task APrincipalThatAnotherClustersRevocationCutOffIsNotGivenAKey(string cloud)
+    {
+        await using LifeScene scene = await LifeScene.StartAsync(cloud);
+        CmekAccess others = await OthersAsync(scene);
+        CmekKey key = await scene.KeyAsync();
+
+        // As long as nobody cut it off it may be shared.
+        Assert.True((await GrantAsync(scene, key, options: scene.Named("reader"))).Changed);
+        await scene.CutAsync(others, scene.Orders);
+        CmekKey next = await scene.KeyAsync(generation: 2);
+        scene.Server.ClearExchanges();
+        CmekException refused = await LifeScene.RefusedAsync(
+            "AccessRevoked",
+            () => GrantAsync(scene, next, options: scene.Named("reader")));
+        Assert.Contains("a revocation of orders", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(cloud == "AWS" ? "-RoleName" : "-ServiceAccount", refused.RecommendedAction, StringComparison.Ordinal);
+        Assert.Empty(scene.Writes);
+        if (cloud == "AWS")
+        {
+            PrincipalOptions byArn = s_none with { RoleArn = others.AuthPrincipal };
+            await LifeScene.RefusedAsync("AccessRevoked", () => GrantAsync(scene, next, options: byArn));
+        }
+
+        // Nobody is asked about the others where no name is given, and another name is not that one.
+        scene.Server.ClearExchanges();
+        Assert.True((await GrantAsync(scene, next)).Changed);
+        Assert.Equal(0, scene.Count("ListClusters"));
+        Assert.True((await GrantAsync(scene, next, options: scene.Named("writer"))).Changed);
+        Assert.Equal(1, scene.Count("ListClusters"));
+    }
+
+    [Theory]
+    [InlineData("deleted")]
+    [InlineData("plan")]
+    public async Task AClusterThatHasNoKeysAnyMoreIsNotAskedWhomItActsAs(string how)
+    {
+        await using LifeScene scene = await LifeScene.StartAsync();
+        await scene.CutAsync(await OthersAsync(scene), scene.Orders);
+        if (how == "deleted")
+        {
+            scene.CloudApi.SetState(scene.Orders.Id, "DELETED");
+        }
+        else
+        {
+            scene.CloudApi.SetPlan(scene.Orders.Id, "BASIC");
+        }
+
+        scene.Server.ClearExchanges();
+        await GrantAsync(scene, await scene.KeyAsync(), options: scene.Named("reader"));
+        Assert.DoesNotContain(scene.Server.Exchanges, e => e.Request.RawPath.Contains(scene.Orders.Id, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task OnlyTheOtherClustersOfTheSameCloudAreAsked()
+    {
+        await using LifeScene scene = await LifeScene.StartAsync(
+            options: new SandboxOptions { Clusters = [new SandboxClusterOptions("far", "GCP", ["us-east1"])] });
+        CmekKey key = await scene.KeyAsync();
+        scene.Server.ClearExchanges();
+        await GrantAsync(scene, key, options: scene.Named("reader"));
+        string[] asked = [.. scene.Server.Exchanges.Where(e => e.Request.Operation == "GetCmek").Select(e => e.Request.RawPath)];
+        Assert.Equal(2, asked.Length);
+        Assert.Contains(asked, p => p.Contains(scene.Orders.Id, StringComparison.Ordinal));
+        Assert.Contains(asked, p => p.Contains(scene.Shop.Id, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("ListClusters", "another cluster")]
+    [InlineData("GetCmek", "Whether orders")]
+    public async Task OthersThatCannotBeReadStopNoGrant(string operation, string told)
+    {
+        await using LifeScene scene = await LifeScene.StartAsync();
+        CmekKey key = await scene.KeyAsync();
+        scene.Answer(r => r.Operation == operation && !r.RawPath.Contains(scene.Shop.Id, StringComparison.Ordinal)
+            ? LifeScene.Fault(403, "not for you")
+            : null);
+        TestOperationHost host = new();
+        Assert.True((await GrantAsync(scene, key, options: scene.Named("reader"), op: scene.Run(host))).Changed);
+        Assert.Contains(told, Assert.Single(host.Verbose, v => v.StartsWith("Whether", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Empty(host.Warnings);
+    }
+
+    [Theory]
+    [InlineData("AWS")]
+    [InlineData("GCP")]
+    public async Task AnotherClustersKeyThatDoesNotSayWhetherItIsCutIsWarnedOf(string cloud)
+    {
+        await using LifeScene scene = await LifeScene.StartAsync(cloud);
+        CmekAccess others = await OthersAsync(scene);
+        CmekKey key = await scene.KeyAsync();
+        string id = others.KeyUri![(others.KeyUri!.IndexOf("key", StringComparison.Ordinal) + 3)..];
+        id = id[(id.LastIndexOf('/') + 1)..];
+        scene.Answer(r => LifeScene.ReadsPolicy(r)
+            && (r.Text.Contains(id, StringComparison.Ordinal) || r.RawPath.Contains(others.KeyUri!, StringComparison.Ordinal))
+            ? scene.Forbidden()
+            : null);
+        TestOperationHost host = new();
+        Assert.True((await GrantAsync(scene, key, options: scene.Named("reader"), op: scene.Run(host))).Changed);
+        Assert.Contains("orders acts as", Assert.Single(host.Warnings), StringComparison.Ordinal);
+    }
+
+    // Orders acts as "reader" in the scene's region.
+    private static async Task<CmekAccess> OthersAsync(LifeScene scene)
+    {
+        CmekAccess access = await scene.AccessAsync(cluster: scene.Orders, options: scene.Named("reader"));
+        await scene.SendAsync(scene.Orders, "POST", access);
+        await scene.SettledAsync(scene.Orders);
+        return access;
     }
 }

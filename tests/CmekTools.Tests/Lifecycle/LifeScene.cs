@@ -202,6 +202,21 @@ internal sealed class LifeScene : IAsyncDisposable
     /// <summary>Answers requests in the service's place until the test is over; null lets a request through.</summary>
     public void Answer(Func<SandboxRequest, SandboxResponse?> answer) => Server.Before = r => Task.FromResult(answer(r));
 
+    /// <summary>A refusal by a cloud's KMS or IAM, in the form of the one that the scene is on.</summary>
+    public SandboxResponse Forbidden() => Cloud == CmekProvider.AWS
+        ? new() { Status = 400, Body = """{"__type":"AccessDeniedException","message":"not for you"}""" }
+        : new() { Status = 403, Body = """{"error":{"code":403,"message":"not for you","status":"PERMISSION_DENIED"}}""" };
+
+    /// <summary>Is this the request that writes a key's policy?</summary>
+    public static bool WritesPolicy(SandboxRequest request) => request.Operation is "PutKeyPolicy" or "cryptoKeys.setIamPolicy";
+
+    /// <summary>Is this a request that reads a key's policy?</summary>
+    public static bool ReadsPolicy(SandboxRequest request) => request.Operation is "GetKeyPolicy" or "cryptoKeys.getIamPolicy";
+
+    /// <summary>Options that name a principal of the cloud.</summary>
+    public PrincipalOptions Named(string name) =>
+        Cloud == CmekProvider.AWS ? new PrincipalOptions { RoleName = name } : new PrincipalOptions { ServiceAccount = name };
+
     /// <summary>A refusal by the Cloud API.</summary>
     public static SandboxResponse Fault(int status, string message) =>
         new() { Status = status, Body = $$"""{"code":9,"message":"{{message}}","details":[]}""" };
