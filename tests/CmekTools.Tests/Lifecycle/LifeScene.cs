@@ -57,12 +57,16 @@ internal sealed class LifeScene : IAsyncDisposable
     /// <summary>The requests that would have changed something, refused ones included.</summary>
     public string[] Writes => [.. Server.Exchanges.Where(e => e.Request.IsWrite).Select(e => e.Request.Operation)];
 
-    public static async Task<LifeScene> StartAsync(string cloud = "AWS", SandboxOptions? options = null, TimeProvider? time = null)
+    public static async Task<LifeScene> StartAsync(
+        string cloud = "AWS",
+        SandboxOptions? options = null,
+        TimeProvider? time = null,
+        TimeSpan? propagation = null)
     {
         string[] regions = cloud == "AWS" ? ["us-east-1", "us-west-2"] : ["us-east1", "us-west1"];
         SandboxServer server = SandboxServer.Start((options ?? new SandboxOptions()) with
         {
-            StateTime = options?.StateTime ?? TimeSpan.FromMilliseconds(20),
+            StateTime = TimeSpan.FromMilliseconds(20),
             RateLimit = 0,
             Clusters =
             [
@@ -75,6 +79,7 @@ internal sealed class LifeScene : IAsyncDisposable
         {
             StatusPoll = TimeSpan.FromMilliseconds(10),
             PropagationPoll = TimeSpan.FromMilliseconds(10),
+            PropagationLimit = propagation ?? Timings.Sandbox.PropagationLimit,
             RetryBase = TimeSpan.FromMilliseconds(5),
         };
         LifeScene scene = new(Enum.Parse<CmekProvider>(cloud), server, EngineKit.Create(server, timings, time));
@@ -83,6 +88,9 @@ internal sealed class LifeScene : IAsyncDisposable
         server.ClearExchanges();
         return scene;
     }
+
+    /// <summary>From now on what is begun does not come to its end.</summary>
+    public void Freeze() => Server.Options = Server.Options with { StateTime = TimeSpan.FromHours(1) };
 
     public Task<CmekCluster> ClusterAsync(string name) => Session.Cloud.GetClusterAsync(CloudApi.IdOf(name), Cancel);
 
@@ -153,6 +161,15 @@ internal sealed class LifeScene : IAsyncDisposable
 
     /// <summary>Tells the service to let go of a cluster's keys, past the life cycle.</summary>
     public Task RevokeAsync(CmekCluster? cluster = null) => Session.Cloud.RevokeCmekAsync(cluster ?? Shop, Cancel);
+
+    /// <summary>Puts a region's newest key, and the region with it, into a state behind the scenes.</summary>
+    public void Put(string region, string state) => Server.Exclusively(() =>
+    {
+        CloudRegion there = CloudApi.Store.Get(Shop.Id).Region(region)!;
+        there.Status = Enum.Parse<CmekTools.Sandbox.CloudApi.CmekState>(state);
+        there.Keys.FirstOrDefault()?.Set(there.Status, DateTimeOffset.UtcNow);
+        return there;
+    });
 
     /// <summary>Waits until nothing goes on any more.</summary>
     public async Task SettledAsync(CmekCluster? cluster = null)
