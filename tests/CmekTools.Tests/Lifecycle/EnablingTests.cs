@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using CmekTools.Engine;
-using CmekTools.Engine.Access;
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Access;

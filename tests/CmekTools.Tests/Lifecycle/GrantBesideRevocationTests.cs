@@ -1,4 +1,3 @@
-using CmekTools.Engine;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Engine.State;
