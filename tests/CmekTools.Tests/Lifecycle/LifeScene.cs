@@ -244,3 +244,13 @@ internal sealed class LifeScene : IAsyncDisposable
         await Server.DisposeAsync();
     }
 }
+
+/// <summary>The machine's clock, put forward when told to: what waits goes on waiting by the machine's.</summary>
+internal sealed class ShiftedClock : TimeProvider
+{
+    private long _ticks;
+
+    public void Shift(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
+
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _ticks));
+}
