@@ -121,34 +121,40 @@ public sealed class EnablingTests
         Assert.Empty(scene.Writes);
     }
 
-    [Theory]
-    [InlineData("ENABLED", "ENABLED", "AlreadyEnabled", "us-east-1")]
-    [InlineData("ROTATING", "ENABLED", "AlreadyEnabled", "us-east-1")]
-    [InlineData("ROTATE_FAILED", "ENABLED", "AlreadyEnabled", "us-east-1")]
-    [InlineData("ENABLED", "DISABLE_FAILED", "OperationUnfinished", "us-west-2")]
-    [InlineData("ENABLED", "DISABLING", "ClusterBusy", "us-west-2")]
-    [InlineData("DISABLING", "DISABLE_FAILED", "ClusterBusy", "us-east-1")]
-    [InlineData("DISABLE_FAILED", "DISABLING", "ClusterBusy", "us-west-2")]
-    [InlineData("DISABLING", "REVOKED", "ClusterRevoked", "us-west-2=REVOKED")]
-    [InlineData("REVOKE_FAILED", "DISABLED", "ClusterRevoked", "us-east-1=REVOKE_FAILED")]
-    [InlineData("ENABLED", "ENABLE_FAILED", "AlreadyEnabled", "us-east-1")]
-    [InlineData("DISABLED", "ENABLED", "AlreadyEnabled", "us-west-2")]
-    public async Task WithOtherKeysWhatIsInTheWayOfTheWholeIsToldFirst(string first, string second, string errorId, string names)
+    [Fact]
+    public async Task WithOtherKeysWhatIsInTheWayOfTheWholeIsToldFirst()
     {
         await using LifeScene scene = await LifeScene.StartAsync(options: new SandboxOptions { VendorRecovers = false });
         await scene.EnabledAsync();
-        scene.Put(scene.Region, first);
-        scene.Put(scene.Second, second);
         CmekAccess[] others = [await scene.AccessAsync(generation: 2), await scene.AccessAsync(scene.Second, generation: 2)];
         scene.Server.ClearExchanges();
-        CmekException refused = await LifeScene.RefusedAsync(
-            errorId,
-            () => Enabling.EnableAsync(scene.Shop, others, LifeScene.NoWait, scene.Run()));
-        Assert.Contains(names, refused.Message, StringComparison.Ordinal);
-        bool partial = first is "DISABLED" or "ENABLE_FAILED" || second is "DISABLED" or "ENABLE_FAILED";
-        Assert.Equal(
-            partial && errorId == "AlreadyEnabled",
-            refused.RecommendedAction!.Contains("Enable-CmekCluster then goes on", StringComparison.Ordinal));
+        foreach ((string first, string second, string errorId, string names) in ((string, string, string, string)[])
+        [
+            ("ENABLED", "ENABLED", "AlreadyEnabled", "us-east-1"),
+            ("ROTATING", "ENABLED", "AlreadyEnabled", "us-east-1"),
+            ("ROTATE_FAILED", "ENABLED", "AlreadyEnabled", "us-east-1"),
+            ("ENABLED", "DISABLE_FAILED", "OperationUnfinished", "us-west-2"),
+            ("ENABLED", "DISABLING", "ClusterBusy", "us-west-2"),
+            ("DISABLING", "DISABLE_FAILED", "ClusterBusy", "us-east-1"),
+            ("DISABLE_FAILED", "DISABLING", "ClusterBusy", "us-west-2"),
+            ("DISABLING", "REVOKED", "ClusterRevoked", "us-west-2=REVOKED"),
+            ("REVOKE_FAILED", "DISABLED", "ClusterRevoked", "us-east-1=REVOKE_FAILED"),
+            ("ENABLED", "ENABLE_FAILED", "AlreadyEnabled", "us-east-1"),
+            ("DISABLED", "ENABLED", "AlreadyEnabled", "us-west-2"),
+        ])
+        {
+            scene.Put(scene.Region, first);
+            scene.Put(scene.Second, second);
+            CmekException refused = await LifeScene.RefusedAsync(
+                errorId,
+                () => Enabling.EnableAsync(scene.Shop, others, LifeScene.NoWait, scene.Run()));
+            Assert.Contains(names, refused.Message, StringComparison.Ordinal);
+            bool partial = first is "DISABLED" or "ENABLE_FAILED" || second is "DISABLED" or "ENABLE_FAILED";
+            Assert.Equal(
+                partial && errorId == "AlreadyEnabled",
+                refused.RecommendedAction!.Contains("Enable-CmekCluster then goes on", StringComparison.Ordinal));
+        }
+
         Assert.Empty(scene.Writes);
     }
 
