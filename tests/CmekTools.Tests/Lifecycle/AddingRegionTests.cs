@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using CmekTools.Engine;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.State;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using Xunit;
@@ -36,6 +37,8 @@ public sealed class AddingRegionTests
         Assert.True(status.Changed);
         Assert.Equal(CmekState.ENABLED, status.Regions.Single(r => r.Region == New).State);
         Assert.Equal(["UpdateCluster"], scene.Writes);
+        CmekJournalEntry entry = JournalReader.Read(scene.Session.Journal.FilePath).Last(e => e.Kind == "cluster:Update");
+        Assert.Equal(scene.Shop.Id, entry.ClusterId);
         JsonNode sent = scene.Sent("UpdateCluster")["dedicated"]!;
         Assert.Equal("""{"eu-central-1":5,"us-east-1":3,"us-west-2":3}""", sent["region_nodes"]!.ToJsonString());
         Assert.Equal(New, (string?)Assert.Single(sent["cmek_region_specs"]!.AsArray())!["region"]);

@@ -1,4 +1,5 @@
 using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.State;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;
 using Xunit;
@@ -20,6 +21,8 @@ public sealed class DisablingTests
         Assert.True(status.Changed);
         Assert.Equal(CmekState.DISABLED, status.State);
         Assert.Equal(["UpdateCmek"], scene.Writes);
+        CmekJournalEntry entry = JournalReader.Read(scene.Session.Journal.FilePath).Last(e => e.Kind == "cmek:Disable");
+        Assert.Equal(scene.Shop.Id, entry.ClusterId);
         Assert.Equal(
             [$"{scene.Region} NULL_KMS", $"{scene.Second} NULL_KMS"],
             scene.Sent("UpdateCmek")["region_specs"]!.AsArray().Select(s => $"{s!["region"]} {s["key_spec"]!["type"]}"));

@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using CmekTools.Engine;
 using CmekTools.Engine.Lifecycle;
+using CmekTools.Engine.State;
 using CmekTools.Sandbox;
-using CmekTools.Tests.Access;
 using CmekTools.Tests.Kit;
 using Xunit;
 
@@ -35,8 +35,8 @@ public sealed class EnablingTests
             scene.Sent("EnableCmek")["region_specs"]!.AsArray().Select(
                 s => $"{s!["region"]} {s["key_spec"]!["uri"]} {s["key_spec"]!["auth_principal"]}"));
         Assert.Contains(accesses[0].KeyUri!, Assert.Single(host.Questions).Action, StringComparison.Ordinal);
-        JsonObject line = new JournalLines(scene.Session.Journal.FilePath).All.Last(l => (string?)l["kind"] == "cmek:Enable");
-        Assert.NotNull(line);
+        CmekJournalEntry entry = JournalReader.Read(scene.Session.Journal.FilePath).Last(e => e.Kind == "cmek:Enable");
+        Assert.Equal((scene.Shop.Id, "done"), (entry.ClusterId, entry.Outcome));
 
         status = await Enabling.EnableAsync(scene.Shop, accesses, LifeScene.Wait, scene.Run(host));
         Assert.False(status.Changed);
@@ -98,6 +98,8 @@ public sealed class EnablingTests
             "ClusterPlanUnsupported",
             () => Enable(accesses, LifeScene.NoWait, scene.Shop with { Plan = "BASIC" }));
         await LifeScene.RefusedAsync("RegionWithoutKey", () => Enable(accesses[..1], LifeScene.NoWait));
+        CmekAccess nowhere = accesses[0] with { Region = "nowhere" };
+        await LifeScene.RefusedAsync("RegionUnknown", () => Enable([.. accesses, nowhere], LifeScene.NoWait));
         await LifeScene.RefusedAsync("PreflightFailed", () => Enable(accesses, LifeScene.NoWait));
         Assert.Equal(0, scene.Count("EnableCmek"));
 
@@ -156,6 +158,21 @@ public sealed class EnablingTests
         }
 
         Assert.Empty(scene.Writes);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task WhereOneRegionHasItsKeyTheOtherOneIsToldOf(int other)
+    {
+        await using LifeScene scene = await LifeScene.StartAsync();
+        CmekAccess[] accesses = await scene.EnabledAsync();
+        string region = accesses[other].Region;
+        accesses[other] = await scene.AccessAsync(region, generation: 2);
+        CmekException refused = await LifeScene.RefusedAsync(
+            "AlreadyEnabled",
+            () => Enabling.EnableAsync(scene.Shop, accesses, LifeScene.NoWait, scene.Run()));
+        Assert.Contains($"shop/{region} has CMEK already", refused.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -48,6 +48,7 @@ public sealed class GrantBesideRevocationTests
             () => beside.AfterAsync(accesses[0], scene.Provider, scene.Run(host)));
         Assert.Contains(path, refused.Message, StringComparison.Ordinal);
         Assert.NotEqual(Decision.Allowed, await scene.UseAsync(accesses[0]));
+        Assert.DoesNotContain(scene.Writes, w => w.EndsWith("disable", StringComparison.OrdinalIgnoreCase));
 
         AccessSnapshot snapshot = await scene.Provider.CaptureAsync(scene.Target(stranger), scene.Run());
         ReceiptStore.Save(path, receipt with

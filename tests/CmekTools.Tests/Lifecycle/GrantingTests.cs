@@ -222,12 +222,14 @@ public sealed class GrantingTests
         Assert.False((await GrantAsync(scene, uri: accesses[0].KeyUri)).Changed);
         Assert.Empty(new ReceiptStore(scene.Session.Journal.Folder).Open(scene.Shop.Id));
 
-        ReceiptStore.Save(path + "2.json", receipt with { Id = "second" });
+        ReceiptAccess far = new(accesses[1].Region, accesses[1].KeyUri!, accesses[1].AuthPrincipal!, receipt.Accesses[0].Snapshot);
+        ReceiptStore.Save(path + "2.json", receipt with { Id = "second", Accesses = [far, .. receipt.Accesses] });
         await scene.CutAsync(accesses[0]);
         scene.Server.ClearExchanges();
         CmekException refused = await LifeScene.RefusedAsync("AccessRevoked", () => GrantAsync(scene, uri: accesses[0].KeyUri));
         Assert.Contains(path, refused.Message, StringComparison.Ordinal);
         Assert.Empty(scene.Writes);
+        File.Delete(path + "2.json");
 
         // Another region's key is not that one, and its principal is told to be cut off all the same.
         refused = await LifeScene.RefusedAsync(
@@ -235,7 +237,20 @@ public sealed class GrantingTests
             () => GrantAsync(scene, uri: accesses[1].KeyUri, region: scene.Second));
         Assert.DoesNotContain(path, refused.Message, StringComparison.Ordinal);
         Assert.Contains("is cut off from", refused.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Restore-CmekAccess -ClusterName shop gives it", refused.RecommendedAction, StringComparison.Ordinal);
         Assert.Empty(scene.Writes);
+    }
+
+    [Fact]
+    public async Task NobodyElseIsAskedAboutTheClustersOwnPrincipalAndTheJournalSaysWhoseItIs()
+    {
+        await using LifeScene scene = await LifeScene.StartAsync();
+        string own = (await scene.EnabledAsync())[0].AuthPrincipal!;
+        CmekKey key = await scene.KeyAsync(generation: 2);
+        scene.Server.ClearExchanges();
+        Assert.True((await GrantAsync(scene, key, options: scene.Named(own[(own.LastIndexOf('/') + 1)..]))).Changed);
+        Assert.Equal(0, scene.Count("ListClusters"));
+        Assert.Equal(scene.Shop.Id, JournalReader.Read(scene.Session.Journal.FilePath)[^1].ClusterId);
     }
 
     [Fact]
@@ -295,6 +310,7 @@ public sealed class GrantingTests
         scene.Server.ClearExchanges();
         CmekException refused = await LifeScene.RefusedAsync("AccessRevoked", () => GrantAsync(scene, key, options: by));
         Assert.Contains($"acts as {next.AuthPrincipal} now", refused.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Name the principal in use", refused.RecommendedAction, StringComparison.Ordinal);
         Assert.Contains(cloud == "AWS" ? "-RoleName" : "-ServiceAccount", refused.RecommendedAction, StringComparison.Ordinal);
         Assert.Empty(scene.Writes);
         Assert.True((await GrantAsync(scene, key)).Changed);

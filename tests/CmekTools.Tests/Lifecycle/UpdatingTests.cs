@@ -58,6 +58,8 @@ public sealed class UpdatingTests
         Assert.Equal(CmekState.ENABLED, status.State);
         Assert.Equal(next.KeyUri, status.Regions.Single(r => r.Region == scene.Region).KeyUri);
         Assert.Equal(["UpdateCmek"], scene.Writes);
+        CmekJournalEntry entry = JournalReader.Read(scene.Session.Journal.FilePath).Last(e => e.Kind == "cmek:Update");
+        Assert.Equal(scene.Shop.Id, entry.ClusterId);
         Assert.Equal([$"{scene.Region} {next.KeyUri}"], Sent(scene));
         string warning = Assert.Single(host.Warnings);
         Assert.EndsWith($"Keep {before[0].KeyUri}.", warning, StringComparison.Ordinal);
