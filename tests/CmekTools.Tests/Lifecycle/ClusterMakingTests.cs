@@ -29,7 +29,8 @@ public sealed class ClusterMakingTests
     [Fact]
     public async Task ItIsMadeOnceAndFoundByItsName()
     {
-        await using LifeScene scene = await LifeScene.StartAsync(options: new SandboxOptions { CreateTime = TimeSpan.FromMilliseconds(30) });
+        await using LifeScene scene = await LifeScene.StartAsync(
+            options: new SandboxOptions { CreateTime = TimeSpan.FromMilliseconds(30) });
         TestOperationHost host = new();
         CmekCluster? made = await MakeAsync(scene, host);
         Assert.Equal("CREATING", made!.State);

@@ -397,7 +397,8 @@ public sealed class GrantingTests
             : null);
         TestOperationHost host = new();
         Assert.True((await GrantAsync(scene, key, options: scene.Named("reader"), op: scene.Run(host))).Changed);
-        Assert.Contains(told, Assert.Single(host.Verbose, v => v.StartsWith("Whether", StringComparison.Ordinal)), StringComparison.Ordinal);
+        string said = Assert.Single(host.Verbose, v => v.StartsWith("Whether", StringComparison.Ordinal));
+        Assert.Contains(told, said, StringComparison.Ordinal);
         Assert.Empty(host.Warnings);
     }
 

@@ -42,7 +42,10 @@ public sealed class SupportRequestsTests
         Kind = "cmek:Update",
     };
 
-    private static ReceiptDocument Receipt(string cluster = "C-1", DateTimeOffset? restored = null, DateTimeOffset? superseded = null) => new()
+    private static ReceiptDocument Receipt(
+        string cluster = "C-1",
+        DateTimeOffset? restored = null,
+        DateTimeOffset? superseded = null) => new()
     {
         Id = "r",
         CreatedAt = s_now,
