@@ -1,4 +1,3 @@
-using CmekTools.Engine;
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Sandbox;
 using CmekTools.Tests.Kit;

@@ -1,6 +1,4 @@
-using CmekTools.Engine;
 using CmekTools.Engine.Access;
-using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Tests.Kit;
 using Xunit;

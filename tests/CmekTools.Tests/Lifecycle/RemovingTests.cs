@@ -1,4 +1,3 @@
-using CmekTools.Engine;
 using CmekTools.Engine.Access;
 using CmekTools.Engine.Clusters;
 using CmekTools.Engine.Lifecycle;

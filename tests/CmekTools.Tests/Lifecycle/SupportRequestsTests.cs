@@ -1,6 +1,5 @@
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Engine.State;
-using CmekTools.Tests.Kit;
 using Xunit;
 
 namespace CmekTools.Tests.Lifecycle;

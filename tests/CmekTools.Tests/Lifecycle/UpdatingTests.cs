@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using CmekTools.Engine;
 using CmekTools.Engine.Lifecycle;
 using CmekTools.Engine.State;
 using CmekTools.Sandbox;
