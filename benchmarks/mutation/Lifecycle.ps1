@@ -26,9 +26,17 @@ finally {
     Pop-Location
 }
 
+# ConfigureAwait(true) is the same here as ConfigureAwait(false): no test could tell them apart. (Stryker's ignore-methods would leave out
+# the removal of awaited calls as well.)
+function Test-Counts($mutant, [string[]] $lines) {
+    $start = $mutant.location.start
+    -not $lines[$start.line - 1].Substring(0, $start.column - 1).EndsWith('ConfigureAwait(')
+}
+
 $report = Get-Content (Join-Path $output reports mutation-report.json) -Raw | ConvertFrom-Json -AsHashtable
 $rows = foreach ($path in $report.files.Keys) {
-    $of = $report.files[$path].mutants | Group-Object -Property { $_.status } -AsHashTable -AsString
+    $lines = $report.files[$path].source -split '\r?\n'
+    $of = $report.files[$path].mutants | Where-Object { Test-Counts $_ $lines } | Group-Object -Property { $_.status } -AsHashTable -AsString
     if ($null -eq $of) { continue }
     $count = @{}
     foreach ($status in 'Killed', 'Timeout', 'Survived', 'NoCoverage') { $count[$status] = @($of[$status]).Where({ $_ }).Count }
