@@ -64,7 +64,13 @@ public sealed class AddingRegionTests
         await scene.EnabledAsync();
         CmekAccess access = await AccessAsync(scene);
         scene.Freeze();
-        CmekStatus status = await AddingRegion.AddAsync(scene.Shop, [access], 3, LifeScene.NoWait, scene.Run());
+        scene.Server.Exclusively(() => scene.CloudApi.Store.Get(scene.Shop.Id).Region(scene.Second)!.NodeCount = 1);
+        CmekStatus status = await AddingRegion.AddAsync(
+            await scene.ClusterAsync("shop"),
+            [access],
+            3,
+            LifeScene.NoWait,
+            scene.Run());
         Assert.True(status.Changed);
         Assert.Equal(CmekState.ENABLING, status.Regions.Single(r => r.Region == New).State);
     }

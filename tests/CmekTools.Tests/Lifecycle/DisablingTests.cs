@@ -15,7 +15,7 @@ public sealed class DisablingTests
     public async Task EveryRegionGoesBackAndASecondRunSendsNothing(string cloud)
     {
         await using LifeScene scene = await LifeScene.StartAsync(cloud);
-        await scene.EnabledAsync();
+        CmekAccess[] accesses = await scene.EnabledAsync();
         TestOperationHost host = new();
         CmekStatus status = await Disabling.DisableAsync(scene.Shop, LifeScene.Wait, scene.Run(host));
         Assert.True(status.Changed);
@@ -23,6 +23,7 @@ public sealed class DisablingTests
         Assert.Equal(["UpdateCmek"], scene.Writes);
         CmekJournalEntry entry = JournalReader.Read(scene.Session.Journal.FilePath).Last(e => e.Kind == "cmek:Disable");
         Assert.Equal(scene.Shop.Id, entry.ClusterId);
+        Assert.All(accesses, a => Assert.Contains(a.KeyUri!, entry.Before, StringComparison.Ordinal));
         Assert.Equal(
             [$"{scene.Region} NULL_KMS", $"{scene.Second} NULL_KMS"],
             scene.Sent("UpdateCmek")["region_specs"]!.AsArray().Select(s => $"{s!["region"]} {s["key_spec"]!["type"]}"));

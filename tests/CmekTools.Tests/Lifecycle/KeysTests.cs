@@ -102,6 +102,7 @@ public sealed class KeysTests
         // One region, or a name that is in each region's own place, is no key for all of them.
         Assert.Single(await MakeAsync(scene, host, [scene.Region], options: shared));
         Assert.Equal(2, (await MakeAsync(scene, host, options: s_plain with { KeyName = "each" })).Length);
+        Assert.Equal(2, (await MakeAsync(scene, host, options: s_plain with { Location = "us-east1" })).Length);
     }
 
     [Fact]
@@ -151,16 +152,16 @@ public sealed class KeysTests
     {
         await using LifeScene scene = await LifeScene.StartAsync(cloud);
         CmekAccess[] before = await scene.EnabledAsync();
-        CmekAccess next = await scene.AccessAsync(generation: 2);
+        CmekAccess next = await scene.AccessAsync(scene.Second, generation: 2);
         await scene.SendAsync(scene.Shop, "PUT", next);
         await scene.SettledAsync();
         scene.Server.ClearExchanges();
         TestOperationHost host = new();
         CmekKey kept = Assert.Single(await MakeAsync(scene, host));
-        Assert.Equal(scene.Second, kept.Region);
+        Assert.Equal(scene.Region, kept.Region);
         CmekException refused = Assert.Single(host.Errors);
         Assert.Equal("KeyLeftBehind", refused.ErrorId);
-        Assert.Equal(before[0].KeyUri, refused.Target);
+        Assert.Equal(before[1].KeyUri, refused.Target);
         Assert.Contains($"in use is {next.KeyUri}", refused.Message, StringComparison.Ordinal);
         Assert.Contains(", retired 2", refused.Message, StringComparison.Ordinal);
         Assert.Empty(scene.Writes);

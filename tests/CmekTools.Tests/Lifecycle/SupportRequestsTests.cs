@@ -61,10 +61,17 @@ public sealed class SupportRequestsTests
     {
         CmekStatus status = Status(CmekState.ENABLED, CmekState.ENABLED);
         CmekRegionStatus plain = new() { ClusterId = "c-1", Region = "r9", State = CmekState.DISABLED };
+        CmekRegionStatus failed = new()
+        {
+            ClusterId = "c-1",
+            Region = "r8",
+            State = CmekState.ENABLE_FAILED,
+            Keys = [new CmekKeyStatus { State = CmekState.ENABLE_FAILED, UserMessage = "no access", Place = CmekKeyPlace.Failed }],
+        };
         CmekSupportRequest request = SupportRequests.Write(
             CmekSupportPurpose.Disable,
             s_organization,
-            status with { Regions = [.. status.Regions, plain] },
+            status with { Regions = [.. status.Regions, failed, plain] },
             ["One fact.", "Another."],
             ["first thing", "second thing"],
             s_now);
@@ -79,6 +86,7 @@ public sealed class SupportRequestsTests
             Cloud provider: AWS
             CMEK status at 2026-03-04 05:06:07Z: ENABLED
               r0: ENABLED, key key0, principal who0
+              r8: ENABLE_FAILED, message: no access
               r9: DISABLED
 
             What was done:
