@@ -240,23 +240,32 @@ internal static class Updating
         }
     }
 
-    // ENABLED with the same key was true before too: what counts is that the rotation was seen, by its state or by the key's new time
-    // of change.
-    private static StatusGoal Anew(StatusGoal keys, HashSet<string> rotating, Dictionary<string, DateTimeOffset?> stamps) => keys with
+    // ENABLED with the same key was true before too: what counts is that the rotation was seen, by the key's new time of change, or by
+    // its state and two looks in a row that say ENABLED: one may be from before the request.
+    private static StatusGoal Anew(StatusGoal keys, HashSet<string> rotating, Dictionary<string, DateTimeOffset?> stamps)
     {
-        Reached = r =>
+        HashSet<string> once = [];
+        return keys with
         {
-            if (r.State == CmekState.ROTATING)
+            Reached = r =>
             {
-                rotating.Add(r.Region);
-            }
+                if (r.State == CmekState.ROTATING)
+                {
+                    rotating.Add(r.Region);
+                }
 
-            return keys.Reached(r)
-                && (
-                    !stamps.TryGetValue(r.Region, out DateTimeOffset? stamp) || rotating.Contains(r.Region)
-                        || r.Current!.UpdatedAt != stamp);
-        },
-    };
+                if (!keys.Reached(r))
+                {
+                    once.Remove(r.Region);
+                    return false;
+                }
+
+                return !stamps.TryGetValue(r.Region, out DateTimeOffset? stamp)
+                    || r.Current!.UpdatedAt != stamp
+                    || (rotating.Contains(r.Region) && !once.Add(r.Region));
+            },
+        };
+    }
 
     private static void RequireEncrypted(CmekCluster cluster, CmekStatus status, IEnumerable<string> regions, SwitchCommand command)
     {

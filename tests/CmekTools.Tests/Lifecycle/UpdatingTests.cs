@@ -253,6 +253,33 @@ public sealed class UpdatingTests
         Assert.Equal(1, scene.CloudApi.Rewraps(scene.Shop.Id, scene.Region));
     }
 
+    // The answer to the request says ROTATING, and one look after it is from before the request.
+    [Fact]
+    public async Task OneLookThatIsBehindIsNotTakenForTheEndOfARotationThatWasSeenToBegin()
+    {
+        await using LifeScene scene = await LifeScene.StartAsync();
+        await scene.EnabledAsync();
+        CmekStatus was = await scene.Session.Cloud.GetCmekAsync(scene.Shop, TestContext.Current.CancellationToken);
+        string old = string.Empty;
+        int stale = 1;
+        bool sent = false;
+        scene.Server.After = (r, answer) =>
+        {
+            if (r.Operation == "GetCmek" && !sent)
+            {
+                old = answer.Body;
+            }
+
+            bool behind = sent && r.Operation == "GetCmek" && stale-- > 0;
+            sent |= r.Operation == "UpdateCmek";
+            return Task.FromResult(behind ? new SandboxResponse { Body = old } : null);
+        };
+        CmekStatus status = await RewrapAsync(scene, options: LifeScene.Wait);
+        Assert.True(stale < 1);
+        DateTimeOffset? Changed(CmekStatus of) => of.Regions.Single(r => r.Region == scene.Region).Current!.UpdatedAt;
+        Assert.NotEqual(Changed(was), Changed(status));
+    }
+
     [Theory]
     [InlineData("AWS", false)]
     [InlineData("GCP", false)]
