@@ -381,11 +381,6 @@ Describe 'Update-CmekCluster' {
         { Get-CmekCluster shop | Update-CmekCluster -RotateKey -ErrorAction Stop } | Should -Throw
         { Update-CmekCluster shop -RotateKey -ErrorAction Stop } | Should -Throw -ErrorId 'KeysMissing,*'
     }
-
-    It 'does not take accesses and -Rewrap at once' {
-        $access = New-CmekKey shop -Region us-east-1 | Grant-CmekAccess
-        { Update-CmekCluster -InputObject $access -Rewrap } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
-    }
 }
 
 Describe 'Disable-CmekCluster on <Cloud>' -ForEach $clouds {

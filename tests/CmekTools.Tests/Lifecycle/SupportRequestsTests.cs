@@ -102,7 +102,7 @@ public sealed class SupportRequestsTests
         request = SupportRequests.Write(CmekSupportPurpose.EnableOrganization, s_organization, null, [], [], s_now);
         Assert.Equal(
             """
-            Please turn on the Cloud API and CMEK for our organization.
+            Please turn on CMEK for our organization.
 
             Organization: Example
             Organization ID: org-1
@@ -110,7 +110,7 @@ public sealed class SupportRequestsTests
             Written 2026-03-04 05:06:07Z.
             """.ReplaceLineEndings(),
             request.Body);
-        Assert.Equal("Enable the Cloud API and CMEK for organization org-1", request.Subject);
+        Assert.Equal("Enable CMEK for organization org-1", request.Subject);
         Assert.Null(request.ClusterId);
     }
 
